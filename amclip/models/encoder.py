@@ -1,0 +1,219 @@
+"""The image tower of an open_clip model: every frame or flow image to one embedding."""
+
+import contextlib
+import copy
+import io
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["ImageEncoder", "describe_backbone", "load_pretrained"]
+
+Architecture = dict[str, Any]
+"""Plain values that rebuild an image tower: ``embed_dim``, ``vision_cfg``, ``quick_gelu``, ``mean``, ``std``."""
+
+_TINY = "amclip-tiny"
+_OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
+_OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+def describe_backbone(backbone: str, pretrained: str | None, image_size: int) -> Architecture:
+    """Look up an architecture without touching its weights.
+
+    Args:
+        backbone: ``"amclip-tiny"`` (for demo and tests), a model name of open_clip (``"ViT-B-16"``), an open_clip model
+            configuration file (``.json``), ``"local-dir:FOLDER"`` or ``"hf-hub:OWNER/NAME"`` (open_clip's layout; reads
+            the repository's configuration from the hub or its cache).
+        pretrained: The weights' name in open_clip (``"openai"``) or a local file; it can fix the activation function
+            and the normalisation.
+        image_size: Side of the square input in pixels; position embeddings are interpolated to it.
+
+    Returns:
+        Plain values that rebuild the image tower.
+
+    Raises:
+        ValueError: If the name is unknown or the model has no image transformer.
+    """
+    import open_clip
+
+    mean, std = _OPENAI_MEAN, _OPENAI_STD
+    if backbone.startswith("hf-hub:"):
+        from huggingface_hub import hf_hub_download
+
+        location = hf_hub_download(backbone.removeprefix("hf-hub:"), "open_clip_config.json")
+        published = json.loads(Path(location).read_text())
+    elif backbone.startswith("local-dir:"):
+        location = str(Path(backbone.removeprefix("local-dir:")) / "open_clip_config.json")
+        if not Path(location).is_file():
+            raise ValueError(f"backbone: {backbone!r} has no {location}; open_clip's layout needs that file")
+        published = json.loads(Path(location).read_text())
+    else:
+        published = {"model_cfg": _named_config(backbone)}
+        weights = open_clip.get_pretrained_cfg(backbone, pretrained) if pretrained else {}
+        if weights:  # a published name: these weights were trained with this activation and normalisation
+            published["model_cfg"]["quick_gelu"] = bool(weights.get("quick_gelu", False))
+            published["preprocess_cfg"] = weights
+        elif pretrained and not Path(pretrained).is_file():
+            tags = ", ".join(open_clip.list_pretrained_tags_by_model(backbone)) or "none"
+            raise ValueError(
+                f"pretrained: {pretrained!r} is neither a file nor weights known for {backbone}; known: {tags}"
+            )
+    config = published["model_cfg"]
+    vision = {**config["vision_cfg"], "image_size": image_size, "output_tokens": False}
+    if not isinstance(vision.get("layers", 12), int) and "timm_model_name" not in vision:
+        raise ValueError(f"backbone: {backbone!r} is a ResNet; amclip needs a vision transformer, such as ViT-B-16")
+    vision.pop("timm_model_pretrained", None)
+    preprocess = published.get("preprocess_cfg", {})
+    return {
+        "embed_dim": int(config["embed_dim"]),
+        "vision_cfg": vision,
+        "quick_gelu": bool(config.get("quick_gelu", False)),
+        "mean": [float(x) for x in preprocess.get("mean") or mean],
+        "std": [float(x) for x in preprocess.get("std") or std],
+    }
+
+
+def load_pretrained(
+    backbone: str, pretrained: str | None, architecture: Architecture, prompts: Sequence[Sequence[str]] = ()
+) -> tuple[dict[str, Tensor], Tensor | None]:
+    """Read a CLIP model's weights, download them if they were asked for by name, and embed the prompts.
+
+    Args:
+        backbone: As for :func:`describe_backbone`.
+        pretrained: Name of published weights, a local file (``.safetensors``, ``.pt``, ``.bin``), or None: random
+            weights, unless ``backbone`` names a folder or a hub repository, which brings its own.
+        architecture: What :func:`describe_backbone` returned.
+        prompts: For each class its prompts; their normalised embeddings are averaged, as CLIP does for ensembles.
+
+    Returns:
+        The image tower's state dict and, where there are prompts, text features of shape ``(C, D)``.
+
+    Raises:
+        ValueError: If the weights do not fit the architecture.
+        RuntimeError: If open_clip cannot find or fetch them.
+    """
+    import open_clip
+
+    with _quiet():
+        if "://" not in backbone and (backbone == _TINY or backbone.endswith(".json")):
+            config = _named_config(backbone)
+            config["vision_cfg"] = architecture["vision_cfg"]
+            model = open_clip.CLIP(**config)
+            tokenizer: Any = open_clip.SimpleTokenizer(context_length=config["text_cfg"]["context_length"])
+            if pretrained:
+                open_clip.load_checkpoint(model, pretrained, strict=True, weights_only=True)
+        else:
+            image_size = architecture["vision_cfg"]["image_size"]
+            schema = backbone.startswith(("hf-hub:", "local-dir:"))
+            model = open_clip.create_model(
+                backbone,
+                pretrained=None if schema else pretrained,
+                force_image_size=image_size,
+                force_quick_gelu=architecture["quick_gelu"],
+                require_pretrained=schema or pretrained is not None,
+                weights_only=True,
+            )
+            tokenizer = open_clip.get_tokenizer(backbone)
+    features = None
+    if prompts:
+        with torch.no_grad():
+            features = torch.stack(
+                [model.encode_text(tokenizer(list(texts)), normalize=True).mean(dim=0) for texts in prompts]
+            )
+    state: dict[str, Tensor] = model.visual.state_dict()
+    return state, features
+
+
+class ImageEncoder(nn.Module):
+    """CLIP's image tower alone; the text tower is used once before training and not kept.
+
+    Args:
+        architecture: What :func:`describe_backbone` returned.
+        trainable_blocks: How many transformer blocks train, counted from the output: -1 all weights, 0 none, ``n`` the
+            last ``n`` blocks with the final norm and projection.
+        gradient_checkpointing: Recompute activations in the backward pass: less memory, more time.
+    """
+
+    def __init__(
+        self, architecture: Architecture, trainable_blocks: int = -1, gradient_checkpointing: bool = False
+    ) -> None:
+        super().__init__()
+        import open_clip
+
+        # The public class builds both towers; the text tower asked for here is the smallest there is, and dropped.
+        with _quiet():
+            model = open_clip.CLIP(
+                embed_dim=architecture["embed_dim"],
+                vision_cfg=copy.deepcopy(architecture["vision_cfg"]),
+                text_cfg={"context_length": 1, "vocab_size": 1, "width": 8, "heads": 1, "layers": 1},
+                quick_gelu=architecture["quick_gelu"],
+            )
+        self.visual = model.visual
+        self.width: int = architecture["embed_dim"]
+        if trainable_blocks < -1:
+            raise ValueError(f"trainable_blocks: expected -1 (all), 0 (none) or more, got {trainable_blocks}")
+        if trainable_blocks >= 0:
+            # open_clip counts the final projection as a group of its own.
+            self.visual.lock(unlocked_groups=trainable_blocks + 1 if trainable_blocks else 0)
+        if gradient_checkpointing:
+            self.visual.set_grad_checkpointing(True)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether no weight trains."""
+        return not any(parameter.requires_grad for parameter in self.parameters())
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Embed images; equal to open_clip's ``encode_image`` on the same weights.
+
+        Args:
+            images: Normalised, shape ``(N, 3, S, S)``.
+
+        Returns:
+            Shape ``(N, D)``, not normalised.
+        """
+        with torch.no_grad() if self.frozen else contextlib.nullcontext():
+            features: Tensor = self.visual(images)
+        return features
+
+
+def _named_config(backbone: str) -> dict[str, Any]:
+    import open_clip
+
+    if backbone == _TINY:
+        config: dict[str, Any] = json.loads((Path(__file__).parent / "tiny.json").read_text())
+        return config
+    if backbone.endswith(".json"):
+        if not Path(backbone).is_file():
+            raise ValueError(f"backbone: there is no file {backbone}")
+        loaded: dict[str, Any] = json.loads(Path(backbone).read_text())
+        return loaded.get("model_cfg", loaded)
+    known: dict[str, Any] | None = open_clip.get_model_config(backbone)
+    if known is None:
+        raise ValueError(
+            f"backbone: {backbone!r} is no model of open_clip. Names look like ViT-B-16 (list them with "
+            "`python -c 'import open_clip; print(open_clip.list_models())'`); a model on the Hugging Face hub is "
+            "written hf-hub:OWNER/NAME"
+        )
+    return copy.deepcopy(known)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hide open_clip's notes on random weights: here they are meant."""
+    import logging
+
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

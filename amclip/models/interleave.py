@@ -1,0 +1,53 @@
+"""Frames and flow images as one sequence in time: I1, F1, I2, F2, … (AnimalMotionCLIP, arXiv 2505.00569)."""
+
+from torch import Tensor
+
+__all__ = ["deinterleave", "gather_segments", "interleave"]
+
+
+def interleave(views: Tensor) -> Tensor:
+    """Put the views of each position side by side in time.
+
+    Args:
+        views: Any tensor of shape ``(..., P, V, D)``: ``P`` positions in time order, each with ``V`` views (the frame,
+            then its flow image) of size ``D``.
+
+    Returns:
+        Shape ``(..., P * V, D)``; with two views the order is I1, F1, I2, F2, …
+    """
+    return views.flatten(-3, -2)
+
+
+def deinterleave(sequence: Tensor, num_views: int) -> Tensor:
+    """Undo :func:`interleave`.
+
+    Args:
+        sequence: Shape ``(..., P * V, D)``.
+        num_views: ``V``.
+
+    Returns:
+        Shape ``(..., P, V, D)``.
+
+    Raises:
+        ValueError: If the length is no multiple of ``num_views``.
+    """
+    length = sequence.shape[-2]
+    if length % num_views:
+        raise ValueError(f"a sequence of {length} embeddings does not divide into positions of {num_views} views")
+    return sequence.unflatten(-2, (length // num_views, num_views))
+
+
+def gather_segments(embeddings: Tensor, segments: Tensor) -> Tensor:
+    """The interleaved sequence of every segment, from embeddings computed once per unique position.
+
+    Args:
+        embeddings: Shape ``(B, K, V, D)``, one embedding for each view of the ``K`` unique positions of a clip.
+        segments: int64, shape ``(B, M, P)``; which of the ``K`` positions each segment uses, values in ``[0, K)``.
+
+    Returns:
+        Shape ``(B, M, P * V, D)``.
+    """
+    batch, num_segments, positions = segments.shape
+    index = segments.reshape(batch, num_segments * positions, 1, 1).expand(-1, -1, *embeddings.shape[2:])
+    gathered = embeddings.gather(1, index)
+    return interleave(gathered.unflatten(1, (num_segments, positions)))

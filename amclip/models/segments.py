@@ -1,0 +1,188 @@
+"""Segment classifiers: a small temporal transformer and a head per segment, and how their answers are aggregated."""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["Aggregation", "LinearHead", "SegmentAggregator", "SegmentClassifier", "TemporalTransformer", "TextHead"]
+
+Aggregation = Literal["mean", "max", "attention"]
+
+
+class TemporalTransformer(nn.Module):
+    """Transformer over one segment's interleaved embeddings, pooled to one embedding.
+
+    Learned embeddings tell the position (shared by the views of a position) and the view (frame or flow image). As in
+    X-CLIP's multi-frame integration (arXiv 2208.02816, section 3.2) the input is added to the output before the mean
+    over time, so that the transformer starts close to plain mean pooling.
+
+    Args:
+        width: Size of an embedding, ``D``.
+        positions: Positions per segment, ``P``.
+        num_views: Views per position, ``V`` (2 for frames with flow images).
+        layers: Transformer layers; 0 is mean pooling.
+        heads: Attention heads; must divide ``width``.
+        dropout: Probability of dropout inside the layers, in ``[0, 1)``.
+
+    Raises:
+        ValueError: If ``heads`` does not divide ``width``.
+    """
+
+    def __init__(
+        self, width: int, positions: int, num_views: int, layers: int = 1, heads: int = 8, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        if width % heads:
+            raise ValueError(f"temporal_heads: {heads} heads do not divide the embedding size {width}")
+        self.position = nn.Parameter(torch.empty(positions, 1, width))
+        self.view = nn.Parameter(torch.empty(1, num_views, width))
+        nn.init.trunc_normal_(self.position, std=0.02)
+        nn.init.trunc_normal_(self.view, std=0.02)
+        self.blocks = nn.ModuleList(
+            nn.TransformerEncoderLayer(
+                width, heads, 4 * width, dropout, activation="gelu", batch_first=True, norm_first=True
+            )
+            for _ in range(layers)
+        )
+
+    def forward(self, sequence: Tensor) -> Tensor:
+        """Embed segments.
+
+        Args:
+            sequence: Interleaved embeddings, shape ``(N, P * V, D)``.
+
+        Returns:
+            Shape ``(N, D)``.
+        """
+        x = sequence + (self.position + self.view).flatten(0, 1)
+        for block in self.blocks:
+            x = block(x)
+        return (sequence + x).mean(dim=1) if self.blocks else sequence.mean(dim=1)
+
+
+class LinearHead(nn.Module):
+    """Layer norm and one linear map to class logits, ``(N, D) → (N, C)``.
+
+    Args:
+        width: Size of an embedding, ``D``.
+        num_classes: ``C``.
+    """
+
+    def __init__(self, width: int, num_classes: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.linear = nn.Linear(width, num_classes)
+        nn.init.trunc_normal_(self.linear.weight, std=0.02)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of shape ``(N, C)`` from embeddings of shape ``(N, D)``."""
+        logits: Tensor = self.linear(self.norm(x))
+        return logits
+
+
+class TextHead(nn.Module):
+    """Scaled cosine similarity to the classes' text embeddings, plus a learned bias per class.
+
+    The text embeddings come from CLIP's text tower, once, before training (:meth:`set_text_features`); they are stored
+    in the checkpoint, so prediction needs no text tower. They are a frozen parameter and not a buffer, because
+    DistributedDataParallel broadcasts buffers in every forward, a collective that uneven test batches must not meet.
+
+    The scale starts at CLIP's 1/0.07. Each sigmoid decides alone whether its behaviour occurs, so a bias is needed
+    (as in SigLIP, arXiv 2303.15343): cosines of matching and other pairs both lie around 0.2, and the start of -5
+    puts the first probabilities below one half.
+
+    Args:
+        width: Size of an embedding, ``D``.
+        num_classes: ``C``.
+    """
+
+    def __init__(self, width: int, num_classes: int) -> None:
+        super().__init__()
+        self.text_features = nn.Parameter(torch.zeros(num_classes, width), requires_grad=False)
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+        self.bias = nn.Parameter(torch.full((num_classes,), -5.0))
+
+    def set_text_features(self, features: Tensor) -> None:
+        """Store the classes' text embeddings.
+
+        Args:
+            features: Shape ``(C, D)``, any scale.
+
+        Raises:
+            ValueError: If the shape is another.
+        """
+        if features.shape != self.text_features.shape:
+            raise ValueError(
+                f"text features have shape {tuple(features.shape)}, expected {tuple(self.text_features.shape)}"
+            )
+        with torch.no_grad():
+            self.text_features.copy_(F.normalize(features.float(), dim=-1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of shape ``(N, C)`` from embeddings of shape ``(N, D)``."""
+        # CLIP's own ceiling of 100 keeps the temperature from running away.
+        scale = self.log_scale.clamp(max=math.log(100)).exp()
+        return scale * F.normalize(x, dim=-1) @ self.text_features.T + self.bias
+
+
+class SegmentClassifier(nn.Module):
+    """One segment's classifier: temporal transformer, then head.
+
+    Args:
+        temporal: Pools ``(N, P * V, D)`` to ``(N, D)``.
+        head: Maps ``(N, D)`` to ``(N, C)``.
+    """
+
+    def __init__(self, temporal: TemporalTransformer, head: LinearHead | TextHead) -> None:
+        super().__init__()
+        self.temporal = temporal
+        self.head = head
+
+    def forward(self, sequence: Tensor) -> tuple[Tensor, Tensor]:
+        """Embedding ``(N, D)`` and logits ``(N, C)`` of segments ``(N, P * V, D)``."""
+        embedding = self.temporal(sequence)
+        return embedding, self.head(embedding)
+
+
+class SegmentAggregator(nn.Module):
+    """One prediction from the M segments' logits.
+
+    Args:
+        mode: ``"mean"`` or ``"max"`` of the logits, or ``"attention"``: their mean weighted by a softmax over segments
+            of a learned linear score of each segment's embedding (it starts as the plain mean).
+        width: Size of an embedding, ``D``.
+
+    Raises:
+        ValueError: If the mode is another.
+    """
+
+    def __init__(self, mode: Aggregation, width: int) -> None:
+        super().__init__()
+        if mode not in ("mean", "max", "attention"):
+            raise ValueError(f"aggregation: expected mean, max or attention, got {mode!r}")
+        self.mode = mode
+        if mode == "attention":
+            self.score = nn.Linear(width, 1)
+            nn.init.zeros_(self.score.weight)
+            nn.init.zeros_(self.score.bias)
+
+    def forward(self, embeddings: Tensor, logits: Tensor) -> Tensor:
+        """Aggregate.
+
+        Args:
+            embeddings: Shape ``(B, M, D)``.
+            logits: Shape ``(B, M, C)``.
+
+        Returns:
+            Logits of shape ``(B, C)``.
+        """
+        if self.mode == "mean":
+            return logits.mean(dim=1)
+        if self.mode == "max":
+            return logits.amax(dim=1)
+        weights: Tensor = self.score(embeddings).softmax(dim=1)
+        return (weights * logits).sum(dim=1)
