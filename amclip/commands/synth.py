@@ -1,0 +1,39 @@
+"""``amclip synth``: write the demo data set."""
+
+from collections import Counter
+
+__all__ = ["synth"]
+
+
+def synth(
+    directory: str,
+    clips: int = 240,
+    seed: int = 0,
+    seconds: float = 4.0,
+    height: int = 128,
+    width: int = 160,
+    fps: float = 15.0,
+    workers: int | None = None,
+) -> None:
+    """Draw a demo data set: animals whose behaviours differ in how they move.
+
+    Args:
+        directory: Folder to write to: a new or empty one, or one that holds this very data set.
+        clips: Number of clips.
+        seed: Seed of the random numbers; the same seed draws the same clips.
+        seconds: Length of a clip.
+        height: Height of the frames in pixels.
+        width: Width of the frames in pixels.
+        fps: Frames per second.
+        workers: Processes that draw; one per CPU if not given.
+    """
+    from amclip.data.synthetic import BEHAVIOURS, split_of, write_dataset
+
+    labels = write_dataset(directory, clips, seed, seconds, (height, width), fps, workers)
+    splits = Counter(split_of(index) for index in range(clips))
+    shares = ", ".join(f"{count} {name}" for name, count in splits.items())
+    size = sum(path.stat().st_size for path in labels.parent.glob("videos/*.mp4"))
+    print(f"{clips} clips of {seconds:g} s ({shares}), {size / 1e6:.1f} MB, with {len(BEHAVIOURS)} behaviours:")
+    print(f"  {', '.join(BEHAVIOURS)}")
+    print(f"  labels      {labels}")
+    print(f"  true bouts  {labels.with_name('events.csv')}")

@@ -1,0 +1,245 @@
+"""Articulated silhouettes: three body plans and how a pose of one is drawn.
+
+An animal is a few tapered tubes (torso with neck, head, tail, four or two jointed legs) in its own
+coordinates: x forward, y up, in torso lengths, the origin on the ground below the middle of the torso.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from amclip.data.synthetic.motion import Pose
+
+__all__ = ["PLANS", "Look", "Plan", "draw_animal", "random_look"]
+
+Points = NDArray[np.float64]
+Color = tuple[int, int, int]
+_SHIFT = 4  # OpenCV's drawing functions take fixed-point coordinates: sub-pixel movement stays smooth
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A body plan; lengths in torso lengths, angles in degrees above the direction it faces.
+
+    Attributes:
+        height: Of the hip above the ground.
+        torso: Radii at rump, middle and shoulder.
+        neck: Length, radius at the head.
+        neck_angles: Raised and lowered (drinking, pecking).
+        head: Length and radius of the skull, length of snout or beak, and how far it bends below the neck.
+        tail: Length, radius at the base, radius at the tip.
+        tail_angles: Low and upright, measured from straight back.
+        legs: Radius of the thigh, and for each leg: place along the torso (0 hip, 1 shoulder), phase of the step in
+            cycles, and whether it is a near leg.
+        knee: Resting bend; negative knees point backwards.
+        reared: Angle of the torso when fully reared.
+        ears: Length of the ears; 0 for none.
+    """
+
+    name: str
+    height: float
+    torso: tuple[float, float, float]
+    neck: tuple[float, float]
+    neck_angles: tuple[float, float]
+    head: tuple[float, float, float, float]
+    tail: tuple[float, float, float]
+    tail_angles: tuple[float, float]
+    legs: tuple[float, tuple[tuple[float, float, bool], ...]]
+    knee: float
+    reared: float
+    ears: float = 0.0
+
+
+_FOUR = ((0.02, 0.5, False), (0.93, 0.0, False), (0.08, 0.0, True), (0.98, 0.5, True))
+PLANS: tuple[Plan, ...] = (
+    Plan(
+        "fox", 0.52, (0.17, 0.2, 0.2), (0.34, 0.12), (38, -38), (0.2, 0.125, 0.17, 8), (0.68, 0.07, 0.13),
+        (-15, 72), (0.095, _FOUR), 22, 52, ears=0.17,
+    ),
+    Plan(
+        "bird", 0.62, (0.13, 0.27, 0.2), (0.38, 0.085), (62, -22), (0.12, 0.105, 0.17, 30), (0.72, 0.07, 0.12),
+        (-8, 75), (0.055, ((0.52, 0.0, False), (0.58, 0.5, True))), -26, 44,
+    ),
+    Plan(
+        "lizard", 0.3, (0.13, 0.17, 0.15), (0.36, 0.1), (42, -26), (0.22, 0.115, 0.13, 18), (0.95, 0.12, 0.035),
+        (-6, 68), (0.07, _FOUR), 34, 48,
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Look:
+    """One individual: a plan, its colours (RGB) and markings."""
+
+    plan: Plan
+    coat: Color
+    shade: Color
+    light: Color
+    spots: Points
+    """Shape ``(n, 3)``: place along the torso, height, radius."""
+
+
+def random_look(rng: Generator, ground: Color) -> Look:
+    """Draw an individual whose coat stands out from the ground's colour."""
+    plan = PLANS[int(rng.integers(len(PLANS)))]
+    stretch = rng.uniform(0.9, 1.1, 4)
+    plan = Plan(
+        plan.name, plan.height * stretch[0], plan.torso, (plan.neck[0] * stretch[1], plan.neck[1]), plan.neck_angles,
+        plan.head, (plan.tail[0] * stretch[2], plan.tail[1], plan.tail[2] * stretch[3]), plan.tail_angles, plan.legs,
+        plan.knee, plan.reared, plan.ears,
+    )  # fmt: skip
+    coats = ((196, 98, 44), (62, 44, 38), (226, 214, 190), (40, 48, 66), (214, 160, 70), (110, 46, 40), (236, 236, 230))
+    far = [coat for coat in coats if abs(np.dot(np.subtract(coat, ground), (0.3, 0.59, 0.11))) > 42]
+    coat = np.array(far[int(rng.integers(len(far)))]) * rng.uniform(0.9, 1.08)
+    count = int(rng.integers(4, 9))
+    spots = np.stack([rng.uniform(0, 0.95, count), rng.uniform(-0.07, 0.1, count), rng.uniform(0.03, 0.06, count)], 1)
+    return Look(plan, _color(coat), _color(coat * 0.62), _color(coat * 0.78 + 62), spots)
+
+
+def draw_animal(canvas: NDArray[np.uint8], look: Look, pose: Pose, at: tuple[float, float], scale: float) -> None:
+    """Draw an animal into an RGB image.
+
+    Args:
+        canvas: ``uint8``, shape ``(H, W, 3)``, drawn into.
+        look: The individual.
+        pose: Its pose.
+        at: Where its feet stand, (x, y) in pixels.
+        scale: Torso length in pixels.
+    """
+    brush = _Brush(canvas, at, scale, pose.facing)
+    plan = look.plan
+    rise = np.radians(plan.reared) * pose.rise
+    hip = np.array([-0.45, plan.height + 0.012 * np.sin(2 * pose.stride)])
+    along, across = _direction(rise), _direction(rise + np.pi / 2)
+    shoulder = hip + 0.9 * along
+
+    neck_angle = np.radians(_mix(plan.neck_angles, pose.head)) + 0.55 * rise
+    nape = shoulder + plan.neck[0] * _direction(neck_angle)
+    skull = nape + plan.head[0] * _direction(neck_angle - np.radians(plan.head[3]))
+    snout = skull + plan.head[2] * _direction(neck_angle - np.radians(plan.head[3] + 8))
+    rump = hip - 0.06 * along
+    tail_angle = np.pi - np.radians(_mix(plan.tail_angles, pose.tail)) + 0.3 * rise
+    curl = 0.25 * (pose.tail - 0.4)  # the tip lags: it bends against the middle
+    tail = [rump, rump + 0.5 * plan.tail[0] * _direction(tail_angle)]
+    tail.append(tail[1] + 0.5 * plan.tail[0] * _direction(tail_angle - curl))
+
+    thigh, legs = plan.legs
+    for place, phase, near in legs:
+        if not near:
+            brush.tube(*_leg(plan, hip + 0.9 * place * along, place, phase, thigh, pose), look.shade)
+    brush.tube(np.array(tail), (plan.tail[1], _mix(plan.tail[1:], 0.7), plan.tail[2]), look.shade)
+    brush.tube(
+        np.array(tail) + 0.02, (plan.tail[1] * 0.7, _mix(plan.tail[1:], 0.7) * 0.7, plan.tail[2] * 0.7), look.coat
+    )
+
+    breath = 1 + 0.02 * np.sin(pose.breath)
+    middle = hip + 0.45 * along - 0.02 * across
+    spine = np.array([rump, middle, shoulder, 0.5 * (shoulder + nape), nape])
+    radii = np.array([*plan.torso, 0.5 * (plan.torso[2] + plan.neck[1]) * 0.86, plan.neck[1]]) * breath
+    brush.tube(spine, radii, look.shade)
+    brush.tube(spine + 0.035 * across, radii * 0.86, look.coat)
+    for place, height, radius in look.spots:
+        brush.disc(hip + 0.9 * place * along + (height + 0.04) * across, radius, look.light)
+    for place, phase, near in legs:
+        if near:
+            brush.tube(*_leg(plan, hip + 0.9 * place * along, place, phase, thigh, pose), look.coat)
+
+    radius = plan.head[1]
+    up = _direction(neck_angle - np.radians(plan.head[3]) + np.pi / 2)
+    if plan.ears:
+        for offset, color in ((0.05, look.shade), (-0.03, look.coat)):
+            base = skull - (offset + 0.04) * _direction(neck_angle)
+            brush.tube(np.array([base, base + (radius + plan.ears * 0.6) * up]), (0.06, 0.015), color)
+    beak = plan.name == "bird"
+    brush.tube(
+        np.array([skull, snout]), (radius * (0.5 if beak else 0.75), 0.02), (222, 150, 40) if beak else look.shade
+    )
+    brush.tube(np.array([nape, skull]), (plan.neck[1], radius), look.coat)
+    brush.disc(skull + 0.3 * radius * up + 0.25 * radius * _direction(neck_angle), 0.03, (12, 12, 14))
+
+
+def _leg(
+    plan: Plan, top: Points, place: float, phase: float, thigh: float, pose: Pose
+) -> tuple[Points, tuple[float, ...]]:
+    """Joints and radii of one leg: it swings with the stride and bends on its way forward."""
+    cycle = pose.stride + 2 * np.pi * phase
+    front = place > 0.7
+    hanging = pose.rise if front else 0.0
+    swing = np.radians(30) * np.sin(cycle) * (1 - 0.7 * hanging) + hanging * np.radians(18)
+    lift = max(0.0, float(np.cos(cycle))) * (1 - hanging)
+    knee = np.radians(plan.knee) * (-0.6 if front and plan.knee > 0 else 1.0)
+    bend = knee * (1 + 0.9 * lift + 0.8 * hanging)
+    # Standing legs reach the ground at any angle, as a real shoulder or hip sinks and stretches a little.
+    reach = top[1] if not hanging else _mix((top[1], plan.height * 0.95), hanging)
+    half = 0.5 * reach / np.cos(knee) * (1 / np.cos(swing) if lift == 0 else 1.0)
+    joint = top + half * _direction(swing + bend - np.pi / 2)
+    foot = joint + half * _direction(swing - bend - np.pi / 2)
+    foot[1] = max(foot[1], 0.02)
+    toe = foot + np.array([0.07, 0.0])
+    return np.array([top, joint, foot, toe]), (thigh * 1.25, thigh * 0.72, thigh * 0.5, thigh * 0.35)
+
+
+class _Brush:
+    """Draws tubes and discs given in an animal's coordinates."""
+
+    def __init__(self, canvas: NDArray[np.uint8], at: tuple[float, float], scale: float, facing: float) -> None:
+        # An animal seen exactly from the front would be a line: a body has some width.
+        width = np.copysign(max(abs(facing), 0.25), facing)
+        self.canvas, self.at, self.scale = canvas, np.array(at), scale
+        self.axes = np.array([scale * width, -scale])
+
+    def tube(self, joints: Points, radii: tuple[float, ...] | NDArray[np.float64], color: Color) -> None:
+        """A smooth tube through joints ``(n, 2)`` with a radius at each, and round ends."""
+        import cv2
+
+        basis = _spline(len(joints))
+        line, radius = basis @ joints, basis @ np.asarray(radii)
+        forward = np.gradient(line, axis=0)
+        forward /= np.maximum(np.linalg.norm(forward, axis=1, keepdims=True), 1e-9)
+        normal = np.stack([-forward[:, 1], forward[:, 0]], 1) * radius[:, None]
+        half = np.linspace(np.pi / 2, -np.pi / 2, 7)[1:-1, None]
+        # Caps: half circles from the left side over the end to the right side.
+        end = line[-1] + np.cos(half) * forward[-1] * radius[-1] + np.sin(half) * normal[-1]
+        start = line[0] - np.cos(half) * forward[0] * radius[0] - np.sin(half) * normal[0]
+        outline = self.at + self.axes * np.concatenate([line + normal, end, (line - normal)[::-1], start])
+        cv2.fillPoly(self.canvas, [np.rint(outline * 2**_SHIFT).astype(np.int32)], color, cv2.LINE_AA, _SHIFT)
+
+    def disc(self, center: Points, radius: float, color: Color) -> None:
+        """A disc, narrower while the animal turns."""
+        import cv2
+
+        x, y = np.rint((self.at + self.axes * center) * 2**_SHIFT).astype(int).tolist()
+        axes = np.rint(np.abs(self.axes) * radius * 2**_SHIFT).astype(int).tolist()
+        cv2.ellipse(self.canvas, (x, y), axes, 0, 0, 360, color, -1, cv2.LINE_AA, _SHIFT)
+
+
+@cache
+def _spline(num: int) -> NDArray[np.float64]:
+    """Weights ``(samples, num)`` of a Catmull-Rom spline through ``num`` points, five samples per piece."""
+    if num == 2:
+        t = np.linspace(0, 1, 3)[:, None]
+        return np.concatenate([1 - t, t], 1)
+    padded = np.concatenate(
+        [[2 * np.eye(num)[0] - np.eye(num)[1]], np.eye(num), [2 * np.eye(num)[-1] - np.eye(num)[-2]]]
+    )
+    matrix = 0.5 * np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]])
+    t = np.linspace(0, 1, 5, endpoint=False)[:, None]
+    powers = t ** np.arange(4) @ matrix
+    pieces = [powers @ padded[piece : piece + 4] for piece in range(num - 1)]
+    return np.concatenate([*pieces, np.eye(num)[-1:]])
+
+
+def _direction(angle: float) -> Points:
+    return np.array([np.cos(angle), np.sin(angle)])
+
+
+def _mix(ends: tuple[float, ...], share: float) -> float:
+    return (1 - share) * ends[0] + share * ends[1]
+
+
+def _color(values: NDArray[np.float64]) -> Color:
+    red, green, blue = np.clip(np.rint(values), 0, 255).astype(int).tolist()
+    return red, green, blue

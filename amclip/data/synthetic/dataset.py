@@ -1,0 +1,186 @@
+"""Write the demo data set: videos, their labels, and the true bouts."""
+
+import csv
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from amclip.data.synthetic.clips import FPS, SECONDS, SIZE, iterate_frames, labels_of, plan_clip
+from amclip.data.synthetic.motion import BEHAVIOURS
+from amclip.data.writer import VideoWriter
+
+__all__ = ["SPLITS", "split_of", "write_dataset"]
+
+SPLITS = {"train": 0.60, "val": 0.15, "test": 0.25}
+"""Shares of the clips."""
+
+_MARKER = "dataset.json"
+_VERSION = 1  # raised when the same parameters draw other frames, so that old folders are told apart
+
+
+def write_dataset(
+    directory: str | Path,
+    num_clips: int = 240,
+    seed: int = 0,
+    seconds: float = SECONDS,
+    size: tuple[int, int] = SIZE,
+    fps: float = FPS,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Path:
+    """Draw and write a data set of clips.
+
+    The folder then holds ``videos/*.mp4``, ``labels.csv`` (``filepath,label,split``; labels joined by ``;``),
+    ``events.csv`` (``filepath,behaviour,start,stop``; seconds) and ``dataset.json`` with the parameters. Clip ``i``
+    depends on the seed and ``i`` only: a longer data set begins with the shorter one. A run that was cut off goes on
+    where it stopped; a folder that is complete is left as it is.
+
+    Args:
+        directory: A folder that is new, empty, or holds this very data set.
+        num_clips: Number of clips.
+        seed: Of the random numbers.
+        seconds: Length of a clip.
+        size: Height and width of the frames in pixels.
+        fps: Frames per second.
+        workers: Processes that draw; None uses one per CPU. New processes are spawned, so a script
+            that calls this needs ``if __name__ == "__main__":``; 1 draws in this process.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        Path of ``labels.csv``.
+
+    Raises:
+        FileExistsError: If the folder holds something else, or this data set with other parameters.
+        ValueError: If ``num_clips``, ``seed``, ``seconds``, ``fps`` or ``workers`` is out of range.
+    """
+    root = Path(directory)
+    if num_clips < 1:
+        raise ValueError(f"num_clips must be at least 1, not {num_clips}")
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers must be at least 1, not {workers}")
+    plans = [plan_clip(seed, index, seconds, fps=fps) for index in range(num_clips)]
+    parameters = {
+        "amclip_synthetic": _VERSION,
+        "num_clips": num_clips,
+        "seed": seed,
+        "seconds": seconds,
+        "size": list(size),
+        "fps": fps,
+    }
+    _claim(root, parameters)
+    names = [f"videos/clip_{index:05d}.mp4" for index in range(num_clips)]
+    missing = [index for index, name in enumerate(names) if not (root / name).exists()]
+    draw = partial(_write_clip, seed=seed, seconds=seconds, size=size, fps=fps)
+    _run(draw, [(index, str(root / names[index])) for index in missing], workers, progress)
+
+    labels = [
+        (name, ";".join(labels_of(plan.bouts)), split_of(index))
+        for index, (name, plan) in enumerate(zip(names, plans, strict=True))
+    ]
+    events = [
+        (name, bout.behaviour, f"{bout.start:.3f}", f"{bout.stop:.3f}")
+        for name, plan in zip(names, plans, strict=True)
+        for bout in plan.bouts
+    ]
+    _write_table(root / "events.csv", ("filepath", "behaviour", "start", "stop"), events)
+    _write_table(root / "labels.csv", ("filepath", "label", "split"), labels)
+    return root / "labels.csv"
+
+
+def split_of(index: int) -> str:
+    """The split of clip ``index``.
+
+    Clips come in blocks that have each behaviour at least once, and a whole block goes to the split that lags
+    furthest behind its share; so the first four blocks already bring each behaviour to each split.
+    """
+    counts = dict.fromkeys(SPLITS, 0)
+    name = ""
+    for block in range(index // len(BEHAVIOURS) + 1):
+        name = max(SPLITS, key=lambda split: SPLITS[split] * (block + 1) - counts[split])
+        counts[name] += 1
+    return name
+
+
+def _claim(root: Path, parameters: dict[str, Any]) -> None:
+    """Make the folder ours, or say whose it is."""
+    marker = root / _MARKER
+    if marker.exists():
+        try:
+            found = json.loads(marker.read_text(encoding="utf-8"))
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or "amclip_synthetic" not in found:
+            raise FileExistsError(f"{marker} is not of amclip's demo data; name a new folder")
+        other = {key: value for key, value in parameters.items() if found.get(key) != value}
+        if other:
+            there = {key: found.get(key) for key in other}
+            raise FileExistsError(
+                f"{root} holds demo data drawn with {there}, and {other} was asked for; name a new folder or delete it"
+            )
+    elif root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise FileExistsError(f"{root} exists and is not amclip's demo data; name a new or an empty folder")
+    else:
+        root.mkdir(parents=True, exist_ok=True)
+        marker.write_text(json.dumps(parameters, indent=2) + "\n", encoding="utf-8")
+
+
+def _write_clip(index: int, path: str, *, seed: int, seconds: float, size: tuple[int, int], fps: float) -> None:
+    with VideoWriter(path, fps, size, crf=23) as writer:
+        for frame in iterate_frames(seed, index, seconds, size=size, fps=fps):
+            writer.write(frame)
+
+
+def _run(
+    draw: Callable[[int, str], None], tasks: Sequence[tuple[int, str]], workers: int | None, progress: bool
+) -> None:
+    """Draw all tasks, in this process or in a pool."""
+    workers = min(workers or len(os.sched_getaffinity(0)), len(tasks))
+    with _bar(len(tasks), progress) as advance:
+        if workers <= 1:
+            for task in tasks:
+                draw(*task)
+                advance()
+            return
+        # Spawned, not forked: the caller may hold threads (PyTorch, progress bars), which do not survive a fork.
+        with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_one_thread) as pool:
+            try:
+                for done in as_completed([pool.submit(draw, *task) for task in tasks]):
+                    done.result()
+                    advance()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+
+def _one_thread() -> None:
+    import cv2
+
+    cv2.setNumThreads(1)  # the processes share out the CPUs already
+
+
+@contextmanager
+def _bar(total: int, progress: bool) -> Iterator[Callable[[], None]]:
+    if not progress or total == 0:
+        yield lambda: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    with Progress(TextColumn("Drawing clips"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda: bar.advance(task)
+
+
+def _write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write a table whole or not at all."""
+    temporary = path.with_suffix(".part")
+    with temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+    temporary.replace(path)

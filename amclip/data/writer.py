@@ -1,0 +1,141 @@
+"""Write frames to an H.264 video that browsers and every player open."""
+
+import os
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["VideoWriter"]
+
+
+class VideoWriter:
+    """An ``.mp4`` file being written, H.264, 4:2:0, one thread, so that equal frames give equal bytes.
+
+    Frames go to a temporary file beside the target, which takes the target's name when the ``with`` block
+    ends without an error; otherwise it is removed, and a file that was there before stays as it was.
+
+    H.264 in 4:2:0 holds even sizes only: a frame of odd height or width is padded by repeating its last row
+    or column, so the video is one pixel larger there.
+
+    Args:
+        path: The file to write, ending in ``.mp4``; its folder is made if missing.
+        fps: Frames per second.
+        size: Height and width of the frames in pixels.
+        crf: Quality, 0 (lossless) to 51 (worst) on x264's scale; about 6 steps halve the file.
+        preset: x264's trade of time for size, ``"ultrafast"`` to ``"veryslow"``.
+
+    Raises:
+        ValueError: If the suffix is not ``.mp4``, or ``fps``, ``size`` or ``crf`` is out of range.
+    """
+
+    def __init__(
+        self, path: str | Path, fps: float, size: tuple[int, int], crf: int = 18, preset: str = "veryfast"
+    ) -> None:
+        self.path = Path(path)
+        if self.path.suffix.lower() != ".mp4":
+            raise ValueError(f"{self.path}: videos are written as .mp4, not {self.path.suffix or 'without a suffix'}")
+        if not 0 < fps <= 1000:
+            raise ValueError(f"fps must lie in (0, 1000], not {fps}")
+        if len(size) != 2 or min(size) < 2:
+            raise ValueError(f"size must be (height, width), both at least 2 pixels, not {size}")
+        if not 0 <= crf <= 51:
+            raise ValueError(f"crf must lie in [0, 51], not {crf}")
+        self.fps, self.size, self.crf, self.preset = fps, size, crf, preset
+        self.num_frames = 0
+        self._container: Any = None
+        self._stream: Any = None
+        self._temporary: Path | None = None
+
+    def __enter__(self) -> "VideoWriter":
+        import av
+
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{self.path.stem}-", suffix=".part", dir=self.path.parent)
+        os.close(handle)
+        self._temporary = Path(name)
+        try:
+            # faststart: the index comes first, so that a browser plays before the whole file is there.
+            self._container = av.open(name, "w", format="mp4", options={"movflags": "faststart"})
+            rate = Fraction(self.fps).limit_denominator(1001)
+            options = {"crf": str(self.crf), "preset": self.preset, "threads": "1"}
+            self._stream = self._container.add_stream("libx264", rate=rate, options=options)
+            context = self._stream.codec_context
+            context.height, context.width = (length + length % 2 for length in self.size)
+            context.pix_fmt = "yuv420p"
+            context.thread_count = 1
+            context.gop_size = max(1, round(2 * self.fps))  # a key frame every two seconds keeps random access quick
+            context.time_base = 1 / rate
+        except BaseException:
+            self._discard()
+            raise
+        return self
+
+    def write(self, frame: NDArray[np.uint8]) -> None:
+        """Append one frame.
+
+        Args:
+            frame: RGB, ``uint8``, shape ``(H, W, 3)``.
+
+        Raises:
+            ValueError: If the shape or the type is another.
+            RuntimeError: If the writer is not open (use it in a ``with`` statement).
+        """
+        import av
+
+        if self._container is None:
+            raise RuntimeError(f"{self.path} is not open: write inside `with VideoWriter(...) as writer:`")
+        if frame.shape != (*self.size, 3) or frame.dtype != np.uint8:
+            raise ValueError(f"a frame must be uint8 {(*self.size, 3)}, not {frame.dtype} {frame.shape}")
+        pad_y, pad_x = (length % 2 for length in self.size)
+        if pad_y or pad_x:
+            frame = np.pad(frame, ((0, pad_y), (0, pad_x), (0, 0)), mode="edge")
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+        picture.pts = self.num_frames
+        picture.time_base = self._stream.codec_context.time_base
+        for packet in self._stream.encode(picture):
+            self._container.mux(packet)
+        self.num_frames += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._discard()
+            return
+        try:
+            if self.num_frames == 0:
+                raise ValueError(f"{self.path}: no frame was written")
+            for packet in self._stream.encode(None):
+                self._container.mux(packet)
+            self._container.close()
+            self._container = None
+            assert self._temporary is not None
+            self._temporary.chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner reads
+            self._temporary.replace(self.path)
+        except BaseException:
+            self._discard()
+            raise
+
+    def _discard(self) -> None:
+        """Close and remove the temporary file; never raises, so that the first error is the one seen."""
+        container, self._container = self._container, None
+        try:
+            if container is not None:
+                container.close()
+        except Exception:  # the muxer refuses to finish a file without packets
+            pass
+        finally:
+            if self._temporary is not None:
+                self._temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """The process's file mode mask, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
