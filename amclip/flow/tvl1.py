@@ -1,0 +1,180 @@
+"""TV-L1 optical flow as a module: parameters, checks and the choice of a backend."""
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from amclip.flow import reference
+from amclip.flow.reference import Parameters
+
+Backend = Literal["auto", "numba", "opencv", "reference", "cuda"]
+Preset = Literal["fast", "default", "opencv"]
+
+#: What each preset changes against :class:`TVL1`'s own defaults; docs/flow.md has the measurements behind them.
+PRESETS: dict[Preset, dict[str, float]] = {
+    "fast": {"warps": 2},
+    "default": {},
+    # OpenCV's: its five levels of 0.8 shrink the image only 2.4 times, so motion beyond about 8 pixels is missed.
+    "opencv": {"scale_step": 0.8, "outer_iterations": 10, "epsilon": 0.01},
+}
+
+#: Weights of red, green and blue in the grey level, ITU-R BT.601, as ``cv2.cvtColor``.
+BT601 = (0.299, 0.587, 0.114)
+#: How far floating point images may leave [0, 1], as bicubic resizing makes them.
+OVERSHOOT = 0.1
+
+
+class TVL1(nn.Module):
+    """TV-L1 optical flow of image pairs (Zach, Pock and Bischof 2007), with OpenCV's parameters and conventions.
+
+    Takes pairs and returns flow; there is nothing to learn and no gradient passes. It works in float32 whatever
+    autocast says. See :class:`amclip.flow.reference.Parameters` for what each parameter does.
+
+    Args:
+        tau: Time step of the dual update; stable up to 0.25.
+        lambda_: Weight of the data term for grey levels in [0, 255]; smaller means smoother flow.
+        theta: Tightness of the coupling between the two halves of the problem.
+        nscales: Pyramid levels at most.
+        warps: Times the second image is warped, per level.
+        scale_step: Size of a level relative to the finer one, in (0, 1).
+        inner_iterations: Primal-dual iterations between two medians.
+        outer_iterations: Rounds of median and inner iterations, per warp.
+        median_filtering: Side of the median filter on the flow: 5, 3, or 1 for none.
+        epsilon: Stop a warp once the root mean square change of the flow, in pixels, is at or below this; 0 runs
+            every iteration, which takes the same time for every pair and keeps backends close to each other.
+        backend: ``"numba"`` and ``"opencv"`` run on CPU tensors, ``"reference"`` (plain PyTorch, slow) on any device.
+            ``"auto"`` is numba for CPU tensors and, until the CUDA backend is built, the reference in float32 for
+            tensors elsewhere, so that the flow stays where its images are.
+
+    Raises:
+        ValueError: If a parameter is out of its range.
+    """
+
+    def __init__(
+        self,
+        *,
+        tau: float = 0.25,
+        lambda_: float = 0.15,
+        theta: float = 0.3,
+        nscales: int = 5,
+        warps: int = 5,
+        scale_step: float = 0.5,
+        inner_iterations: int = 30,
+        outer_iterations: int = 1,
+        median_filtering: int = 5,
+        epsilon: float = 0.0,
+        backend: Backend = "auto",
+    ) -> None:
+        super().__init__()
+        if backend not in get_args(Backend):
+            raise ValueError(f"backend must be one of {', '.join(get_args(Backend))}, not {backend!r}")
+        self.backend: Backend = backend
+        self.settings = Parameters(
+            tau=tau,
+            lambda_=lambda_,
+            theta=theta,
+            nscales=nscales,
+            warps=warps,
+            scale_step=scale_step,
+            inner_iterations=inner_iterations,
+            outer_iterations=outer_iterations,
+            median_filtering=median_filtering,
+            epsilon=epsilon,
+        )
+
+    @classmethod
+    def preset(cls, name: Preset = "default", backend: Backend = "auto") -> "TVL1":
+        """A named setting: ``fast`` (two warps), ``default``, or ``opencv`` (OpenCV's own defaults).
+
+        Raises:
+            ValueError: If there is no such preset.
+        """
+        if name not in PRESETS:
+            raise ValueError(f"preset must be one of {', '.join(PRESETS)}, not {name!r}")
+        return cls(**PRESETS[name], backend=backend)  # type: ignore[arg-type]
+
+    def extra_repr(self) -> str:
+        """The parameters, for ``print``."""
+        return f"{self.settings}, backend={self.backend!r}"
+
+    @torch.no_grad()
+    def forward(self, pairs: Tensor) -> Tensor:
+        """Optical flow of each pair.
+
+        Args:
+            pairs: Both images, earlier first, shape ``(N, 2, C, H, W)`` with C = 1 (grey) or 3 (RGB): uint8 in
+                [0, 255] or floating point in [0, 1]. Values up to 0.1 beyond (bicubic resizing) are used as they are.
+                Floating point values are checked on the CPU only: elsewhere the check would wait for the device.
+
+        Returns:
+            ``(u, v)`` in pixels, x right and y down, shape ``(N, 2, H, W)``, float32, on the images' device: what is
+            at ``(x, y)`` in the first image is at ``(x + u, y + v)`` in the second.
+
+        Raises:
+            ValueError: If shape, type, values or device do not fit.
+            ModuleNotFoundError: If the backend's library is not installed.
+            NotImplementedError: For ``backend="cuda"``, which is not built yet.
+        """
+        _check(pairs)
+        backend = self._choose(pairs.device)
+        if len(pairs) == 0:
+            return torch.empty(0, 2, *pairs.shape[-2:], device=pairs.device)
+        with torch.autocast(pairs.device.type, enabled=False):
+            first, second = grey_levels(pairs).unbind(1)
+            if backend == "reference":
+                return reference.flow(first, second, self.settings)
+            if backend == "opencv":
+                from amclip.flow import _opencv  # here, since it needs OpenCV
+
+                return _opencv.flow(first, second, self.settings)
+            from amclip.flow import _numba  # here, since numba takes half a second to import
+
+            return _numba.flow(first, second, self.settings)
+
+    def _choose(self, device: torch.device) -> Literal["numba", "opencv", "reference"]:
+        if self.backend == "cuda":
+            raise NotImplementedError(
+                'backend="cuda" is not built yet; "auto" runs the plain PyTorch reference on CUDA tensors'
+            )
+        if self.backend == "auto":
+            return "numba" if device.type == "cpu" else "reference"
+        if self.backend != "reference" and device.type != "cpu":
+            raise ValueError(
+                f'backend="{self.backend}" computes on the CPU, but the images are on {device}: move them with .cpu(), '
+                'or use backend="auto"'
+            )
+        return self.backend
+
+
+def grey_levels(images: Tensor) -> Tensor:
+    """Grey levels in [0, 255], float32 and not rounded, so that uint8 and float images of the same pixels agree.
+
+    Args:
+        images: Shape ``(..., C, H, W)`` with C = 1 or 3 (RGB), uint8 in [0, 255] or floating point in [0, 1].
+
+    Returns:
+        Shape ``(..., H, W)``. RGB is weighted by BT.601 as in ``cv2.cvtColor`` (which rounds uint8 results).
+    """
+    levels = images.float() if images.dtype == torch.uint8 else images.float() * 255
+    if images.shape[-3] == 1:
+        return levels.squeeze(-3)
+    red, green, blue = levels.unbind(-3)
+    return BT601[0] * red + BT601[1] * green + BT601[2] * blue
+
+
+def _check(pairs: Tensor) -> None:
+    if pairs.ndim != 5 or pairs.shape[1] != 2 or pairs.shape[2] not in (1, 3) or 0 in pairs.shape[3:]:
+        raise ValueError(
+            "pairs must have shape (N, 2, C, H, W): N pairs of two images with C = 1 or 3 channels; "
+            f"this tensor has shape {tuple(pairs.shape)}"
+        )
+    if pairs.dtype != torch.uint8 and not pairs.is_floating_point():
+        raise ValueError(f"pairs must be uint8 in [0, 255] or floating point in [0, 1], not {pairs.dtype}")
+    if pairs.is_floating_point() and pairs.device.type == "cpu" and pairs.numel() > 0:
+        low, high = (float(value) for value in torch.aminmax(pairs))
+        if not (low >= -OVERSHOOT and high <= 1 + OVERSHOOT):  # written so that NaN fails too
+            raise ValueError(
+                f"floating point pairs must lie in [0, 1]; these reach from {low:.4g} to {high:.4g} "
+                "(divide images of [0, 255] by 255; undo a normalisation first)"
+            )
