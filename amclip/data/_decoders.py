@@ -1,0 +1,199 @@
+"""decord and PyAV behind one small interface; see :mod:`amclip.data.video` for which reads what."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["DecordDecoder", "PyAVDecoder", "dimensions", "has_video_stream", "mp4_boxes", "seeks_exactly"]
+
+_MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
+
+
+def seeks_exactly(path: str | os.PathLike[str]) -> bool:
+    """Whether decord's random access is exact in this container: MP4 and MOV, Matroska and WebM, AVI.
+
+    Told by content, since camera traps name files as they like. Measured with decord2 3.4: in ASF, MPEG program and
+    MPEG transport streams, random access returned other frames than reading in sequence.
+    """
+    with open(path, "rb") as file:
+        head = file.read(12)
+    return head[4:8] in _MP4_BOXES or head[:4] == b"\x1aE\xdf\xa3" or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
+
+
+def mp4_boxes(path: str | os.PathLike[str]) -> list[str]:
+    """Names of the top-level boxes of an MP4 or MOV file; empty for other files."""
+    names: list[str] = []
+    size = os.path.getsize(path)
+    with open(path, "rb") as file:
+        position = 0
+        while position + 8 <= size and len(names) < 1000:
+            file.seek(position)
+            head = file.read(16)
+            length, name = int.from_bytes(head[:4], "big"), head[4:8]
+            if not names and name not in _MP4_BOXES:
+                return []
+            if length == 1:  # a 64-bit length follows
+                length = int.from_bytes(head[8:16], "big")
+            names.append(name.decode("latin-1"))
+            if length < 8:  # 0: to the end of the file
+                break
+            position += length
+    return names
+
+
+def has_video_stream(path: str | os.PathLike[str]) -> bool:
+    """Whether the container holds a video stream."""
+    import av
+
+    with av.open(os.fspath(path)) as container:
+        return bool(container.streams.video)
+
+
+def dimensions(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """``(height, width)`` from the header, without decoding."""
+    import av
+
+    with av.open(os.fspath(path)) as container:
+        codec = container.streams.video[0].codec_context
+        return codec.height, codec.width
+
+
+class DecordDecoder:
+    """decord with one thread: workers are parallel already."""
+
+    def __init__(self, path: str, size: tuple[int, int] | None) -> None:
+        import decord
+
+        decord.logging.set_level(decord.logging.QUIET)  # what matters is raised, and named better than in its log
+        height, width = size or (-1, -1)
+        self._reader = decord.VideoReader(path, width=width, height=height, num_threads=1)
+        self.fps = float(self._reader.get_avg_fps())
+        count = len(self._reader)
+        self.times = _usable_times(self._reader.get_frame_timestamp(np.arange(count))[:, 0], self.fps)
+
+    def read(self, indices: Sequence[int]) -> NDArray[np.uint8]:
+        """Frames at sorted, unique indices: ``[n, height, width, 3]``, RGB."""
+        frames: NDArray[np.uint8] = self._reader.get_batch(list(indices)).asnumpy()
+        return frames
+
+    def in_sequence(self) -> Iterator[int]:
+        """Decode frame after frame, giving the number decoded so far."""
+        for index in range(len(self.times)):
+            try:
+                self._reader.next()
+            except StopIteration:
+                return
+            yield index + 1
+
+
+class PyAVDecoder:
+    """PyAV, for containers without an exact index and for damaged files.
+
+    The packets are listed once without decoding; a frame is then found by its time stamp: seek to a key frame before
+    it, decode on. Damaged packets are passed over, and a frame that they held is replaced by the one before.
+    """
+
+    def __init__(self, path: str, size: tuple[int, int] | None) -> None:
+        import av
+
+        self._path, self._size = path, size
+        with av.open(path) as container:
+            stream = container.streams.video[0]
+            base = float(stream.time_base or 1)
+            packets = [(p.pts, p.is_keyframe) for p in container.demux(stream) if p.size]
+            self.fps = float(stream.average_rate or stream.guessed_rate or 25)
+        # Streams cut out of a recording begin between two key frames; what precedes the first does not decode.
+        first = next((pts for pts, key in packets if key and pts is not None), None)
+        stamps = sorted(pts for pts, _ in packets if pts is not None and (first is None or pts >= first))
+        # Without a time stamp per packet, frames can only be counted.
+        complete = len(set(stamps)) == len(stamps) and all(pts is not None for pts, _ in packets)
+        self._stamps: list[int] | None = stamps if complete else None
+        if self._stamps is None:
+            self.times = np.arange(len(packets)) / self.fps
+        else:
+            self.times = _usable_times(np.asarray(self._stamps, np.float64) * base, self.fps)
+
+    def read(self, indices: Sequence[int]) -> NDArray[np.uint8]:
+        """Frames at sorted, unique indices: ``[n, height, width, 3]``, RGB."""
+        frames: dict[int, NDArray[np.uint8]] = {}
+        wanted = set(indices)
+        last: Any = None
+        for index, frame in self._decode_from(indices[0]):
+            # Frames that were passed over are replaced by the one before (or, at the very start, by this one).
+            for missed in sorted(i for i in wanted if i < index):
+                frames[missed] = self._pixels(last or frame)
+                wanted.discard(missed)
+            last = frame
+            if index in wanted:
+                frames[index] = self._pixels(frame)
+                wanted.discard(index)
+            if not wanted:
+                break
+        if wanted:
+            raise RuntimeError(f"decoding ends before frame {min(wanted)}")
+        return np.stack([frames[index] for index in indices])
+
+    def in_sequence(self) -> Iterator[int]:
+        """Decode frame after frame, giving the number of frames up to the one just decoded."""
+        for index, _ in self._decode_from(0):
+            yield index + 1
+
+    def _decode_from(self, index: int) -> Iterator[tuple[int, Any]]:
+        """Frames from ``index`` on at the latest, each with its index."""
+        import av
+
+        with av.open(self._path) as container:
+            stream = container.streams.video[0]
+            stream.thread_count = 1
+            if self._stamps is None:
+                yield from enumerate(_frames(container, stream))
+                return
+            position = {stamp: number for number, stamp in enumerate(self._stamps)}
+            back = 0
+            while True:
+                target = max(index - back, 0)
+                if target == 0:
+                    container.seek(0 if self._stamps[0] >= 0 else self._stamps[0], stream=stream)
+                else:
+                    container.seek(self._stamps[target], stream=stream)
+                numbered = ((position[f.pts], f) for f in _frames(container, stream) if f.pts in position)
+                first = next(numbered, None)
+                if first is not None and (first[0] <= index or target == 0):
+                    yield first
+                    yield from numbered
+                    return
+                if target == 0:
+                    return
+                back = 4 * back + 16  # the container's own index pointed behind the frame: try earlier
+
+    def _pixels(self, frame: Any) -> NDArray[np.uint8]:
+        height, width = self._size or (frame.height, frame.width)
+        # Bicubic as decord's scale filter, so that both decoders give the same pixels.
+        scaled = frame.reformat(width=width, height=height, format="rgb24", interpolation="BICUBIC")
+        pixels: NDArray[np.uint8] = scaled.to_ndarray()
+        return pixels
+
+
+def _frames(container: Any, stream: Any) -> Iterator[Any]:
+    """Every frame that decodes, from where the container stands; damaged packets are passed over."""
+    import av
+
+    for packet in container.demux(stream):
+        try:
+            yield from packet.decode()
+        except av.error.FFmpegError:
+            continue
+
+
+def _usable_times(seconds: NDArray[Any], fps: float) -> NDArray[np.float64]:
+    """Seconds since the first frame; counted from the frame rate where the container's stamps make no sense."""
+    times = np.asarray(seconds, np.float64)
+    times = times - times[:1]
+    if len(times) > 1 and (not np.isfinite(times).all() or (np.diff(times) < 0).any() or times[-1] <= 0):
+        return np.arange(len(times)) / fps
+    return times

@@ -1,0 +1,201 @@
+"""Label table + sampling + video → one sample. Workers decode to uint8 and do nothing else."""
+
+import os
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from amclip.data.sampling import Scheme, num_positions, sample_positions, segment_indices
+from amclip.data.table import Clip, LabelTable
+from amclip.data.video import Resize, Video, VideoError, VideoInfo
+
+__all__ = ["Batch", "ClipDataset", "Sample", "collate", "video_path"]
+
+# Opening a recording of an hour takes a second, and its clips are asked for one by one; each open reader holds about
+# 20 MB.
+_OPEN_VIDEOS = 4
+
+
+class Sample(TypedDict):
+    """One clip.
+
+    ``frames`` uint8 ``[K, V, 3, H, W]`` RGB; ``segments`` int64 ``[M, P]``; ``labels`` float32 ``[C]`` of 0 and 1;
+    ``clip`` int64, the row of the table; ``skipped`` int64, broken clips passed over to get this one (training);
+    ``error`` why the frames are all zero, or empty.
+    """
+
+    frames: Tensor
+    segments: Tensor
+    labels: Tensor
+    clip: Tensor
+    skipped: Tensor
+    error: str
+
+
+class Batch(TypedDict):
+    """Samples stacked along a first axis ``B``; ``error`` is a list."""
+
+    frames: Tensor
+    segments: Tensor
+    labels: Tensor
+    clip: Tensor
+    skipped: Tensor
+    error: list[str]
+
+
+def video_path(root: str | os.PathLike[str], clip: Clip) -> Path:
+    """Where the video of a clip lies: below ``root``, unless the table gives an absolute path."""
+    return Path(root) / clip.video
+
+
+class ClipDataset(Dataset[Sample]):
+    """Clips as frames at ``K`` positions, with or without their flow partners.
+
+    Args:
+        table: The clips.
+        root: Folder that relative paths of the table start from.
+        lengths: What probing found, keyed by ``video_path(root, clip)``: the result of
+            :func:`amclip.data.probe.probe`, or plain numbers of frames. A video found unreadable is never opened; one
+            that is missing here is opened on trust.
+        frame_size: ``(H, W)`` that frames are decoded to.
+        resize: ``"stretch"`` or ``"crop"``.
+        scheme: How segments share the clip.
+        num_segments: ``M``.
+        positions_per_segment: ``P``.
+        flow_gap: Frames between a frame and its flow partner.
+        views: 2 = each frame and its partner; 1 = frames alone.
+        training: Jitter positions, and replace clips that cannot be read.
+        seed: Jitter is a function of (seed, epoch, row) only: the same on any number of workers and devices.
+    """
+
+    def __init__(
+        self,
+        table: LabelTable,
+        root: str | os.PathLike[str],
+        lengths: Mapping[Path, int | VideoInfo | VideoError],
+        frame_size: tuple[int, int] = (224, 224),
+        resize: Resize = "stretch",
+        scheme: Scheme = "semi-dense",
+        num_segments: int = 4,
+        positions_per_segment: int = 8,
+        flow_gap: int = 1,
+        views: Literal[1, 2] = 2,
+        training: bool = False,
+        seed: int = 0,
+    ) -> None:
+        if views not in (1, 2):
+            raise ValueError(f"views must be 1 (frames) or 2 (frames and flow partners), not {views}")
+        self.table = table
+        self.root = Path(root)
+        self.lengths = dict(lengths)
+        self.frame_size = (int(frame_size[0]), int(frame_size[1]))
+        self.resize: Resize = resize
+        self.num_positions = num_positions(scheme, num_segments, positions_per_segment)
+        self.segments = segment_indices(scheme, num_segments, positions_per_segment)
+        self.flow_gap = flow_gap
+        self.views = views
+        self.training = training
+        self.seed = seed
+        self.targets = torch.from_numpy(table.targets())
+        self._readers: OrderedDict[Path, Video] = OrderedDict()
+        self._process = os.getpid()
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_readers": OrderedDict()}  # open readers belong to one process
+
+    def __getitem__(self, item: int | tuple[int, int]) -> Sample:
+        """Read a clip.
+
+        Args:
+            item: Row of the table; in training ``(row, epoch)``, which the sampler yields.
+
+        Raises:
+            VideoError: In training, if no clip at all can be read.
+        """
+        row, epoch = item if isinstance(item, tuple) else (item, 0)
+        if not 0 <= row < len(self):
+            raise IndexError(f"clip {row} of a table with {len(self)} rows")
+        reason = ""
+        for skipped in range(len(self) if self.training else 1):
+            current = (row + skipped) % len(self)
+            try:
+                return self._sample(current, self._frames(current, epoch), skipped)
+            except VideoError as error:
+                reason = str(error)
+        if self.training:
+            raise VideoError(self.root, f"none of the {len(self)} clips of {self.table.source} can be read; {reason}")
+        shape = (self.num_positions, self.views, 3, *self.frame_size)
+        return self._sample(row, torch.zeros(shape, dtype=torch.uint8), 0, reason)
+
+    def _sample(self, row: int, frames: Tensor, skipped: int, error: str = "") -> Sample:
+        return {
+            "frames": frames,
+            "segments": self.segments.clone(),
+            "labels": self.targets[row].clone(),
+            "clip": torch.tensor(row),
+            "skipped": torch.tensor(skipped),
+            "error": error,
+        }
+
+    def _frames(self, row: int, epoch: int) -> Tensor:
+        """uint8 ``[K, V, 3, H, W]``; each frame is decoded once, also where it is another one's partner."""
+        clip = self.table.clips[row]
+        path = video_path(self.root, clip)
+        video = self._video(path)
+        span = video.frame_range(clip.start, clip.stop)
+        if not span:
+            reason = f"has no frame from {clip.start} to {clip.stop} s; it lasts {video.duration:.2f} s"
+            raise VideoError(path, reason)
+        generator = _generator(self.seed, epoch, row) if self.training else None
+        frames, partners = sample_positions(len(span), self.num_positions, self.flow_gap, generator)
+        wanted = torch.stack([frames, partners][: self.views], dim=1) + span.start
+        try:
+            pixels = video.read(wanted.flatten())
+        except VideoError:
+            self._readers.pop(path, None)  # a reader is of no use after an error
+            raise
+        return pixels.reshape(self.num_positions, self.views, 3, *self.frame_size)
+
+    def _video(self, path: Path) -> Video:
+        """The open reader of a video; the few used last are kept."""
+        if self._process != os.getpid():  # forked: the parent's readers have lost their threads
+            self._process, self._readers = os.getpid(), OrderedDict()
+        video = self._readers.pop(path, None)
+        if video is None:
+            length = self.lengths.get(path)
+            if isinstance(length, VideoError):
+                raise length
+            if isinstance(length, VideoInfo):
+                length = length.num_frames
+            video = Video(path, self.frame_size, self.resize, length)
+        self._readers[path] = video
+        if len(self._readers) > _OPEN_VIDEOS:
+            self._readers.popitem(last=False)[1].close()
+        return video
+
+
+def _generator(seed: int, epoch: int, row: int) -> torch.Generator:
+    """Random numbers for one sample; SeedSequence keeps neighbouring seeds, epochs and rows apart."""
+    state = np.random.SeedSequence([seed % 2**32, epoch, row]).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state >> np.uint64(1)))
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Stack samples; errors become a list."""
+    return {
+        "frames": torch.stack([sample["frames"] for sample in samples]),
+        "segments": torch.stack([sample["segments"] for sample in samples]),
+        "labels": torch.stack([sample["labels"] for sample in samples]),
+        "clip": torch.stack([sample["clip"] for sample in samples]),
+        "skipped": torch.stack([sample["skipped"] for sample in samples]),
+        "error": [sample["error"] for sample in samples],
+    }

@@ -1,0 +1,156 @@
+"""Tables with a header: ``filepath,label[,start,stop][,split]``, or a 0/1 column per class.
+
+Covers zamba's ``filepath,label,split``. The delimiter (comma, semicolon or tab) is taken from the header.
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+
+from amclip.data.table import Clip, LabelError, LabelTable, build_table, split_name
+
+__all__ = ["matches", "read"]
+
+# Header cells, lower case, and what they hold.
+_COLUMNS = {
+    "video": ("filepath", "file_path", "video", "video_path", "path", "file", "filename", "file_name"),
+    "label": ("label", "labels", "behaviour", "behaviours", "behavior", "behaviors", "action", "actions"),
+    "start": ("start", "start_s", "start (s)"),
+    "stop": ("stop", "stop_s", "stop (s)", "end", "end_s", "end (s)"),
+    "split": ("split",),
+}
+_ROLE = {name: role for role, names in _COLUMNS.items() for name in names}
+_IGNORED = ("site",)  # zamba's; not a class in the 0/1 form
+_TRUTH = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
+
+
+def matches(text: str) -> bool:
+    """Whether the first line is a header that names the column of the videos."""
+    return _delimiter(_header_line(text)) is not None
+
+
+def read(text: str, source: str, classes: Sequence[str] | None = None) -> LabelTable:
+    """Read a table from its text.
+
+    Raises:
+        LabelError: If a row or the header cannot be used; names line and column.
+    """
+    delimiter = _delimiter(_header_line(text)) or ","
+    rows = _rows(text, delimiter, source)
+    _, header = next(rows)
+    roles, class_columns = _layout(header, source)
+    clips = [_clip(row, line, header, roles, class_columns, source) for line, row in rows]
+    if not class_columns:
+        return build_table(clips, source, classes)
+    found = [header[index] for index in class_columns]
+    if classes is not None:  # columns are known classes or a slip, even where all their cells are 0
+        unknown = [name for name in found if name not in classes]
+        if unknown:
+            raise LabelError(
+                f"unknown class {unknown[0]!r}; the classes are {', '.join(classes)}", source, 1, unknown[0]
+            )
+    return build_table(clips, source, classes, found)
+
+
+def _header_line(text: str) -> str:
+    return next((line for line in text.splitlines() if line.strip()), "")
+
+
+def _delimiter(line: str) -> str | None:
+    """The delimiter under which the header names a video column; a comma where it is the only column."""
+    for delimiter in (",", "\t", ";"):
+        cells = next(csv.reader([line], delimiter=delimiter), [])
+        if any(_ROLE.get(cell.strip().lower()) == "video" for cell in cells):
+            return delimiter
+    return None
+
+
+def _rows(text: str, delimiter: str, source: str) -> Iterator[tuple[int, list[str]]]:
+    """Line number and stripped cells of each row that is not blank."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
+    while True:
+        line = reader.line_num + 1  # a quoted cell may span lines: name the first
+        try:
+            row = [cell.strip() for cell in next(reader)]
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise LabelError(f"cannot be split into columns ({error}); check the quotes", source, line) from None
+        if any(row):
+            yield line, row
+
+
+def _layout(header: Sequence[str], source: str) -> tuple[dict[str, int], list[int]]:
+    """Index of each known column, and the indices of the class columns (0/1 form only)."""
+    roles: dict[str, int] = {}
+    others = []
+    for index, name in enumerate(header):
+        role = _ROLE.get(name.lower())
+        if role is None:
+            if name.lower() not in _IGNORED:
+                others.append(index)
+        elif role in roles:
+            raise LabelError(f"columns {header[roles[role]]!r} and {name!r} both hold the {role}; keep one", source, 1)
+        else:
+            roles[role] = index
+    for given, missing in (("start", "stop"), ("stop", "start")):
+        if given in roles and missing not in roles:
+            raise LabelError(f"has a column {header[roles[given]]!r} and none for {missing}", source, 1)
+    if "label" in roles:
+        return roles, []  # other columns (site, observer, notes) are the user's own
+    if "" in (header[index] for index in others):
+        raise LabelError("a column has no name; in a table with a 0/1 column per class each needs one", source, 1)
+    return roles, others
+
+
+def _clip(
+    row: Sequence[str],
+    line: int,
+    header: Sequence[str],
+    roles: dict[str, int],
+    class_columns: Sequence[int],
+    source: str,
+) -> Clip:
+    if len(row) != len(header):
+        hint = "; quote cells that hold the delimiter" if len(row) > len(header) else ""
+        raise LabelError(f"has {len(row)} cells where the header has {len(header)}{hint}", source, line)
+    cells = {role: row[index] for role, index in roles.items()}
+    if not cells["video"]:
+        raise LabelError("the path of the video is empty", source, line, header[roles["video"]])
+    labels: tuple[str, ...] | None = None
+    if "label" in cells:
+        labels = tuple(name.strip() for name in cells["label"].split(";") if name.strip())
+    elif class_columns:
+        labels = tuple(header[index] for index in class_columns if _truth(row[index], header[index], source, line))
+    split = None
+    if cells.get("split"):
+        try:
+            split = split_name(cells["split"])
+        except ValueError as error:
+            raise LabelError(str(error), source, line, header[roles["split"]]) from None
+    start, stop = (
+        _seconds(cells[role], header[roles[role]], source, line) if cells.get(role) else None
+        for role in ("start", "stop")
+    )
+    return Clip(cells["video"], start, stop, labels, split, line)
+
+
+def _seconds(cell: str, column: str, source: str, line: int) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        hint = " (with a decimal point, such as 12.5)" if "," in cell else " (such as 12.5)"
+        raise LabelError(f"{cell!r} is not a number of seconds{hint}", source, line, column) from None
+
+
+def _truth(cell: str, column: str, source: str, line: int) -> bool:
+    try:
+        return _TRUTH[cell.lower()]
+    except KeyError:
+        raise LabelError(
+            f"{cell!r} is neither 0 nor 1; without a column 'label', every column that is not filepath, start, stop, "
+            "split or site is a class",
+            source,
+            line,
+            column,
+        ) from None

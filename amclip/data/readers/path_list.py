@@ -1,0 +1,55 @@
+"""Plain lists: ``path label [label …]`` per line, as TSN, X-CLIP, MammalNet and LoTE-Animal have them."""
+
+import re
+from collections.abc import Sequence
+
+from amclip.data.table import Clip, LabelError, LabelTable, build_table
+from amclip.data.video import VIDEO_SUFFIXES
+
+__all__ = ["matches", "read"]
+
+_WORD = re.compile(r'"([^"]*)"|(\S+)')  # quotes keep blanks together
+
+
+def matches(text: str) -> bool:
+    """Whether the first line that is no comment begins with the path of a video."""
+    for line in text.splitlines():
+        words = _words(line)
+        if words:
+            return words[0].lower().endswith(VIDEO_SUFFIXES)
+    return False
+
+
+def read(text: str, source: str, classes: Sequence[str] | None = None) -> LabelTable:
+    """Read a list from its text. Where no line has a label, the clips are not labelled.
+
+    Lines that begin with ``#`` are comments. A line with a tab is split at tabs alone, so labels may hold blanks;
+    other lines are split at blanks, and quotes keep a path or a label with blanks together.
+
+    Raises:
+        LabelError: If a line cannot be used.
+    """
+    rows = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = _words(line)
+        if not words:
+            continue
+        video, *labels = words
+        if not video.lower().endswith(VIDEO_SUFFIXES):
+            hint = "; quote a path that holds blanks" if " " in line else ""
+            raise LabelError(f"{video!r} does not end like a video file{hint}", source, number)
+        if any(";" in label for label in labels):
+            labels = [part.strip() for label in labels for part in label.split(";") if part.strip()]
+        rows.append((number, video, tuple(labels)))
+    labelled = any(labels for _, _, labels in rows)
+    clips = [Clip(video, labels=labels if labelled else None, line=number) for number, video, labels in rows]
+    return build_table(clips, source, classes)
+
+
+def _words(line: str) -> list[str]:
+    stripped = line.strip()
+    if not stripped or stripped.startswith("#"):
+        return []
+    if "\t" in stripped:
+        return [word.strip().strip('"') for word in stripped.split("\t") if word.strip()]
+    return [quoted or bare for quoted, bare in _WORD.findall(stripped)]

@@ -1,0 +1,119 @@
+"""Which frames of a clip are looked at, and which of them each segment sees: pure index arithmetic.
+
+One grid serves all schemes. ``K`` positions cut the clip into ``K`` equal bins, one frame per bin; a scheme only says
+which of the positions each of ``M`` segments uses, ``P`` at a time. A frame shared by segments is decoded once.
+"""
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+__all__ = ["Scheme", "num_positions", "sample_positions", "segment_indices"]
+
+Scheme = Literal["dense", "semi-dense", "sparse"]
+
+
+def num_positions(scheme: Scheme, num_segments: int, positions_per_segment: int) -> int:
+    """Number of unique positions of a clip, ``K``.
+
+    Dense and sparse segments share no position: ``M * P``. A semi-dense segment has ``ceil(P / 2)`` of its own and
+    borrows the rest, so ``M * ceil(P / 2)``; with a single segment there is nothing to borrow: ``P``.
+
+    Raises:
+        ValueError: If ``scheme`` is not known, or a number is below 1.
+    """
+    _check(scheme, num_segments, positions_per_segment)
+    if scheme == "semi-dense" and num_segments > 1:
+        return num_segments * _own(positions_per_segment)
+    return num_segments * positions_per_segment
+
+
+def segment_indices(scheme: Scheme, num_segments: int, positions_per_segment: int) -> Tensor:
+    """Which of the ``K`` positions each segment uses.
+
+    * dense: segment ``m`` uses the ``m``-th stretch of ``P`` neighbouring positions.
+    * sparse: segment ``m`` uses ``m, m + M, m + 2 M, …``: each spans the clip, and they differ by their offset.
+    * semi-dense: first the ``ceil(P / 2)`` positions of the segment's own window, then ``floor(P / 2)`` of its
+      context: of the other segments' positions, chosen evenly and in order of time. The context window of
+      AnimalMotionCLIP is the clip outside the main window.
+
+    Args:
+        scheme: How segments divide the clip.
+        num_segments: ``M``.
+        positions_per_segment: ``P``.
+
+    Returns:
+        int64 ``[M, P]``, values in ``[0, K)``.
+
+    Raises:
+        ValueError: If ``scheme`` is not known, or a number is below 1.
+    """
+    _check(scheme, num_segments, positions_per_segment)
+    M, P = num_segments, positions_per_segment
+    if scheme == "sparse":
+        return torch.arange(M * P).reshape(P, M).T.contiguous()
+    if scheme == "dense" or M == 1:
+        return torch.arange(M * P).reshape(M, P)
+    own = _own(P)
+    context = P - own
+    positions = torch.arange(M * own)
+    rows = []
+    for m in range(M):
+        main = positions[m * own : (m + 1) * own]
+        others = torch.cat([positions[: m * own], positions[(m + 1) * own :]])
+        # The middle of each of `context` equal parts; `others` is never shorter than `context`, so none repeats.
+        chosen = (2 * torch.arange(context) + 1) * len(others) // (2 * max(context, 1))
+        rows.append(torch.cat([main, others[chosen]]))
+    return torch.stack(rows)
+
+
+def sample_positions(
+    num_frames: int, num_positions: int, flow_gap: int = 1, generator: torch.Generator | None = None
+) -> tuple[Tensor, Tensor]:
+    """One frame per bin, and the frame that its optical flow leads to.
+
+    The frames that have a partner, ``[0, num_frames - flow_gap)``, are cut into ``num_positions`` equal bins. Without
+    a generator the frame at the centre of each bin is taken; with one, a frame drawn uniformly from the bin. A clip
+    with fewer frames than bins repeats frames. In a clip of ``flow_gap`` frames or fewer the gap shrinks to what there
+    is, and in a clip of one frame the partner is the frame itself (no motion).
+
+    Args:
+        num_frames: Frames of the clip.
+        num_positions: ``K``.
+        flow_gap: Frames between a frame and its partner.
+        generator: Source of the jitter in training.
+
+    Returns:
+        Frames and partners, int64 ``[K]`` each, values in ``[0, num_frames)``; frames never decrease, and partners
+        are ``gap`` frames later.
+
+    Raises:
+        ValueError: If a number is below 1.
+    """
+    for name, value in (("num_frames", num_frames), ("num_positions", num_positions), ("flow_gap", flow_gap)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, not {value}")
+    gap = min(flow_gap, num_frames - 1)
+    usable = num_frames - gap
+    # Bin k holds the times [k, k + 1) * usable / K; a frame is the whole number below a time in it.
+    if generator is None:
+        frames = (2 * torch.arange(num_positions) + 1) * usable // (2 * num_positions)
+    else:
+        times = torch.arange(num_positions) + torch.rand(num_positions, generator=generator, dtype=torch.float64)
+        frames = (times * (usable / num_positions)).long().clamp(max=usable - 1)
+    return frames, frames + gap
+
+
+def _own(positions_per_segment: int) -> int:
+    """Positions in a semi-dense segment's own window: the larger half."""
+    return -(-positions_per_segment // 2)
+
+
+def _check(scheme: str, num_segments: int, positions_per_segment: int) -> None:
+    if scheme not in get_args(Scheme):
+        raise ValueError(f"scheme must be one of {', '.join(get_args(Scheme))}, not {scheme!r}")
+    if num_segments < 1 or positions_per_segment < 1:
+        raise ValueError(
+            f"num_segments and positions_per_segment must be at least 1, not {num_segments} and {positions_per_segment}"
+        )

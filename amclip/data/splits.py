@@ -1,0 +1,135 @@
+"""Share videos out over training, validation and test so that classes are spread evenly."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amclip.data.table import SPLITS, LabelError, LabelTable
+
+__all__ = ["assign_splits", "stratify"]
+
+
+def assign_splits(table: LabelTable, fractions: Sequence[float] = (0.7, 0.15, 0.15), seed: int = 0) -> LabelTable:
+    """Give a split to every row that names none, by video: never a video in two splits because of this.
+
+    Rows that name a split keep it, and rows without one follow their video. The other videos are shared out by
+    :func:`stratify`, which spreads the classes as evenly as can be.
+
+    Args:
+        table: Clips; each video is one unit, whatever number of clips it has.
+        fractions: Shares of the videos for train, val and test, summing to 1.
+        seed: Same seed, same table, same splits.
+
+    Raises:
+        ValueError: If ``fractions`` are not three shares that sum to 1.
+        LabelError: If a row without a split belongs to a video whose other rows lie in several splits.
+    """
+    named: dict[str, set[str]] = {}
+    labels: dict[str, set[str]] = {}
+    for clip in table.clips:
+        labels.setdefault(clip.key[0], set()).update(clip.labels or ())
+        if clip.split is not None:
+            named.setdefault(clip.key[0], set()).add(clip.split)
+    for clip in table.clips:
+        splits = named.get(clip.key[0], set())
+        if clip.split is None and len(splits) > 1:
+            raise LabelError(
+                f"names no split, and other rows of {clip.video} lie in {' and '.join(sorted(splits))}; "
+                "name a split in every row of this video",
+                table.source,
+                clip.line,
+                "split",
+            )
+    # A video cut by time over several splits counts for the first of them.
+    fixed = {video: min(splits, key=SPLITS.index) for video, splits in named.items()}
+    chosen = fixed | stratify(fixed, labels, fractions, seed)
+    clips = tuple(clip if clip.split is not None else replace(clip, split=chosen[clip.key[0]]) for clip in table.clips)
+    return replace(table, clips=clips)
+
+
+def stratify(
+    fixed: Mapping[str, str], labels: Mapping[str, set[str]], fractions: Sequence[float], seed: int
+) -> dict[str, str]:
+    """Choose a split for each video by iterative stratification.
+
+    Sechidis, Tsoumakas & Vlahavas 2011, "On the stratification of multi-label data", ECML PKDD: the class with the
+    fewest videos left goes first, each of its videos to the split that lacks most of it. Every split whose share is
+    above zero gets a video while there are enough; with fewer videos than splits, training comes first, then
+    validation.
+
+    Args:
+        fixed: Videos whose split is given; they count towards what a split already has.
+        labels: Classes of every video, also of the fixed ones.
+        fractions: Shares of the videos for train, val and test, summing to 1.
+        seed: Same seed, same videos, same splits.
+
+    Returns:
+        Split of each video that is not fixed.
+
+    Raises:
+        ValueError: If ``fractions`` are not three shares that sum to 1.
+    """
+    shares = np.asarray(fractions, dtype=float)
+    if shares.shape != (3,) or not (shares >= 0).all() or abs(shares.sum() - 1) > 1e-6:
+        raise ValueError(f"fractions must be three shares that sum to 1 (train, val, test), not {fractions!r}")
+    free = [video for video in labels if video not in fixed]
+    rng = np.random.default_rng(seed)
+    remaining = [free[index] for index in rng.permutation(len(free))]
+    videos = [*remaining, *fixed]
+    wanted = shares * len(videos)  # videos that each split still lacks
+    lacking = {
+        name: shares * sum(name in labels[video] for video in videos)
+        for name in sorted({name for video in videos for name in labels[video]})
+    }
+    chosen: dict[str, str] = {}
+
+    def place(video: str, split: int) -> None:
+        wanted[split] -= 1
+        for name in labels[video]:
+            lacking[name][split] -= 1
+
+    for video, name in fixed.items():
+        place(video, SPLITS.index(name))
+    while remaining:
+        counts = {name: sum(name in labels[video] for video in remaining) for name in lacking}
+        rarest = min((name for name in lacking if counts[name]), key=lambda name: (counts[name], name), default=None)
+        batch = [video for video in remaining if rarest is None or rarest in labels[video]]
+        for video in batch:
+            # Largest lack of the class, then of videos; `min` keeps the first split on a tie: training.
+            need = lacking[rarest] if rarest is not None else wanted
+            split = min(
+                (s for s in range(3) if shares[s] > 0),
+                key=lambda s: (-round(float(need[s]), 9), -round(float(wanted[s]), 9)),
+            )
+            chosen[video] = SPLITS[split]
+            place(video, split)
+        taken = set(batch)
+        remaining = [video for video in remaining if video not in taken]
+    _fill_empty(chosen, fixed, labels, shares)
+    return chosen
+
+
+def _fill_empty(
+    chosen: dict[str, str], fixed: Mapping[str, str], labels: Mapping[str, set[str]], shares: NDArray[np.float64]
+) -> None:
+    """Move single videos so that no split with a share stays empty while another could give one."""
+    for rank, split in enumerate(SPLITS):
+        where = {**fixed, **chosen}
+        members = {name: [video for video in where if where[video] == name] for name in SPLITS}
+        if shares[rank] == 0 or members[split]:
+            continue
+        # A later split may give its only video (two videos: train and val), an earlier one never.
+        donors = [name for name in SPLITS if len(members[name]) > (SPLITS.index(name) < rank)]
+        movable = [video for video, name in chosen.items() if name in donors]
+        if movable:
+            harm = {video: _harm(video, members[where[video]], labels) for video in movable}
+            chosen[min(harm, key=harm.__getitem__)] = split
+
+
+def _harm(video: str, members: Sequence[str], labels: Mapping[str, set[str]]) -> tuple[int, int]:
+    """What a split loses with a video: classes that no other of its videos has, then how few videos it has."""
+    others = [other for other in members if other != video]
+    lost = labels[video] - set().union(*(labels[other] for other in others))
+    return len(lost), -len(others)
