@@ -28,7 +28,7 @@ Index = NDArray[np.int64]
 BLOCK = 2048
 #: Zero pixels around the warped image: a clamped position never reaches beyond.
 MARGIN = 4
-_f = np.float32
+_f, _U = np.float32, np.uint64
 
 
 def _network(exchanges: str) -> Index:
@@ -151,43 +151,60 @@ def _cubic_weights(fraction: float) -> tuple[float, float, float, float]:
 
 
 @_compiled
-def _taps(texels: Floats, at: int, a: float, b: float, c: float, d: float) -> tuple[float, float, float]:
-    """Weighted sum of four texels in a row, from element ``at`` of the flat texels."""
-    image = a * texels[at] + b * texels[at + 3] + c * texels[at + 6] + d * texels[at + 9]
-    across = a * texels[at + 1] + b * texels[at + 4] + c * texels[at + 7] + d * texels[at + 10]
-    down = a * texels[at + 2] + b * texels[at + 5] + c * texels[at + 8] + d * texels[at + 11]
+def _taps(texels: Floats, at: np.uint64, a: float, b: float, c: float, d: float) -> tuple[float, float, float]:
+    """Weighted sum of four texels in a row, from element ``at`` of the flat texels.
+
+    ``at`` is unsigned: a signed index may count from the end, and asking whether it does would cost as much again.
+    """
+    image = a * texels[at] + b * texels[at + _U(3)] + c * texels[at + _U(6)] + d * texels[at + _U(9)]
+    across = a * texels[at + _U(1)] + b * texels[at + _U(4)] + c * texels[at + _U(7)] + d * texels[at + _U(10)]
+    down = a * texels[at + _U(2)] + b * texels[at + _U(5)] + c * texels[at + _U(8)] + d * texels[at + _U(11)]
     return image, across, down
 
 
 @_compiled
 def _linearise(first: Floats, texels: Floats, state: Floats, data: Floats) -> None:
-    """Twin of :func:`reference.linearise`: writes gradient x, y, constant and 1 / |gradient|² (0 if none) to data."""
+    """Twin of :func:`reference.linearise`: writes gradient x, y, constant and 1 / |gradient|² (0 if none) to data.
+
+    Each row takes three loops, so that the first and the last vectorise; only the middle one gathers.
+    """
     height, width = first.shape
     flat = texels.reshape(-1)
     pitch = 3 * texels.shape[1]
+    second_row, third_row, fourth_row = _U(pitch), _U(2 * pitch), _U(3 * pitch)
+    corner = np.empty(width, np.int32)
+    weights = np.empty((8, width), np.float32)
+    x0, x1, x2, x3 = weights[0], weights[1], weights[2], weights[3]
+    y0, y1, y2, y3 = weights[4], weights[5], weights[6], weights[7]
+    warped = np.empty((3, width), np.float32)
+    image, across, down = warped[0], warped[1], warped[2]
     for y in range(height):
-        row = y * width
+        u, v = state[0, (y + 1) * width :], state[1, (y + 1) * width :]
         for x in range(width):
-            u, v = state[0, row + width + x], state[1, row + width + x]
-            # Clamped, so that a position far outside reads the margin only.
-            to_x = min(max(_f(x) + u, _f(-3)), _f(width + 1))
-            to_y = min(max(_f(y) + v, _f(-3)), _f(height + 1))
-            left, top = math.floor(to_x), math.floor(to_y)
-            x0, x1, x2, x3 = _cubic_weights(to_x - _f(left))
-            y0, y1, y2, y3 = _cubic_weights(to_y - _f(top))
-            at = (int(top) + MARGIN - 1) * pitch + 3 * (int(left) + MARGIN - 1)
-            i0, p0, q0 = _taps(flat, at, x0, x1, x2, x3)
-            i1, p1, q1 = _taps(flat, at + pitch, x0, x1, x2, x3)
-            i2, p2, q2 = _taps(flat, at + 2 * pitch, x0, x1, x2, x3)
-            i3, p3, q3 = _taps(flat, at + 3 * pitch, x0, x1, x2, x3)
-            image = y0 * i0 + y1 * i1 + y2 * i2 + y3 * i3
-            across = y0 * p0 + y1 * p1 + y2 * p2 + y3 * p3
-            down = y0 * q0 + y1 * q1 + y2 * q2 + y3 * q3
-            square = across * across + down * down
-            data[0, row + x] = across
-            data[1, row + x] = down
-            data[2, row + x] = image - across * u - down * v - first[y, x]
-            data[3, row + x] = _f(1) / square if square > _f(reference.SMALLEST_GRADIENT) else _f(0)
+            # Clamped, so that a position far outside reads the margin only; of the first tap, in the margin's frame.
+            to_x = min(max(_f(x) + u[x], _f(-3)), _f(width + 1)) + _f(MARGIN - 1)
+            to_y = min(max(_f(y) + v[x], _f(-3)), _f(height + 1)) + _f(MARGIN - 1)
+            left, top = np.int32(to_x), np.int32(to_y)  # not negative, so this is the floor
+            x0[x], x1[x], x2[x], x3[x] = _cubic_weights(to_x - _f(left))
+            y0[x], y1[x], y2[x], y3[x] = _cubic_weights(to_y - _f(top))
+            corner[x] = np.int32(top * np.int32(pitch) + np.int32(3) * left)
+        for x in range(width):
+            at = _U(corner[x])
+            i0, p0, q0 = _taps(flat, at, x0[x], x1[x], x2[x], x3[x])
+            i1, p1, q1 = _taps(flat, at + second_row, x0[x], x1[x], x2[x], x3[x])
+            i2, p2, q2 = _taps(flat, at + third_row, x0[x], x1[x], x2[x], x3[x])
+            i3, p3, q3 = _taps(flat, at + fourth_row, x0[x], x1[x], x2[x], x3[x])
+            image[x] = y0[x] * i0 + y1[x] * i1 + y2[x] * i2 + y3[x] * i3
+            across[x] = y0[x] * p0 + y1[x] * p1 + y2[x] * p2 + y3[x] * p3
+            down[x] = y0[x] * q0 + y1[x] * q1 + y2[x] * q2 + y3[x] * q3
+        gradient_x, gradient_y = data[0, y * width :], data[1, y * width :]
+        constant, inverse = data[2, y * width :], data[3, y * width :]
+        for x in range(width):
+            square = across[x] * across[x] + down[x] * down[x]
+            gradient_x[x] = across[x]
+            gradient_y[x] = down[x]
+            constant[x] = image[x] - across[x] * u[x] - down[x] * v[x] - first[y, x]
+            inverse[x] = _f(1) / square if square > _f(reference.SMALLEST_GRADIENT) else _f(0)
 
 
 @_compiled
@@ -335,11 +352,14 @@ def _dual_rows(
 
 
 @_compiled
-def _exchange(low: Floats, high: Floats) -> None:
-    for i in range(low.shape[0]):
-        a, b = low[i], high[i]
-        low[i] = min(a, b)
-        high[i] = max(a, b)
+def _sort(rows: Floats, network: Index) -> None:
+    """Run an exchange network over ``rows``, for every column of the array at once."""
+    for k in range(network.shape[0]):
+        low, high = network[k, 0], network[k, 1]
+        for x in range(rows.shape[1]):
+            a, b = rows[low, x], rows[high, x]
+            rows[low, x] = min(a, b)
+            rows[high, x] = max(a, b)
 
 
 @_compiled
@@ -350,25 +370,25 @@ def _median(field: Floats, height: int, width: int, side: int) -> None:
     the median of each square to the middle.
     """
     half = side // 2
-    columns_network = COLUMN_OF_3 if side == 3 else COLUMN_OF_5
-    network = MEDIAN_OF_3 if side == 3 else MEDIAN_OF_5
     original = field[: height * width].copy()
     columns = np.empty((side, width + 2 * half), np.float32)
-    square = np.empty((side * side, width), np.float32)
+    squares = np.empty((side * side, width), np.float32)
     for y in range(height):
         for j in range(side):
             at = min(max(y + j - half, 0), height - 1) * width
-            columns[j, half : half + width] = original[at : at + width]
-            columns[j, :half] = original[at]
-            columns[j, half + width :] = original[at + width - 1]
-        for k in range(columns_network.shape[0]):
-            _exchange(columns[columns_network[k, 0]], columns[columns_network[k, 1]])
+            for x in range(width):
+                columns[j, half + x] = original[at + x]
+            for x in range(half):
+                columns[j, x] = original[at]
+                columns[j, half + width + x] = original[at + width - 1]
+        _sort(columns, COLUMN_OF_3 if side == 3 else COLUMN_OF_5)
         for j in range(side):
             for i in range(side):
-                square[j * side + i, :] = columns[j, i : i + width]
-        for k in range(network.shape[0]):
-            _exchange(square[network[k, 0]], square[network[k, 1]])
-        field[y * width : (y + 1) * width] = square[side * side // 2]
+                for x in range(width):
+                    squares[j * side + i, x] = columns[j, i + x]
+        _sort(squares, MEDIAN_OF_3 if side == 3 else MEDIAN_OF_5)
+        for x in range(width):
+            field[y * width + x] = squares[side * side // 2, x]
 
 
 @_compiled
