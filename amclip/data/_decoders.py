@@ -9,8 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DecordDecoder", "PyAVDecoder", "dimensions", "has_video_stream", "mp4_boxes", "seeks_exactly"]
+__all__ = [
+    "DecordDecoder",
+    "PyAVDecoder",
+    "dimensions",
+    "garbled_by_decord",
+    "has_video_stream",
+    "mp4_boxes",
+    "seeks_exactly",
+]
 
+# Frames in a row that may be replaced by the one before them.
+_LARGEST_HOLE = 2
+# Decoding on over this many frames is cheaper than opening the file again and seeking.
+_WORTH_SEEKING = 32
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
 
 
@@ -23,6 +35,16 @@ def seeks_exactly(path: str | os.PathLike[str]) -> bool:
     with open(path, "rb") as file:
         head = file.read(12)
     return head[4:8] in _MP4_BOXES or head[:4] == b"\x1aE\xdf\xa3" or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
+
+
+def garbled_by_decord(width: int) -> bool:
+    """Whether decord misreads rows of this width, in pixels.
+
+    FFmpeg pads rows to a multiple of 16 to 128 bytes, by processor. decord 3.4 takes the padding for colour channels
+    wherever the padded row is a multiple of the width, and fails; so at 16, 32, 48 and 96 pixels.
+    """
+    row = 3 * width
+    return any(row % align and -(-row // align) * align % width == 0 for align in (16, 32, 64, 128))
 
 
 def mp4_boxes(path: str | os.PathLike[str]) -> list[str]:
@@ -81,21 +103,13 @@ class DecordDecoder:
         frames: NDArray[np.uint8] = self._reader.get_batch(list(indices)).asnumpy()
         return frames
 
-    def in_sequence(self) -> Iterator[int]:
-        """Decode frame after frame, giving the number decoded so far."""
-        for index in range(len(self.times)):
-            try:
-                self._reader.next()
-            except StopIteration:
-                return
-            yield index + 1
-
 
 class PyAVDecoder:
     """PyAV, for containers without an exact index and for damaged files.
 
     The packets are listed once without decoding; a frame is then found by its time stamp: seek to a key frame before
-    it, decode on. Damaged packets are passed over, and a frame that they held is replaced by the one before.
+    it, decode on. Damaged packets are passed over; a frame or two that they held are replaced by the one before, more
+    are an error, since a still picture would pass for an animal that holds still.
     """
 
     def __init__(self, path: str, size: tuple[int, int] | None) -> None:
@@ -113,6 +127,7 @@ class PyAVDecoder:
         # Without a time stamp per packet, frames can only be counted.
         complete = len(set(stamps)) == len(stamps) and all(pts is not None for pts, _ in packets)
         self._stamps: list[int] | None = stamps if complete else None
+        self._keys = np.searchsorted(stamps, sorted(pts for pts, key in packets if key and pts is not None))
         if self._stamps is None:
             self.times = np.arange(len(packets)) / self.fps
         else:
@@ -120,23 +135,40 @@ class PyAVDecoder:
 
     def read(self, indices: Sequence[int]) -> NDArray[np.uint8]:
         """Frames at sorted, unique indices: ``[n, height, width, 3]``, RGB."""
-        frames: dict[int, NDArray[np.uint8]] = {}
-        wanted = set(indices)
+        pixels: list[NDArray[np.uint8]] = []
+        for run in self._runs(indices):
+            pixels += self._read_run(run)
+        return np.stack(pixels)
+
+    def _runs(self, indices: Sequence[int]) -> list[list[int]]:
+        """Indices cut where a key frame makes it worth seeking to the next one."""
+        groups = np.searchsorted(self._keys, indices, side="right")
+        runs = [[indices[0]]]
+        for number in range(1, len(indices)):
+            far = indices[number] - indices[number - 1] > _WORTH_SEEKING
+            if far and groups[number] > groups[number - 1]:
+                runs.append([])
+            runs[-1].append(indices[number])
+        return runs
+
+    def _read_run(self, indices: Sequence[int]) -> list[NDArray[np.uint8]]:
+        frames: list[NDArray[np.uint8]] = []
+        pending = list(indices)
         last: Any = None
+        previous = -1
         for index, frame in self._decode_from(indices[0]):
-            # Frames that were passed over are replaced by the one before (or, at the very start, by this one).
-            for missed in sorted(i for i in wanted if i < index):
-                frames[missed] = self._pixels(last or frame)
-                wanted.discard(missed)
-            last = frame
-            if index in wanted:
-                frames[index] = self._pixels(frame)
-                wanted.discard(index)
-            if not wanted:
-                break
-        if wanted:
-            raise RuntimeError(f"decoding ends before frame {min(wanted)}")
-        return np.stack([frames[index] for index in indices])
+            while pending and pending[0] < index:
+                if last is None or index - previous - 1 > _LARGEST_HOLE:
+                    raise RuntimeError(f"frame {pending[0]} is missing")
+                frames.append(self._pixels(last))
+                del pending[0]
+            if pending and pending[0] == index:
+                frames.append(self._pixels(frame))
+                del pending[0]
+            if not pending:
+                return frames
+            previous, last = index, frame
+        raise RuntimeError(f"decoding ends before frame {pending[0]}")
 
     def in_sequence(self) -> Iterator[int]:
         """Decode frame after frame, giving the number of frames up to the one just decoded."""

@@ -121,6 +121,7 @@ class Video:
         decoded = size
         if size is not None and resize == "crop":
             decoded = _cover((self.height, self.width), size)
+        self._decoded_size = decoded
         self._decoder: Decoder | None = _open(self.path, decoded, num_frames)
         times = self._decoder.times
         self.num_frames = len(times) if num_frames is None else min(num_frames, len(times))
@@ -192,21 +193,44 @@ class Video:
         import torch
 
         wanted = np.asarray(indices, dtype=np.int64).reshape(-1)
-        outside = wanted[(wanted < 0) | (wanted >= self.num_frames)]
-        if outside.size:
-            raise IndexError(f"frame {outside[0]} is outside of {self.path}, which has {self.num_frames} frames")
         unique, order = np.unique(wanted, return_inverse=True)
-        if not unique.size:
-            return torch.empty((0, 3, *(self.size or self._header())), dtype=torch.uint8)
-        try:
-            frames = self._open_decoder().read(unique.tolist())
-        except Exception as error:  # decord's and PyAV's errors share no base class
-            reason = f"frames {unique[0]} to {unique[-1]} cannot be decoded ({_short(error)}); the file is damaged"
-            raise VideoError(self.path, reason) from error
+        frames = torch.from_numpy(self.read_array(unique))
+        return frames.permute(0, 3, 1, 2)[torch.from_numpy(order)].contiguous()
+
+    def read_array(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
+        """As :meth:`read`, for indices that increase: uint8 array ``[n, H, W, 3]``, RGB.
+
+        Raises:
+            IndexError: If an index lies outside the video.
+            VideoError: If a frame cannot be decoded.
+        """
+        wanted = [int(index) for index in indices]
+        if not wanted:
+            return np.empty((0, *(self.size or self._header()), 3), np.uint8)
+        if wanted[0] < 0 or wanted[-1] >= self.num_frames:
+            raise IndexError(
+                f"frames {wanted[0]} to {wanted[-1]} of {self.path}, which has frames 0 to {self.num_frames - 1}"
+            )
+        frames = self._decode(wanted)
         if self.size is not None:
             top, left = ((have - want) // 2 for have, want in zip(frames.shape[1:3], self.size, strict=True))
             frames = frames[:, top : top + self.size[0], left : left + self.size[1]]
-        return torch.from_numpy(frames).permute(0, 3, 1, 2)[torch.from_numpy(order)].contiguous()
+        return frames
+
+    def _decode(self, indices: Sequence[int]) -> NDArray[np.uint8]:
+        from amclip.data._decoders import PyAVDecoder
+
+        decoder = self._open_decoder()
+        try:
+            if not isinstance(decoder, PyAVDecoder):
+                try:
+                    return decoder.read(indices)
+                except Exception:  # decord reads ahead, into damage that may lie behind the frames asked for
+                    decoder = self._decoder = PyAVDecoder(self.path, self._decoded_size)
+            return decoder.read(indices)
+        except Exception as error:  # decord's and PyAV's errors share no base class
+            span = f"frame {indices[0]}" if len(indices) == 1 else f"frames {indices[0]} to {indices[-1]}"
+            raise VideoError(self.path, f"is damaged: {span} cannot be decoded ({_short(error)})") from error
 
     def _open_decoder(self) -> Decoder:
         if self._decoder is None:
@@ -225,14 +249,14 @@ class Video:
 
 
 def _open(path: str, size: tuple[int, int] | None, num_frames: int | None) -> Decoder:
-    from amclip.data._decoders import DecordDecoder, PyAVDecoder, seeks_exactly
+    from amclip.data._decoders import DecordDecoder, PyAVDecoder, dimensions, garbled_by_decord, seeks_exactly
 
     reason = why_unreadable(path, thorough=False)
     if reason:
         raise VideoError(path, reason)
     try:
         decoder: Decoder | None = None
-        if seeks_exactly(path):
+        if seeks_exactly(path) and not garbled_by_decord((size or dimensions(path))[1]):
             decoder = DecordDecoder(path, size)
             if num_frames is not None and num_frames < len(decoder.times):
                 decoder = None  # ends early: decord's read-ahead would run into the damage

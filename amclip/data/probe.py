@@ -1,0 +1,251 @@
+"""Find out which videos can be read and how many of their frames decode, without ever hanging.
+
+decord can spin for ever in native code when a container claims more frames than decode (dmlc/decord#269, #373). So
+each video is opened once in a worker process that a time-out ends; what is found is kept on disk, and everything after
+it samples below the decodable length.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import amclip
+from amclip.data.video import VideoError, VideoInfo
+
+__all__ = ["probe"]
+
+_COMMAND = [sys.executable, "-m", "amclip.data._probe_worker"]
+_CACHE_VERSION = 1
+_SHOW_PROGRESS_AFTER = 2.0  # seconds
+
+
+def probe(
+    paths: Iterable[str | os.PathLike[str]],
+    timeout: float = 20.0,
+    cache: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+    thorough: bool = False,
+    workers: int | None = None,
+) -> dict[Path, VideoInfo | VideoError]:
+    """Probe videos: decode the first and the last frame, and everything between where one of them fails.
+
+    A video whose end cannot be decoded is still of use: ``num_frames`` says how far it goes, ``note`` that it ends
+    early.
+
+    Args:
+        paths: The videos; repeats cost nothing.
+        timeout: Seconds without a sign of progress after which a worker is ended.
+        cache: Folder where results of readable videos are kept (``videos.json``), by path, size and time of change.
+        progress: Show a bar on standard error where it is a terminal and probing takes more than two seconds.
+        thorough: Decode every video from end to end; finds damage in the middle that shortens it, at the cost of
+            decoding everything once.
+        workers: Worker processes; by default up to four, and fewer for few videos.
+
+    Returns:
+        What was found, by path, in the order given.
+    """
+    wanted = list(dict.fromkeys(Path(path) for path in paths))
+    store = _Cache(Path(cache) if cache is not None else None)
+    found: dict[Path, VideoInfo | VideoError] = {}
+    for path in wanted:
+        info = store.get(path, thorough)
+        if info is not None:
+            found[path] = info
+    todo = [path for path in wanted if path not in found]
+    if todo:
+        count = workers or min(4, os.cpu_count() or 1, 1 + len(todo) // 8)
+        try:
+            _probe_all(todo, found, count, timeout, thorough, progress)
+        finally:  # what was found before an interruption is kept
+            store.add({path: found[path] for path in todo if path in found}, thorough)
+    return {path: found[path] for path in wanted}
+
+
+def _probe_all(
+    todo: list[Path],
+    found: dict[Path, VideoInfo | VideoError],
+    count: int,
+    timeout: float,
+    thorough: bool,
+    progress: bool,
+) -> None:
+    pending: queue.SimpleQueue[Path] = queue.SimpleQueue()
+    for path in todo:
+        pending.put(path)
+    workers = [_Worker(timeout) for _ in range(count)]
+    done = threading.Semaphore(0)
+
+    def drive(worker: _Worker) -> None:
+        with contextlib.suppress(queue.Empty):
+            while not worker.closed:
+                path = pending.get_nowait()
+                result = worker.probe(path, thorough)
+                if not worker.closed:
+                    found[path] = result
+                done.release()
+
+    with ThreadPoolExecutor(count) as pool:
+        futures = [pool.submit(drive, worker) for worker in workers]
+        try:
+            _wait(len(todo), done, futures, progress)
+            for future in futures:
+                future.result()
+        finally:
+            for worker in workers:
+                worker.close()
+
+
+def _wait(total: int, done: threading.Semaphore, futures: list[Any], progress: bool) -> None:
+    """Wait for the results, behind a progress bar where that takes long."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    started, finished = time.monotonic(), 0
+    with contextlib.ExitStack() as stack:
+        bar = None
+        while finished < total and not all(future.done() for future in futures):
+            finished += done.acquire(timeout=0.2)
+            if bar is None and progress and console.is_terminal and time.monotonic() - started > _SHOW_PROGRESS_AFTER:
+                bar = stack.enter_context(Progress(console=console, transient=True))
+                task = bar.add_task("Checking videos", total=total)
+            if bar is not None:
+                bar.update(task, completed=finished)
+
+
+class _Worker:
+    """One worker process, started when needed and again after it ended."""
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._process: subprocess.Popen[str] | None = None
+        self.closed = False
+
+    def probe(self, path: Path, thorough: bool) -> VideoInfo | VideoError:
+        """What a video holds."""
+        answer = None
+        if not thorough:
+            answer = self._ask(path, "ends")
+        if (
+            answer is None or "claimed" in answer
+        ):  # ended by the time-out, or an end does not decode: see how far it goes
+            answer = self._ask(path, "count")
+        if answer is None:
+            return VideoError(path, f"the decoder {self._end}; the file is damaged, or {self._hint}")
+        if "error" in answer:
+            return VideoError(path, answer["error"])
+        return VideoInfo(**answer["info"])
+
+    def _ask(self, path: Path, step: str) -> dict[str, Any] | None:
+        """The worker's answer, or ``None`` where it ended without one."""
+        process = self._running()
+        if process is None or process.stdin is None or process.stdout is None:
+            return None
+        request = {"path": str(path), "step": step, "timeout": self._timeout}
+        try:
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+        except (OSError, ValueError):  # closed by `close` meanwhile, or it died
+            line = ""
+        if line:
+            answer: dict[str, Any] = json.loads(line)
+            return answer
+        code = process.wait()
+        self._process = None
+        if code == -signal.SIGALRM:
+            self._end = f"gave no sign of life for {self._timeout:g} s"
+            self._hint = "the disk is slow (then allow a longer time-out)"
+        else:
+            self._end, self._hint = f"crashed (exit status {code})", "the decoder cannot read it"
+        return None
+
+    def _running(self) -> "subprocess.Popen[str] | None":
+        if self.closed:
+            return None
+        if self._process is None:
+            # The worker must find this very package, also where it was put on the path by hand.
+            home = str(Path(amclip.__file__).parents[1])
+            search = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
+            self._process = subprocess.Popen(
+                _COMMAND,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # FFmpeg's remarks on damaged files
+                text=True,
+                encoding="utf-8",
+                env={**os.environ, "PYTHONPATH": search},
+            )
+        return self._process
+
+    def close(self) -> None:
+        """End the process; a thread that waits for its answer goes on."""
+        self.closed = True
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+
+
+class _Cache:
+    """Results on disk; a file that cannot be read or written is as good as none."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._file = None if folder is None else folder / "videos.json"
+        self._entries = self._load()
+
+    def _load(self) -> dict[str, Any]:
+        if self._file is None:
+            return {}
+        try:
+            content = json.loads(self._file.read_text(encoding="utf-8"))
+            entries = content["videos"] if content["version"] == _CACHE_VERSION else {}
+            return entries if isinstance(entries, dict) else {}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+    def get(self, path: Path, thorough: bool) -> VideoInfo | None:
+        """What is known of a file that has not changed since."""
+        if self._file is None:
+            return None
+        try:
+            entry = self._entries[str(path.absolute())]
+            if entry["state"] != _state(path) or (thorough and not entry["thorough"]):
+                return None
+            return VideoInfo(**entry["info"])
+        except (OSError, KeyError, TypeError):
+            return None
+
+    def add(self, found: dict[Path, VideoInfo | VideoError], thorough: bool) -> None:
+        """Keep results of readable videos. Errors are not kept: a disk may be mounted, a time-out be too short."""
+        if self._file is None:
+            return
+        fresh = {
+            str(path.absolute()): {"state": _state(path), "thorough": thorough, "info": dataclasses.asdict(info)}
+            for path, info in found.items()
+            if isinstance(info, VideoInfo)
+        }
+        if not fresh:
+            return
+        self._entries = {**self._load(), **fresh}  # other processes may have added theirs
+        partial = self._file.with_name(f"{self._file.name}.{os.getpid()}.{threading.get_ident()}.partial")
+        with contextlib.suppress(OSError):  # a read-only folder costs time, not the run
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_text(json.dumps({"version": _CACHE_VERSION, "videos": self._entries}), encoding="utf-8")
+            partial.replace(self._file)  # whole or not at all, also with several processes
+
+
+def _state(path: Path) -> list[int]:
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]
