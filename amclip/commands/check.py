@@ -1,0 +1,346 @@
+"""Go over a data set before training: what is missing, broken, too short, mislabelled, or in two splits at once."""
+
+import csv
+import hashlib
+import json
+import os
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from amclip.data.dataset import video_path
+from amclip.data.probe import probe
+from amclip.data.table import SPLITS, Clip, LabelTable
+from amclip.data.video import VideoError, VideoInfo
+
+__all__ = ["Finding", "Report", "check_data"]
+
+_EXAMPLES = 5
+_SAMPLE = 1 << 20  # bytes hashed per video
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        kind: Heading it is listed under.
+        fatal: Whether training would be wrong; otherwise a warning.
+        subject: The video, class or split.
+        detail: What is wrong with it, with the values seen.
+        line: Line of the label table, where one line is meant.
+    """
+
+    kind: str
+    fatal: bool
+    subject: str
+    detail: str
+    line: int | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found.
+
+    Attributes:
+        source: The label table.
+        num_clips: Rows.
+        num_videos: Different videos.
+        seconds: Length of the readable videos together.
+        classes: Class → split → number of clips; clips without a split are under ``"-"``.
+        findings: All that is wrong, fatal ones first.
+    """
+
+    source: str
+    num_clips: int
+    num_videos: int
+    seconds: float
+    classes: Mapping[str, Mapping[str, int]]
+    findings: tuple[Finding, ...] = field(default=())
+
+    @property
+    def fatal(self) -> bool:
+        """Whether training on this would be wrong."""
+        return any(finding.fatal for finding in self.findings)
+
+    def __rich__(self) -> RenderableType:
+        """For ``rich.print(report)``: a section per kind of problem with the first examples, then the classes."""
+        parts: list[RenderableType] = [
+            Text(
+                f"{self.source}: {_count(self.num_clips, 'clip')} in {_count(self.num_videos, 'video')}, {_length(self.seconds)}\n"
+            )
+        ]
+        kinds: dict[str, list[Finding]] = defaultdict(list)
+        for finding in self.findings:
+            kinds[finding.kind].append(finding)
+        for kind, findings in kinds.items():
+            fatal = any(finding.fatal for finding in findings)
+            style = "bold red" if fatal else "yellow"
+            parts.append(Text(f"{'error' if fatal else 'warning'}: {kind} ({len(findings)})", style=style))
+            for finding in findings[:_EXAMPLES]:
+                where = f"  line {finding.line}: " if finding.line else "  "
+                parts.append(Text(f"{where}{finding.subject}: {finding.detail}"))
+            if len(findings) > _EXAMPLES:
+                parts.append(Text(f"  and {len(findings) - _EXAMPLES} more", style="dim"))
+            parts.append(Text(""))
+        if self.classes:
+            parts.append(self._class_table())
+        verdict = "training on this would be wrong" if self.fatal else "no errors"
+        warnings = sum(not finding.fatal for finding in self.findings)
+        parts.append(
+            Text(f"{verdict}; {warnings} warning{'s' * (warnings != 1)}", style="red" if self.fatal else "green")
+        )
+        return Group(*parts)
+
+    def _class_table(self) -> Table:
+        splits = _present(self.classes)
+        table = Table(title="clips per class", title_justify="left", box=None)
+        table.add_column("class")
+        for split in splits:
+            table.add_column("no split" if split == "-" else split, justify="right")
+        for name, counts in self.classes.items():
+            table.add_row(Text(name), *(str(counts.get(split, 0)) for split in splits))
+        return table
+
+    def show(self, console: Console | None = None) -> None:
+        """Print the report."""
+        (console or Console()).print(self)
+
+    def write_report(self, path: str | os.PathLike[str]) -> Path:
+        """Write every finding: as JSON with the class table where the name ends in ``.json``, else as CSV."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.suffix.lower() == ".json":
+            content = {**asdict(self), "fatal": self.fatal}
+            target.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            return target
+        with target.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["severity", "kind", "line", "subject", "detail"])
+            for finding in self.findings:
+                severity = "error" if finding.fatal else "warning"
+                writer.writerow([severity, finding.kind, finding.line or "", finding.subject, finding.detail])
+        return target
+
+
+def check_data(
+    table: LabelTable,
+    root: str | os.PathLike[str],
+    min_frames: int = 1,
+    lengths: Mapping[Path, VideoInfo | VideoError] | None = None,
+    timeout: float = 20.0,
+    cache: str | os.PathLike[str] | None = None,
+    thorough: bool = False,
+    training: bool = True,
+) -> Report:
+    """Check a label table against its videos and itself.
+
+    Args:
+        table: Clips, with the splits that training would use.
+        root: Folder that relative paths start from.
+        min_frames: Frames that a clip needs so that no frame is looked at twice (positions + flow gap); shorter clips
+            are a warning.
+        lengths: What probing found, where that was done already; otherwise videos are probed now.
+        timeout: Seconds without progress after which a video counts as broken.
+        cache: Folder that keeps what probing found.
+        thorough: Decode every video from end to end, not only its ends.
+        training: Whether the table is for training: its splits and classes matter. Otherwise only videos are checked.
+    """
+    paths = {clip.video: video_path(root, clip) for clip in table.clips}
+    found = lengths if lengths is not None else probe(paths.values(), timeout, cache, thorough=thorough)
+    findings = _check_videos(table, paths, found)
+    findings += _check_lengths(table, paths, found, min_frames)
+    findings += _check_same_content(paths, found)
+    if training:
+        findings += _check_classes(table)
+        findings += _check_splits(table, paths)
+    readable = {path: found[path] for path in paths.values() if path in found}
+    seconds = sum(info.duration for info in readable.values() if isinstance(info, VideoInfo))
+    ordered = sorted(findings, key=lambda finding: not finding.fatal)  # stable: kinds stay together
+    return Report(table.source, len(table), len(paths), seconds, _class_counts(table), tuple(ordered))
+
+
+def _check_videos(
+    table: LabelTable, paths: Mapping[str, Path], found: Mapping[Path, VideoInfo | VideoError]
+) -> list[Finding]:
+    clips = Counter(clip.video for clip in table.clips)
+    lines = {clip.video: clip.line for clip in reversed(table.clips)}
+    missing = [video for video, path in paths.items() if not path.exists()]
+    findings = []
+    for video in missing:
+        detail = "does not exist"
+        if "\\" in video:
+            detail += "; write paths with / instead of \\"
+        elif len(missing) == len(paths):
+            detail += f" below {paths[video].parent}; is the root folder right?"
+        findings.append(Finding("videos that are missing", True, video, detail, lines[video]))
+    for video, path in paths.items():
+        info = found.get(path)
+        if isinstance(info, VideoError) and video not in missing:
+            count = f" ({clips[video]} clips)" if clips[video] > 1 else ""
+            findings.append(Finding("videos that cannot be read", True, video, info.reason + count, lines[video]))
+        elif isinstance(info, VideoInfo) and info.note:
+            findings.append(Finding("videos that end early", False, video, info.note, lines[video]))
+    return findings
+
+
+def _check_lengths(
+    table: LabelTable, paths: Mapping[str, Path], found: Mapping[Path, VideoInfo | VideoError], min_frames: int
+) -> list[Finding]:
+    """Clips outside of their video, and clips with few frames (by the average frame rate)."""
+    findings = []
+    for clip in table.clips:
+        info = found.get(paths[clip.video])
+        if not isinstance(info, VideoInfo):
+            continue
+        start = 0.0 if clip.start is None else clip.start
+        stop = info.duration if clip.stop is None else clip.stop
+        frame = 1 / info.fps
+        what = "clips outside of their video"
+        if start > info.duration - frame / 2:
+            detail = f"starts at {start:g} s, and the video lasts {info.duration:.2f} s"
+            findings.append(Finding(what, True, clip.video, detail, clip.line))
+        elif stop > info.duration + max(frame, 0.1):  # tables are rounded
+            detail = f"stops at {stop:g} s, and the video lasts {info.duration:.2f} s"
+            findings.append(Finding(what, True, clip.video, detail, clip.line))
+        else:
+            frames = info.num_frames if clip.start is None else round((min(stop, info.duration) - start) * info.fps)
+            if frames < min_frames:
+                detail = f"has {frames} frames where {min_frames} are looked at; frames are repeated"
+                findings.append(Finding("clips shorter than what is looked at", False, clip.video, detail, clip.line))
+    return findings
+
+
+def _check_classes(table: LabelTable) -> list[Finding]:
+    findings = []
+    counts = _class_counts(table)
+    splits = [split for split in SPLITS if any(clip.split == split for clip in table.clips)] or ["-"]
+    for split in splits:
+        without = [name for name in table.classes if not counts[name].get(split)]
+        trained = split in ("train", "-")
+        for name in without:
+            elsewhere = sum(counts[name].values())
+            if trained:
+                detail = f"no example in training ({elsewhere} in other splits); it cannot be learned"
+            else:
+                detail = f"no example in {split}; it is left out of the average precision there"
+            findings.append(Finding("classes without an example", trained, name, detail))
+    by_folded: dict[str, list[str]] = defaultdict(list)
+    for name in table.classes:
+        by_folded["".join(name.casefold().replace("_", " ").replace("-", " ").split())].append(name)
+    for names in by_folded.values():
+        if len(names) > 1:
+            detail = f"differ only in letter case, blanks or hyphens from {names[0]!r}; are they one class?"
+            findings.append(Finding("class names that look alike", False, ", ".join(map(repr, names[1:])), detail))
+    unlabelled = [clip for clip in table.clips if clip.labels is None]
+    if unlabelled:
+        detail = f"{len(unlabelled)} clips have no labels; training needs a label column"
+        findings.append(Finding("clips without labels", True, table.source, detail))
+    return findings
+
+
+def _check_splits(table: LabelTable, paths: Mapping[str, Path]) -> list[Finding]:
+    """Empty splits, and videos that stand in more than one."""
+    named = {clip.split for clip in table.clips}
+    findings = []
+    for split in SPLITS:
+        if split not in named and named != {None}:
+            detail = "has no clip" if split == "train" else "has no clip; there is nothing to measure on"
+            findings.append(Finding("empty splits", split == "train", split, detail))
+    by_video: dict[str, list[Clip]] = defaultdict(list)
+    for clip in table.clips:
+        if clip.split is not None:
+            by_video[os.path.realpath(paths[clip.video])].append(clip)  # however it is spelled
+    for clips in by_video.values():
+        video = clips[0].video
+        splits = sorted({clip.split or "" for clip in clips}, key=SPLITS.index)
+        if len(splits) < 2:
+            continue
+        pair = _first_overlap(clips)
+        if pair is None:
+            detail = f"is in {' and '.join(splits)}, at different times; neighbouring clips of one recording look alike"
+            findings.append(Finding("recordings that are cut over splits", False, video, detail))
+        else:
+            one, other = pair
+            detail = f"{_span(one)} is in {one.split}, {_span(other)} in {other.split}"
+            if one.line and other.line:
+                detail += f" (lines {one.line} and {other.line})"
+            findings.append(Finding("the same frames in two splits", True, video, detail, other.line))
+    return findings
+
+
+def _first_overlap(clips: Sequence[Clip]) -> tuple[Clip, Clip] | None:
+    """Two clips of one video in different splits that share time."""
+    ordered = sorted(clips, key=_times)
+    reach: dict[str | None, Clip] = {}  # per split, the clip that goes furthest so far
+    for clip in ordered:
+        for split, earlier in reach.items():
+            if split != clip.split and _times(earlier)[1] > _times(clip)[0]:
+                return earlier, clip
+        furthest = reach.get(clip.split)
+        if furthest is None or _times(clip)[1] > _times(furthest)[1]:
+            reach[clip.split] = clip
+    return None
+
+
+def _times(clip: Clip) -> tuple[float, float]:
+    if clip.start is None or clip.stop is None:
+        return 0.0, float("inf")
+    return clip.start, clip.stop
+
+
+def _span(clip: Clip) -> str:
+    return "the whole video" if clip.start is None else f"{clip.start:g} to {clip.stop:g} s"
+
+
+def _check_same_content(paths: Mapping[str, Path], found: Mapping[Path, VideoInfo | VideoError]) -> list[Finding]:
+    """Files of the same size whose first megabyte is the same: one video under two names."""
+    by_size: dict[int, list[str]] = defaultdict(list)
+    for video, path in paths.items():
+        if isinstance(found.get(path), VideoInfo):
+            by_size[path.stat().st_size].append(video)
+    findings = []
+    for videos in by_size.values():
+        if len(videos) < 2:
+            continue
+        first: dict[str, str] = {}
+        for video in videos:
+            with paths[video].open("rb") as file:
+                digest = hashlib.sha256(file.read(_SAMPLE)).hexdigest()
+            if digest not in first:
+                first[digest] = video
+            elif not paths[video].samefile(paths[first[digest]]):
+                detail = f"has the same content as {first[digest]}; keep one, or at least both in one split"
+                findings.append(Finding("the same video under two names", False, video, detail))
+    return findings
+
+
+def _class_counts(table: LabelTable) -> dict[str, dict[str, int]]:
+    counts: dict[str, dict[str, int]] = {name: {} for name in table.classes}
+    for clip in table.clips:
+        for name in clip.labels or ():
+            split = clip.split or "-"
+            counts[name][split] = counts[name].get(split, 0) + 1
+    return counts
+
+
+def _present(classes: Mapping[str, Mapping[str, int]]) -> list[str]:
+    used = {split for counts in classes.values() for split in counts}
+    return [split for split in (*SPLITS, "-") if split in used]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def _length(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
