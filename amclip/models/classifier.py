@@ -92,7 +92,7 @@ class InterleavedClassifier(nn.Module):
             Shape ``(B, K, V, D)``.
         """
         features: Tensor = self.encoder(images.flatten(0, 2))
-        return features.unflatten(0, images.shape[:3])
+        return features.view(*images.shape[:3], -1)
 
     def classify(self, embeddings: Tensor, segments: Tensor) -> Tensor:
         """Classify from embeddings, so that a caller that slides over a video can embed each image once.
@@ -111,7 +111,9 @@ class InterleavedClassifier(nn.Module):
             raise ValueError(f"the network was built for {self.num_views} views, got {embeddings.shape[2]}")
         num_segments = segments.shape[1]
         if len(self.classifiers) not in (1, num_segments):
-            raise ValueError(f"the network has {len(self.classifiers)} segment classifiers, got {num_segments} segments")
+            raise ValueError(
+                f"the network has {len(self.classifiers)} segment classifiers, got {num_segments} segments"
+            )
         sequences = gather_segments(embeddings, segments)
         if len(self.classifiers) == 1:
             pooled, logits = self.classifiers[0](sequences.flatten(0, 1))

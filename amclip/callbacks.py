@@ -1,0 +1,244 @@
+"""What a run leaves behind beside its checkpoint: predictions, pictures in TensorBoard, a table of scores."""
+
+import csv
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_info
+from torch import Tensor
+
+from amclip.data.table import Clip
+from amclip.draw import strip
+from amclip.task import BehaviourTask
+
+__all__ = ["PredictionWriter", "ScoreTable", "TensorBoardPictures"]
+
+
+class PredictionWriter(Callback):
+    """Writes one CSV: a row per clip, a column per class with its probability, and the error where there was one.
+
+    Each process writes its own part as it goes; the parts are merged in the table's order at the end. Where a run is
+    cut short the parts stay beside the target as ``NAME.partN.csv``.
+
+    Args:
+        path: The file that `amclip predict` writes.
+        test_path: The file that `amclip test` writes, with the true labels; a bare name goes to the run's folder. null
+            writes none.
+    """
+
+    def __init__(self, path: str = "predictions.csv", test_path: str | None = "test_predictions.csv") -> None:
+        self.path = Path(path)
+        self.test_path = None if test_path is None else Path(test_path)
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Open this process's part."""
+        self._open(trainer, "predict", self.path)
+
+    def on_predict_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Write a batch."""
+        self._write(outputs, batch)
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Merge the parts."""
+        self._merge(trainer)
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Open this process's part."""
+        target = self.test_path
+        if target is not None and len(target.parts) == 1 and trainer.log_dir:
+            target = Path(trainer.strategy.broadcast(trainer.log_dir)) / target
+        self._open(trainer, "test", target)
+
+    def on_test_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Write a batch."""
+        self._write(outputs, batch)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Merge the parts."""
+        self._merge(trainer)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Keep what was written."""
+        if getattr(self, "_file", None) is not None:
+            self._file.close()
+
+    def _open(self, trainer: Trainer, split: str, target: Path | None) -> None:
+        self._file: Any = None
+        data: Any = getattr(trainer, "datamodule", None)
+        if target is None or data is None or not hasattr(data, "tables"):
+            return
+        self._target = target
+        self._table = data.tables[split]
+        self._with_labels = split == "test"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._part(trainer.global_rank).open("w", newline="", encoding="utf-8")
+        self._rows = csv.writer(self._file)
+
+    def _part(self, rank: int) -> Path:
+        return self._target.with_name(f"{self._target.stem}.part{rank}{self._target.suffix}")
+
+    def _write(self, probabilities: Tensor, batch: dict[str, Any]) -> None:
+        if self._file is None:
+            return
+        for row, values, error in zip(batch["clip"].tolist(), probabilities.tolist(), batch["error"], strict=True):
+            clip: Clip = self._table.clips[row]
+            numbers = ["" if math.isnan(value) else f"{value:.6f}" for value in values]
+            times = ["" if time is None else f"{time:g}" for time in (clip.start, clip.stop)]
+            truth = [";".join(clip.labels or ())] if self._with_labels else []
+            self._rows.writerow([row, clip.video, *times, *truth, *numbers, error])
+        self._file.flush()
+
+    def _merge(self, trainer: Trainer) -> None:
+        if self._file is None:
+            return
+        self._file.close()
+        trainer.strategy.barrier("predictions written")
+        if not trainer.is_global_zero:
+            return
+        parts = [self._part(rank) for rank in range(trainer.world_size)]
+        rows = sorted((row for part in parts for row in _read(part)), key=lambda row: int(row[0]))
+        truth = ["label"] if self._with_labels else []
+        temporary = self._target.with_name(f".{self._target.name}.tmp")
+        with temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["filepath", "start", "stop", *truth, *self._table.classes, "error"])
+            writer.writerows(row[1:] for row in rows)
+        temporary.replace(self._target)
+        for part in parts:
+            part.unlink()
+        failed = sum(bool(row[-1]) for row in rows)
+        note = f"; {failed} could not be read, see the column `error`" if failed else ""
+        rank_zero_info(f"Wrote {len(rows)} clips to {self._target}{note}")
+
+
+class TensorBoardPictures(Callback):
+    """Shows in TensorBoard what the network was fed, and a precision-recall curve per class.
+
+    Args:
+        clips: Clips of the first training and validation batch to show as strips: frames above, flow images below.
+        every_n_epochs: Epochs between pictures.
+    """
+
+    def __init__(self, clips: int = 4, every_n_epochs: int = 5) -> None:
+        if clips < 0 or every_n_epochs < 1:
+            raise ValueError(f"pictures: expected clips >= 0 and every_n_epochs >= 1, got {clips} and {every_n_epochs}")
+        self.clips, self.every_n_epochs = clips, every_n_epochs
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Show the first batch, augmented as it was."""
+        self._strips(trainer, batch, batch_idx, "train")
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Show the first batch."""
+        self._strips(trainer, batch, batch_idx, "val")
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the precision-recall curves."""
+        if not trainer.sanity_checking and trainer.current_epoch % self.every_n_epochs == 0:
+            self._curves(trainer, pl_module, "val")
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the precision-recall curves."""
+        self._curves(trainer, pl_module, "test")
+
+    def _strips(self, trainer: Trainer, batch: dict[str, Any], batch_idx: int, name: str) -> None:
+        if batch_idx or trainer.sanity_checking or trainer.current_epoch % self.every_n_epochs:
+            return
+        board, data = _board(trainer), getattr(trainer, "datamodule", None)
+        if board is None or data is None:
+            return
+        for i, images in enumerate(data.preprocess.denormalise(batch["images"][: self.clips])):
+            clip = data.tables[name].clips[int(batch["clip"][i])]
+            tag = f"{name}/{i}"
+            board.add_image(tag, strip(images), trainer.current_epoch)
+            board.add_text(tag, f"{clip.video}: {', '.join(clip.labels or ())}", trainer.current_epoch)
+
+    def _curves(self, trainer: Trainer, pl_module: LightningModule, name: str) -> None:
+        board = _board(trainer)
+        if board is None or not isinstance(pl_module, BehaviourTask) or pl_module.scores is None:
+            return
+        scores = pl_module.scores
+        for index, label in enumerate(pl_module.classes):
+            if scores.support[index]:
+                truth, values = scores.labels[:, index], scores.probabilities[:, index]
+                board.add_pr_curve(f"{name}/{label}", truth, values, trainer.current_epoch)
+
+
+class ScoreTable(Callback):
+    """Prints average precision, macro, micro and class by class, after validation or test on its own."""
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Print after `amclip validate`, not within training."""
+        if trainer.state.fn == "validate":
+            self._print(trainer, pl_module)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Print after `amclip test`."""
+        self._print(trainer, pl_module)
+
+    def _print(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_global_zero or not isinstance(pl_module, BehaviourTask) or pl_module.scores is None:
+            return
+        from rich.console import Console
+        from rich.table import Table
+
+        scores = pl_module.scores
+        clips = len(scores.labels)
+        table = Table(title=f"Average precision on {clips} clips", title_justify="left")
+        table.add_column("behaviour")
+        table.add_column("clips with it", justify="right")
+        table.add_column("AP", justify="right")
+        for name, support, value in _by_support(pl_module.classes, scores.support, scores.per_class):
+            table.add_row(name, str(support), "–" if math.isnan(value) else f"{value:.3f}")
+        table.add_section()
+        table.add_row(f"mAP macro ({scores.num_scored} of {len(pl_module.classes)} classes)", "", f"{scores.macro:.3f}")
+        table.add_row("mAP micro", "", f"{scores.micro:.3f}")
+        Console().print(table)
+
+
+def _by_support(classes: list[str], support: Tensor, per_class: Tensor) -> Iterator[tuple[str, int, float]]:
+    for index in torch.argsort(support, descending=True, stable=True).tolist():
+        yield classes[index], int(support[index]), float(per_class[index])
+
+
+def _board(trainer: Trainer) -> Any:
+    for logger in trainer.loggers:
+        if isinstance(logger, TensorBoardLogger) and trainer.is_global_zero:
+            return logger.experiment
+    return None
+
+
+def _read(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))

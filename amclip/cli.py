@@ -1,0 +1,88 @@
+"""The ``amclip`` command: Lightning's fit, validate, test and predict, and plain commands beside them."""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+__all__ = ["main"]
+
+OVERVIEW = """\
+amclip turns animal video into behaviour labels.
+
+usage: amclip COMMAND [options]        amclip COMMAND --help shows a command's options
+
+First steps
+  demo       draw synthetic animals, train on them, test, predict: the whole way in a few minutes
+  doctor     what is installed, which devices and backends are there, what is missing
+
+Your own videos
+  check      go over a data set before training: amclip check --config configs/own_videos.yaml \\
+               --data.labels TABLE.csv --data.root FOLDER
+  fit        train:    amclip fit --config configs/own_videos.yaml --data.labels TABLE.csv --data.root FOLDER
+  validate   score a checkpoint on the validation clips
+  test       score a checkpoint on the test clips:  amclip test --ckpt_path X.ckpt --data.labels TABLE.csv
+  predict    probabilities for every video of a folder: amclip predict --ckpt_path X.ckpt --data.root FOLDER
+
+Tools
+  flow       optical flow of a video, to look at or to store: amclip flow VIDEO --output flow.mp4
+  synth      write the synthetic animals as videos with a table of labels
+
+`amclip fit --data.help amclip.VideoDataModule` and `--model.help amclip.BehaviourTask` explain every setting of data
+and model; `amclip fit --config FILE --print_config` prints them all as a config file.
+"""
+
+LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
+PLAIN_COMMANDS = ("check", "demo", "doctor", "flow", "synth")
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run a command.
+
+    Args:
+        args: Words of the command line without the program's name; default: those the program was called with.
+
+    Raises:
+        SystemExit: With 2 and a message where something about the input is wrong, 1 where a check failed. With the
+            environment variable ``AMCLIP_DEBUG=1`` errors are raised as they are, with their traceback.
+    """
+    words = list(sys.argv[1:] if args is None else args)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(OVERVIEW)
+        return
+    if words[0] == "--version":
+        from amclip import __version__
+
+        print(f"amclip {__version__}")
+        return
+    command, rest = words[0], words[1:]
+    if command not in (*LIGHTNING_COMMANDS, *PLAIN_COMMANDS):
+        print(OVERVIEW, file=sys.stderr)
+        raise SystemExit(f"amclip: there is no command {command!r}; see the list above")
+    if os.environ.get("AMCLIP_DEBUG") == "1":
+        _run(command, rest)
+        return
+    from amclip.data.video import VideoError
+
+    try:
+        _run(command, rest)
+    except (ValueError, FileNotFoundError, NotADirectoryError, FileExistsError, VideoError) as error:
+        print(f"amclip {command}: {error}\n(AMCLIP_DEBUG=1 shows where this was raised)", file=sys.stderr)
+        raise SystemExit(2) from error
+
+
+def _run(command: str, args: list[str]) -> None:
+    if command in LIGHTNING_COMMANDS:
+        from amclip.commands.lightning import AmclipCLI
+
+        AmclipCLI.run(command, args)
+    elif command == "check":
+        from amclip.commands.lightning import run_check
+
+        run_check(args)
+    else:
+        from jsonargparse import auto_cli
+
+        # Every plain command is one function, in the module of its name; its docstring is the help.
+        function = getattr(import_module(f"amclip.commands.{command}"), command)
+        auto_cli(function, args=args, prog=f"amclip {command}", as_positional=True)

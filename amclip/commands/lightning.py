@@ -1,0 +1,152 @@
+"""`amclip fit|validate|test|predict|check`: LightningCLI with amclip's classes, links and rules for checkpoints."""
+
+from importlib import import_module
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+
+from amclip.callbacks import PredictionWriter, ScoreTable, TensorBoardPictures
+from amclip.data.datamodule import VideoDataModule
+from amclip.inference import DATA_KEY, TASK_KEY, read_checkpoint
+from amclip.task import BehaviourTask
+
+__all__ = ["AmclipCLI", "run_check"]
+
+# The network's shape follows the data's: said once, in `data`.
+LINKED = ("classes", "num_segments", "positions_per_segment", "num_views", "image_size")
+
+
+class SaveFitConfig(SaveConfigCallback):
+    """Saves the configuration beside what training writes; the other commands change nothing worth saving."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Save at the start of a training."""
+        if stage == "fit":
+            super().setup(trainer, pl_module, stage)
+
+
+class AmclipCLI(LightningCLI):
+    """LightningCLI for :class:`BehaviourTask` and :class:`VideoDataModule`, or subclasses of them by ``class_path``.
+
+    With ``--ckpt_path`` the checkpoint's settings of data and model take the place of the defaults; a config file and
+    the command line go before them. So a checkpoint alone is enough to test or predict, and a file still rules.
+    """
+
+    @classmethod
+    def run(cls, command: str, args: list[str]) -> "AmclipCLI":
+        """Parse and carry out one command.
+
+        Args:
+            command: fit, validate, test or predict.
+            args: The words after it.
+        """
+        return cls(
+            BehaviourTask,
+            VideoDataModule,
+            save_config_callback=SaveFitConfig,
+            save_config_kwargs={"overwrite": True},
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            auto_configure_optimizers=False,
+            # Hyperparameters stay plain: amclip rebuilds its classes from them itself.
+            load_from_checkpoint_support=False,
+            parser_kwargs={"prog": "amclip"},
+            args=[command, *args],
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Link the model to the data and add amclip's callbacks, each with settings of its own."""
+        parser.set_defaults(
+            {
+                "model": {"class_path": "amclip.BehaviourTask", "init_args": {}},
+                "data": {"class_path": "amclip.VideoDataModule", "init_args": {}},
+                "trainer.logger": {
+                    "class_path": "lightning.pytorch.loggers.TensorBoardLogger",
+                    "init_args": {"save_dir": "runs", "name": "", "default_hp_metric": False},
+                },
+                "seed_everything": 0,
+            }
+        )
+        for name in LINKED:
+            parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(PredictionWriter, "predictions")
+        parser.add_lightning_class_args(TensorBoardPictures, "pictures")
+        parser.set_defaults(
+            {
+                "checkpoint.monitor": "val/mAP_macro",
+                "checkpoint.mode": "max",
+                "checkpoint.save_last": True,
+                "checkpoint.filename": "best",
+                "checkpoint.auto_insert_metric_name": False,
+            }
+        )
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse; where a checkpoint is named, parse again with its settings in place of the defaults."""
+        super().parse_arguments(parser, args)
+        command = self.config["subcommand"]
+        config = self.config[command]
+        path = config.get("ckpt_path")
+        if not path or path in ("best", "last", "hpc", "registry"):
+            if command != "fit" and not path:
+                raise ValueError(f"--ckpt_path: `amclip {command}` needs a checkpoint written by `amclip fit`")
+            return
+        checkpoint = read_checkpoint(path)
+        subparser = self._subcommand_parsers[command]
+        subparser.set_defaults(
+            {
+                "model": _with_defaults(config["model"], checkpoint[TASK_KEY], leave_out=LINKED),
+                "data": _with_defaults(
+                    config["data"], checkpoint[DATA_KEY], leave_out=_own_data(command, config["data"]["init_args"])
+                ),
+            }
+        )
+        super().parse_arguments(parser, args)
+
+    def _parse_ckpt_path(self) -> None:
+        """LightningCLI would let the checkpoint overrule file and command line here; see :meth:`parse_arguments`."""
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Add the callbacks that need no settings; what only predicts or validates writes no log."""
+        if self.subcommand in ("predict", "validate"):
+            kwargs["logger"] = False
+        callbacks: list[Any] = [ScoreTable()]
+        if self.subcommand == "fit" and self._get(self.config_init, "trainer")["logger"]:
+            callbacks.append(LearningRateMonitor(logging_interval="step"))
+        self.trainer_defaults["callbacks"] = callbacks
+        return super().instantiate_trainer(**kwargs)
+
+
+def run_check(args: list[str]) -> None:
+    """`amclip check`: go over a data set as a config describes it; takes what `amclip fit` takes.
+
+    Args:
+        args: The words after ``check``; ``--report FILE`` says where the report goes.
+
+    Raises:
+        SystemExit: With 1 where training would be wrong.
+    """
+
+    class DataOnly(AmclipCLI):
+        def instantiate_classes(self) -> None:
+            chosen = self.config["fit"]["data"]
+            home, _, name = chosen["class_path"].rpartition(".")
+            self.datamodule = getattr(import_module(home), name)(**chosen["init_args"].as_dict())
+
+        def _run_subcommand(self, subcommand: str) -> None:
+            pass
+
+
+def _with_defaults(chosen: Any, trained: dict[str, Any], leave_out: tuple[str, ...]) -> dict[str, Any]:
+    kept = {key: value for key, value in trained.items() if key not in leave_out}
+    return {"class_path": chosen["class_path"], "init_args": kept}
+
+
+def _own_data(command: str, chosen: Any) -> tuple[str, ...]:
+    """Which of the checkpoint's data settings must not be taken over: paths, where others were given or are meant."""
+    if command == "predict" or chosen.get("labels") is not None:
+        return ("labels", "root", "num_workers", "cache_dir")
+    return ("num_workers", "cache_dir")

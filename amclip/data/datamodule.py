@@ -1,0 +1,374 @@
+"""Videos and a table of labels to batches on the device."""
+
+import inspect
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import LightningDataModule
+from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import distributed
+from torch.utils.data import DataLoader, DistributedSampler, Sampler
+
+from amclip.data.dataset import ClipDataset, collate
+from amclip.data.probe import probe
+from amclip.data.readers import read_labels
+from amclip.data.sampling import Scheme, num_positions
+from amclip.data.splits import assign_splits
+from amclip.data.synthetic import BEHAVIOURS, write_dataset
+from amclip.data.table import Clip, LabelTable
+from amclip.data.video import Resize, VideoError, VideoInfo, list_videos
+from amclip.flow.image import FlowImage
+from amclip.flow.tvl1 import PRESETS, TVL1, Backend, Preset
+from amclip.preprocess import Modality, Preprocess
+
+__all__ = ["VideoDataModule"]
+
+Stage = Literal["train", "val", "test", "predict"]
+Batch = dict[str, Any]
+
+
+class VideoDataModule(LightningDataModule):
+    """Clips of videos, sampled by decord, with optical flow computed on the device.
+
+    Workers decode and resize to uint8 and nothing else. Everything per pixel happens in one hook on the device, by
+    :class:`amclip.preprocess.Preprocess`. A batch holds ``images`` float32 ``(B, K, V, 3, S, S)``, ``segments`` int64
+    ``(B, M, P)``, ``labels`` float32 ``(B, C)``, ``clip`` int64 ``(B,)`` (row of :attr:`tables`), ``skipped`` int64
+    ``(B,)`` and ``error``, a list of ``B`` strings, empty where the clip could be read.
+
+    Args:
+        labels: Table of labels (CSV, or a plain list `path label ...`; see the page on labels). Without one, training
+            runs on the built-in synthetic animals, and prediction on every video below `root`.
+        root: Folder that the table's paths are relative to. Default: the table's own folder.
+        classes: Names of the behaviours, in the order of the network's outputs. Default: those in the table.
+        split_fractions: Shares of the videos for training, validation and test where the table names no splits.
+        split_seed: Seed of that division.
+        scheme: How the segments share out the clip. dense: each looks at a part of its own. semi-dense: half of its
+            frames in its part, half in the rest of the clip. sparse: each looks at the whole clip.
+        num_segments: Segments per clip, M.
+        positions_per_segment: Sampled positions per segment, P.
+        modality: interleaved (frames and flow images), frames, or flow.
+        flow_gap: Flow runs from a sampled frame to the one this many frames later.
+        frame_size: Height and width in pixels that videos are decoded to.
+        resize: stretch keeps the whole picture, crop keeps its proportions and cuts the longer side.
+        image_size: Side of the square images that flow is computed on and the network sees, in pixels.
+        flow_preset: Preset of TV-L1: fast, default, or opencv (OpenCV's own settings).
+        flow_options: Changes to the preset by TVL1's parameter names, such as {warps: 3}.
+        flow_backend: auto takes the best for the device; or numba, opencv, reference, cuda.
+        flow_image: wheel (direction is hue, speed is saturation) or uvm (u, v and magnitude as channels).
+        flow_bound: Flow in pixels that gives the strongest colour; longer vectors are clipped.
+        mean: Channel means of the normalisation; CLIP's own by default.
+        std: Channel deviations of the normalisation; CLIP's own by default.
+        flip: Probability of a mirror image in training; 0 where left and right matter.
+        crop_scale: Random crops in training keep this share of the area (least, most).
+        color_jitter: Strength of random brightness, contrast and saturation in training.
+        batch_size: Clips per batch and device.
+        num_workers: Processes that decode, per device. Default: the machine's cores less one, at most 8.
+        seed: Seed of the random positions in training.
+        probe_timeout: Seconds without progress after which a video counts as unreadable.
+        cache_dir: Folder that remembers which videos were probed; null remembers nothing.
+        synthetic_clips: Clips of the built-in data, where there is no table.
+
+    Raises:
+        LabelError: If the table cannot be used.
+        ValueError: If a setting is out of range.
+    """
+
+    def __init__(
+        self,
+        labels: str | None = None,
+        root: str | None = None,
+        classes: list[str] | None = None,
+        split_fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
+        split_seed: int = 0,
+        scheme: Scheme = "dense",
+        num_segments: int = 2,
+        positions_per_segment: int = 8,
+        modality: Modality = "interleaved",
+        flow_gap: int = 1,
+        frame_size: tuple[int, int] = (256, 256),
+        resize: Resize = "stretch",
+        image_size: int = 224,
+        flow_preset: Preset = "default",
+        flow_options: dict[str, float] | None = None,
+        flow_backend: Backend = "auto",
+        flow_image: FlowImage = "wheel",
+        flow_bound: float = 10.0,
+        mean: tuple[float, float, float] = (0.48145466, 0.4578275, 0.40821073),
+        std: tuple[float, float, float] = (0.26862954, 0.26130258, 0.27577711),
+        flip: float = 0.5,
+        crop_scale: tuple[float, float] = (0.7, 1.0),
+        color_jitter: float = 0.2,
+        batch_size: int = 8,
+        num_workers: int | None = None,
+        seed: int = 0,
+        probe_timeout: float = 20.0,
+        cache_dir: str | None = "~/.cache/amclip",
+        synthetic_clips: int = 240,
+    ) -> None:
+        super().__init__()
+        if batch_size < 1:
+            raise ValueError(f"batch_size: expected 1 or more, got {batch_size}")
+        if min(frame_size) < 1 or image_size < 1:
+            raise ValueError(f"frame_size and image_size: expected 1 or more, got {frame_size} and {image_size}")
+        self.table = None if labels is None else read_labels(labels, classes)
+        self.classes = list(classes or (self.table.classes if self.table else BEHAVIOURS))
+        self.save_hyperparameters()
+        # Plain values, and resolved: a checkpoint alone must say which output is which behaviour.
+        self.hparams.update(
+            classes=self.classes,
+            **{key: list(self.hparams[key]) for key in ("split_fractions", "frame_size", "mean", "std", "crop_scale")},
+        )
+        self.labels = labels
+        self.root = Path(root) if root else (Path(labels).parent if labels else None)
+        self.split_fractions, self.split_seed = split_fractions, split_seed
+        self.scheme: Scheme = scheme
+        self.num_segments, self.positions_per_segment = num_segments, positions_per_segment
+        self.num_positions = num_positions(scheme, num_segments, positions_per_segment)
+        self.flow_gap = flow_gap
+        self.frame_size, self.resize, self.image_size = frame_size, resize, image_size
+        self.mean, self.std = mean, std
+        self.batch_size = batch_size
+        self.num_workers = default_workers() if num_workers is None else num_workers
+        self.seed = seed
+        self.probe_timeout = probe_timeout
+        self.cache_dir = None if cache_dir is None else Path(cache_dir).expanduser()
+        self.synthetic_clips = synthetic_clips
+        self.modality: Modality = modality
+        self.num_views = 2 if modality == "interleaved" else 1
+        self.preprocess = Preprocess(
+            image_size=image_size,
+            modality=modality,
+            flow=_make_flow(flow_preset, flow_options or {}, flow_backend),
+            flow_image=flow_image,
+            flow_bound=flow_bound,
+            mean=mean,
+            std=std,
+            flip=flip,
+            crop_scale=crop_scale,
+            color_jitter=color_jitter,
+        )
+        self.left_out_clips = 0
+        self.tables: dict[str, LabelTable] = {}
+        self.datasets: dict[str, ClipDataset] = {}
+
+    def read_table(self) -> LabelTable:
+        """The table with a split for every row; drawn first where it is the built-in data.
+
+        Raises:
+            ValueError: If there is neither a table nor a place for the built-in data.
+        """
+        table = self.table
+        if table is None:
+            table = read_labels(self.draw_synthetic(), self.classes)
+        return assign_splits(table, self.split_fractions, self.split_seed)
+
+    def draw_synthetic(self) -> Path:
+        """Draw the built-in data below ``root``, unless it lies there already; returns its table."""
+        if self.root is None:
+            raise ValueError(
+                "data.labels: no table of labels was given. For your own videos: --data.labels TABLE.csv "
+                "--data.root FOLDER. For the built-in synthetic animals say where to draw them: --data.root FOLDER"
+            )
+        return write_dataset(self.root, self.synthetic_clips, seed=0)
+
+    def prepare_data(self) -> None:
+        """Draw the built-in data and probe the videos, once per machine."""
+        stage = self._trainer_stage()
+        if stage != "predict" and self.table is None:
+            self.draw_synthetic()
+        if self.cache_dir is not None:
+            self._probe(self._tables(stage))
+
+    def setup(self, stage: str) -> None:
+        """Make the datasets of a stage.
+
+        Raises:
+            ValueError: If a split that the stage needs has no clips that can be read.
+        """
+        self._check_normalisation()
+        self.tables = self._tables(stage)
+        found = self._probe(self.tables)
+        self.datasets = {}
+        for name, table in self.tables.items():
+            if name == "train":
+                table = self.tables["train"] = self._without_broken(table, found)
+            if not len(table):
+                raise ValueError(self._empty_split_message(name))
+            self.datasets[name] = ClipDataset(
+                table,
+                self.root_folder,
+                found,
+                self.frame_size,
+                self.resize,
+                self.scheme,
+                self.num_segments,
+                self.positions_per_segment,
+                self.flow_gap,
+                views=1 if self.modality == "frames" else 2,
+                training=name == "train",
+                seed=self.seed,
+            )
+
+    @property
+    def root_folder(self) -> Path:
+        """The folder that paths in the table are relative to."""
+        return self.root or Path()
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Shuffled clips; the last batch may be smaller."""
+        return self._loader("train")
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Each validation clip once, over all devices together."""
+        return self._loader("val")
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """Each test clip once, over all devices together."""
+        return self._loader("test")
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        """Each clip once, over all devices together."""
+        return self._loader("predict")
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Frames to normalised frames and flow images, on the device, augmented in training only."""
+        training = self.trainer is not None and self.trainer.training
+        batch["images"] = self.preprocess(batch.pop("frames"), augment=training)
+        return batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """The settings that decide what the network sees, for the checkpoint."""
+        return {"seen": self._seen()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Warn where pixels or sampling differ from those that the checkpoint was trained on."""
+        for key, trained in state_dict.get("seen", {}).items():
+            if (now := self._seen().get(key)) != trained:
+                rank_zero_warn(f"data.{key} is {now}, but the checkpoint was trained with {trained}; scores may suffer")
+
+    def _seen(self) -> dict[str, Any]:
+        keys = ("scheme", "num_segments", "positions_per_segment", "modality", "flow_gap", "resize", "image_size")
+        flow = ("flow_preset", "flow_options", "flow_image", "flow_bound", "mean", "std")
+        return {key: self.hparams[key] for key in (*keys, *flow)}
+
+    def _trainer_stage(self) -> str:
+        stage = self.trainer.state.fn if self.trainer is not None else None
+        return stage.value if stage is not None else "fit"
+
+    def _tables(self, stage: str) -> dict[str, LabelTable]:
+        if stage == "predict":
+            return {"predict": self._prediction_table()}
+        table = self.read_table()
+        names = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}[stage]
+        return {name: table.split(name) for name in names}
+
+    def _prediction_table(self) -> LabelTable:
+        if self.table is not None:
+            return self.table
+        if self.root is None:
+            raise ValueError(
+                "data.root: say where the videos are (--data.root FOLDER), or give a table"
+            )
+        videos = [self.root] if self.root.is_file() else list_videos(self.root)
+        if not videos:
+            raise ValueError(f"data.root: no videos below {self.root}")
+        names = [str(video.relative_to(self.root)) if video != self.root else str(video.resolve()) for video in videos]
+        return LabelTable(tuple(Clip(name) for name in names), tuple(self.classes), str(self.root))
+
+    def _probe(self, tables: dict[str, LabelTable]) -> dict[Path, VideoInfo | VideoError]:
+        paths = sorted({self.root_folder / clip.video for table in tables.values() for clip in table.clips})
+        return probe(paths, timeout=self.probe_timeout, cache=self.cache_dir)
+
+    def _without_broken(self, table: LabelTable, found: dict[Path, VideoInfo | VideoError]) -> LabelTable:
+        """Leave out training clips of videos that cannot be read, and say which."""
+        errors = {path: info for path, info in found.items() if isinstance(info, VideoError)}
+        kept = tuple(clip for clip in table.clips if self.root_folder / clip.video not in errors)
+        self.left_out_clips = len(table) - len(kept)
+        if self.left_out_clips:
+            first = "\n".join(f"  {error}" for error in list(errors.values())[:5])
+            rank_zero_warn(
+                f"{self.left_out_clips} of {len(table)} training clips lie in videos that cannot be read and are "
+                f"left out, for example:\n{first}\n`amclip check` lists them all"
+            )
+        return LabelTable(kept, table.classes, table.source)
+
+    def _empty_split_message(self, name: str) -> str:
+        source = self.table.source if self.table else self.root
+        if name == "predict":
+            return f"{source}: there is nothing to predict"
+        return (
+            f"{source}: no clip that can be read is in the split {name!r}. Name splits train, val and test in a column "
+            "`split`, or leave that column out: the videos are then divided by data.split_fractions"
+        )
+
+    def _check_normalisation(self) -> None:
+        """The network's weights were trained with one normalisation; another ruins them in silence."""
+        module = self.trainer.lightning_module if self.trainer is not None else None
+        architecture = module.hparams.get("architecture") if module is not None else None
+        if not architecture:
+            return
+        for key, mine in (("mean", self.mean), ("std", self.std)):
+            theirs = architecture[key]
+            if any(abs(a - b) > 1e-3 for a, b in zip(mine, theirs, strict=True)):
+                raise ValueError(f"data.{key} is {list(mine)}, but the backbone was trained with {theirs}: set it so")
+
+    def _loader(self, name: Stage) -> DataLoader[Any]:
+        dataset = self.datasets[name]
+        replicas, rank = _process_group()
+        if len(dataset) < replicas:
+            raise ValueError(f"{len(dataset)} clips in {name!r} cannot be shared among {replicas} processes")
+        sampler: Sampler[Any]
+        if name == "train":
+            sampler = EpochSampler(dataset, num_replicas=replicas, rank=rank, shuffle=True, seed=self.seed)
+        else:
+            # Unlike DistributedSampler it repeats no clip to even out the processes: each counts once in the metrics.
+            sampler = UnrepeatedDistributedSampler(dataset, num_replicas=replicas, rank=rank, shuffle=False)
+        return DataLoader(
+            dataset,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            num_workers=self.num_workers,
+            collate_fn=collate,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.num_workers > 0 and name in ("train", "val"),
+            # A worker stuck in the decoder must end the run with an error, not hold it for ever.
+            timeout=10 * self.probe_timeout if self.num_workers else 0,
+        )
+
+
+class EpochSampler(DistributedSampler[Any]):
+    """Yields ``(row, epoch)``, so that a clip's random positions depend on nothing but seed, epoch and row.
+
+    Workers live on over epochs and hold a copy of the dataset, so the epoch must travel with the index. Lightning calls
+    ``set_epoch``. With one process it is a plain seeded shuffle.
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        """Rows of this process in the epoch's order."""
+        return ((index, self.epoch) for index in super().__iter__())
+
+
+def default_workers() -> int:
+    """Cores this process may use less one for the training itself, between 1 and 8."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(8, cores - 1))
+
+
+def _make_flow(preset: Preset, changes: dict[str, float], backend: Backend) -> TVL1:
+    if preset not in PRESETS:
+        raise ValueError(f"flow_preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
+    known = inspect.signature(TVL1).parameters.keys() - {"backend"}
+    if unknown := changes.keys() - known:
+        raise ValueError(f"flow_options: TV-L1 has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}")
+    counts = {key: int(value) if float(value).is_integer() else value for key, value in changes.items()}
+    return TVL1(**{**PRESETS[preset], **counts}, backend=backend)  # type: ignore[arg-type]
+
+
+def _process_group() -> tuple[int, int]:
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_world_size(), distributed.get_rank()
+    return 1, 0

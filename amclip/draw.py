@@ -1,0 +1,105 @@
+"""Pictures of what the network was fed and what it made of it."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["draw_clips", "draw_scores", "strip"]
+
+
+def strip(images: Tensor, gap: int = 2) -> Tensor:
+    """A clip's images side by side: one row per view, frames above and their flow images below.
+
+    Args:
+        images: Values in ``[0, 1]``, shape ``(K, V, 3, S, S)``.
+        gap: White pixels between images.
+
+    Returns:
+        Shape ``(3, V * S + (V - 1) * gap, K * S + (K - 1) * gap)``, on the CPU.
+    """
+    images = images.detach().float().cpu()
+    positions, views, _, height, width = images.shape
+    canvas = torch.ones(3, views * (height + gap) - gap, positions * (width + gap) - gap)
+    for k in range(positions):
+        for v in range(views):
+            top, left = v * (height + gap), k * (width + gap)
+            canvas[:, top : top + height, left : left + width] = images[k, v]
+    return canvas
+
+
+def draw_clips(
+    path: str | Path,
+    clips: Sequence[Tensor],
+    titles: Sequence[str],
+    classes: Sequence[str],
+    labels: Sequence[Sequence[float]],
+    probabilities: Sequence[Sequence[float]],
+) -> None:
+    """A picture per clip of the frames and flow images fed to the network, beside the probabilities it gave.
+
+    Args:
+        path: The picture to write (``.png`` or ``.svg``).
+        clips: For each clip its images, values in ``[0, 1]``, shape ``(K, V, 3, S, S)``.
+        titles: For each clip a line of text.
+        classes: Names of the behaviours.
+        labels: For each clip and class 1 if labelled, else 0.
+        probabilities: For each clip and class the probability, in ``[0, 1]``.
+    """
+    figure_class, canvas_class = _matplotlib()
+    figure = figure_class(figsize=(14, 2.6 * len(clips)), layout="constrained")
+    canvas_class(figure)
+    axes = figure.subplots(len(clips), 2, width_ratios=(3, 1), squeeze=False)
+    for row, images, title, truth, values in zip(axes, clips, titles, labels, probabilities, strict=True):
+        left, right = row
+        left.imshow(strip(images).permute(1, 2, 0).numpy(), interpolation="nearest", aspect="equal")
+        left.set_title(title, loc="left", fontsize=9)
+        left.set_axis_off()
+        colours = ["#1b7837" if label else "#bbbbbb" for label in truth]
+        right.barh(range(len(classes)), values, color=colours)
+        right.set_yticks(range(len(classes)), classes, fontsize=8)
+        right.invert_yaxis()
+        right.set_xlim(0, 1)
+        right.tick_params(axis="x", labelsize=7)
+        right.spines[["top", "right"]].set_visible(False)
+    axes[0, 1].set_title("probability (green: labelled)", loc="left", fontsize=9)
+    figure.savefig(path, dpi=110)
+
+
+def draw_scores(path: str | Path, classes: Sequence[str], per_class: Sequence[float], support: Sequence[int]) -> None:
+    """Bars of average precision per class, the most frequent first.
+
+    Args:
+        path: The picture to write.
+        classes: Names of the behaviours.
+        per_class: Average precision, in ``[0, 1]``; NaN for classes without positives.
+        support: Clips with each behaviour.
+    """
+    figure_class, canvas_class = _matplotlib()
+    order = np.argsort(-np.asarray(support), kind="stable")
+    values = [per_class[i] for i in order]
+    figure = figure_class(figsize=(7, 0.9 + 0.32 * len(classes)), layout="constrained")
+    canvas_class(figure)
+    axis = figure.subplots()
+    axis.barh(range(len(order)), [0 if math.isnan(v) else v for v in values], color="#2166ac")
+    axis.set_yticks(range(len(order)), [f"{classes[i]} ({support[i]})" for i in order], fontsize=9)
+    for y, value in enumerate(values):
+        text = "no clip shows it" if math.isnan(value) else f"{value:.2f}"
+        axis.text(0.01 if math.isnan(value) else value + 0.01, y, text, va="center", fontsize=8)
+    axis.invert_yaxis()
+    axis.set_xlim(0, 1.08)
+    axis.set_xlabel("average precision (clips with the behaviour in brackets)")
+    axis.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=110)
+
+
+def _matplotlib() -> tuple[Any, Any]:
+    """Figure and canvas without pyplot, whose state is global and which may want a display."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    return Figure, FigureCanvasAgg

@@ -1,0 +1,119 @@
+"""A trained model from its checkpoint alone: classes, sampling, flow and network travel inside."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from amclip.data.sampling import sample_positions, segment_indices
+from amclip.data.video import Video
+from amclip.preprocess import Preprocess
+from amclip.task import BehaviourTask
+
+__all__ = ["TrainedModel", "load_model", "read_checkpoint"]
+
+DATA_KEY = "datamodule_hyper_parameters"
+TASK_KEY = "hyper_parameters"
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Open a checkpoint of amclip, plain values and tensors only.
+
+    Args:
+        path: A ``.ckpt`` file.
+
+    Returns:
+        The checkpoint, on the CPU.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no checkpoint, or not one of amclip.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: there is no such checkpoint")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ValueError(f"{path}: cannot be read as a checkpoint ({type(error).__name__}: {error})") from error
+    if not isinstance(checkpoint, dict) or not {"state_dict", TASK_KEY, DATA_KEY} <= checkpoint.keys():
+        raise ValueError(f"{path}: is not a checkpoint of `amclip fit`; it lacks the settings of model or data")
+    return checkpoint
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A network ready to predict, with the pixel path and the sampling it was trained on.
+
+    Attributes:
+        task: The network with its classes, in evaluation mode.
+        preprocess: From decoded frames to the network's images.
+        sampling: ``scheme``, ``num_segments``, ``positions_per_segment``, ``flow_gap``, ``frame_size``, ``resize``.
+    """
+
+    task: BehaviourTask
+    preprocess: Preprocess
+    sampling: dict[str, Any]
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the behaviours, in the order of the outputs."""
+        return self.task.classes
+
+    @torch.inference_mode()
+    def predict(self, video: str | Path, start: float | None = None, stop: float | None = None) -> dict[str, float]:
+        """Probability of each behaviour in one clip.
+
+        Args:
+            video: A video file.
+            start: Where the clip starts, in seconds since the first frame; default: the first frame.
+            stop: Where it stops; default: the end.
+
+        Returns:
+            Class name to probability, in ``[0, 1]``.
+
+        Raises:
+            VideoError: If the video cannot be read, or there is no frame between start and stop.
+        """
+        frames, segments = self._read(video, start, stop)
+        device = self.task.device
+        images = self.preprocess(frames[None].to(device))
+        scored = self.task.probabilities(self.task(images, segments[None].to(device)))[0]
+        return dict(zip(self.classes, scored.tolist(), strict=True))
+
+    def _read(self, video: str | Path, start: float | None, stop: float | None) -> tuple[Tensor, Tensor]:
+        from amclip.data.dataset import read_positions
+
+        settings = self.sampling
+        segments = segment_indices(settings["scheme"], settings["num_segments"], settings["positions_per_segment"])
+        with Video(video, tuple(settings["frame_size"]), settings["resize"]) as reader:
+            span = reader.frame_range(start, stop)
+            positions, partners = sample_positions(len(span), int(segments.max()) + 1, settings["flow_gap"])
+            views = 1 if self.preprocess.modality == "frames" else 2
+            return read_positions(reader, span, positions, partners, views), segments
+
+
+def load_model(path: str | Path, device: str | torch.device = "cpu") -> TrainedModel:
+    """Load a trained model; needs the checkpoint and nothing else, and downloads nothing.
+
+    Args:
+        path: A checkpoint written by ``amclip fit``.
+        device: Where the network shall run.
+
+    Returns:
+        The model in evaluation mode.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not a checkpoint of amclip.
+    """
+    from amclip.data.datamodule import VideoDataModule
+
+    checkpoint = read_checkpoint(path)
+    task = BehaviourTask(**checkpoint[TASK_KEY])
+    task.load_state_dict(checkpoint["state_dict"])
+    settings = dict(checkpoint[DATA_KEY], labels=None, root=None)
+    data = VideoDataModule(**settings)
+    keys = ("scheme", "num_segments", "positions_per_segment", "flow_gap", "frame_size", "resize")
+    return TrainedModel(task.to(device).eval(), data.preprocess, {key: settings[key] for key in keys})

@@ -1,0 +1,319 @@
+"""Training and testing of a behaviour classifier."""
+
+import math
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torchmetrics import MeanMetric, SumMetric
+
+from amclip.losses import LossName, make_loss, probabilities
+from amclip.metrics import AveragePrecision, AveragePrecisionScores
+from amclip.models.classifier import Head, InterleavedClassifier
+from amclip.models.encoder import describe_backbone, load_pretrained
+from amclip.models.segments import Aggregation
+
+__all__ = ["BehaviourTask"]
+
+Batch = dict[str, Any]
+
+
+class BehaviourTask(LightningModule):
+    """Loss, metrics and optimiser of :class:`amclip.models.classifier.InterleavedClassifier`.
+
+    All arguments are plain values, so a checkpoint opens with ``weights_only=True`` and needs no download: the network
+    is built with random weights, and published ones are fetched when training starts.
+
+    Args:
+        classes: Names of the behaviours, in the order of the outputs. The command line takes them from the data.
+        num_segments: Segments per clip, M; from the data.
+        positions_per_segment: Positions per segment, P; from the data.
+        num_views: 2 for frames with flow images, 1 for one of them; from the data.
+        image_size: Side of the images in pixels; from the data.
+        backbone: Image tower: a model name of open_clip such as ViT-B-16, amclip-tiny (for the demo), an open_clip
+            configuration file, local-dir:FOLDER or hf-hub:OWNER/NAME (hf-hub:imageomics/bioclip).
+        pretrained: Its weights: a name that open_clip knows (openai), or a local file. Fetched when training starts.
+            Without it a named model starts from random weights.
+        architecture: The image tower in plain values. Found from `backbone`; filled in by checkpoints.
+        head: linear, or text: compares with the class names as CLIP's text tower understands them.
+        prompt_templates: Sentences around a class name, {} is its place; their embeddings are averaged (head text).
+        temporal_layers: Layers of the temporal transformer; 0 is a plain mean over time.
+        temporal_heads: Its attention heads.
+        temporal_dropout: Its dropout probability.
+        share_classifiers: One classifier for all segments (true), or own weights for each (false).
+        aggregation: How segments become one answer: mean, max, or attention (learned weights).
+        trainable_blocks: Blocks of the image tower that train: -1 all, 0 none, n the last n.
+        gradient_checkpointing: Less memory for more time.
+        loss: bce, cross_entropy (one behaviour per clip), focal or asymmetric (rare behaviours).
+        focal_alpha: Weight of positives in the focal loss; -1 for none.
+        focal_gamma: Exponent of the focal loss.
+        asymmetric_gamma_negative: Exponent on negatives in the asymmetric loss.
+        asymmetric_gamma_positive: Exponent on positives in the asymmetric loss.
+        asymmetric_margin: Probability margin on negatives in the asymmetric loss.
+        learning_rate: Peak learning rate of everything but the image tower.
+        backbone_learning_rate: Peak learning rate of the image tower's weights that train.
+        weight_decay: Of matrices; biases, norms and embeddings have none.
+        warmup_fraction: Share of the training steps in which the rate rises from 0 to its peak.
+        final_learning_rate_fraction: Share of the peak that the cosine ends on.
+
+    Raises:
+        ValueError: If a setting is out of range or a name unknown.
+    """
+
+    def __init__(
+        self,
+        classes: list[str],
+        num_segments: int = 2,
+        positions_per_segment: int = 8,
+        num_views: int = 2,
+        image_size: int = 224,
+        backbone: str = "ViT-B-16",
+        pretrained: str | None = None,
+        architecture: dict[str, Any] | None = None,
+        head: Head = "linear",
+        prompt_templates: list[str] | None = None,
+        temporal_layers: int = 1,
+        temporal_heads: int = 8,
+        temporal_dropout: float = 0.0,
+        share_classifiers: bool = True,
+        aggregation: Aggregation = "mean",
+        trainable_blocks: int = -1,
+        gradient_checkpointing: bool = False,
+        loss: LossName = "bce",
+        focal_alpha: float = 0.25,
+        focal_gamma: float = 2.0,
+        asymmetric_gamma_negative: float = 4.0,
+        asymmetric_gamma_positive: float = 1.0,
+        asymmetric_margin: float = 0.05,
+        learning_rate: float = 1e-4,
+        backbone_learning_rate: float = 1e-5,
+        weight_decay: float = 1e-3,
+        warmup_fraction: float = 0.1,
+        final_learning_rate_fraction: float = 0.01,
+    ) -> None:
+        super().__init__()
+        if not classes:
+            raise ValueError("classes: there must be at least one behaviour")
+        if not 0 <= warmup_fraction < 1:
+            raise ValueError(f"warmup_fraction: expected a share in [0, 1), got {warmup_fraction}")
+        prompt_templates = prompt_templates or ["a video of an animal, {}"]
+        for template in prompt_templates:
+            if "{}" not in template:
+                raise ValueError(f"prompt_templates: {template!r} has no {{}} for the class name")
+        if architecture is None:
+            architecture = describe_backbone(backbone, pretrained, image_size)
+        self.save_hyperparameters()
+        self.hparams.update(classes=list(classes), architecture=architecture, prompt_templates=prompt_templates)
+        self.classes = list(classes)
+        self.network = InterleavedClassifier(
+            architecture,
+            num_classes=len(classes),
+            num_segments=num_segments,
+            positions_per_segment=positions_per_segment,
+            num_views=num_views,
+            head=head,
+            temporal_layers=temporal_layers,
+            temporal_heads=temporal_heads,
+            temporal_dropout=temporal_dropout,
+            share_classifiers=share_classifiers,
+            aggregation=aggregation,
+            trainable_blocks=trainable_blocks,
+            gradient_checkpointing=gradient_checkpointing,
+        )
+        self.loss_name: LossName = loss
+        self.loss = make_loss(
+            loss,
+            focal_alpha=focal_alpha,
+            focal_gamma=focal_gamma,
+            asymmetric_gamma_negative=asymmetric_gamma_negative,
+            asymmetric_gamma_positive=asymmetric_gamma_positive,
+            asymmetric_margin=asymmetric_margin,
+        )
+        self.val_evaluation = _Evaluation(len(classes))
+        self.test_evaluation = _Evaluation(len(classes))
+        self.skipped_clips = SumMetric()
+        self.scores: AveragePrecisionScores | None = None
+        """Scores of the last validation or test, for callbacks that draw or print them."""
+
+    # ------------------------------------------------------------------ weights
+
+    def prepare_data(self) -> None:
+        """Fetch published weights once per machine, so that the other processes find them in the cache."""
+        if self._starts_from_pretrained() and self.trainer.world_size > 1:
+            load_pretrained(self.hparams["backbone"], self.hparams["pretrained"], self.hparams["architecture"])
+
+    def setup(self, stage: str) -> None:
+        """Load published weights and embed the class names, where a training starts anew."""
+        if stage != "fit" or not self._starts_from_pretrained():
+            return
+        settings = self.hparams
+        prompts = []
+        if settings["head"] == "text":
+            prompts = [[template.format(name) for template in settings["prompt_templates"]] for name in self.classes]
+        weights, features = load_pretrained(
+            settings["backbone"], settings["pretrained"], settings["architecture"], prompts
+        )
+        if settings["pretrained"] or settings["backbone"].startswith(("hf-hub:", "local-dir:")):
+            self.network.encoder.visual.load_state_dict(weights)
+        if features is not None:
+            self.network.set_text_features(features)
+
+    def _starts_from_pretrained(self) -> bool:
+        """Whether training starts here, with weights or text features to bring, and not from a checkpoint."""
+        if self.trainer.state.fn != "fit" or self.trainer.ckpt_path is not None:
+            return False
+        brings_weights = self.hparams["backbone"].startswith(("hf-hub:", "local-dir:"))
+        return bool(self.hparams["pretrained"]) or brings_weights or self.hparams["head"] == "text"
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of other classes, whose outputs would be read under wrong names."""
+        trained = checkpoint.get("hyper_parameters", {}).get("classes", self.classes)
+        if list(trained) != self.classes:
+            raise ValueError(
+                f"the checkpoint was trained for the classes {list(trained)}, but the data asks for {self.classes}. "
+                "Give the checkpoint's classes in that order (data.classes), or train anew"
+            )
+
+    # ------------------------------------------------------------------ steps
+
+    def forward(self, images: Tensor, segments: Tensor) -> Tensor:
+        """Logits ``(B, C)`` from images ``(B, K, V, 3, S, S)`` and segments ``(B, M, P)``."""
+        logits: Tensor = self.network(images, segments)
+        return logits
+
+    def on_fit_start(self) -> None:
+        """Remember the run's seed."""
+        self._seed = torch.initial_seed() % 2**31
+
+    def on_train_epoch_start(self) -> None:
+        """Seed by epoch and process: augmentation and dropout after a resume are those of a run that never stopped."""
+        torch.manual_seed(self._seed + self.current_epoch * self.trainer.world_size + self.global_rank)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Loss of a batch."""
+        size = len(batch["labels"])
+        loss = self.loss(self(batch["images"], batch["segments"]).float(), batch["labels"])
+        self.log("train/loss", loss, prog_bar=True, batch_size=size)
+        self.skipped_clips.update(batch["skipped"].sum())
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Log how many training clips were passed over because they could not be read."""
+        left_out = getattr(getattr(self.trainer, "datamodule", None), "left_out_clips", 0)
+        self.log("train/skipped_clips", self.skipped_clips.compute() + left_out, rank_zero_only=True)
+        self.skipped_clips.reset()
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Probabilities ``(B, C)`` of a batch, added to the scores."""
+        return self._evaluate(batch, self.val_evaluation)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Probabilities ``(B, C)`` of a batch, added to the scores."""
+        return self._evaluate(batch, self.test_evaluation)
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Probabilities ``(B, C)``, float32 in ``[0, 1]``; NaN for clips that could not be read."""
+        logits = self(batch["images"], batch["segments"])
+        return self.probabilities(logits).masked_fill(~_readable(batch)[:, None], math.nan)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores."""
+        self._log_scores("val", self.val_evaluation)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the scores."""
+        self._log_scores("test", self.test_evaluation)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Probabilities in float32 from logits ``(B, C)``, as the loss understands them."""
+        return probabilities(logits, self.loss_name)
+
+    def _evaluate(self, batch: Batch, evaluation: "_Evaluation") -> Tensor:
+        readable = _readable(batch)
+        logits = self(batch["images"], batch["segments"]).float()
+        scored = self.probabilities(logits)
+        if readable.any():
+            labels = batch["labels"][readable]
+            evaluation.precision.update(scored[readable], labels)
+            evaluation.loss.update(self.loss(logits[readable], labels), weight=float(readable.sum()))
+        evaluation.unreadable.update((~readable).sum())
+        return scored.masked_fill(~readable[:, None], math.nan)
+
+    def _log_scores(self, prefix: str, evaluation: "_Evaluation") -> None:
+        """Log once per epoch; every value is already gathered over the processes by its metric."""
+        scores: AveragePrecisionScores = evaluation.precision.compute()
+        self.log_dict(
+            {
+                f"{prefix}/mAP_macro": scores.macro,
+                f"{prefix}/mAP_micro": scores.micro,
+                f"{prefix}/classes_scored": float(scores.num_scored),
+                f"{prefix}/loss": evaluation.loss.compute(),
+                f"{prefix}/unreadable_clips": evaluation.unreadable.compute(),
+            },
+            prog_bar=False,
+        )
+        for name, value in zip(self.classes, scores.per_class.tolist(), strict=True):
+            if not math.isnan(value):
+                self.log(f"{prefix}/AP/{name}", value)
+        self.scores = scores
+        evaluation.reset()
+
+    # ------------------------------------------------------------------ optimiser
+
+    def configure_optimizers(self) -> Any:
+        """AdamW with a linear warm-up and a cosine, by step."""
+        hp = self.hparams
+        tower = self.network.encoder
+        groups = []
+        for module, rate in ((tower, hp["backbone_learning_rate"]), (self.network, hp["learning_rate"])):
+            mine = [
+                (name, parameter)
+                for name, parameter in module.named_parameters()
+                if parameter.requires_grad and (module is tower or not name.startswith("encoder."))
+            ]
+            for decay in (True, False):
+                chosen = [p for name, p in mine if _decays(name, p) is decay]
+                if chosen:
+                    groups.append({"params": chosen, "lr": rate, "weight_decay": hp["weight_decay"] if decay else 0.0})
+        # X-CLIP's betas and epsilon (microsoft/VideoX, utils/optimizer.py).
+        optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-8)
+        total = max(1, int(self.trainer.estimated_stepping_batches))
+        warmup = round(hp["warmup_fraction"] * total)
+        final = hp["final_learning_rate_fraction"]
+
+        def factor(step: int) -> float:
+            if step < warmup:
+                return (step + 1) / (warmup + 1)
+            progress = min(1.0, (step - warmup) / max(1, total - warmup))
+            return float(final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress)))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class _Evaluation(nn.Module):
+    """What one evaluation gathers. Metrics, because they gather over processes without a collective in any step."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.precision = AveragePrecision(num_classes)
+        self.loss = MeanMetric()
+        self.unreadable = SumMetric()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        for metric in (self.precision, self.loss, self.unreadable):
+            metric.reset()
+
+
+def _readable(batch: Batch) -> Tensor:
+    return torch.tensor([not error for error in batch["error"]], device=batch["images"].device)
+
+
+def _decays(name: str, parameter: nn.Parameter) -> bool:
+    """Matrices decay; biases, norms, scales and embeddings of position, view or class do not."""
+    embedding = any(
+        part in name for part in ("positional_embedding", "class_embedding", ".position", ".view", "pos_embed")
+    )
+    return parameter.ndim > 1 and not embedding

@@ -1,0 +1,119 @@
+import json
+from pathlib import Path
+
+import open_clip
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from amclip.models.encoder import ImageEncoder, describe_backbone, load_pretrained
+
+TINY = json.loads((Path(__file__).parents[2] / "amclip/models/tiny.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def clip() -> open_clip.CLIP:
+    torch.manual_seed(1)
+    return open_clip.CLIP(**TINY).eval()
+
+
+@pytest.mark.parametrize("kind", ["safetensors file", "pt file", "local folder"])
+def test_features_equal_open_clips_own(clip: open_clip.CLIP, tmp_path: Path, kind: str) -> None:
+    backbone, pretrained = "amclip-tiny", None
+    if kind == "pt file":
+        pretrained = str(tmp_path / "weights.pt")
+        torch.save(clip.state_dict(), pretrained)
+    else:
+        pretrained = str(tmp_path / "open_clip_model.safetensors")
+        save_file({k: v.clone().contiguous() for k, v in clip.state_dict().items()}, pretrained)
+    if kind == "local folder":
+        config = {"model_cfg": TINY, "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}}
+        (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
+        backbone, pretrained = f"local-dir:{tmp_path}", None
+    architecture = describe_backbone(backbone, pretrained, 64)
+    encoder = ImageEncoder(architecture).eval()
+    weights, text = load_pretrained(backbone, pretrained, architecture, [["a dog", "dogs"], ["a cat", "cats"]])
+    encoder.visual.load_state_dict(weights)
+    images = torch.randn(5, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(encoder(images), clip.encode_image(images), rtol=0, atol=1e-5)
+        tokenizer = open_clip.SimpleTokenizer(context_length=TINY["text_cfg"]["context_length"])
+        expected = clip.encode_text(tokenizer(["a dog", "dogs"]), normalize=True).mean(dim=0)
+    assert text is not None
+    torch.testing.assert_close(text[0], expected, rtol=0, atol=1e-5)
+    if kind == "local folder":
+        assert architecture["mean"] == [0.5, 0.5, 0.5]
+
+
+def test_a_hub_repository_is_read_from_the_local_cache_without_a_network(
+    clip: open_clip.CLIP, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    save_file(
+        {k: v.clone().contiguous() for k, v in clip.state_dict().items()},
+        repository / "open_clip_model.safetensors",
+    )
+    (repository / "open_clip_config.json").write_text(json.dumps({"model_cfg": TINY, "preprocess_cfg": {}}))
+
+    def download(repo_id: str, filename: str, **_: object) -> str:
+        assert repo_id == "someone/model"
+        return str(repository / filename)
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    weights_file = str(repository / "open_clip_model.safetensors")
+    monkeypatch.setattr("open_clip.factory.download_pretrained_from_hf", lambda *_, **__: weights_file)
+    monkeypatch.setattr(
+        "open_clip.factory._get_hf_config",
+        lambda *_, **__: json.loads((repository / "open_clip_config.json").read_text()),
+    )
+    architecture = describe_backbone("hf-hub:someone/model", None, 64)
+    weights, _ = load_pretrained("hf-hub:someone/model", None, architecture)
+    torch.testing.assert_close(weights["proj"], clip.visual.proj.detach())
+
+
+def test_another_image_size_interpolates_the_positions(clip: open_clip.CLIP, tmp_path: Path) -> None:
+    path = str(tmp_path / "weights.pt")
+    torch.save(clip.state_dict(), path)
+    architecture = describe_backbone("amclip-tiny", path, 96)
+    weights, _ = load_pretrained("amclip-tiny", path, architecture)
+    encoder = ImageEncoder(architecture)
+    encoder.visual.load_state_dict(weights)
+    assert encoder(torch.zeros(1, 3, 96, 96)).shape == (1, 128)
+
+
+def test_published_weights_bring_their_activation_and_normalisation() -> None:
+    openai = describe_backbone("ViT-B-16", "openai", 224)
+    assert openai["quick_gelu"] is True
+    assert describe_backbone("ViT-B-16", "laion2b_s34b_b88k", 224)["quick_gelu"] is False
+    assert openai["mean"] == pytest.approx([0.48145466, 0.4578275, 0.40821073])
+
+
+@pytest.mark.parametrize(
+    ("backbone", "pretrained", "message"),
+    [
+        ("ViT-Z-99", None, "is no model of open_clip"),
+        ("ViT-B-16", "nowhere", "neither a file nor weights known for ViT-B-16"),
+        ("RN50", None, "is a ResNet"),
+        ("missing.json", None, "there is no file missing.json"),
+        ("local-dir:/nowhere", None, "open_clip_config.json"),
+    ],
+)
+def test_names_that_cannot_be_used_are_refused(backbone: str, pretrained: str | None, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        describe_backbone(backbone, pretrained, 224)
+
+
+@pytest.mark.parametrize(("blocks", "expected"), [(0, set()), (1, {3}), (2, {2, 3}), (-1, {0, 1, 2, 3})])
+def test_the_blocks_asked_for_train(blocks: int, expected: set[int]) -> None:
+    encoder = ImageEncoder(describe_backbone("amclip-tiny", None, 64), trainable_blocks=blocks)
+    trains = {
+        int(name.split("resblocks.")[1].split(".")[0])
+        for name, parameter in encoder.named_parameters()
+        if parameter.requires_grad and "resblocks." in name
+    }
+    assert trains == expected
+    assert encoder.visual.conv1.weight.requires_grad is (blocks == -1)
+    assert encoder.frozen is (blocks == 0)
+    with pytest.raises(ValueError, match="got -3"):
+        ImageEncoder(describe_backbone("amclip-tiny", None, 64), trainable_blocks=-3)

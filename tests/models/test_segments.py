@@ -1,0 +1,51 @@
+import pytest
+import torch
+from torch.nn import functional as F
+
+from amclip.models.segments import LinearHead, SegmentAggregator, TemporalTransformer, TextHead
+
+
+def test_without_layers_the_transformer_is_the_mean_over_time() -> None:
+    x = torch.randn(3, 8, 16)
+    torch.testing.assert_close(TemporalTransformer(16, 4, 2, layers=0, heads=4)(x), x.mean(dim=1))
+
+
+def test_the_order_in_time_changes_the_embedding() -> None:
+    torch.manual_seed(0)
+    module = TemporalTransformer(16, 4, 2, layers=1, heads=4).eval()
+    torch.nn.init.normal_(module.position)
+    x = torch.randn(1, 8, 16)
+    assert not torch.allclose(module(x), module(x.flip(1)), atol=1e-3)
+
+
+def test_heads_that_do_not_divide_the_width_are_refused() -> None:
+    with pytest.raises(ValueError, match="5 heads do not divide"):
+        TemporalTransformer(16, 4, 2, heads=5)
+
+
+def test_the_text_head_is_a_scaled_cosine_with_a_bias() -> None:
+    head = TextHead(4, 3)
+    text, x = torch.randn(3, 4), torch.randn(2, 4)
+    head.set_text_features(7 * text)
+    expected = F.cosine_similarity(x[:, None], text[None], dim=-1) / 0.07 - 5
+    torch.testing.assert_close(head(x), expected, rtol=1e-4, atol=1e-4)
+    assert not head.text_features.requires_grad
+    with pytest.raises(ValueError, match=r"shape \(2, 4\), expected \(3, 4\)"):
+        head.set_text_features(text[:2])
+
+
+def test_aggregation() -> None:
+    embeddings, logits = torch.randn(2, 3, 8), torch.randn(2, 3, 5)
+    torch.testing.assert_close(SegmentAggregator("mean", 8)(embeddings, logits), logits.mean(dim=1))
+    torch.testing.assert_close(SegmentAggregator("max", 8)(embeddings, logits), logits.max(dim=1).values)
+    attention = SegmentAggregator("attention", 8)
+    torch.testing.assert_close(attention(embeddings, logits), logits.mean(dim=1))  # it starts as the mean
+    torch.nn.init.normal_(attention.score.weight)
+    weights = torch.softmax(embeddings @ attention.score.weight[0], dim=1)
+    torch.testing.assert_close(attention(embeddings, logits), torch.einsum("bm,bmc->bc", weights, logits))
+    with pytest.raises(ValueError, match="got 'median'"):
+        SegmentAggregator("median", 8)  # type: ignore[arg-type]
+
+
+def test_the_linear_head_starts_undecided() -> None:
+    assert LinearHead(8, 3)(torch.randn(4, 8)).abs().max() < 1
