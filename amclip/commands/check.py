@@ -70,11 +70,8 @@ class Report:
 
     def __rich__(self) -> RenderableType:
         """For ``rich.print(report)``: a section per kind of problem with the first examples, then the classes."""
-        parts: list[RenderableType] = [
-            Text(
-                f"{self.source}: {_count(self.num_clips, 'clip')} in {_count(self.num_videos, 'video')}, {_length(self.seconds)}\n"
-            )
-        ]
+        size = f"{_count(self.num_clips, 'clip')} in {_count(self.num_videos, 'video')}, {_length(self.seconds)}"
+        parts: list[RenderableType] = [Text(f"{self.source}: {size}\n")]
         kinds: dict[str, list[Finding]] = defaultdict(list)
         for finding in self.findings:
             kinds[finding.kind].append(finding)
@@ -92,9 +89,7 @@ class Report:
             parts.append(self._class_table())
         verdict = "training on this would be wrong" if self.fatal else "no errors"
         warnings = sum(not finding.fatal for finding in self.findings)
-        parts.append(
-            Text(f"{verdict}; {warnings} warning{'s' * (warnings != 1)}", style="red" if self.fatal else "green")
-        )
+        parts.append(Text(f"{verdict}; {_count(warnings, 'warning')}", style="red" if self.fatal else "green"))
         return Group(*parts)
 
     def _class_table(self) -> Table:

@@ -68,6 +68,9 @@ def main() -> None:
     """Answer requests until the input ends."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    import av  # noqa: F401 - both now: loading them from a cold disk is no sign of a broken video
+    import decord  # noqa: F401
+
     # Libraries that print would break the protocol: only this file object reaches the parent.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

@@ -1,0 +1,145 @@
+import json
+import os
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from drawn import draw_video
+
+import amclip.data.probe as module
+from amclip.data.probe import probe
+from amclip.data.video import VideoError, VideoInfo
+
+# A worker whose decoder hangs on some files as decord does: in native code, holding the interpreter's lock.
+HANGING_WORKER = """
+import ctypes
+import amclip.data._probe_worker as worker
+
+answer = worker.answer
+
+def hang_on_some(request):
+    worker._still_alive(request["timeout"])
+    name = request["path"].rpartition("/")[2]
+    if name == "crash.mp4":
+        ctypes.string_at(0)
+    if name == "hang.mp4" or (name == "spin.mp4" and request["step"] == "ends"):
+        ctypes.PyDLL(None).sleep(60)
+    return answer(request)
+
+worker.answer = hang_on_some
+worker.main()
+"""
+
+
+def test_lengths_rates_and_sizes(videos: Path) -> None:
+    found = probe([videos / "a.mp4", str(videos / "one.mp4"), videos / "a.mp4"])
+    assert list(found) == [videos / "a.mp4", videos / "one.mp4"]
+    info = found[videos / "a.mp4"]
+    assert isinstance(info, VideoInfo)
+    assert (info.num_frames, info.width, info.height, info.note) == (60, 128, 96, "")
+    assert (info.fps, info.duration) == pytest.approx((25, 2.4), rel=1e-4)
+
+
+def test_a_container_that_claims_too_much_is_counted(videos: Path) -> None:
+    info = probe([videos / "phantom.mp4"])[videos / "phantom.mp4"]
+    assert isinstance(info, VideoInfo)
+    assert info.num_frames == 60
+    assert info.note == "ends early: 60 of 90 frames decode"
+
+
+def test_a_cut_file_with_its_index_in_front_keeps_what_decodes(tmp_path: Path) -> None:
+    path = draw_video(tmp_path / "cut.mp4", 120, options={"movflags": "faststart"})
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 6 // 10])
+    info = probe([path])[path]
+    assert isinstance(info, VideoInfo)
+    assert 10 < info.num_frames < 60
+
+
+def test_thorough_probing_agrees_on_sound_files(videos: Path) -> None:
+    paths = [videos / "a.mp4", videos / "long.mp4"]
+    assert [info.num_frames for info in probe(paths, thorough=True).values()] == [60, 300]  # type: ignore[union-attr]
+
+
+def test_errors_are_values(tmp_path: Path, videos: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+    found = probe([tmp_path / "empty.mp4", videos / "a.mp4", tmp_path / "none.mp4"])
+    reasons = [info.reason if isinstance(info, VideoError) else "" for info in found.values()]
+    assert reasons == ["is empty (0 bytes)", "", "does not exist"]
+    assert probe([]) == {}
+
+
+def test_a_decoder_that_hangs_or_crashes_costs_one_video(
+    tmp_path: Path, videos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("hang", "spin", "crash", "fine"):
+        (tmp_path / f"{name}.mp4").write_bytes((videos / "a.mp4").read_bytes())
+    script = tmp_path / "worker.py"
+    script.write_text(HANGING_WORKER)
+    monkeypatch.setattr(module, "_COMMAND", [sys.executable, str(script)])
+    started = time.monotonic()
+    found = {path.stem: info for path, info in probe(sorted(tmp_path.glob("*.mp4")), timeout=2.0).items()}
+    assert time.monotonic() - started < 30
+    assert isinstance(found["hang"], VideoError)
+    assert "no sign of life for 2 s" in found["hang"].reason
+    assert isinstance(found["crash"], VideoError)
+    assert "crashed" in found["crash"].reason
+    for name in ("spin", "fine"):  # "spin" hangs where it is opened, and not where it is counted
+        info = found[name]
+        assert isinstance(info, VideoInfo)
+        assert info.num_frames == 60
+
+
+class TestCache:
+    def test_known_videos_start_no_worker_and_changed_ones_do(
+        self, tmp_path: Path, videos: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path, folder = tmp_path / "a.mp4", tmp_path / "cache"
+        path.write_bytes((videos / "a.mp4").read_bytes())
+        first = probe([path], cache=folder)
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "_COMMAND", ["/no/such/program"])
+            assert probe([path], cache=folder) == first
+            with pytest.raises(OSError, match="no/such/program"):
+                probe([path], cache=folder, thorough=True)
+        path.write_bytes((videos / "one.mp4").read_bytes())
+        info = probe([path], cache=folder)[path]
+        assert isinstance(info, VideoInfo)
+        assert info.num_frames == 1
+
+    @pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 1, "videos": 3}', '{"version": 99, "videos": {}}'])
+    def test_a_corrupted_cache_is_ignored_and_replaced(self, tmp_path: Path, videos: Path, content: str) -> None:
+        (tmp_path / "videos.json").write_text(content)
+        assert isinstance(probe([videos / "one.mp4"], cache=tmp_path)[videos / "one.mp4"], VideoInfo)
+        assert json.loads((tmp_path / "videos.json").read_text())["version"] == 1
+
+    def test_an_entry_of_the_wrong_shape_is_ignored(self, tmp_path: Path, videos: Path) -> None:
+        path = videos / "one.mp4"
+        probe([path], cache=tmp_path)
+        file = tmp_path / "videos.json"
+        file.write_text(file.read_text().replace('"fps"', '"rate"'))
+        assert isinstance(probe([path], cache=tmp_path)[path], VideoInfo)
+
+    def test_several_writers_leave_a_whole_file(self, tmp_path: Path, videos: Path) -> None:
+        paths = [videos / "a.mp4", videos / "long.mp4", videos / "one.mp4"]
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda path: probe([path], cache=tmp_path), paths))
+        json.loads((tmp_path / "videos.json").read_text())
+        assert not list(tmp_path.glob("*.partial"))
+
+    def test_errors_are_not_kept(self, tmp_path: Path) -> None:
+        path = tmp_path / "late.mp4"
+        assert isinstance(probe([path], cache=tmp_path / "cache")[path], VideoError)
+        assert not (tmp_path / "cache").exists()
+
+    def test_a_folder_that_cannot_be_written_is_no_reason_to_fail(self, tmp_path: Path, videos: Path) -> None:
+        (tmp_path / "file").touch()
+        found = probe([videos / "one.mp4"], cache=tmp_path / "file" / "cache")
+        assert isinstance(found[videos / "one.mp4"], VideoInfo)
+
+
+def test_the_worker_needs_no_torch() -> None:
+    code = "import sys, amclip.data._probe_worker; print('torch' in sys.modules)"
+    assert os.popen(f'{sys.executable} -c "{code}"').read().strip() == "False"

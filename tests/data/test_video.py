@@ -1,0 +1,196 @@
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from drawn import CLIPS, draw_sound, draw_video, frame_numbers
+
+from amclip.data.video import Video, VideoError, list_videos
+
+FORMATS = {
+    "h264.mp4": {},
+    "long_gop.mp4": {"keyframe_every": 250},
+    "mpeg4.avi": {"codec": "mpeg4"},
+    "mjpeg.avi": {"codec": "mjpeg", "pixel_format": "yuvj420p"},
+    "vp9.webm": {"codec": "libvpx-vp9"},
+    "h264.mkv": {},
+    "wmv.asf": {"codec": "wmv2"},
+    "mpeg2.mpg": {"codec": "mpeg2video"},
+    "h264.ts": {},
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("size", [None, (90, 120), (48, 48)], ids=str)
+def test_any_frame_of_any_container_is_the_frame_asked_for(
+    tmp_path: Path, name: str, size: tuple[int, int] | None
+) -> None:
+    path = draw_video(tmp_path / name, 80, **FORMATS[name])
+    asked = [*np.random.default_rng(0).integers(0, 80, 20).tolist(), 79, 0, 79]
+    with Video(path, size) as video:
+        assert video.num_frames == 80
+        assert frame_numbers(video.read(asked)) == asked
+        assert frame_numbers(video.read([40, 41])) == [40, 41]  # the reader can be used again
+        assert frame_numbers(video.read([3])) == [3]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_variable_frame_rate_and_shifted_start_are_counted_from_the_first_frame(tmp_path: Path, suffix: str) -> None:
+    steps = np.random.default_rng(0).integers(10, 90, 59)
+    times = np.concatenate([[500], 500 + np.cumsum(steps)])
+    path = draw_video(tmp_path / f"variable.{suffix}", 60, milliseconds=times.tolist())
+    with Video(path) as video:
+        np.testing.assert_allclose(video.timestamps(), (times - 500) / 1000, atol=1e-3)
+        assert video.fps == pytest.approx(59 / (times[-1] - 500) * 1000, rel=1e-3)
+        start, stop = (times[10] - 500) / 1000, (times[20] - 500) / 1000
+        assert video.frame_range(start, stop) == range(10, 20)
+
+
+def test_frame_range_takes_start_and_leaves_stop(videos: Path) -> None:
+    with Video(videos / "a.mp4") as video:
+        # 0.04 s per frame: none of these times is a float32, as which decord knows them
+        for first in range(60):
+            assert video.frame_range(first * 0.04, (first + 1) * 0.04) == range(first, first + 1)
+        assert video.frame_range(None, None) == range(60)
+        assert video.frame_range(0.05, 0.11) == range(2, 3)
+        assert video.frame_range(1.0, 100.0) == range(25, 60)
+        assert len(video.frame_range(2.4, 3.0)) == 0
+        assert video.duration == pytest.approx(2.4, abs=1e-4)
+
+
+def test_neighbouring_windows_share_no_frame_and_miss_none(videos: Path) -> None:
+    with Video(videos / "long.mp4") as video:
+        cuts = [0.0, 0.5, 1.0 / 3, 7.77, 11.9, 12.0]
+        covered = [i for a, b in zip(sorted(cuts), sorted(cuts)[1:], strict=False) for i in video.frame_range(a, b)]
+        assert covered == list(range(300))
+
+
+def test_stretch_and_crop(videos: Path) -> None:
+    with Video(videos / "a.mp4", (64, 100), "stretch") as video:
+        assert (video.height, video.width) == (96, 128)
+        assert video.read([5]).shape == (1, 3, 64, 100)
+    with Video(videos / "a.mp4", (90, 90), "crop") as video:
+        cropped = video.read([0xFFF % 60, 5])
+    with Video(videos / "a.mp4", (90, 120)) as video:
+        whole = video.read([0xFFF % 60, 5])
+    assert cropped.shape == (2, 3, 90, 90)
+    assert cropped.dtype == torch.uint8
+    assert (cropped.float() - whole[..., 15:105].float()).abs().mean() < 1
+
+
+def test_both_decoders_scale_alike() -> None:
+    from amclip.data._decoders import DecordDecoder, PyAVDecoder
+
+    path = str(CLIPS / "mirror_mouse_2s.mp4")
+    one, other = (decoder(path, (112, 112)).read([0, 250]).astype(int) for decoder in (DecordDecoder, PyAVDecoder))
+    assert np.abs(one - other).mean() < 1
+
+
+def test_frames_outside_of_the_video_and_unknown_settings_are_refused(videos: Path) -> None:
+    with Video(videos / "a.mp4") as video:
+        with pytest.raises(IndexError, match="60"):
+            video.read([60])
+        with pytest.raises(IndexError):
+            video.read([-1])
+        assert video.read([]).shape == (0, 3, 96, 128)
+    with pytest.raises(ValueError, match="closed"):
+        video.read([0])
+    with pytest.raises(ValueError, match="squeeze"):
+        Video(videos / "a.mp4", (64, 64), "squeeze")  # type: ignore[arg-type]
+
+
+def test_one_frame_and_names_with_blanks_and_umlauts(tmp_path: Path, videos: Path) -> None:
+    path = tmp_path / "mäuse im Gras, 日本.mp4"
+    path.write_bytes((videos / "one.mp4").read_bytes())
+    with Video(path) as video:
+        assert video.num_frames == 1
+        assert video.frame_range(None, None) == range(1)
+        assert video.duration == pytest.approx(0.04)
+        assert frame_numbers(video.read([0, 0])) == [0, 0]
+
+
+def _broken(folder: Path, kind: str) -> Path:
+    path = folder / f"{kind}.mp4"
+    if kind == "empty":
+        path.touch()
+    elif kind == "text":
+        path.write_text("filepath,label\nä.mp4,walking\n" * 50)
+    elif kind == "pointer":
+        path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:1\n")
+    elif kind == "zeros":
+        path.write_bytes(bytes(5000))
+    elif kind == "noise":
+        path.write_bytes(np.random.default_rng(0).bytes(5000))
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "sound":
+        draw_sound(path)
+    elif kind == "cut":
+        whole = draw_video(folder / "whole.mp4").read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("missing", "does not exist"),
+        ("empty", r"is empty \(0 bytes\)"),
+        ("text", "looks like text"),
+        ("pointer", "git lfs pull"),
+        ("zeros", "zeros"),
+        ("noise", "cannot be opened"),
+        ("folder", "is a folder"),
+        ("sound", "has no video stream"),
+        ("cut", "'moov' box is missing"),
+    ],
+)
+def test_a_broken_file_is_refused_in_words(tmp_path: Path, kind: str, reason: str) -> None:
+    path = _broken(tmp_path, kind)
+    for resize in ("stretch", "crop"):
+        with pytest.raises(VideoError, match=reason) as caught:
+            Video(path, (64, 64), resize)  # type: ignore[arg-type]
+        assert caught.value.path == str(path)
+    copy = pickle.loads(pickle.dumps(caught.value))  # workers send it to the main process
+    assert (copy.path, copy.reason, str(copy)) == (caught.value.path, caught.value.reason, str(caught.value))
+
+
+def test_a_hole_of_more_than_two_frames_is_an_error_and_what_lies_before_it_is_not(tmp_path: Path) -> None:
+    path = draw_video(tmp_path / "hole.mp4", 120)
+    data = bytearray(path.read_bytes())
+    half = len(data) // 2
+    data[half : half + 600] = bytes(600)
+    path.write_bytes(data)
+    with Video(path) as video:
+        assert frame_numbers(video.read([0, 10, 30])) == [0, 10, 30]
+        with pytest.raises(VideoError, match="is damaged"):
+            video.read(range(120))
+
+
+def test_frames_beyond_the_known_length_are_never_asked_for(videos: Path) -> None:
+    with Video(videos / "phantom.mp4", num_frames=60) as video:
+        assert video.num_frames == 60
+        assert video.frame_range(None, None) == range(60)
+        assert frame_numbers(video.read([59, 58, 0])) == [59, 58, 0]
+
+
+def test_list_videos(tmp_path: Path) -> None:
+    for name in ("b.MP4", "sub/a.avi", ".hidden/c.mp4", "._b.MP4", "notes.txt", "sub/deep/d.mkv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = [path.relative_to(tmp_path).as_posix() for path in list_videos(tmp_path)]
+    assert found == ["b.MP4", "sub/a.avi", "sub/deep/d.mkv"]
+    assert list_videos(tmp_path / "b.MP4") == [tmp_path / "b.MP4"]
+    with pytest.raises(FileNotFoundError):
+        list_videos(tmp_path / "no")
+
+
+@pytest.mark.parametrize("path", sorted(p for p in CLIPS.iterdir() if p.suffix not in (".csv", ".md")), ids=str)
+def test_real_clips_read_the_same_in_any_order(path: Path) -> None:
+    with Video(path, (60, 80)) as video:
+        indices = torch.arange(min(video.num_frames, 60))
+        forwards = video.read(indices)
+        shuffled = torch.randperm(len(indices), generator=torch.Generator().manual_seed(0))
+        for part in shuffled.split(7):
+            assert torch.equal(video.read(part), forwards[part])
