@@ -60,9 +60,11 @@ class VideoWriter:
         self._temporary = Path(name)
         try:
             # faststart: the index comes first, so that a browser plays before the whole file is there.
-            self._container = av.open(name, "w", format="mp4", options={"movflags": "faststart"})
+            # bitexact: no version tag; which FFmpeg runs depends on whether decord's was loaded before PyAV's.
+            self._container = av.open(name, "w", format="mp4", options={"movflags": "faststart", "fflags": "bitexact"})
             rate = Fraction(self.fps).limit_denominator(1001)
-            options = {"crf": str(self.crf), "preset": self.preset, "threads": "1"}
+            # x264's macroblock tree makes bytes vary from run to run in pictures of a few macroblocks (seen at 64x48).
+            options = {"crf": str(self.crf), "preset": self.preset, "threads": "1", "mbtree": "0"}
             self._stream = self._container.add_stream("libx264", rate=rate, options=options)
             context = self._stream.codec_context
             context.height, context.width = (length + length % 2 for length in self.size)

@@ -30,12 +30,13 @@ class Plan:
         neck: Length, radius at the head.
         neck_angles: Raised and lowered (drinking, pecking).
         head: Length and radius of the skull, length of snout or beak, and how far it bends below the neck.
-        tail: Length, radius at the base, radius at the tip.
+        tail: Length, radius at the base, radius at the tip when spread; it spreads as it rises.
         tail_angles: Low and upright, measured from straight back.
         legs: Radius of the thigh, and for each leg: place along the torso (0 hip, 1 shoulder), phase of the step in
             cycles, and whether it is a near leg.
         knee: Resting bend; negative knees point backwards.
         reared: Angle of the torso when fully reared.
+        dip: How far the torso leans forward when the head is lowered.
         ears: Length of the ears; 0 for none.
     """
 
@@ -50,22 +51,23 @@ class Plan:
     legs: tuple[float, tuple[tuple[float, float, bool], ...]]
     knee: float
     reared: float
+    dip: float
     ears: float = 0.0
 
 
 _FOUR = ((0.02, 0.5, False), (0.93, 0.0, False), (0.08, 0.0, True), (0.98, 0.5, True))
 PLANS: tuple[Plan, ...] = (
     Plan(
-        "fox", 0.52, (0.17, 0.2, 0.2), (0.34, 0.12), (38, -38), (0.2, 0.125, 0.17, 8), (0.68, 0.07, 0.13),
-        (-15, 72), (0.095, _FOUR), 22, 52, ears=0.17,
+        "fox", 0.52, (0.17, 0.2, 0.2), (0.34, 0.12), (42, -38), (0.2, 0.125, 0.17, 8), (0.75, 0.08, 0.16),
+        (-38, 68), (0.095, _FOUR), 22, 52, 8, ears=0.17,
     ),
     Plan(
-        "bird", 0.62, (0.13, 0.27, 0.2), (0.38, 0.085), (62, -22), (0.12, 0.105, 0.17, 30), (0.72, 0.07, 0.12),
-        (-8, 75), (0.055, ((0.52, 0.0, False), (0.58, 0.5, True))), -26, 44,
+        "bird", 0.62, (0.13, 0.27, 0.2), (0.38, 0.085), (66, -22), (0.12, 0.105, 0.17, 30), (0.75, 0.08, 0.17),
+        (-24, 75), (0.055, ((0.52, 0.0, False), (0.58, 0.5, True))), -26, 44, 17,
     ),
     Plan(
-        "lizard", 0.3, (0.13, 0.17, 0.15), (0.36, 0.1), (42, -26), (0.22, 0.115, 0.13, 18), (0.95, 0.12, 0.035),
-        (-6, 68), (0.07, _FOUR), 34, 48,
+        "lizard", 0.3, (0.13, 0.17, 0.15), (0.36, 0.1), (45, -26), (0.22, 0.115, 0.13, 18), (0.95, 0.13, 0.06),
+        (-12, 68), (0.07, _FOUR), 34, 48, 4,
     ),
 )  # fmt: skip
 
@@ -89,7 +91,7 @@ def random_look(rng: Generator, ground: Color) -> Look:
     plan = Plan(
         plan.name, plan.height * stretch[0], plan.torso, (plan.neck[0] * stretch[1], plan.neck[1]), plan.neck_angles,
         plan.head, (plan.tail[0] * stretch[2], plan.tail[1], plan.tail[2] * stretch[3]), plan.tail_angles, plan.legs,
-        plan.knee, plan.reared, plan.ears,
+        plan.knee, plan.reared, plan.dip, plan.ears,
     )  # fmt: skip
     coats = ((196, 98, 44), (62, 44, 38), (226, 214, 190), (40, 48, 66), (214, 160, 70), (110, 46, 40), (236, 236, 230))
     far = [coat for coat in coats if abs(np.dot(np.subtract(coat, ground), (0.3, 0.59, 0.11))) > 42]
@@ -113,7 +115,8 @@ def draw_animal(canvas: NDArray[np.uint8], look: Look, pose: Pose, at: tuple[flo
     plan = look.plan
     rise = np.radians(plan.reared) * pose.rise
     hip = np.array([-0.45, plan.height + 0.012 * np.sin(2 * pose.stride)])
-    along, across = _direction(rise), _direction(rise + np.pi / 2)
+    lean = rise - np.radians(plan.dip) * pose.head * (1 - 0.5 * pose.rise)
+    along, across = _direction(lean), _direction(lean + np.pi / 2)
     shoulder = hip + 0.9 * along
 
     neck_angle = np.radians(_mix(plan.neck_angles, pose.head)) + 0.55 * rise
@@ -130,10 +133,10 @@ def draw_animal(canvas: NDArray[np.uint8], look: Look, pose: Pose, at: tuple[flo
     for place, phase, near in legs:
         if not near:
             brush.tube(*_leg(plan, hip + 0.9 * place * along, place, phase, thigh, pose), look.shade)
-    brush.tube(np.array(tail), (plan.tail[1], _mix(plan.tail[1:], 0.7), plan.tail[2]), look.shade)
-    brush.tube(
-        np.array(tail) + 0.02, (plan.tail[1] * 0.7, _mix(plan.tail[1:], 0.7) * 0.7, plan.tail[2] * 0.7), look.coat
-    )
+    tip = plan.tail[2] * (0.45 + 0.55 * pose.tail)
+    girth = np.array([plan.tail[1], _mix((plan.tail[1], tip), 0.7), tip])
+    brush.tube(np.array(tail), girth, look.shade)
+    brush.tube(np.array(tail) + 0.02, 0.7 * girth, look.coat)
 
     breath = 1 + 0.02 * np.sin(pose.breath)
     middle = hip + 0.45 * along - 0.02 * across

@@ -58,15 +58,15 @@ def plan_clip(
     rng = np.random.default_rng([seed, index, _BEHAVIOURS_STREAM])
     most = int(seconds / (MIN_BOUT + 2 / fps))
     if num_bouts is None:
-        drawn = int(rng.choice([1, 2, 3], p=[0.35, 0.5, 0.15]))
+        drawn = int(rng.choice([1, 2, 3], p=[0.5, 0.42, 0.08]))
         num_bouts = min(drawn if seconds < 6 else round(seconds / 2.5), most)
     block, place = divmod(index, len(BEHAVIOURS))
     order = np.random.default_rng([seed, block]).permutation(len(BEHAVIOURS))
     main = BEHAVIOURS[order[place]] if num_bouts else None
     front, up = plan_bouts(rng, seconds, fps, num_bouts, main, animal=0)
     bouts, ups = list(front), [up]
-    if rng.random() < 0.25:  # a second animal, behind the first
-        back, up = plan_bouts(rng, seconds, fps, int(rng.integers(min(num_bouts, 2) + 1)), animal=1)
+    if rng.random() < 0.12:  # a second animal, behind the first
+        back, up = plan_bouts(rng, seconds, fps, int(rng.integers(min(num_bouts, 1) + 1)), animal=1)
         bouts += back
         ups.insert(0, up)
     bouts.sort(key=lambda bout: (bout.start, bout.animal))
@@ -103,9 +103,9 @@ def iterate_frames(
     homes = [-0.14, 0.14] if rng.random() < 0.5 else [0.14, -0.14]
     for place, up in enumerate(plan.up):
         animal = len(plan.up) - 1 - place  # number 0 stands in front and is drawn last
-        length = rng.uniform(0.25, 0.34) * (0.82 if pair else 1.0)
+        length = rng.uniform(0.26, 0.34) * (0.82 if pair else 1.0)
         bouts = [bout for bout in plan.bouts if bout.animal == animal]
-        home, roam = (homes[animal], 0.15) if pair else (0.0, 0.22)
+        home, roam = (homes[animal], 0.15) if pair else (0.0, 0.19)
         actors.append(Actor(bouts, up, rng, fps, length, home, roam))
         looks.append(random_look(rng, scene.ground))
     feet = [rng.uniform(0.68, 0.72), rng.uniform(0.88, 0.93)] if pair else [rng.uniform(0.8, 0.9)]

@@ -14,25 +14,26 @@ __all__ = ["BEHAVIOURS", "MIN_BOUT", "Actor", "Bout", "Pose", "plan_bouts"]
 
 BEHAVIOURS: tuple[str, ...] = (
     "walking",
-    "running",  # the steps of walking, 2.5 times as fast
-    "backing",  # the steps of walking, in reverse
+    "running",  # the steps of walking, 2.3 times as fast
+    "backing",  # the steps of walking in reverse, and slower, as animals do
     "rearing",
     "settling",  # rearing in reverse
     "pecking",
-    "drinking",  # pecking's movement, 3.5 times slower
+    "drinking",  # pecking's movement, three and a half times slower
     "tail flicking",
-    "tail swaying",  # tail flicking, 3.5 times slower
+    "tail swaying",  # tail flicking, three and a half times slower
 )
 MIN_BOUT = 1.05
 """Shortest bout to draw in seconds; cut to whole frames, it still has the second that earns a clip the label."""
 
-# In frame widths per second: 0.9 and 2.3 pixels per frame at 64 pixels and 15 frames per second.
-_SPEED = {"walking": 0.21, "running": 0.53, "backing": -0.21}
-# Full cycles per second of the head and the tail.
-_HEAD_RATE = {"pecking": 1.75, "drinking": 0.5}
-_TAIL_RATE = {"tail flicking": 1.75, "tail swaying": 0.5}
+# In frame widths per second: 1.0, 2.3 and -0.65 pixels per frame at 64 pixels and 15 frames per second.
+_SPEED = {"walking": 0.24, "running": 0.55, "backing": -0.15}
+# Full cycles per second of the head and the tail: about 1 and 3.5 pixels per frame at their tips.
+_HEAD_RATE = {"pecking": 1.4, "drinking": 0.4}
+_TAIL_RATE = {"tail flicking": 1.4, "tail swaying": 0.4}
 _RISING = {"rearing": 1.0, "settling": -1.0}
 _LONGEST_RISE = 1.6  # seconds; slower, and the flow would drown in the camera's own movement
+_ODD_POSE = 0.2  # share of animals that start with the head or the tail just anywhere
 _STRIDE = 1.3  # torso lengths per full cycle of the legs, so that feet do not slide
 _TURN_SECONDS = 0.3
 _RAMP_SECONDS = 0.15  # from standing to walking speed
@@ -107,7 +108,7 @@ def plan_bouts(
     bouts = []
     for number, name in enumerate(names):
         longest = min(0.94 * slot, _LONGEST_RISE if name in _RISING else np.inf)
-        length = max(MIN_BOUT, rng.uniform(0.65, 1.0) * longest)
+        length = max(MIN_BOUT, rng.uniform(0.8, 1.0) * longest)
         begin = int((number * slot + rng.random() * (slot - length)) * fps)
         end = begin + max(int(length * fps), int(np.ceil(fps)))
         bouts.append(Bout(name, begin / fps, end / fps, animal))
@@ -165,10 +166,11 @@ class Actor:
     ) -> None:
         self.bouts, self.fps, self.length, self.home, self.roam = bouts, fps, length, home, roam
         self.tempo = rng.uniform(0.9, 1.1)
-        self.x = home + roam * rng.uniform(-1, 1)
+        self.x = home + roam * rng.uniform(-0.6, 0.6)
         self.heading = self.facing = float(rng.choice([-1, 1]))
         self.stride, self.breath = rng.uniform(0, 2 * np.pi, 2)
-        self.head, self.tail = rng.uniform(0, 1, 2)  # in cycles; the wave below makes poses of them
+        # In cycles; the wave below makes poses of them. Some animals happen to look down, or hold up their tails.
+        self.head, self.tail = rng.uniform(0, np.where(rng.random(2) < _ODD_POSE, 1.0, 0.1))
         self.rise = float(up)
         self.speed = 0.0
         self.frame = self.number = 0

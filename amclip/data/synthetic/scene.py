@@ -38,7 +38,7 @@ class Scene:
         self.horizon = rng.uniform(0.3, 0.48)
         self.texture = self._draw_texture(rng, far)
         # Two slow swings of the camera per direction; at most about 0.2 pixels per frame at 64 pixels and 15 frames/s.
-        self.pan = rng.uniform(0.2, 0.5, 2) * _PAN, rng.uniform(9, 20, 2), rng.uniform(0, 2 * np.pi, 2)
+        self.pan = rng.uniform(0.2, 0.5, 2) * _PAN, rng.uniform(12, 24, 2), rng.uniform(0, 2 * np.pi, 2)
         self.light = rng.uniform(0.02, 0.06), rng.uniform(5, 12), rng.uniform(0, 2 * np.pi)
         self.noise = np.rint(rng.normal(0, rng.uniform(1.0, 2.2), (size[0] + 24, size[1] + 24, 3))).astype(np.int16)
         self.offsets = rng.integers(0, 24, (61, 2))
