@@ -80,10 +80,10 @@ def test_a_decoder_that_hangs_or_crashes_costs_one_video(
     script.write_text(HANGING_WORKER)
     monkeypatch.setattr(module, "_COMMAND", [sys.executable, str(script)])
     started = time.monotonic()
-    found = {path.stem: info for path, info in probe(sorted(tmp_path.glob("*.mp4")), timeout=2.0).items()}
+    found = {path.stem: info for path, info in probe(sorted(tmp_path.glob("*.mp4")), timeout=1.5, workers=2).items()}
     assert time.monotonic() - started < 30
     assert isinstance(found["hang"], VideoError)
-    assert "no sign of life for 2 s" in found["hang"].reason
+    assert "no sign of life for 1.5 s" in found["hang"].reason
     assert isinstance(found["crash"], VideoError)
     assert "crashed" in found["crash"].reason
     for name in ("spin", "fine"):  # "spin" hangs where it is opened, and not where it is counted
