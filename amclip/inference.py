@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from torch import Tensor
 
-from amclip.data.sampling import sample_positions, segment_indices
-from amclip.data.video import Video
+from amclip.data.dataset import ClipDataset
+from amclip.data.table import Clip, LabelTable
+from amclip.data.video import VideoError
 from amclip.preprocess import Preprocess
 from amclip.task import BehaviourTask
 
@@ -76,22 +76,16 @@ class TrainedModel:
         Raises:
             VideoError: If the video cannot be read, or there is no frame between start and stop.
         """
-        frames, segments = self._read(video, start, stop)
+        clip = Clip(str(Path(video).resolve()), start, stop)
+        table = LabelTable((clip,), tuple(self.classes), str(video))
+        views: Literal[1, 2] = 1 if self.preprocess.modality == "frames" else 2
+        sample = ClipDataset(table, Path(), {}, **self.sampling, views=views)[0]
+        if sample["error"]:
+            raise VideoError(video, sample["error"].removeprefix(f"{clip.video}: "))
         device = self.task.device
-        images = self.preprocess(frames[None].to(device))
-        scored = self.task.probabilities(self.task(images, segments[None].to(device)))[0]
+        images = self.preprocess(sample["frames"][None].to(device))
+        scored = self.task.probabilities(self.task(images, sample["segments"][None].to(device)))[0]
         return dict(zip(self.classes, scored.tolist(), strict=True))
-
-    def _read(self, video: str | Path, start: float | None, stop: float | None) -> tuple[Tensor, Tensor]:
-        from amclip.data.dataset import read_positions
-
-        settings = self.sampling
-        segments = segment_indices(settings["scheme"], settings["num_segments"], settings["positions_per_segment"])
-        with Video(video, tuple(settings["frame_size"]), settings["resize"]) as reader:
-            span = reader.frame_range(start, stop)
-            positions, partners = sample_positions(len(span), int(segments.max()) + 1, settings["flow_gap"])
-            views = 1 if self.preprocess.modality == "frames" else 2
-            return read_positions(reader, span, positions, partners, views), segments
 
 
 def load_model(path: str | Path, device: str | torch.device = "cpu") -> TrainedModel:

@@ -102,7 +102,7 @@ class Preprocess(nn.Module):
                 views.append(self._tint(pixels[:, :, 0], augment))
             if flow is not None:
                 pictures = encode_flow(flow, self.flow_image, self.flow_bound)
-                views.append(pictures.unflatten(0, pixels.shape[:2]))
+                views.append(pictures.view(*pixels.shape[:2], *pictures.shape[1:]))
             return self._normalise(torch.stack(views, dim=2))
 
     def denormalise(self, images: Tensor) -> Tensor:
@@ -122,7 +122,7 @@ class Preprocess(nn.Module):
         if not augment or (self.crop_scale == (1.0, 1.0) and self.flip == 0):
             if (height, width) != size:
                 flat = F.interpolate(pixels.flatten(0, 2), size, mode="bilinear", antialias=True)
-                pixels = flat.clamp_(0, 1).unflatten(0, leading)
+                pixels = flat.clamp_(0, 1).view(*leading, *flat.shape[1:])
             return pixels
         import kornia.augmentation as K
 

@@ -103,9 +103,8 @@ class BehaviourTask(LightningModule):
                 raise ValueError(f"prompt_templates: {template!r} has no {{}} for the class name")
         if architecture is None:
             architecture = describe_backbone(backbone, pretrained, image_size)
+        self.classes = classes = list(classes)
         self.save_hyperparameters()
-        self.hparams.update(classes=list(classes), architecture=architecture, prompt_templates=prompt_templates)
-        self.classes = list(classes)
         self.network = InterleavedClassifier(
             architecture,
             num_classes=len(classes),
@@ -286,7 +285,8 @@ class BehaviourTask(LightningModule):
             if step < warmup:
                 return (step + 1) / (warmup + 1)
             progress = min(1.0, (step - warmup) / max(1, total - warmup))
-            return float(final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress)))
+            cosine: float = final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))
+            return cosine
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

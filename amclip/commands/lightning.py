@@ -1,5 +1,7 @@
 """`amclip fit|validate|test|predict|check`: LightningCLI with amclip's classes, links and rules for checkpoints."""
 
+import argparse
+import warnings
 from importlib import import_module
 from typing import Any
 
@@ -8,6 +10,7 @@ from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 
 from amclip.callbacks import PredictionWriter, ScoreTable, TensorBoardPictures
+from amclip.commands.check import check_data
 from amclip.data.datamodule import VideoDataModule
 from amclip.inference import DATA_KEY, TASK_KEY, read_checkpoint
 from amclip.task import BehaviourTask
@@ -16,6 +19,18 @@ __all__ = ["AmclipCLI", "run_check"]
 
 # The network's shape follows the data's: said once, in `data`.
 LINKED = ("classes", "num_segments", "positions_per_segment", "num_views", "image_size")
+
+
+CHECK_HELP = """\
+usage: amclip check [--config FILE] --data.labels TABLE.csv [--data.root FOLDER] [--report FILE] [--thorough]
+
+Go over a data set before training: files that are missing, unreadable, empty or too short, times outside a video,
+classes without examples, the same recording in two splits. Prints what it finds, writes the whole list, and exits with
+1 where training would be wrong.
+
+  --report FILE   where the list goes: .csv or .json (default: check_report.csv)
+  --thorough      decode every video from end to end, which finds damage in the middle of a file
+  others          as for `amclip fit`: the same config and --data options describe the same data set"""
 
 
 class SaveFitConfig(SaveConfigCallback):
@@ -42,19 +57,23 @@ class AmclipCLI(LightningCLI):
             command: fit, validate, test or predict.
             args: The words after it.
         """
-        return cls(
-            BehaviourTask,
-            VideoDataModule,
-            save_config_callback=SaveFitConfig,
-            save_config_kwargs={"overwrite": True},
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            auto_configure_optimizers=False,
-            # Hyperparameters stay plain: amclip rebuilds its classes from them itself.
-            load_from_checkpoint_support=False,
-            parser_kwargs={"prog": "amclip"},
-            args=[command, *args],
-        )
+        with warnings.catch_warnings():
+            # Nobody who runs a command can act on these.
+            warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
+            warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.* is deprecated")
+            return cls(
+                BehaviourTask,
+                VideoDataModule,
+                save_config_callback=SaveFitConfig,
+                save_config_kwargs={"overwrite": True},
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                auto_configure_optimizers=False,
+                # Hyperparameters stay plain: amclip rebuilds its classes from them itself.
+                load_from_checkpoint_support=False,
+                parser_kwargs={"prog": "amclip"},
+                args=[command, *args],
+            )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Link the model to the data and add amclip's callbacks, each with settings of its own."""
@@ -138,6 +157,30 @@ def run_check(args: list[str]) -> None:
 
         def _run_subcommand(self, subcommand: str) -> None:
             pass
+
+        def after_instantiate_classes(self) -> None:
+            pass
+
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--report", default="check_report.csv")
+    parser.add_argument("--thorough", action="store_true")
+    if not args or "-h" in args or "--help" in args:
+        print(CHECK_HELP)
+        return
+    mine, rest = parser.parse_known_args(args)
+    data = DataOnly.run("fit", rest).datamodule
+    report = check_data(
+        data.read_table(),
+        data.root_folder,
+        min_frames=data.num_positions + data.flow_gap,
+        timeout=data.probe_timeout,
+        cache=data.cache_dir,
+        thorough=mine.thorough,
+    )
+    report.show()
+    print(f"The whole list is in {report.write_report(mine.report)}")
+    if report.fatal:
+        raise SystemExit(1)
 
 
 def _with_defaults(chosen: Any, trained: dict[str, Any], leave_out: tuple[str, ...]) -> dict[str, Any]:

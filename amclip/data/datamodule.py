@@ -115,13 +115,9 @@ class VideoDataModule(LightningDataModule):
         if min(frame_size) < 1 or image_size < 1:
             raise ValueError(f"frame_size and image_size: expected 1 or more, got {frame_size} and {image_size}")
         self.table = None if labels is None else read_labels(labels, classes)
-        self.classes = list(classes or (self.table.classes if self.table else BEHAVIOURS))
+        # Resolved before it is saved: a checkpoint alone must say which output is which behaviour.
+        self.classes = classes = list(classes or (self.table.classes if self.table else BEHAVIOURS))
         self.save_hyperparameters()
-        # Plain values, and resolved: a checkpoint alone must say which output is which behaviour.
-        self.hparams.update(
-            classes=self.classes,
-            **{key: list(self.hparams[key]) for key in ("split_fractions", "frame_size", "mean", "std", "crop_scale")},
-        )
         self.labels = labels
         self.root = Path(root) if root else (Path(labels).parent if labels else None)
         self.split_fractions, self.split_seed = split_fractions, split_seed
@@ -270,9 +266,7 @@ class VideoDataModule(LightningDataModule):
         if self.table is not None:
             return self.table
         if self.root is None:
-            raise ValueError(
-                "data.root: say where the videos are (--data.root FOLDER), or give a table"
-            )
+            raise ValueError("data.root: say where the videos are (--data.root FOLDER), or give a table")
         videos = [self.root] if self.root.is_file() else list_videos(self.root)
         if not videos:
             raise ValueError(f"data.root: no videos below {self.root}")

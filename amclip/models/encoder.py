@@ -192,7 +192,8 @@ def _named_config(backbone: str) -> dict[str, Any]:
         if not Path(backbone).is_file():
             raise ValueError(f"backbone: there is no file {backbone}")
         loaded: dict[str, Any] = json.loads(Path(backbone).read_text())
-        return loaded.get("model_cfg", loaded)
+        inner: dict[str, Any] = loaded.get("model_cfg", loaded)
+        return inner
     known: dict[str, Any] | None = open_clip.get_model_config(backbone)
     if known is None:
         raise ValueError(

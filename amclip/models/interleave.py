@@ -34,7 +34,7 @@ def deinterleave(sequence: Tensor, num_views: int) -> Tensor:
     length = sequence.shape[-2]
     if length % num_views:
         raise ValueError(f"a sequence of {length} embeddings does not divide into positions of {num_views} views")
-    return sequence.unflatten(-2, (length // num_views, num_views))
+    return sequence.reshape(*sequence.shape[:-2], length // num_views, num_views, sequence.shape[-1])
 
 
 def gather_segments(embeddings: Tensor, segments: Tensor) -> Tensor:
@@ -50,4 +50,4 @@ def gather_segments(embeddings: Tensor, segments: Tensor) -> Tensor:
     batch, num_segments, positions = segments.shape
     index = segments.reshape(batch, num_segments * positions, 1, 1).expand(-1, -1, *embeddings.shape[2:])
     gathered = embeddings.gather(1, index)
-    return interleave(gathered.unflatten(1, (num_segments, positions)))
+    return interleave(gathered.view(batch, num_segments, positions, *embeddings.shape[2:]))
