@@ -17,6 +17,7 @@ __all__ = ["PLANS", "Look", "Plan", "draw_animal", "random_look"]
 
 Points = NDArray[np.float64]
 Color = tuple[int, int, int]
+_CAP = np.stack([np.cos(np.radians((60, 30, 0, -30, -60))), np.sin(np.radians((60, 30, 0, -30, -60)))])[..., None]
 _SHIFT = 4  # OpenCV's drawing functions take fixed-point coordinates: sub-pixel movement stays smooth
 
 
@@ -58,16 +59,16 @@ class Plan:
 _FOUR = ((0.02, 0.5, False), (0.93, 0.0, False), (0.08, 0.0, True), (0.98, 0.5, True))
 PLANS: tuple[Plan, ...] = (
     Plan(
-        "fox", 0.52, (0.17, 0.2, 0.2), (0.34, 0.12), (42, -38), (0.2, 0.125, 0.17, 8), (0.75, 0.08, 0.16),
-        (-38, 68), (0.095, _FOUR), 22, 52, 8, ears=0.17,
+        "fox", 0.52, (0.17, 0.2, 0.2), (0.4, 0.14), (42, -38), (0.2, 0.15, 0.18, 8), (0.75, 0.08, 0.16),
+        (-38, 68), (0.095, _FOUR), 22, 52, 10, ears=0.17,
     ),
     Plan(
-        "bird", 0.62, (0.13, 0.27, 0.2), (0.38, 0.085), (66, -22), (0.12, 0.105, 0.17, 30), (0.75, 0.08, 0.17),
-        (-24, 75), (0.055, ((0.52, 0.0, False), (0.58, 0.5, True))), -26, 44, 17,
+        "bird", 0.62, (0.13, 0.27, 0.2), (0.42, 0.1), (66, -22), (0.13, 0.13, 0.18, 30), (0.75, 0.08, 0.17),
+        (-24, 75), (0.055, ((0.52, 0.0, False), (0.58, 0.5, True))), -26, 44, 19,
     ),
     Plan(
-        "lizard", 0.3, (0.13, 0.17, 0.15), (0.36, 0.1), (45, -26), (0.22, 0.115, 0.13, 18), (0.95, 0.13, 0.06),
-        (-12, 68), (0.07, _FOUR), 34, 48, 4,
+        "lizard", 0.3, (0.13, 0.17, 0.15), (0.42, 0.12), (45, -26), (0.23, 0.135, 0.14, 18), (0.95, 0.13, 0.06),
+        (-12, 68), (0.07, _FOUR), 34, 48, 7,
     ),
 )  # fmt: skip
 
@@ -93,7 +94,7 @@ def random_look(rng: Generator, ground: Color) -> Look:
         plan.head, (plan.tail[0] * stretch[2], plan.tail[1], plan.tail[2] * stretch[3]), plan.tail_angles, plan.legs,
         plan.knee, plan.reared, plan.dip, plan.ears,
     )  # fmt: skip
-    coats = ((196, 98, 44), (62, 44, 38), (226, 214, 190), (40, 48, 66), (214, 160, 70), (110, 46, 40), (236, 236, 230))
+    coats = ((196, 98, 44), (62, 44, 38), (212, 198, 170), (40, 48, 66), (214, 160, 70), (110, 46, 40), (216, 216, 208))
     far = [coat for coat in coats if abs(np.dot(np.subtract(coat, ground), (0.3, 0.59, 0.11))) > 42]
     coat = np.array(far[int(rng.integers(len(far)))]) * rng.uniform(0.9, 1.08)
     count = int(rng.integers(4, 9))
@@ -198,15 +199,13 @@ class _Brush:
         """A smooth tube through joints ``(n, 2)`` with a radius at each, and round ends."""
         import cv2
 
-        basis = _spline(len(joints))
-        line, radius = basis @ joints, basis @ np.asarray(radii)
-        forward = np.gradient(line, axis=0)
-        forward /= np.maximum(np.linalg.norm(forward, axis=1, keepdims=True), 1e-9)
-        normal = np.stack([-forward[:, 1], forward[:, 0]], 1) * radius[:, None]
-        half = np.linspace(np.pi / 2, -np.pi / 2, 7)[1:-1, None]
+        basis, slope = _spline(len(joints))
+        line, radius, forward = basis @ joints, basis @ np.asarray(radii), slope @ joints
+        forward /= np.maximum(np.hypot(forward[:, :1], forward[:, 1:]), 1e-9)
+        normal = forward[:, ::-1] * (-1, 1) * radius[:, None]
         # Caps: half circles from the left side over the end to the right side.
-        end = line[-1] + np.cos(half) * forward[-1] * radius[-1] + np.sin(half) * normal[-1]
-        start = line[0] - np.cos(half) * forward[0] * radius[0] - np.sin(half) * normal[0]
+        end = line[-1] + _CAP[0] * forward[-1] * radius[-1] + _CAP[1] * normal[-1]
+        start = line[0] - _CAP[0] * forward[0] * radius[0] - _CAP[1] * normal[0]
         outline = self.at + self.axes * np.concatenate([line + normal, end, (line - normal)[::-1], start])
         cv2.fillPoly(self.canvas, [np.rint(outline * 2**_SHIFT).astype(np.int32)], color, cv2.LINE_AA, _SHIFT)
 
@@ -220,19 +219,17 @@ class _Brush:
 
 
 @cache
-def _spline(num: int) -> NDArray[np.float64]:
-    """Weights ``(samples, num)`` of a Catmull-Rom spline through ``num`` points, five samples per piece."""
+def _spline(num: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weights ``(samples, num)`` of a Catmull-Rom spline through ``num`` points and of its slope, five per piece."""
+    ones = np.eye(num)
     if num == 2:
-        t = np.linspace(0, 1, 3)[:, None]
-        return np.concatenate([1 - t, t], 1)
-    padded = np.concatenate(
-        [[2 * np.eye(num)[0] - np.eye(num)[1]], np.eye(num), [2 * np.eye(num)[-1] - np.eye(num)[-2]]]
-    )
-    matrix = 0.5 * np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]])
-    t = np.linspace(0, 1, 5, endpoint=False)[:, None]
-    powers = t ** np.arange(4) @ matrix
-    pieces = [powers @ padded[piece : piece + 4] for piece in range(num - 1)]
-    return np.concatenate([*pieces, np.eye(num)[-1:]])
+        line = np.array([[1, 0], [0.5, 0.5], [0, 1]])
+    else:
+        padded = np.concatenate([[2 * ones[0] - ones[1]], ones, [2 * ones[-1] - ones[-2]]])
+        matrix = 0.5 * np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]])
+        powers = np.linspace(0, 1, 5, endpoint=False)[:, None] ** np.arange(4) @ matrix
+        line = np.concatenate([*(powers @ padded[piece : piece + 4] for piece in range(num - 1)), ones[-1:]])
+    return line, np.gradient(line, axis=0)
 
 
 def _direction(angle: float) -> Points:

@@ -103,7 +103,7 @@ def iterate_frames(
     homes = [-0.14, 0.14] if rng.random() < 0.5 else [0.14, -0.14]
     for place, up in enumerate(plan.up):
         animal = len(plan.up) - 1 - place  # number 0 stands in front and is drawn last
-        length = rng.uniform(0.26, 0.34) * (0.82 if pair else 1.0)
+        length = rng.uniform(0.27, 0.35) * (0.82 if pair else 1.0)
         bouts = [bout for bout in plan.bouts if bout.animal == animal]
         home, roam = (homes[animal], 0.15) if pair else (0.0, 0.19)
         actors.append(Actor(bouts, up, rng, fps, length, home, roam))

@@ -19,21 +19,21 @@ BEHAVIOURS: tuple[str, ...] = (
     "rearing",
     "settling",  # rearing in reverse
     "pecking",
-    "drinking",  # pecking's movement, three and a half times slower
+    "drinking",  # pecking's movement, more than three times slower
     "tail flicking",
-    "tail swaying",  # tail flicking, three and a half times slower
+    "tail swaying",  # tail flicking, more than three times slower
 )
 MIN_BOUT = 1.05
 """Shortest bout to draw in seconds; cut to whole frames, it still has the second that earns a clip the label."""
 
 # In frame widths per second: 1.0, 2.3 and -0.65 pixels per frame at 64 pixels and 15 frames per second.
 _SPEED = {"walking": 0.24, "running": 0.55, "backing": -0.15}
-# Full cycles per second of the head and the tail: about 1 and 3.5 pixels per frame at their tips.
-_HEAD_RATE = {"pecking": 1.4, "drinking": 0.4}
-_TAIL_RATE = {"tail flicking": 1.4, "tail swaying": 0.4}
+# Full cycles per second of the head and the tail: about 1.2 and 4 pixels per frame at their tips.
+_HEAD_RATE = {"pecking": 1.7, "drinking": 0.5}
+_TAIL_RATE = {"tail flicking": 1.6, "tail swaying": 0.5}
 _RISING = {"rearing": 1.0, "settling": -1.0}
 _LONGEST_RISE = 1.6  # seconds; slower, and the flow would drown in the camera's own movement
-_ODD_POSE = 0.2  # share of animals that start with the head or the tail just anywhere
+_ODD_POSE = 0.15  # share of animals that start with the head or the tail just anywhere
 _STRIDE = 1.3  # torso lengths per full cycle of the legs, so that feet do not slide
 _TURN_SECONDS = 0.3
 _RAMP_SECONDS = 0.15  # from standing to walking speed

@@ -12,7 +12,7 @@ from amclip.data.synthetic.motion import Actor
 __all__ = ["Scene"]
 
 _SUPERSAMPLING = 2
-_PAN = 0.09  # farthest the camera looks to either side, in frame widths
+_PAN = 0.08  # farthest the camera looks to either side, in frame widths
 _PALETTES: tuple[tuple[Color, Color, Color], ...] = (  # far, ground, blades
     ((178, 196, 200), (122, 128, 84), (76, 98, 52)),
     ((206, 190, 160), (170, 144, 100), (128, 118, 62)),
@@ -36,9 +36,10 @@ class Scene:
         self.height, self.width = (_SUPERSAMPLING * length for length in size)
         far, self.ground, self.blade = _PALETTES[int(rng.integers(len(_PALETTES)))]
         self.horizon = rng.uniform(0.3, 0.48)
+        self.margin = int(np.ceil(_PAN * self.width)) + 1
         self.texture = self._draw_texture(rng, far)
-        # Two slow swings of the camera per direction; at most about 0.2 pixels per frame at 64 pixels and 15 frames/s.
-        self.pan = rng.uniform(0.2, 0.5, 2) * _PAN, rng.uniform(12, 24, 2), rng.uniform(0, 2 * np.pi, 2)
+        # Two slow swings of the camera per direction; at most about 0.1 pixels per frame at 64 pixels and 15 frames/s.
+        self.pan = rng.uniform(0.15, 0.4, 2) * _PAN, rng.uniform(12, 24, 2), rng.uniform(0, 2 * np.pi, 2)
         self.light = rng.uniform(0.02, 0.06), rng.uniform(5, 12), rng.uniform(0, 2 * np.pi)
         self.noise = np.rint(rng.normal(0, rng.uniform(1.0, 2.2), (size[0] + 24, size[1] + 24, 3))).astype(np.int16)
         self.offsets = rng.integers(0, 24, (61, 2))
@@ -64,11 +65,9 @@ class Scene:
         for frame in range(num_frames):
             time = frame / self.fps
             shift = self._camera(time)
-            margin = _PAN * self.width
-            view = np.array([[1, 0, margin + shift[0]], [0, 1, margin + shift[1]]], np.float64)
-            canvas = cv2.warpAffine(
-                self.texture, view, (self.width, self.height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-            )
+            # The middle of the view; getRectSubPix counts pixel centres, so that a shift of 0 cuts out whole pixels.
+            middle = (self.margin + shift + 0.5 * np.array([self.width - 1, self.height - 1])).tolist()
+            canvas = cv2.getRectSubPix(self.texture, (self.width, self.height), middle)
             self._draw_blades(canvas, self.behind, time, shift, 0.85)
             for actor, look, foot in zip(actors, looks, feet, strict=True):
                 pose = actor.step()
@@ -99,9 +98,8 @@ class Scene:
 
     def _draw_texture(self, rng: Generator, far: Color) -> NDArray[np.uint8]:
         """The still background, wider and higher than the frame by what the camera may pan."""
-        margin = int(np.ceil(_PAN * self.width)) + 1
-        height, width = self.height + 2 * margin, self.width + 2 * margin
-        rows = (np.arange(height) - margin)[:, None] / self.height
+        height, width = self.height + 2 * self.margin, self.width + 2 * self.margin
+        rows = (np.arange(height) - self.margin)[:, None] / self.height
         hills = self.horizon + 0.035 * _smooth_noise(rng, (2, width), 5)[:1]
         below = np.clip((rows - hills) * self.height / 3 + 0.5, 0, 1)[..., None]
         depth = np.clip(rows - self.horizon, 0, 1)[..., None]
@@ -136,7 +134,7 @@ class Scene:
     ) -> None:
         import cv2
 
-        lean = blades["lean"] + 0.22 * np.sin(2 * np.pi * blades["rate"] * time + blades["phase"])
+        lean = blades["lean"] + 0.16 * np.sin(2 * np.pi * blades["rate"] * time + blades["phase"])
         x, y = blades["x"] - shift[0], blades["y"] - shift[1]
         tip_x, tip_y = x + blades["length"] * np.sin(lean), y - blades["length"] * np.cos(lean)
         mid_x, mid_y = 0.5 * (x + tip_x) - 0.1 * blades["length"] * lean, 0.5 * (y + tip_y)
