@@ -104,13 +104,14 @@ class ClipDataset(Dataset[Sample]):
         self.seed = seed
         self.targets = torch.from_numpy(table.targets())
         self._readers: OrderedDict[Path, Video] = OrderedDict()
+        self._inherited = self._readers
         self._process = os.getpid()
 
     def __len__(self) -> int:
         return len(self.table)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_readers": OrderedDict()}  # open readers belong to one process
+        return {**self.__dict__, "_readers": OrderedDict(), "_inherited": OrderedDict()}  # open readers belong to one process
 
     def __getitem__(self, item: int | tuple[int, int]) -> Sample:
         """Read a clip.
@@ -167,7 +168,9 @@ class ClipDataset(Dataset[Sample]):
 
     def _video(self, path: Path) -> Video:
         """The open reader of a video; the few used last are kept."""
-        if self._process != os.getpid():  # forked: the parent's readers have lost their threads
+        if self._process != os.getpid():
+            # Forked: the parent's readers have lost their threads, and closing one would wait for them for ever.
+            self._inherited = self._readers
             self._process, self._readers = os.getpid(), OrderedDict()
         video = self._readers.pop(path, None)
         if video is None:

@@ -1,0 +1,201 @@
+import csv
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from amclip.commands.check import Finding, Report, check_data
+from amclip.data.readers import read_labels
+from amclip.data.table import Clip, LabelTable, build_table
+from amclip.data.video import VideoError, VideoInfo
+
+CLIPS = Path(__file__).parents[1] / "data" / "clips"
+
+
+def info(seconds: float = 10.0, note: str = "") -> VideoInfo:
+    return VideoInfo(round(seconds * 25), 25.0, 64, 48, seconds, note)
+
+
+def check(folder: Path, clips: list[Clip], classes: list[str] | None = None, **settings: object) -> Report:
+    """Check clips of ten seconds, which need not be videos: what probing found is given."""
+    table = build_table(clips, "labels.csv", classes or ["x"])
+    lengths = settings.pop("lengths", None)
+    if lengths is None:
+        lengths = {}
+        for clip in clips:
+            path = folder / clip.video
+            if not path.exists():
+                path.write_bytes(f"{clip.video:>100}".encode())
+            lengths[path] = info()
+    return check_data(table, folder, lengths=lengths, **settings)  # type: ignore[arg-type]
+
+
+def clip(video: str, split: str | None = None, *times: float, labels: tuple[str, ...] = ("x",), line: int = 2) -> Clip:
+    start, stop = times or (None, None)
+    return Clip(video, start, stop, labels, split, line)
+
+
+def three(**changes: Clip) -> list[Clip]:
+    """A table without fault: one clip per split."""
+    return list({**{name: clip(f"{name}.mp4", name) for name in ("train", "val", "test")}, **changes}.values())
+
+
+def only(report: Report) -> Finding:
+    assert len(report.findings) == 1, report.findings
+    return report.findings[0]
+
+
+def test_nothing_wrong(tmp_path: Path) -> None:
+    report = check(tmp_path, three())
+    assert report.findings == ()
+    assert not report.fatal
+    assert (report.num_clips, report.num_videos, report.seconds) == (3, 3, 30.0)
+    assert report.classes == {"x": {"train": 1, "val": 1, "test": 1}}
+
+
+def test_missing_videos_are_fatal_and_named_with_their_line(tmp_path: Path) -> None:
+    for name in ("val", "test"):
+        (tmp_path / f"{name}.mp4").write_text(name)
+    lengths = {tmp_path / f"{name}.mp4": info() for name in ("val", "test")}
+    lengths[tmp_path / "sub\\a.mp4"] = VideoError("a", "does not exist")  # type: ignore[assignment]
+    finding = only(check(tmp_path, three(train=clip("sub\\a.mp4", "train", line=7)), lengths=lengths))
+    assert finding.fatal
+    assert finding.line == 7
+    assert "write paths with /" in finding.detail
+
+
+def test_where_everything_is_missing_the_root_is_doubted(tmp_path: Path) -> None:
+    report = check(tmp_path, three(), lengths={})
+    assert len(report.findings) == 3
+    assert "is the root folder right?" in report.findings[0].detail
+
+
+def test_broken_videos_are_fatal_and_short_ones_a_warning(tmp_path: Path) -> None:
+    for name in ("train", "val", "test"):
+        (tmp_path / f"{name}.mp4").write_text(name)
+    lengths = {
+        tmp_path / "train.mp4": VideoError("train.mp4", "is empty (0 bytes)"),
+        tmp_path / "val.mp4": info(note="ends early: 250 of 300 frames decode"),
+        tmp_path / "test.mp4": info(0.2),
+    }
+    report = check(tmp_path, three(), lengths=lengths, min_frames=9)
+    assert [(finding.fatal, finding.subject) for finding in report.findings] == [
+        (True, "train.mp4"),
+        (False, "val.mp4"),
+        (False, "test.mp4"),
+    ]
+    assert report.findings[0].detail == "is empty (0 bytes)"
+    assert "has 5 frames where 9 are looked at" in report.findings[2].detail
+
+
+@pytest.mark.parametrize(
+    ("times", "message"),
+    [((9.0, 11.0), "stops at 11 s, and the video lasts 10.00 s"), ((10.0, 12.0), "starts at 10 s")],
+)
+def test_times_outside_of_the_video_are_fatal(tmp_path: Path, times: tuple[float, float], message: str) -> None:
+    finding = only(check(tmp_path, three(val=clip("val.mp4", "val", *times))))
+    assert finding.fatal
+    assert message in finding.detail
+
+
+def test_rounded_times_are_fine(tmp_path: Path) -> None:
+    assert not check(tmp_path, three(val=clip("val.mp4", "val", 8.0, 10.02))).findings
+
+
+def test_classes_without_examples(tmp_path: Path) -> None:
+    rows = three(val=clip("val.mp4", "val", labels=("y",)))
+    report = check(tmp_path, rows, ["x", "y"])
+    assert [(f.fatal, f.subject) for f in report.findings] == [(True, "y"), (False, "x"), (False, "y")]
+    assert "no example in training (1 in other splits)" in report.findings[0].detail
+    assert not check(tmp_path, rows, ["x", "y"], training=False).findings
+
+
+def test_class_names_that_look_alike(tmp_path: Path) -> None:
+    rows = [clip(f"{split}.mp4", split, labels=("head up", "Head_Up")) for split in ("train", "val", "test")]
+    finding = only(check(tmp_path, rows, ["head up", "Head_Up"]))
+    assert not finding.fatal
+    assert "'Head_Up'" in finding.subject
+
+
+def test_clips_without_labels_cannot_be_trained_on(tmp_path: Path) -> None:
+    rows = three(train=Clip("a.mp4", split="train"), more=clip("b.mp4", "train"))
+    assert only(check(tmp_path, rows)).kind == "clips without labels"
+
+
+def test_the_same_frames_in_two_splits_are_fatal_also_under_another_spelling(tmp_path: Path) -> None:
+    overlapping = [clip("a.mp4", "train", 0, 5), clip("./a.mp4", "test", 4, 8, line=5), clip("v.mp4", "val")]
+    finding = only(check(tmp_path, overlapping))
+    assert finding.fatal
+    assert finding.detail == "0 to 5 s is in train, 4 to 8 s in test (lines 2 and 5)"
+    whole = [clip("a.mp4", "train"), clip(str(tmp_path / "a.mp4"), "test", 4, 8), clip("v.mp4", "val")]
+    assert "the whole video is in train" in only(check(tmp_path, whole)).detail
+
+
+def test_a_recording_cut_by_time_is_a_warning(tmp_path: Path) -> None:
+    rows = [
+        clip("a.mp4", "train", 0, 4),
+        clip("a.mp4", "train", 2, 6),
+        clip("a.mp4", "val", 6, 8),
+        clip("a.mp4", "test", 8, 10),
+    ]
+    finding = only(check(tmp_path, rows))
+    assert not finding.fatal
+    assert "in train and val and test, at different times" in finding.detail
+    hidden = [*rows, clip("a.mp4", "test", 5.5, 5.9)]  # inside a training clip, but not next to it in the table
+    assert check(tmp_path, hidden).fatal
+
+
+def test_empty_splits(tmp_path: Path) -> None:
+    report = check(tmp_path, three()[1:])
+    assert ("empty splits", True, "train") in [(f.kind, f.fatal, f.subject) for f in report.findings]
+    report = check(tmp_path, three()[:1])
+    assert [(f.kind, f.fatal, f.subject) for f in report.findings] == [
+        ("empty splits", False, "val"),
+        ("empty splits", False, "test"),
+    ]
+    assert not check(tmp_path, [clip("a.mp4")]).findings  # splits are assigned later
+
+
+def test_the_same_video_under_two_names(tmp_path: Path) -> None:
+    (tmp_path / "train.mp4").write_text("the same")
+    (tmp_path / "test.mp4").write_text("the same")
+    finding = only(check(tmp_path, three()))
+    assert not finding.fatal
+    assert finding.subject == "test.mp4"
+    assert "same content as train.mp4" in finding.detail
+
+
+def test_reports(tmp_path: Path) -> None:
+    names = [f"{n}.mp4" for n in range(8)]
+    for name in names:
+        (tmp_path / name).write_text(name)
+    table = LabelTable(tuple(clip(name, "train") for name in names), ("x", "[bold]y"), "labels.csv")
+    report = check_data(table, tmp_path, lengths={tmp_path / name: VideoError(name, "is [broken]") for name in names})
+    out = StringIO()
+    report.show(Console(file=out, width=200))
+    text = out.getvalue()
+    assert "labels.csv: 8 clips in 8 videos" in text
+    assert "error: videos that cannot be read (8)" in text
+    assert "line 2: 4.mp4: is [broken]" in text
+    assert "5.mp4" not in text
+    assert "and 3 more" in text
+    assert "[bold]y" in text  # names are no markup
+    assert "training on this would be wrong" in text
+    rows = list(csv.DictReader(report.write_report(tmp_path / "deep" / "report.csv").open()))
+    assert [row["subject"] for row in rows if row["kind"] == "videos that cannot be read"] == names
+    content = json.loads(report.write_report(tmp_path / "report.json").read_text())
+    assert content["fatal"] is True
+    assert content["classes"] == {"x": {"train": 8}, "[bold]y": {}}
+    assert len(content["findings"]) == len(rows)
+
+
+def test_real_clips_are_probed_when_need_be(tmp_path: Path) -> None:
+    report = check_data(read_labels(CLIPS / "labels.csv"), CLIPS, min_frames=9, cache=tmp_path)
+    kinds = {finding.kind: finding.subject for finding in report.findings if "class" not in finding.kind}
+    assert kinds == {
+        "clips shorter than what is looked at": "01170043.MP4",
+        "recordings that are cut over splits": "courtship_4s.mp4",
+    }
+    assert report.num_videos == 8
