@@ -105,6 +105,8 @@ class AmclipCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse; where a checkpoint is named, parse again with its settings in place of the defaults."""
+        for name in ("validate", "test"):  # ScoreTable says the same in a form for people
+            self._subcommand_parsers[name].set_defaults({"verbose": False})
         super().parse_arguments(parser, args)
         command = self.config["subcommand"]
         config = self.config[command]

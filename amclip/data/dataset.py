@@ -111,7 +111,8 @@ class ClipDataset(Dataset[Sample]):
         return len(self.table)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_readers": OrderedDict(), "_inherited": OrderedDict()}  # open readers belong to one process
+        # Open readers belong to one process.
+        return {**self.__dict__, "_readers": OrderedDict(), "_inherited": OrderedDict()}
 
     def __getitem__(self, item: int | tuple[int, int]) -> Sample:
         """Read a clip.

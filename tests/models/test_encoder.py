@@ -79,7 +79,7 @@ def test_another_image_size_interpolates_the_positions(clip: open_clip.CLIP, tmp
     weights, _ = load_pretrained("amclip-tiny", path, architecture)
     encoder = ImageEncoder(architecture)
     encoder.visual.load_state_dict(weights)
-    assert encoder(torch.zeros(1, 3, 96, 96)).shape == (1, 128)
+    assert encoder(torch.zeros(1, 3, 96, 96)).shape == (1, 96)
 
 
 def test_published_weights_bring_their_activation_and_normalisation() -> None:
@@ -104,7 +104,7 @@ def test_names_that_cannot_be_used_are_refused(backbone: str, pretrained: str | 
         describe_backbone(backbone, pretrained, 224)
 
 
-@pytest.mark.parametrize(("blocks", "expected"), [(0, set()), (1, {3}), (2, {2, 3}), (-1, {0, 1, 2, 3})])
+@pytest.mark.parametrize(("blocks", "expected"), [(0, set()), (1, {1}), (2, {0, 1}), (-1, {0, 1})])
 def test_the_blocks_asked_for_train(blocks: int, expected: set[int]) -> None:
     encoder = ImageEncoder(describe_backbone("amclip-tiny", None, 64), trainable_blocks=blocks)
     trains = {
