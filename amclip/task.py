@@ -278,7 +278,7 @@ class BehaviourTask(LightningModule):
         # X-CLIP's betas and epsilon (microsoft/VideoX, utils/optimizer.py).
         optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-8)
         total = max(1, int(self.trainer.estimated_stepping_batches))
-        warmup = round(hp["warmup_fraction"] * total)
+        warmup: int = round(hp["warmup_fraction"] * total)
         final: float = hp["final_learning_rate_fraction"]
 
         def factor(step: int) -> float:
