@@ -180,7 +180,7 @@ def _check_videos(
             count = f" ({clips[video]} clips)" if clips[video] > 1 else ""
             findings.append(Finding("videos that cannot be read", True, video, info.reason + count, lines[video]))
         elif isinstance(info, VideoInfo) and info.note:
-            findings.append(Finding("videos that end early", False, video, info.note, lines[video]))
+            findings.append(Finding("videos that are damaged", False, video, info.note, lines[video]))
     return findings
 
 

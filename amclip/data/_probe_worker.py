@@ -48,15 +48,17 @@ def _count(path: str, timeout: float) -> dict[str, Any]:
         decoder = PyAVDecoder(path, _SMALL)
     except Exception as error:
         raise VideoError(path, why_unreadable(path) or f"cannot be opened as a video ({error})") from error
-    claimed, count = len(decoder.times), 0
-    for decoded in decoder.in_sequence():
-        count = decoded
+    claimed, count, decoded = len(decoder.times), 0, 0
+    for reached in decoder.in_sequence():
+        count = min(reached, claimed)
+        decoded += 1
         _still_alive(timeout)
-    count = min(count, claimed)
     if count == 0:
         return {"error": f"none of the {claimed} frames that the file claims can be decoded"}
     with Video(path, _SMALL, num_frames=count) as video:
-        note = f"ends early: {count} of {claimed} frames decode" if count < claimed else ""
+        notes = [f"ends early: {count} of {claimed} frames decode"] * (count < claimed)
+        notes += [f"is damaged: {count - decoded} of {count} frames are missing"] * (decoded < count)
+        note = "; ".join(notes)
         return {"info": dataclasses.asdict(info_of(video, note))}
 
 

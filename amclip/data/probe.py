@@ -48,8 +48,8 @@ def probe(
         timeout: Seconds without a sign of progress after which a worker is ended.
         cache: Folder where results of readable videos are kept (``videos.json``), by path, size and time of change.
         progress: Show a bar on standard error where it is a terminal and probing takes more than two seconds.
-        thorough: Decode every video from end to end; finds damage in the middle that shortens it, at the cost of
-            decoding everything once.
+        thorough: Decode every video from end to end; ``note`` then also counts frames that are missing in the
+            middle, at the cost of decoding everything once.
         workers: Worker processes; by default up to four, and fewer for few videos.
 
     Returns:

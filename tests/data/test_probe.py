@@ -58,9 +58,22 @@ def test_a_cut_file_with_its_index_in_front_keeps_what_decodes(tmp_path: Path) -
     assert 10 < info.num_frames < 60
 
 
-def test_thorough_probing_agrees_on_sound_files(videos: Path) -> None:
+def test_thorough_probing_agrees_on_files_without_fault(videos: Path) -> None:
     paths = [videos / "a.mp4", videos / "long.mp4"]
-    assert [info.num_frames for info in probe(paths, thorough=True).values()] == [60, 300]  # type: ignore[union-attr]
+    assert [(info.num_frames, info.note) for info in probe(paths, thorough=True).values()] == [(60, ""), (300, "")]  # type: ignore[union-attr]
+
+
+def test_thorough_probing_counts_frames_that_are_missing_in_the_middle(tmp_path: Path) -> None:
+    path = draw_video(tmp_path / "hole.mp4", 120)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 600] = bytes(600)
+    path.write_bytes(data)
+    quick, thorough = probe([path])[path], probe([path], thorough=True)[path]
+    assert isinstance(quick, VideoInfo)
+    assert isinstance(thorough, VideoInfo)
+    assert (quick.num_frames, quick.note) == (120, "")
+    assert thorough.num_frames == 120
+    assert "of 120 frames are missing" in thorough.note
 
 
 def test_errors_are_values(tmp_path: Path, videos: Path) -> None:
