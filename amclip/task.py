@@ -33,7 +33,8 @@ class BehaviourTask(LightningModule):
         image_size: Side of the images in pixels; from the data.
         backbone: Image tower: a model name of open_clip such as ViT-B-16, amclip-tiny (for the demo), an open_clip
             configuration file, local-dir:FOLDER or hf-hub:OWNER/NAME (hf-hub:imageomics/bioclip).
-        pretrained: Its weights: a name that open_clip knows (openai), or a local file. Fetched when training starts.
+        pretrained: Its weights: a name that open_clip knows (openai), synthetic for amclip-tiny, or a local file.
+            Fetched when training starts.
             Without it a named model starts from random weights.
         architecture: The image tower in plain values. Found from `backbone`; filled in by checkpoints.
         head: linear, or text: compares with the class names as CLIP's text tower understands them.
@@ -180,14 +181,6 @@ class BehaviourTask(LightningModule):
         """Logits ``(B, C)`` from images ``(B, K, V, 3, S, S)`` and segments ``(B, M, P)``."""
         logits: Tensor = self.network(images, segments)
         return logits
-
-    def on_fit_start(self) -> None:
-        """Remember the run's seed."""
-        self._seed = torch.initial_seed() % 2**31
-
-    def on_train_epoch_start(self) -> None:
-        """Seed by epoch and process: augmentation and dropout after a resume are those of a run that never stopped."""
-        torch.manual_seed(self._seed + self.current_epoch * self.trainer.world_size + self.global_rank)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch."""

@@ -13,7 +13,7 @@ import torch
 
 import amclip
 from amclip.cli import main
-from amclip.data.synthetic import BEHAVIOURS, write_dataset
+from amclip.data.synthetic import BEHAVIOURS
 
 ROOT = Path(__file__).parents[1]
 FAST = [
@@ -25,13 +25,6 @@ FAST = [
     "--data.num_segments=2",
     "--data.cache_dir=null",
 ]
-
-
-@pytest.fixture(scope="session")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("drawn")
-    write_dataset(folder, 40, seconds=1.4, size=(48, 64), workers=1, progress=False)
-    return folder
 
 
 def data(drawn: Path) -> list[str]:

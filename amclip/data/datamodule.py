@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
@@ -67,7 +68,8 @@ class VideoDataModule(LightningDataModule):
         color_jitter: Strength of random brightness, contrast and saturation in training.
         batch_size: Clips per batch and device.
         num_workers: Processes that decode, per device. Default: the machine's cores less one, at most 8.
-        seed: Seed of the random positions in training.
+        seed: Seed of the randomness of training: order, positions, augmentation, dropout. The network's first
+            weights follow the seed of the process (seed_everything).
         probe_timeout: Seconds without progress after which a video counts as unreadable.
         cache_dir: Folder that remembers which videos were probed; null remembers nothing.
         synthetic_clips: Clips of the built-in data, where there is no table.
@@ -229,6 +231,17 @@ class VideoDataModule(LightningDataModule):
     def predict_dataloader(self) -> DataLoader[Any]:
         """Each clip once, over all devices together."""
         return self._loader("predict")
+
+    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Tie a training step's randomness (augmentation, dropout) to seed, epoch and clips.
+
+        So a resumed training goes on exactly as one that never stopped, and processes, whose clips differ, draw
+        differently. Drawing from one running stream would not do: Lightning and the loaders draw from it too.
+        """
+        if self.trainer is not None and self.trainer.training:
+            entropy = [self.seed % 2**32, self.trainer.current_epoch, *batch["clip"].tolist()]
+            torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
+        return batch
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Frames to normalised frames and flow images, on the device, augmented in training only."""

@@ -18,6 +18,7 @@ Architecture = dict[str, Any]
 """Plain values that rebuild an image tower: ``embed_dim``, ``vision_cfg``, ``quick_gelu``, ``mean``, ``std``."""
 
 _TINY = "amclip-tiny"
+_TINY_WEIGHTS = "synthetic"  # the image tower that docs/pretrain_tiny.py trained
 _OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 
@@ -29,8 +30,8 @@ def describe_backbone(backbone: str, pretrained: str | None, image_size: int) ->
         backbone: ``"amclip-tiny"`` (for demo and tests), a model name of open_clip (``"ViT-B-16"``), an open_clip model
             configuration file (``.json``), ``"local-dir:FOLDER"`` or ``"hf-hub:OWNER/NAME"`` (open_clip's layout; reads
             the repository's configuration from the hub or its cache).
-        pretrained: The weights' name in open_clip (``"openai"``) or a local file; it can fix the activation function
-            and the normalisation.
+        pretrained: The weights' name in open_clip (``"openai"``), ``"synthetic"`` for ``amclip-tiny``, or a local file;
+            it can fix the activation function and the normalisation.
         image_size: Side of the square input in pixels; position embeddings are interpolated to it.
 
     Returns:
@@ -54,12 +55,14 @@ def describe_backbone(backbone: str, pretrained: str | None, image_size: int) ->
         published = json.loads(Path(location).read_text())
     else:
         published = {"model_cfg": _named_config(backbone)}
-        weights = open_clip.get_pretrained_cfg(backbone, pretrained) if pretrained else {}
+        ours = (backbone, pretrained) == (_TINY, _TINY_WEIGHTS)
+        weights = open_clip.get_pretrained_cfg(backbone, pretrained) if pretrained and not ours else {}
         if weights:  # a published name: these weights were trained with this activation and normalisation
             published["model_cfg"]["quick_gelu"] = bool(weights.get("quick_gelu", False))
             published["preprocess_cfg"] = weights
-        elif pretrained and not Path(pretrained).is_file():
-            tags = ", ".join(open_clip.list_pretrained_tags_by_model(backbone)) or "none"
+        elif pretrained and not ours and not Path(pretrained).is_file():
+            known = [_TINY_WEIGHTS] if backbone == _TINY else open_clip.list_pretrained_tags_by_model(backbone)
+            tags = ", ".join(known) or "none"
             raise ValueError(
                 f"pretrained: {pretrained!r} is neither a file nor weights known for {backbone}; known: {tags}"
             )
@@ -105,7 +108,13 @@ def load_pretrained(
             config["vision_cfg"] = architecture["vision_cfg"]
             model = open_clip.CLIP(**config)
             tokenizer: Any = open_clip.SimpleTokenizer(context_length=config["text_cfg"]["context_length"])
-            if pretrained:
+            if backbone == _TINY and pretrained == _TINY_WEIGHTS:
+                # The file holds the image tower alone; the text tower keeps random weights.
+                stored = str(Path(__file__).parent / "tiny.safetensors")
+                keys = open_clip.load_checkpoint(model, stored, strict=False, weights_only=True)
+                if keys.unexpected_keys or any(name.startswith("visual.") for name in keys.missing_keys):
+                    raise ValueError(f"{stored} does not fit amclip-tiny: {keys}")
+            elif pretrained:
                 open_clip.load_checkpoint(model, pretrained, strict=True, weights_only=True)
         else:
             image_size = architecture["vision_cfg"]["image_size"]

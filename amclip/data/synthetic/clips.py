@@ -7,10 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amclip.data.synthetic.animals import Look, random_look
-from amclip.data.synthetic.motion import BEHAVIOURS, MIN_BOUT, Actor, Bout, plan_bouts
+from amclip.data.synthetic.motion import BEHAVIOURS, MIN_BOUT, Actor, Bout, Pose, plan_bouts
 from amclip.data.synthetic.scene import Scene
 
-__all__ = ["FPS", "SECONDS", "SIZE", "ClipPlan", "draw_clip", "iterate_frames", "labels_of", "plan_clip"]
+__all__ = [
+    "FPS",
+    "SECONDS",
+    "SIZE",
+    "ClipPlan",
+    "draw_clip",
+    "iterate_frames",
+    "iterate_poses",
+    "labels_of",
+    "plan_clip",
+]
 
 SIZE = (128, 160)
 FPS = 15.0
@@ -94,6 +104,39 @@ def iterate_frames(
     Yields:
         RGB frames, ``uint8``, shape ``(H, W, 3)``.
     """
+    cast = _cast(seed, index, seconds, num_bouts, size, fps)
+    return cast.scene.frames(cast.actors, cast.looks, cast.feet, cast.plan.num_frames)
+
+
+def iterate_poses(
+    seed: int, index: int, seconds: float = SECONDS, num_bouts: int | None = None, fps: float = FPS
+) -> Iterator[Pose]:
+    """The pose of the animal in front, frame by frame, without drawing.
+
+    Args:
+        seed: Of the data set.
+        index: Number of the clip.
+        seconds: Length of the video.
+        num_bouts: As for :func:`plan_clip`.
+        fps: Frames per second.
+    """
+    cast = _cast(seed, index, seconds, num_bouts, SIZE, fps)
+    for _ in range(cast.plan.num_frames):
+        yield cast.actors[-1].step()
+
+
+@dataclass(frozen=True)
+class _Cast:
+    """What a video is drawn from; animals from back to front."""
+
+    plan: ClipPlan
+    scene: Scene
+    actors: list[Actor]
+    looks: list[Look]
+    feet: list[float]
+
+
+def _cast(seed: int, index: int, seconds: float, num_bouts: int | None, size: tuple[int, int], fps: float) -> _Cast:
     plan = plan_clip(seed, index, seconds, num_bouts, fps)
     rng = np.random.default_rng([seed, index, _ACTORS_STREAM])
     scene = Scene(np.random.default_rng([seed, index, _SCENE_STREAM]), size, fps)
@@ -109,7 +152,7 @@ def iterate_frames(
         actors.append(Actor(bouts, up, rng, fps, length, home, roam))
         looks.append(random_look(rng, scene.ground))
     feet = [rng.uniform(0.68, 0.72), rng.uniform(0.88, 0.93)] if pair else [rng.uniform(0.8, 0.9)]
-    return scene.frames(actors, looks, feet, plan.num_frames)
+    return _Cast(plan, scene, actors, looks, feet)
 
 
 def draw_clip(

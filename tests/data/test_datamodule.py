@@ -1,0 +1,106 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from amclip.data.datamodule import VideoDataModule
+
+SMALL = {
+    "image_size": 32,
+    "frame_size": (36, 36),
+    "flow_preset": "fast",
+    "num_segments": 2,
+    "positions_per_segment": 2,
+    "num_workers": 0,
+    "batch_size": 4,
+    "cache_dir": None,
+}
+
+
+def build(drawn: Path, **settings: object) -> VideoDataModule:
+    arguments = {"labels": str(drawn / "labels.csv"), **SMALL, **settings}
+    return VideoDataModule(**arguments)  # type: ignore[arg-type]
+
+
+def test_a_batch_is_what_the_docstring_says(drawn: Path) -> None:
+    data = build(drawn)
+    data.setup("fit")
+    batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
+    assert batch["images"].shape == (4, 4, 2, 3, 32, 32)
+    assert batch["segments"].tolist()[0] == [[0, 1], [2, 3]]
+    assert batch["labels"].shape == (4, len(data.classes))
+    assert batch["error"] == [""] * 4
+
+
+@pytest.mark.parametrize(("modality", "views"), [("frames", 1), ("flow", 1), ("interleaved", 2)])
+def test_modalities(drawn: Path, modality: str, views: int) -> None:
+    data = build(drawn, modality=modality)
+    assert data.num_views == views
+    data.setup("test")
+    batch = next(iter(data.test_dataloader()))
+    assert batch["frames"].shape[2] == (1 if modality == "frames" else 2)  # partners are decoded only where needed
+    assert data.on_after_batch_transfer(batch, 0)["images"].shape[2] == views
+
+
+def test_positions_depend_on_seed_epoch_and_clip_and_on_nothing_else(drawn: Path) -> None:
+    def frames(workers: int, epoch: int, seed: int = 0) -> dict[int, torch.Tensor]:
+        data = build(drawn, num_workers=workers, seed=seed)
+        data.setup("fit")
+        loader = data.train_dataloader()
+        loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+        return {
+            int(clip): clip_frames
+            for batch in loader
+            for clip, clip_frames in zip(batch["clip"], batch["frames"], strict=True)
+        }
+
+    here, in_workers, later = frames(0, 1), frames(2, 1), frames(0, 2)
+    assert here.keys() == in_workers.keys() == later.keys()
+    assert all(torch.equal(here[clip], in_workers[clip]) for clip in here)
+    assert not all(torch.equal(here[clip], later[clip]) for clip in here)
+
+
+def test_broken_videos_are_left_out_of_training_and_reported_in_the_test(drawn: Path, tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    for name in ("broken.mp4", "broken too.mp4"):
+        (tmp_path / name).write_bytes(b"")
+    text = (drawn / "labels.csv").read_text().replace("videos/", f"{drawn}/videos/")
+    table.write_text(text + "broken.mp4,walking,train\nbroken too.mp4,walking,test\n")
+    data = build(drawn, labels=str(table))
+    with pytest.warns(UserWarning, match=r"(?s)1 of \d+ training clips.*broken.mp4"):
+        data.setup("fit")
+    assert data.left_out_clips == 1
+    data.setup("test")
+    errors = [error for batch in data.test_dataloader() for error in batch["error"]]
+    assert [bool(error) for error in errors] == [False] * (len(errors) - 1) + [True]
+
+
+def test_an_empty_split_is_refused_by_name(drawn: Path, tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    lines = [line for line in (drawn / "labels.csv").read_text().splitlines() if not line.endswith(",val")]
+    table.write_text("\n".join(lines))
+    with pytest.raises(ValueError, match=r"labels.csv: no clip .* in the split 'val'"):
+        build(drawn, labels=str(table), root=str(drawn)).setup("fit")
+
+
+def test_prediction_takes_every_video_of_a_folder_in_order(drawn: Path, tmp_path: Path) -> None:
+    data = build(drawn, labels=None, root=str(drawn / "videos"))
+    data.setup("predict")
+    assert [clip.video for clip in data.tables["predict"].clips][:2] == ["clip_00000.mp4", "clip_00001.mp4"]
+    (tmp_path / "no video.txt").write_text("nothing")
+    with pytest.raises(ValueError, match="no videos below"):
+        build(drawn, labels=None, root=str(tmp_path)).setup("predict")
+
+
+def test_flow_options_change_the_preset_and_are_checked(drawn: Path) -> None:
+    data = build(drawn, flow_options={"warps": 3, "theta": 0.2})
+    assert data.preprocess.flow.settings.warps == 3
+    assert data.preprocess.flow.settings.theta == 0.2
+    with pytest.raises(ValueError, match="has no wraps"):
+        build(drawn, flow_options={"wraps": 3})
+
+
+def test_other_settings_than_the_checkpoints_are_warned_of(drawn: Path) -> None:
+    state = build(drawn).state_dict()
+    with pytest.warns(UserWarning, match=r"data.flow_bound is 3.0, but the checkpoint was trained with 10.0"):
+        build(drawn, flow_bound=3.0).load_state_dict(state)

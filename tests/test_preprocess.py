@@ -1,0 +1,102 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from amclip.flow import TVL1, encode_flow
+from amclip.preprocess import Preprocess
+
+
+def build(**settings: object) -> Preprocess:
+    return Preprocess(**{"image_size": 32, "flow": TVL1.preset("fast"), **settings})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def frames() -> Tensor:
+    """Two clips of two positions: a blurred texture and the same moved by two pixels to the right."""
+    noise = torch.rand(2, 2, 3, 12, 12, generator=torch.Generator().manual_seed(0))
+    smooth = torch.nn.functional.interpolate(noise.flatten(0, 1), (48, 48), mode="bicubic").clamp(0, 1)
+    first = (smooth.view(2, 2, 3, 48, 48) * 255).to(torch.uint8)
+    return torch.stack([first[..., 8:40, 8:40], first[..., 8:40, 6:38]], dim=2)
+
+
+def test_the_order_is_frames_then_flow_images(frames: Tensor) -> None:
+    preprocess = build(flow_bound=4.0)
+    images = preprocess(frames)
+    assert images.shape == (2, 2, 2, 3, 32, 32)
+    assert images.dtype == torch.float32
+    seen = preprocess.denormalise(images)
+    torch.testing.assert_close(seen[:, :, 0], frames[:, :, 0].float() / 255, rtol=0, atol=1e-5)
+    flow = TVL1.preset("fast")(frames.flatten(0, 1))
+    torch.testing.assert_close(seen[:, :, 1].flatten(0, 1), encode_flow(flow, "wheel", 4.0), rtol=0, atol=1e-4)
+    assert flow[:, 0].median() == pytest.approx(2, abs=0.3)
+
+
+def test_one_modality_alone(frames: Tensor) -> None:
+    both = build()(frames)
+    torch.testing.assert_close(build(modality="frames")(frames[:, :, :1])[:, :, 0], both[:, :, 0])
+    torch.testing.assert_close(build(modality="flow")(frames)[:, :, 0], both[:, :, 1])
+
+
+def test_a_mirror_image_mirrors_flow_and_its_sign(frames: Tensor) -> None:
+    preprocess = build(flip=1.0, crop_scale=(1.0, 1.0), color_jitter=0.0, flow_image="uvm", flow_bound=4.0)
+    plain = preprocess.denormalise(preprocess(frames))
+    mirrored = preprocess.denormalise(preprocess(frames, augment=True)).flip(-1)
+    torch.testing.assert_close(mirrored[:, :, 0], plain[:, :, 0], rtol=0, atol=1e-2)
+    u, mirrored_u = plain[:, :, 1, 0] - 0.5, mirrored[:, :, 1, 0] - 0.5
+    assert (u + mirrored_u).abs().mean() < 0.02  # motion to the right is motion to the left in the mirror
+
+
+def test_jitter_tints_frames_and_leaves_flow_alone(frames: Tensor) -> None:
+    preprocess = build(flip=0.0, crop_scale=(1.0, 1.0), color_jitter=0.5)
+    torch.manual_seed(0)
+    plain, tinted = preprocess(frames), preprocess(frames, augment=True)
+    assert not torch.allclose(plain[:, :, 0], tinted[:, :, 0], atol=1e-2)
+    torch.testing.assert_close(plain[:, :, 1], tinted[:, :, 1])
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 10**6))
+def test_a_clips_positions_are_cropped_and_tinted_alike(seed: int) -> None:
+    torch.manual_seed(seed)
+    frame = torch.randint(0, 256, (1, 1, 1, 3, 40, 40), dtype=torch.uint8).expand(2, 3, 2, -1, -1, -1)
+    images = build(modality="frames")(frame, augment=True)
+    torch.testing.assert_close(images[:, :1].expand_as(images), images)
+
+
+def test_augmentation_is_repeatable_by_seed(frames: Tensor) -> None:
+    preprocess = build()
+    results = []
+    for _ in range(2):
+        torch.manual_seed(7)
+        results.append(preprocess(frames, augment=True))
+    torch.testing.assert_close(*results, rtol=0, atol=0)
+
+
+def test_other_sizes_are_scaled(frames: Tensor) -> None:
+    assert build(image_size=24)(frames).shape[-2:] == (24, 24)
+    assert build(image_size=24)(frames, augment=True).shape[-2:] == (24, 24)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"flip": 1.5}, "flip"),
+        ({"crop_scale": (0.9, 0.5)}, "crop_scale"),
+        ({"color_jitter": -1}, "color_jitter"),
+        ({"flow_bound": 0}, "flow_bound"),
+        ({"std": (1, 0, 1)}, "std"),
+        ({"modality": "sound"}, "got 'sound'"),
+    ],
+)
+def test_settings_out_of_range_are_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build(**change)
+
+
+def test_frames_of_another_kind_are_refused(frames: Tensor) -> None:
+    with pytest.raises(ValueError, match="float32"):
+        build()(frames.float())
+    with pytest.raises(ValueError, match="partner"):
+        build()(frames[:, :, :1])

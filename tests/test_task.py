@@ -1,0 +1,184 @@
+from pathlib import Path
+from typing import Any
+
+import open_clip
+import pytest
+import torch
+from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import CSVLogger
+
+from amclip.data.datamodule import VideoDataModule
+from amclip.task import BehaviourTask
+
+
+def data(drawn: Path, **settings: Any) -> VideoDataModule:
+    return VideoDataModule(
+        **{
+            "labels": str(drawn / "labels.csv"),
+            "image_size": 32,
+            "frame_size": (36, 36),
+            "flow_preset": "fast",
+            "num_segments": 2,
+            "positions_per_segment": 1,
+            "num_workers": 0,
+            "cache_dir": None,
+            **settings,
+        }
+    )
+
+
+def task(module: VideoDataModule, **settings: Any) -> BehaviourTask:
+    return BehaviourTask(
+        **{
+            "classes": module.classes,
+            "num_segments": module.num_segments,
+            "positions_per_segment": module.positions_per_segment,
+            "num_views": module.num_views,
+            "image_size": module.image_size,
+            "backbone": "amclip-tiny",
+            "temporal_heads": 4,
+            "learning_rate": 1e-3,
+            "backbone_learning_rate": 1e-3,
+            **settings,
+        }
+    )
+
+
+def trainer(folder: Path, **settings: Any) -> Trainer:
+    return Trainer(
+        **{
+            "accelerator": "cpu",
+            "default_root_dir": folder,
+            "logger": CSVLogger(folder),
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+            "enable_checkpointing": False,
+            **settings,
+        }
+    )
+
+
+@pytest.mark.parametrize("blocks", [0, 1, -1])
+@pytest.mark.parametrize("head", ["linear", "text"])
+def test_one_step_changes_exactly_what_the_settings_say(drawn: Path, tmp_path: Path, blocks: int, head: str) -> None:
+    module = data(drawn, batch_size=8)
+    model = task(module, trainable_blocks=blocks, head=head, aggregation="attention", warmup_fraction=0.0)
+    with torch.no_grad():  # an even start gives attention no gradient
+        model.network.aggregator.score.weight.normal_()
+    start: dict[str, torch.Tensor] = {}
+
+    class Remember(Callback):
+        def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+            start.update({name: value.detach().clone() for name, value in pl_module.named_parameters()})
+
+    trainer(tmp_path, max_steps=1, limit_val_batches=0, callbacks=[Remember()]).fit(model, module)
+    changed = {name for name, value in model.named_parameters() if not torch.equal(value, start[name])}
+    trains = {name for name, value in model.named_parameters() if value.requires_grad}
+    assert changed == trains
+    tower = {name for name in changed if "encoder." in name}
+    if blocks == 0:
+        assert not tower
+    if blocks == 1:
+        assert tower
+        assert all("resblocks.1." in name or "ln_post" in name or name.endswith("visual.proj") for name in tower)
+    if blocks == -1:
+        assert "network.encoder.visual.conv1.weight" in tower
+    assert not any("text_features" in name for name in changed)
+
+
+def test_resuming_equals_not_stopping(drawn: Path, tmp_path: Path) -> None:
+    class Losses(Callback):
+        def __init__(self) -> None:
+            self.values: list[float] = []
+
+        def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, *_: Any) -> None:
+            self.values.append(float(outputs["loss"]))
+
+    def run(epochs: int, ckpt: Path | None = None, save: Path | None = None) -> list[float]:
+        seed_everything(3)
+        losses = Losses()
+        module = data(drawn, batch_size=8)
+        model = task(module, temporal_dropout=0.1)
+        # The schedule of both runs is that of three epochs.
+        fitting = trainer(tmp_path, max_epochs=3, callbacks=[losses], limit_val_batches=1)
+        if save is not None:
+
+            class Stop(Callback):
+                def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
+                    if trainer.current_epoch == epochs - 1:
+                        trainer.should_stop = True
+
+            fitting.callbacks.append(Stop())
+        fitting.fit(model, module, ckpt_path=ckpt, weights_only=True)
+        if save is not None:
+            fitting.save_checkpoint(save)
+        return losses.values
+
+    whole = run(3)
+    first = run(1, save=tmp_path / "stopped.ckpt")
+    rest = run(3, ckpt=tmp_path / "stopped.ckpt")
+    assert len(first) == len(whole) // 3
+    assert first + rest == pytest.approx(whole, abs=1e-5)
+
+
+def test_pretrained_weights_are_loaded_when_training_starts(drawn: Path, tmp_path: Path) -> None:
+    import json
+
+    config = json.loads((Path(__file__).parents[1] / "amclip/models/tiny.json").read_text())
+    torch.manual_seed(5)
+    weights = tmp_path / "clip.pt"
+    clip = open_clip.CLIP(**config)
+    torch.save(clip.state_dict(), weights)
+    module = data(drawn, image_size=64, frame_size=(64, 64))
+    model = task(module, pretrained=str(weights), head="text", trainable_blocks=0)
+    trainer(tmp_path, max_steps=1, limit_val_batches=0).fit(model, module)
+    torch.testing.assert_close(model.network.encoder.visual.conv1.weight, clip.visual.conv1.weight)
+    tokens = open_clip.SimpleTokenizer(context_length=32)([f"a video of an animal, {module.classes[0]}"])
+    with torch.no_grad():
+        expected = clip.encode_text(tokens, normalize=True)[0]
+    torch.testing.assert_close(model.network.classifiers[0].head.text_features[0].detach(), expected)
+
+
+def test_a_checkpoint_of_other_classes_is_refused(drawn: Path) -> None:
+    model = task(data(drawn))
+    with pytest.raises(ValueError, match="trained for the classes"):
+        model.on_load_checkpoint({"hyper_parameters": {"classes": ["a", "b"]}})
+
+
+def test_another_normalisation_than_the_backbones_is_refused(drawn: Path, tmp_path: Path) -> None:
+    module = data(drawn, mean=(0.5, 0.5, 0.5))
+    with pytest.raises(ValueError, match=r"data.mean is"):
+        trainer(tmp_path, max_steps=1).fit(task(module), module)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"classes": []}, "at least one behaviour"),
+        ({"warmup_fraction": 1.0}, "warmup_fraction"),
+        ({"prompt_templates": ["a photo"]}, "no {} for the class name"),
+    ],
+)
+def test_settings_out_of_range_are_refused(drawn: Path, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        task(data(drawn), **change)
+
+
+def test_real_clips_train_for_a_step(tmp_path: Path) -> None:
+    clips = Path(__file__).parent / "data" / "clips"
+    module = VideoDataModule(
+        labels=str(clips / "labels.csv"),
+        image_size=32,
+        frame_size=(36, 36),
+        flow_preset="fast",
+        num_segments=2,
+        positions_per_segment=2,
+        num_workers=0,
+        batch_size=4,
+        cache_dir=None,
+    )
+    model = task(module)
+    fitting = trainer(tmp_path, max_steps=1, limit_val_batches=0)
+    fitting.fit(model, module)
+    assert torch.isfinite(fitting.callback_metrics["train/loss"])
