@@ -26,7 +26,7 @@ CHUNK = 2**22
 
 def flow(
     video: str,
-    output: str,
+    output: str = "flow.mp4",
     preset: Preset = "default",
     backend: Literal["auto", "numba", "opencv", "reference"] = "auto",
     start: float | None = None,
