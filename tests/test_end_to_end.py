@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import json
 import os
 import subprocess
 import sys
@@ -97,35 +96,115 @@ def test_test_writes_predictions_with_labels(checkpoint: Path, drawn: Path, tmp_
     assert [(row["filepath"], row["label"]) for row in rows(output)] == [(r["filepath"], r["label"]) for r in table]
 
 
-def test_two_processes_train_and_test_as_one_does(checkpoint: Path, drawn: Path, tmp_path: Path) -> None:
-    def predictions(name: str, *more: str) -> list[dict[str, str]]:
+def run(*arguments: str) -> str:
+    """A command in a process of its own, as DDP needs it; returns what it printed."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+    done = subprocess.run(
+        [sys.executable, "-m", "amclip", *arguments], capture_output=True, text=True, env=environment, timeout=240
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_two_processes_train_and_test_as_one_does(drawn: Path, tmp_path: Path) -> None:
+    two = ["--trainer.devices=2", "--trainer.accelerator=cpu", "--trainer.strategy=ddp"]
+    # 5 validation and 10 test clips in batches of 3: the processes get unequal numbers of clips and batches.
+    run("fit", *FAST, *data(drawn), f"--trainer.logger.save_dir={tmp_path}", "--data.batch_size=3", *two)
+    checkpoint = tmp_path / "version_0" / "checkpoints" / "last.ckpt"
+
+    def test(name: str, *more: str) -> tuple[list[dict[str, str]], list[str]]:
         output = tmp_path / f"{name}.csv"
-        arguments = [
+        printed = run(
             "test",
             f"--ckpt_path={checkpoint}",
-            *data(drawn),
             f"--predictions.test_path={output}",
             f"--trainer.logger.save_dir={tmp_path / name}",
             "--data.cache_dir=null",
             "--data.num_workers=0",
             *more,
-        ]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
-        done = subprocess.run(
-            [sys.executable, "-m", "amclip", *arguments], capture_output=True, text=True, env=environment, timeout=240
         )
-        assert done.returncode == 0, done.stderr[-3000:]
-        summary = [line.split("│")[1:4] for line in done.stdout.splitlines() if "mAP" in line]
-        (tmp_path / f"{name}.json").write_text(json.dumps(summary))
-        return rows(output)
+        return rows(output), [line for line in printed.splitlines() if "│" in line]
 
-    two = ["--trainer.devices=2", "--trainer.accelerator=cpu", "--trainer.strategy=ddp"]
-    one_process, two_processes = predictions("one"), predictions("two", *two)
+    one_process, scores_of_one = test("one")
+    two_processes, scores_of_two = test("two", *two)
+    assert len(one_process) == sum(row["split"] == "test" for row in rows(drawn / "labels.csv"))
     assert [row["filepath"] for row in one_process] == [row["filepath"] for row in two_processes]
     for first, second in zip(one_process, two_processes, strict=True):
         for name in BEHAVIOURS:
             assert float(first[name]) == pytest.approx(float(second[name]), abs=1e-4)
-    assert (tmp_path / "one.json").read_text() == (tmp_path / "two.json").read_text() != "[]"
+    assert scores_of_one == scores_of_two
+    assert any("mAP macro" in line for line in scores_of_one)
+
+
+def test_tensorboard_shows_scalars_strips_and_curves(checkpoint: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = EventAccumulator(str(checkpoint.parents[1]))
+    board.Reload()
+    tags = board.Tags()
+    assert {"train/loss", "val/mAP_macro", "val/mAP_micro", "val/classes_scored"} <= set(tags["scalars"])
+    assert {"train/0", "val/0"} <= set(tags["images"])
+    assert any(tag.startswith("val/") and "walking" in tag for tag in tags["tensors"])
+    picture = board.Images("val/0")[0]
+    assert (picture.height, picture.width) == (2 * 64 + 2, 2 * 64 + 2)  # frames above flow images, two positions
+
+
+def test_the_config_for_own_videos_trains(drawn: Path, tmp_path: Path) -> None:
+    main(
+        [
+            "fit",
+            f"--config={ROOT / 'configs/own_videos.yaml'}",
+            *data(drawn),
+            "--model.backbone=amclip-tiny",  # instead of a download
+            "--model.pretrained=null",
+            "--data.image_size=64",
+            "--data.num_workers=0",
+            "--data.cache_dir=null",
+            "--trainer.fast_dev_run=1",
+            "--trainer.accelerator=cpu",
+            "--trainer.logger=false",
+        ]
+    )
+
+
+def test_a_saved_config_and_a_class_path_can_be_used_again(checkpoint: Path, drawn: Path, tmp_path: Path) -> None:
+    saved = checkpoint.parents[1] / "config.yaml"
+    main(
+        [
+            "fit",
+            f"--config={saved}",
+            "--data.class_path=amclip.data.datamodule.VideoDataModule",
+            f"--trainer.logger.init_args.save_dir={tmp_path}",
+            "--trainer.max_epochs=1",
+        ]
+    )
+    assert (tmp_path / "version_0" / "config.yaml").is_file()
+
+
+def test_the_file_goes_before_the_checkpoint_and_the_command_line_before_both(checkpoint: Path, tmp_path: Path) -> None:
+    from amclip.commands.lightning import AmclipCLI
+
+    class Parsed(AmclipCLI):
+        def instantiate_classes(self) -> None:
+            self.data = self.config["predict"]["data"]["init_args"]
+
+        def after_instantiate_classes(self) -> None: ...
+
+        def _run_subcommand(self, subcommand: str) -> None: ...
+
+    config = tmp_path / "config.yaml"
+    config.write_text("data: {flow_bound: 7.0, batch_size: 5}\n")
+    parsed = Parsed.run(
+        "predict", [f"--ckpt_path={checkpoint}", f"--config={config}", "--data.batch_size=2", "--data.root=videos"]
+    ).data
+    assert (parsed["batch_size"], parsed["flow_bound"], parsed["flow_preset"]) == (2, 7.0, "fast")
+    assert parsed["labels"] is None  # never those of the training
+
+
+def test_demo_leaves_what_it_says(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    main(["demo", "--directory", str(folder), "--clips", "20", "--epochs", "1"])
+    assert {"predictions.csv", "test_predictions.csv", "scores.png", "clips.png"} <= {p.name for p in folder.iterdir()}
 
 
 def test_errors_are_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
