@@ -5,7 +5,7 @@ from pathlib import Path
 __all__ = ["demo"]
 
 
-def demo(directory: str = "demo", clips: int = 400, epochs: int = 8, seed: int = 0) -> None:
+def demo(directory: str = "demo", clips: int = 500, epochs: int = 10, seed: int = 0) -> None:
     """Draw synthetic animals, train a tiny network on them, test it and predict; a few minutes on two CPU cores.
 
     Args:
