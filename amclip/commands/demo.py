@@ -15,6 +15,7 @@ def demo(directory: str = "demo", clips: int = 500, epochs: int = 10, seed: int 
         seed: Seed of the training.
     """
     from amclip.commands.lightning import AmclipCLI
+    from amclip.data.synthetic import write_dataset
 
     root = Path(directory)
     common = [f"--trainer.logger.save_dir={root / 'runs'}", f"--data.root={root / 'data'}"]
@@ -27,22 +28,25 @@ def demo(directory: str = "demo", clips: int = 500, epochs: int = 10, seed: int 
             f"--data.synthetic_clips={clips}",
             f"--trainer.max_epochs={epochs}",
             f"--seed_everything={seed}",
+            f"--data.seed={seed}",
         ],
     )
     checkpoint = trained.trainer.checkpoint_callback.best_model_path  # type: ignore[union-attr]
     print("\n2. Testing the best checkpoint on clips it has not seen")
     table = root / "test_predictions.csv"
     tested = AmclipCLI.run("test", [f"--ckpt_path={checkpoint}", *common, f"--predictions.test_path={table.resolve()}"])
-    print("\n3. Predicting every video of a folder, as for videos without labels")
+    print("\n3. Predicting videos without labels, drawn with another seed")
+    unseen = root / "new_videos"
+    write_dataset(unseen, 12, seed=1)
     predictions = root / "predictions.csv"
     AmclipCLI.run(
         "predict",
-        [f"--ckpt_path={checkpoint}", f"--data.root={root / 'data' / 'videos'}", f"--predictions.path={predictions}"],
+        [f"--ckpt_path={checkpoint}", f"--data.root={unseen}", f"--predictions.path={predictions}"],
     )
     pictures = _draw(tested, root)
     print("\nLeft behind:")
     print(f"  checkpoint    {checkpoint}")
-    print(f"  predictions   {predictions} (all clips), {table} (test clips, with their labels)")
+    print(f"  predictions   {predictions} (new videos), {table} (test clips, with their labels)")
     print(f"  pictures      {', '.join(str(picture) for picture in pictures)}")
     print(f"  training      tensorboard --logdir {root / 'runs'}")
 

@@ -134,6 +134,9 @@ class AmclipCLI(LightningCLI):
         """Add the callbacks that need no settings; what only predicts or validates writes no log."""
         if self.subcommand in ("predict", "validate"):
             kwargs["logger"] = False
+        keys = self._parser(self.subcommand).callback_keys
+        if self.subcommand != "fit" and "checkpoint" in keys:
+            keys.remove("checkpoint")  # it would only warn that the run's folder is another one now
         callbacks: list[Any] = [ScoreTable()]
         if self.subcommand == "fit" and self._get(self.config_init, "trainer")["logger"]:
             callbacks.append(LearningRateMonitor(logging_interval="step"))
