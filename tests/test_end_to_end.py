@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 FAST = [
     f"--config={ROOT / 'configs/demo.yaml'}",
     "--trainer.max_epochs=1",
+    "--trainer.log_every_n_steps=1",
     "--trainer.enable_progress_bar=false",
     "--data.num_workers=0",
     "--data.positions_per_segment=1",
@@ -201,9 +202,12 @@ def test_the_file_goes_before_the_checkpoint_and_the_command_line_before_both(ch
     assert parsed["labels"] is None  # never those of the training
 
 
-def test_demo_leaves_what_it_says(tmp_path: Path) -> None:
+def test_demo_leaves_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "demo"
-    main(["demo", "--directory", str(folder), "--clips", "20", "--epochs", "1"])
+    with pytest.raises(SystemExit):
+        main(["demo", "--directory", str(folder), "--clips", "20"])
+    assert "36 clips or more, got 20" in capsys.readouterr().err
+    main(["demo", "--directory", str(folder), "--clips", "36", "--epochs", "1"])
     assert {"predictions.csv", "test_predictions.csv", "scores.png", "clips.png"} <= {p.name for p in folder.iterdir()}
 
 

@@ -13,7 +13,14 @@ def demo(directory: str = "demo", clips: int = 500, epochs: int = 10, seed: int 
         clips: Clips to draw; six in ten are trained on, a quarter is tested on.
         epochs: How often the training clips are seen.
         seed: Seed of the training.
+
+    Raises:
+        ValueError: If there are too few clips for every behaviour to be in every split.
     """
+    if clips < 36:
+        raise ValueError(
+            f"clips: every behaviour shall be in training, validation and test: 36 clips or more, got {clips}"
+        )
     from amclip.commands.lightning import AmclipCLI
     from amclip.data.synthetic import write_dataset
 
