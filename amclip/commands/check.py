@@ -72,11 +72,10 @@ class Report:
         """For ``rich.print(report)``: a section per kind of problem with the first examples, then the classes."""
         size = f"{_count(self.num_clips, 'clip')} in {_count(self.num_videos, 'video')}, {_length(self.seconds)}"
         parts: list[RenderableType] = [Text(f"{self.source}: {size}\n")]
-        kinds: dict[str, list[Finding]] = defaultdict(list)
+        kinds: dict[tuple[str, bool], list[Finding]] = defaultdict(list)
         for finding in self.findings:
-            kinds[finding.kind].append(finding)
-        for kind, findings in kinds.items():
-            fatal = any(finding.fatal for finding in findings)
+            kinds[finding.kind, finding.fatal].append(finding)
+        for (kind, fatal), findings in kinds.items():
             style = "bold red" if fatal else "yellow"
             parts.append(Text(f"{'error' if fatal else 'warning'}: {kind} ({len(findings)})", style=style))
             for finding in findings[:_EXAMPLES]:
@@ -246,7 +245,7 @@ def _check_splits(table: LabelTable, paths: Mapping[str, Path]) -> list[Finding]
     for split in SPLITS:
         if split not in named and named != {None}:
             detail = "has no clip" if split == "train" else "has no clip; there is nothing to measure on"
-            findings.append(Finding("empty splits", split == "train", split, detail))
+            findings.append(Finding("empty splits", split != "test", split, detail))
     by_video: dict[str, list[Clip]] = defaultdict(list)
     for clip in table.clips:
         if clip.split is not None:
