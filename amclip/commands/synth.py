@@ -27,7 +27,7 @@ def synth(
         fps: Frames per second.
         workers: Processes that draw; one per CPU if not given.
     """
-    from amclip.data.synthetic import BEHAVIOURS, split_of, write_dataset
+    from amclip.data.synthetic import BEHAVIOURS, SPLITS, split_of, write_dataset
 
     labels = write_dataset(directory, clips, seed, seconds, (height, width), fps, workers)
     splits = Counter(split_of(index) for index in range(clips))
@@ -36,4 +36,6 @@ def synth(
     print(f"{clips} clips of {seconds:g} s ({shares}), {size / 1e6:.1f} MB, with {len(BEHAVIOURS)} behaviours:")
     print(f"  {', '.join(BEHAVIOURS)}")
     print(f"  labels      {labels}")
+    if missing := [name for name in SPLITS if name not in splits]:
+        print(f"  note: no clip in {' and '.join(missing)}; 36 clips or more fill every split with every behaviour")
     print(f"  true bouts  {labels.with_name('events.csv')}")

@@ -20,7 +20,7 @@ from amclip.data.readers import read_labels
 from amclip.data.sampling import Scheme, num_positions
 from amclip.data.splits import assign_splits
 from amclip.data.synthetic import BEHAVIOURS, write_dataset
-from amclip.data.table import Clip, LabelTable
+from amclip.data.table import Clip, LabelError, LabelTable
 from amclip.data.video import Resize, VideoError, VideoInfo, list_videos
 from amclip.flow.image import FlowImage
 from amclip.flow.tvl1 import PRESETS, TVL1, Backend, Preset
@@ -72,7 +72,7 @@ class VideoDataModule(LightningDataModule):
             weights follow the seed of the process (seed_everything).
         probe_timeout: Seconds without progress after which a video counts as unreadable.
         cache_dir: Folder that remembers which videos were probed; null remembers nothing.
-        synthetic_clips: Clips of the built-in data, where there is no table.
+        synthetic_clips: Clips of the built-in data to draw below `root` where there is no table; 0 draws nothing.
 
     Raises:
         LabelError: If the table cannot be used.
@@ -109,7 +109,7 @@ class VideoDataModule(LightningDataModule):
         seed: int = 0,
         probe_timeout: float = 20.0,
         cache_dir: str | None = "~/.cache/amclip",
-        synthetic_clips: int = 240,
+        synthetic_clips: int = 0,
     ) -> None:
         super().__init__()
         if batch_size < 1:
@@ -166,10 +166,10 @@ class VideoDataModule(LightningDataModule):
 
     def draw_synthetic(self) -> Path:
         """Draw the built-in data below ``root``, unless it lies there already; returns its table."""
-        if self.root is None:
+        if self.root is None or not self.synthetic_clips:
             raise ValueError(
-                "data.labels: no table of labels was given. For your own videos: --data.labels TABLE.csv "
-                "--data.root FOLDER. For the built-in synthetic animals say where to draw them: --data.root FOLDER"
+                "data.labels: no table of labels was given: --data.labels TABLE.csv --data.root FOLDER. (The built-in "
+                "animals are drawn where both data.synthetic_clips and data.root are set, as in configs/demo.yaml)"
             )
         return write_dataset(self.root, self.synthetic_clips, seed=0)
 
@@ -260,9 +260,10 @@ class VideoDataModule(LightningDataModule):
                 rank_zero_warn(f"data.{key} is {now}, but the checkpoint was trained with {trained}; scores may suffer")
 
     def _seen(self) -> dict[str, Any]:
-        keys = ("scheme", "num_segments", "positions_per_segment", "modality", "flow_gap", "resize", "image_size")
-        flow = ("flow_preset", "flow_options", "flow_image", "flow_bound", "mean", "std")
-        return {key: self.hparams[key] for key in (*keys, *flow)}
+        keys = ("scheme", "num_segments", "positions_per_segment", "modality", "flow_gap", "frame_size", "resize")
+        flow = ("image_size", "flow_preset", "flow_options", "flow_image", "flow_bound", "mean", "std")
+        values = {key: self.hparams[key] for key in (*keys, *flow)}
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
     def _trainer_stage(self) -> str:
         stage = self.trainer.state.fn if self.trainer is not None else None
@@ -272,6 +273,9 @@ class VideoDataModule(LightningDataModule):
         if stage == "predict":
             return {"predict": self._prediction_table()}
         table = self.read_table()
+        for clip in table.clips:
+            if clip.labels is None:
+                raise LabelError("names no labels; a table for training or testing needs them", table.source, clip.line)
         names = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}[stage]
         return {name: table.split(name) for name in names}
 
@@ -307,9 +311,15 @@ class VideoDataModule(LightningDataModule):
         source = self.table.source if self.table else self.root
         if name == "predict":
             return f"{source}: there is nothing to predict"
+        if self.table is not None and all(clip.split is None for clip in self.table.clips):
+            videos = len({clip.video for clip in self.table.clips})
+            return (
+                f"{source}: it names no splits, and {videos} video(s) cannot be divided so that {name!r} gets one. Add "
+                "videos, or a column `split` (clips of one long recording may be divided by time)"
+            )
         return (
-            f"{source}: no clip that can be read is in the split {name!r}. Name splits train, val and test in a column "
-            "`split`, or leave that column out: the videos are then divided by data.split_fractions"
+            f"{source}: no clip is in the split {name!r}, or none there can be read. Name splits train, val and "
+            "test in the column `split`, or leave the column out: the videos are then divided by data.split_fractions"
         )
 
     def _check_normalisation(self) -> None:
