@@ -37,10 +37,11 @@ class TemporalTransformer(nn.Module):
         super().__init__()
         if width % heads:
             raise ValueError(f"temporal_heads: {heads} heads do not divide the embedding size {width}")
-        self.position = nn.Parameter(torch.empty(positions, 1, width))
-        self.view = nn.Parameter(torch.empty(1, num_views, width))
-        nn.init.trunc_normal_(self.position, std=0.02)
-        nn.init.trunc_normal_(self.view, std=0.02)
+        if layers:  # a mean has no use for them, and DistributedDataParallel refuses weights without a gradient
+            self.position = nn.Parameter(torch.empty(positions, 1, width))
+            self.view = nn.Parameter(torch.empty(1, num_views, width))
+            nn.init.trunc_normal_(self.position, std=0.02)
+            nn.init.trunc_normal_(self.view, std=0.02)
         self.blocks = nn.ModuleList(
             nn.TransformerEncoderLayer(
                 width, heads, 4 * width, dropout, activation="gelu", batch_first=True, norm_first=True
@@ -57,10 +58,12 @@ class TemporalTransformer(nn.Module):
         Returns:
             Shape ``(N, D)``.
         """
+        if not self.blocks:
+            return sequence.mean(dim=1)
         x = sequence + (self.position + self.view).flatten(0, 1)
         for block in self.blocks:
             x = block(x)
-        return (sequence + x).mean(dim=1) if self.blocks else sequence.mean(dim=1)
+        return (sequence + x).mean(dim=1)
 
 
 class LinearHead(nn.Module):
