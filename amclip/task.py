@@ -96,6 +96,8 @@ class BehaviourTask(LightningModule):
         super().__init__()
         if not classes:
             raise ValueError("classes: there must be at least one behaviour")
+        if loss == "cross_entropy" and len(classes) == 1:
+            raise ValueError("loss: cross_entropy chooses among classes, and there is only one; take bce")
         if not 0 <= warmup_fraction < 1:
             raise ValueError(f"warmup_fraction: expected a share in [0, 1), got {warmup_fraction}")
         prompt_templates = prompt_templates or ["a video of an animal, {}"]
@@ -225,9 +227,10 @@ class BehaviourTask(LightningModule):
         readable = _readable(batch)
         logits = self(batch["images"], batch["segments"]).float()
         scored = self.probabilities(logits)
-        if readable.any():
-            labels = batch["labels"][readable]
-            evaluation.precision.update(scored[readable], labels)
+        labels = batch["labels"][readable]
+        # Also without a readable clip: a process that never updated cannot take part in the gathering.
+        evaluation.precision.update(scored[readable], labels)
+        if len(labels):
             evaluation.loss.update(self.loss(logits[readable], labels), weight=float(readable.sum()))
         evaluation.unreadable.update((~readable).sum())
         return scored.masked_fill(~readable[:, None], math.nan)
