@@ -88,6 +88,8 @@ class PredictionWriter(Callback):
         data: Any = getattr(trainer, "datamodule", None)
         if target is None or data is None or not hasattr(data, "tables"):
             return
+        if target.is_dir():
+            raise ValueError(f"predictions: {target} is a folder; name a file, such as {target / 'predictions.csv'}")
         self._target = target
         self._table = data.tables[split]
         self._with_labels = split == "test"

@@ -62,13 +62,22 @@ def main(args: Sequence[str] | None = None) -> None:
     if os.environ.get("AMCLIP_DEBUG") == "1":
         _run(command, rest)
         return
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+
     from amclip.data.video import VideoError
 
     try:
         _run(command, rest)
-    except (ValueError, FileNotFoundError, NotADirectoryError, FileExistsError, VideoError) as error:
-        print(f"amclip {command}: {error}\n(AMCLIP_DEBUG=1 shows where this was raised)", file=sys.stderr)
+    except (ValueError, OSError, VideoError, MisconfigurationException) as error:
+        print(f"amclip {command}: {_told(error)}\n(AMCLIP_DEBUG=1 shows where this was raised)", file=sys.stderr)
         raise SystemExit(2) from error
+
+
+def _told(error: BaseException) -> str:
+    """What an error says; where jsonargparse wrapped one of ours in a report on types, ours."""
+    while "Does not validate against" in str(error) and error.__cause__ is not None:
+        error = error.__cause__
+    return str(error)
 
 
 def _run(command: str, args: list[str]) -> None:

@@ -1,14 +1,15 @@
 """A trained model from its checkpoint alone: classes, sampling, flow and network travel inside."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
 from amclip.data.dataset import ClipDataset
+from amclip.data.probe import probe
 from amclip.data.table import Clip, LabelTable
-from amclip.data.video import VideoError
+from amclip.data.video import VideoError, VideoInfo
 from amclip.preprocess import Preprocess
 from amclip.task import BehaviourTask
 
@@ -36,7 +37,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise ValueError(f"{path}: cannot be read as a checkpoint ({type(error).__name__}: {error})") from error
+        raise ValueError(f"{path}: is not a checkpoint, or is damaged ({type(error).__name__})") from error
     if not isinstance(checkpoint, dict) or not {"state_dict", TASK_KEY, DATA_KEY} <= checkpoint.keys():
         raise ValueError(f"{path}: is not a checkpoint of `amclip fit`; it lacks the settings of model or data")
     return checkpoint
@@ -55,6 +56,7 @@ class TrainedModel:
     task: BehaviourTask
     preprocess: Preprocess
     sampling: dict[str, Any]
+    _probed: dict[Path, VideoInfo | VideoError] = field(default_factory=dict, repr=False)
 
     @property
     def classes(self) -> list[str]:
@@ -76,10 +78,13 @@ class TrainedModel:
         Raises:
             VideoError: If the video cannot be read, or there is no frame between start and stop.
         """
-        clip = Clip(str(Path(video).resolve()), start, stop)
+        path = Path(video).resolve()
+        if path not in self._probed:  # as `amclip predict` does: a damaged file may hang the decoder
+            self._probed.update(probe([path], progress=False))
+        clip = Clip(str(path), start, stop)
         table = LabelTable((clip,), tuple(self.classes), str(video))
         views: Literal[1, 2] = 1 if self.preprocess.modality == "frames" else 2
-        sample = ClipDataset(table, Path(), {}, **self.sampling, views=views)[0]
+        sample = ClipDataset(table, Path(), self._probed, **self.sampling, views=views)[0]
         if sample["error"]:
             raise VideoError(video, sample["error"].removeprefix(f"{clip.video}: "))
         device = self.task.device

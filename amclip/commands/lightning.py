@@ -1,9 +1,15 @@
 """`amclip fit|validate|test|predict|check`: LightningCLI with amclip's classes, links and rules for checkpoints."""
 
 import argparse
+import difflib
+import inspect
+import logging
+import os
+import re
+import sys
 import warnings
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
@@ -21,6 +27,12 @@ __all__ = ["AmclipCLI", "run_check"]
 LINKED = ("classes", "num_segments", "positions_per_segment", "num_views", "image_size")
 
 
+# What the weights of a checkpoint were made for: another value could not load them, or would mean something else.
+FIXED = {
+    "model": ("backbone", "head", "temporal_layers", "temporal_heads", "share_classifiers"),
+    "data": ("modality", "image_size", "positions_per_segment"),
+}
+
 CHECK_HELP = """\
 usage: amclip check [--config FILE] --data.labels TABLE.csv [--data.root FOLDER] [--report FILE] [--thorough]
 
@@ -31,6 +43,31 @@ classes without examples, the same recording in two splits. Prints what it finds
   --report FILE   where the list goes: .csv or .json (default: check_report.csv)
   --thorough      decode every video from end to end, which finds damage in the middle of a file
   others          as for `amclip fit`: the same config and --data options describe the same data set"""
+
+
+class Parser(LightningArgumentParser):
+    """Says what was wrong in the words given, without the usage of two hundred options and the parser's inner types."""
+
+    NOISE = ( "Does not validate", "Subtypes:", "Errors:", "Expected a <class 'NoneType'>", "Given value",
+             "Problem with given class_path")  # fmt: skip
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Print and exit with 2."""
+        if os.environ.get("AMCLIP_DEBUG") == "1" and ex is not None:
+            raise ex
+        lines = [re.sub(r'^Parser key "([\w.]+)":', r"--\1:", line.strip(" -")) for line in message.splitlines()]
+        telling = [
+            line for line in lines if line not in ("", "--model:", "--data:") and not line.startswith(self.NOISE)
+        ]
+        if "File does not exist" in message:
+            telling = [message.replace('Parser key "config": ', "--config: ")]
+        for name in re.findall(r"Option '(\w+)' is not accepted", message):
+            known = {*inspect.signature(VideoDataModule).parameters, *inspect.signature(BehaviourTask).parameters}
+            if close := difflib.get_close_matches(name, known, n=2):
+                telling.append(f"did you mean {' or '.join(close)}?")
+        text = "\n  ".join(dict.fromkeys(telling)) or message
+        sys.stderr.write(f"amclip: {text}\n(`amclip --help` says where every setting is explained)\n")
+        raise SystemExit(2)
 
 
 class SaveFitConfig(SaveConfigCallback):
@@ -57,9 +94,11 @@ class AmclipCLI(LightningCLI):
             command: fit, validate, test or predict.
             args: The words after it.
         """
+        logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_no_advertisement)
         with warnings.catch_warnings():
             # Nobody who runs a command can act on these.
             warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
+            warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`")
             warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.* is deprecated")
             return cls(
                 BehaviourTask,
@@ -71,6 +110,7 @@ class AmclipCLI(LightningCLI):
                 auto_configure_optimizers=False,
                 # Hyperparameters stay plain: amclip rebuilds its classes from them itself.
                 load_from_checkpoint_support=False,
+                parser_class=Parser,
                 parser_kwargs={"prog": "amclip"},
                 args=[command, *args],
             )
@@ -126,6 +166,13 @@ class AmclipCLI(LightningCLI):
             }
         )
         super().parse_arguments(parser, args)
+        for part, key in (("model", TASK_KEY), ("data", DATA_KEY)):
+            for name in FIXED[part]:
+                now, trained = self.config[command][part]["init_args"].get(name), checkpoint[key].get(name)
+                if now != trained:
+                    raise ValueError(
+                        f"{part}.{name} is {now!r}, but {path} was trained with {trained!r}: leave it out or train anew"
+                    )
 
     def _parse_ckpt_path(self) -> None:
         """LightningCLI would let the checkpoint overrule file and command line here; see :meth:`parse_arguments`."""
@@ -191,6 +238,10 @@ def run_check(args: list[str]) -> None:
 def _with_defaults(chosen: Any, trained: dict[str, Any], leave_out: tuple[str, ...]) -> dict[str, Any]:
     kept = {key: value for key, value in trained.items() if key not in leave_out}
     return {"class_path": chosen["class_path"], "init_args": kept}
+
+
+def _is_no_advertisement(record: logging.LogRecord) -> bool:
+    return "Tip: For seamless" not in record.getMessage()
 
 
 def _own_data(command: str, chosen: Any) -> tuple[str, ...]:
