@@ -45,8 +45,9 @@ def doctor() -> None:
     problems: list[str] = []
     installed: dict[str, str | None] = {name: _version(name) for name in PACKAGES}
     for name, version in installed.items():
-        table.add_row(name, version or "missing")
-        if version is None and not (name.startswith("opencv") and _has_optflow()):
+        elsewhere = name.startswith("opencv") and version is None and _has_optflow()
+        table.add_row(name, version or ("another OpenCV with contrib modules is there" if elsewhere else "missing"))
+        if version is None and not elsewhere:
             problems.append(f"{name} is missing: pip install {name}")
     table.add_section()
     for name, state in _devices():

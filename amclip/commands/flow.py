@@ -43,7 +43,7 @@ def flow(
         output: File to write. ``.mp4``: each frame beside its flow image. ``.npz``: ``flow`` (float16, pairs × 2 ×
             height × width: right and down, in pixels of the resized frame), ``times`` and ``partner_times`` (seconds
             since the video's first frame).
-        preset: ``default``; ``fast``, about 2.3 times faster and slightly less exact; ``opencv``, OpenCV's settings,
+        preset: ``default``; ``fast``, about 2.4 times faster and slightly less exact; ``opencv``, OpenCV's settings,
             which miss fast motion.
         backend: What computes: ``auto`` is ``numba``; ``opencv`` and ``reference`` are slow and there to compare with.
         start: Begin at this time, in seconds since the first frame.
