@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from amclip.flow import reference
+from amclip.flow import _networks, reference
 from amclip.flow.reference import Parameters
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -31,22 +31,9 @@ MARGIN = 4
 _f, _U = np.float32, np.uint64
 
 
-def _network(exchanges: str) -> Index:
-    return np.array([exchange.split("-") for exchange in exchanges.split()], dtype=np.int64)
-
-
-#: Exchange networks (the smaller value to the first place). The first sorts a column; the other, given a square of
-#: sorted columns, row after row, leaves the median in the middle. Found by pruning Batcher's merge sort under the
-#: zero-one principle; the tests prove them the same way.
-COLUMN_OF_3 = _network("0-1 1-2 0-1")
-COLUMN_OF_5 = _network("0-1 3-4 2-4 2-3 1-4 0-3 0-2 1-3 1-2")
-MEDIAN_OF_3 = _network("0-2 1-2 3-5 3-4 4-5 6-8 6-7 2-6 2-4 4-6")
-MEDIAN_OF_5 = _network(
-    "0-4 0-2 1-3 2-4 2-3 1-4 3-4 5-9 5-7 6-8 7-9 5-6 7-8 6-9 6-7 8-9 10-14 10-12 11-13 12-14 10-11 12-13 "
-    "11-14 11-12 13-14 15-19 15-17 16-18 17-19 15-16 17-18 16-19 16-17 20-24 20-22 21-23 22-24 20-21 "
-    "22-23 21-22 3-20 4-20 3-11 7-15 4-12 8-16 20-13 9-17 11-20 15-9 12-21 11-4 15-8 12-20 16-9 4-8 12-16 "
-    "8-20 8-12"
-)
+# As arrays: numba cannot index tuples by a variable.
+_COLUMN_OF_3, _COLUMN_OF_5 = np.array(_networks.COLUMN_OF_3), np.array(_networks.COLUMN_OF_5)
+_MEDIAN_OF_3, _MEDIAN_OF_5 = np.array(_networks.MEDIAN_OF_3), np.array(_networks.MEDIAN_OF_5)
 
 
 def _compiled(function: F) -> F:
@@ -381,12 +368,12 @@ def _median(field: Floats, height: int, width: int, side: int) -> None:
             for x in range(half):
                 columns[j, x] = original[at]
                 columns[j, half + width + x] = original[at + width - 1]
-        _sort(columns, COLUMN_OF_3 if side == 3 else COLUMN_OF_5)
+        _sort(columns, _COLUMN_OF_3 if side == 3 else _COLUMN_OF_5)
         for j in range(side):
             for i in range(side):
                 for x in range(width):
                     squares[j * side + i, x] = columns[j, i + x]
-        _sort(squares, MEDIAN_OF_3 if side == 3 else MEDIAN_OF_5)
+        _sort(squares, _MEDIAN_OF_3 if side == 3 else _MEDIAN_OF_5)
         for x in range(width):
             field[y * width + x] = squares[side * side // 2, x]
 

@@ -37,8 +37,8 @@ def test_agrees_with_the_reference(draw: Draw, shape: tuple[int, int], parameter
 
 @pytest.mark.parametrize("side", [3, 5])
 def test_exchange_networks_find_the_median_of_every_square(side: int) -> None:
-    column = _numba.COLUMN_OF_3 if side == 3 else _numba.COLUMN_OF_5
-    network = _numba.MEDIAN_OF_3 if side == 3 else _numba.MEDIAN_OF_5
+    column = _numba._COLUMN_OF_3 if side == 3 else _numba._COLUMN_OF_5
+    network = _numba._MEDIAN_OF_3 if side == 3 else _numba._MEDIAN_OF_5
     # Zero-one principle: a network right for all zeros and ones is right for all numbers.
     bits = torch.tensor(list(itertools.product((0.0, 1.0), repeat=side))).T.contiguous().numpy()
     _numba._sort(bits, column)
