@@ -1,0 +1,82 @@
+"""The plan of kernels: regions that cover every pixel once, and sizes within what a GPU allows."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from amclip.flow import _plan
+from amclip.flow._plan import Device, choose_cut, make_plan, workspace_elements
+from amclip.flow.reference import Parameters
+from amclip.flow.tvl1 import PRESETS
+
+#: Shared memory per block: sm_75; sm_86, 89 and 120; sm_80; sm_90 and 100.
+DEVICES = [Device(64 << 10, False), Device(99 << 10, False), Device(163 << 10, False), Device(227 << 10, True)]
+sides = st.integers(1, 1500)
+
+
+def spans(length: int, region: int, halo: int, tiles: int) -> list[tuple[int, int, int, int]]:
+    """Region and own part of each block, restated from ``span`` in tvl1.cu."""
+    result = []
+    for block in range(tiles):
+        start = block * (region - 2 * halo)
+        own = (start + (halo if block else 0), start + region - (halo if block + 1 < tiles else 0))
+        result.append((start, start + region, min(own[0], length), min(own[1], length)))
+    return result
+
+
+@settings(deadline=None, max_examples=300)
+@given(sides, sides, st.integers(1, 60), st.booleans(), st.sampled_from(DEVICES))
+def test_every_pixel_belongs_to_one_block_and_is_right_when_its_halo_is_used_up(
+    height: int, width: int, iterations: int, stops: bool, device: Device
+) -> None:
+    cut = choose_cut(height, width, iterations, stops, device)
+    pixel_rows = (_plan.CLUSTER_ROWS if cut.cluster > 1 else _plan.ROWS) * cut.rows
+    assert cut.columns * cut.rows <= _plan.MOST_THREADS
+    counted = cut.iterations if stops else 0
+    own_rows = _plan.CLUSTER_ROWS if cut.cluster > 1 else _plan.ROWS
+    assert _plan._shared_bytes(cut.columns, cut.rows, own_rows, counted) <= device.shared_bytes
+    assert cut.cluster <= (_plan.MOST_BLOCKS_PER_CLUSTER if device.clusters and not stops else 1)
+    assert cut.halo[0] % 4 == 0
+    for length, region, halo, tiles in (
+        (width, 4 * cut.columns, cut.halo[0], cut.tiles[0]),
+        (height, pixel_rows, cut.halo[1], cut.tiles[1] * cut.cluster),
+    ):
+        if cut.tiles[0] * cut.tiles[1] > 1 and tiles > 1:
+            assert halo >= min(cut.iterations, iterations)
+        covered = 0
+        for start, _, own_from, own_to in spans(length, region, halo, tiles):
+            assert start >= 0
+            assert own_from == covered
+            covered = own_to
+        assert covered == length
+
+
+@settings(deadline=None, max_examples=60)
+@given(sides, sides, st.integers(1, 5), st.sampled_from(DEVICES), st.sampled_from(list(PRESETS)))
+def test_memory_is_what_the_formula_says(height: int, width: int, count: int, device: Device, preset: str) -> None:
+    parameters = Parameters(**PRESETS[preset])  # type: ignore[arg-type, index]
+    plan = make_plan(count, 3, True, height, width, parameters, device)
+    assert sum(plan.buffers.values()) == count * workspace_elements(height, width, parameters, device)
+    for launch in plan.launches:
+        assert max(launch.grid[1:]) <= 65535
+        assert launch.shared <= device.shared_bytes
+        assert launch.block[0] * launch.block[1] <= 256
+        assert launch.block[0] % 32 == 0
+        for argument in launch.arguments:
+            if isinstance(argument, _plan.At) and argument.buffer not in ("pairs", "result"):
+                assert argument.offset < plan.buffers[argument.buffer]
+
+
+def test_plans_are_short() -> None:
+    def launches(side: int, device: Device, **parameters: float) -> int:
+        return len(make_plan(128, 3, True, side, side, Parameters(**parameters), device).launches)  # type: ignore[arg-type]
+
+    # Four levels; grey, three coarser levels, the result; per level upsampling and texels; per warp three kernels.
+    assert launches(224, DEVICES[3]) == 1 + 3 + 1 + 4 * (2 + 5 * 3)
+    assert launches(224, DEVICES[3], warps=2) == 1 + 3 + 1 + 4 * (2 + 2 * 3)
+    assert launches(56, DEVICES[1]) == 1 + 1 + 1 + 2 * (2 + 5 * 3)
+
+
+def test_a_tiny_gpu_is_refused_in_words() -> None:
+    with pytest.raises(ValueError, match="1024 bytes of shared memory per block is too small"):
+        choose_cut(100, 100, 30, False, Device(1024, False))
