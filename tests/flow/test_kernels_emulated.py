@@ -1,0 +1,185 @@
+"""tvl1.cu on the CPU: the very kernels and plans of the GPU, held against the reference, and searched for races."""
+
+import os
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+from emulator import LARGE, ORDERS, SMALL, SOURCE, EmulationError, Emulator, compiler
+from torch import Tensor
+
+from amclip.flow import TVL1, end_point_error, reference
+from amclip.flow._plan import Device, choose_cut
+from amclip.flow.reference import Parameters
+from amclip.flow.tvl1 import grey_levels
+
+Draw = Callable[..., Tensor]
+
+if compiler() is None:
+    if os.environ.get("CI"):
+        raise RuntimeError("the emulation of the CUDA kernels needs a C++ compiler (g++ or clang++)")
+    pytest.skip("needs a C++ compiler (g++ or clang++)", allow_module_level=True)
+
+#: So little shared memory that small images are cut into tiles too.
+TINY = Device(20 << 10, False)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("emulator")
+
+
+@pytest.fixture(scope="session")
+def emulator(folder: Path) -> Emulator:
+    return Emulator(folder)
+
+
+def some(draw: Draw, count: int, height: int, width: int) -> Tensor:
+    return torch.cat([draw(height, width, motion=(1.2, -0.6), seed=seed) for seed in range(count)])
+
+
+def wanted(pairs: Tensor, parameters: Parameters) -> Tensor:
+    first, second = grey_levels(pairs).double().unbind(1)
+    return reference.flow(first, second, parameters)
+
+
+SHAPES = [(1, 1, 1), (1, 1, 19), (2, 23, 1), (3, 17, 33), (2, 36, 50), (1, 61, 90)]
+
+
+@pytest.mark.parametrize("device", [TINY, SMALL, LARGE], ids=["tiles", "64 KiB", "clusters"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_agrees_with_the_reference(emulator: Emulator, draw: Draw, shape: tuple[int, int, int], device: Device) -> None:
+    pairs = some(draw, *shape)
+    parameters = Parameters(warps=2)
+    flow = emulator.flow(pairs, parameters, device)
+    assert end_point_error(flow.double(), wanted(pairs, parameters)) < 1e-4
+
+
+@pytest.mark.parametrize("device", [TINY, LARGE], ids=["tiles", "clusters"])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        Parameters(warps=1, median_filtering=3),
+        Parameters(warps=1, median_filtering=1, tau=0.2, lambda_=0.1, theta=0.25),
+        Parameters(warps=2, scale_step=0.7, inner_iterations=7, outer_iterations=2),
+        Parameters(warps=1, nscales=1, inner_iterations=1),
+    ],
+    ids=["median of 3", "no median", "odd counts", "one iteration"],
+)
+def test_every_parameter_means_what_it_means_to_the_reference(
+    emulator: Emulator, draw: Draw, parameters: Parameters, device: Device
+) -> None:
+    pairs = some(draw, 2, 41, 53)
+    assert end_point_error(emulator.flow(pairs, parameters, device).double(), wanted(pairs, parameters)) < 2e-4
+
+
+@pytest.mark.parametrize("device", [TINY, SMALL, LARGE], ids=["tiles", "64 KiB", "one block"])
+@pytest.mark.parametrize("epsilon", [0.01, 0.03])
+def test_early_stop_ends_each_pair_where_the_reference_does(
+    emulator: Emulator, draw: Draw, epsilon: float, device: Device
+) -> None:
+    # Pairs of unlike motion stop at unlike iterations, and from then on lie in unlike slots.
+    pairs = torch.cat([draw(45, 60, motion=(0.3 * k, -0.8 * k), seed=k) for k in range(3)])
+    parameters = Parameters(warps=2, scale_step=0.8, outer_iterations=3, epsilon=epsilon)
+    want = wanted(pairs, parameters)
+    for pair, flow in enumerate(emulator.flow(pairs, parameters, device)):
+        # A stop decided by rounding moves the flow by a last step of about epsilon, and no further.
+        assert end_point_error(flow[None].double(), want[pair : pair + 1]) < 5e-3
+
+
+def test_colours_and_floats_are_read_as_by_the_module(emulator: Emulator, draw: Draw) -> None:
+    grey = draw(30, 35, motion=(1.4, 0.8))
+    colours = torch.cat([grey, grey.flip(-1), 255 - grey], dim=2)
+    parameters = Parameters(warps=1)
+    flow = emulator.flow(colours, parameters)
+    assert end_point_error(flow.double(), wanted(colours, parameters)) < 1e-4
+    assert end_point_error(emulator.flow(colours.float() / 255, parameters), flow) < 1e-4
+    assert end_point_error(flow, TVL1(warps=1, backend="numba")(colours)) < 1e-4
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [Parameters(warps=1), Parameters(warps=1, epsilon=0.02, outer_iterations=2)],
+    ids=["fixed", "early stop"],
+)
+def test_no_order_of_threads_blocks_or_pairs_changes_a_bit(
+    emulator: Emulator, draw: Draw, parameters: Parameters
+) -> None:
+    pairs = some(draw, 2, 45, 60)
+    for device in (TINY, LARGE):
+        flow = emulator.flow(pairs, parameters, device)
+        for order in ORDERS:
+            for workers in (1, 2):
+                assert torch.equal(emulator.flow(pairs, parameters, device, order, workers), flow)
+        alone = [emulator.flow(pair[None], parameters, device) for pair in pairs]
+        assert torch.equal(torch.cat(alone), flow)
+
+
+def test_tiles_blocks_and_clusters_give_the_same_bits(emulator: Emulator, draw: Draw) -> None:
+    pairs = some(draw, 1, 70, 96)
+    cuts = [choose_cut(70, 96, 30, False, device) for device in (TINY, SMALL, LARGE)]
+    assert [cut.tiles[0] * cut.tiles[1] > 1 for cut in cuts] == [True, True, False]
+    assert cuts[-1].cluster > 1
+    flows = [emulator.flow(pairs, Parameters(warps=1), device) for device in (TINY, SMALL, LARGE)]
+    assert torch.equal(flows[0], flows[1])
+    assert torch.equal(flows[0], flows[2])
+
+
+def test_no_access_is_outside_or_misaligned(folder: Path, draw: Draw) -> None:
+    sanitized = Emulator(folder, sanitize=True)
+    for shape in ((1, 1, 1), (2, 5, 7), (1, 37, 46), (1, 61, 90)):
+        for device in (TINY, LARGE):
+            for parameters in (Parameters(warps=1, inner_iterations=9), Parameters(warps=1, epsilon=0.02)):
+                assert sanitized.flow(some(draw, *shape), parameters, device).isfinite().all()
+    beyond = SOURCE.read_text().replace("edges.top_u[above] = ", "edges.end[above + 64] = ")
+    with pytest.raises(EmulationError, match="AddressSanitizer"):
+        Emulator(folder, beyond, sanitize=True).flow(some(draw, 1, 20, 20), Parameters(warps=1))
+
+
+BARRIER = re.compile(r"(?<!void )\b(?:wait|cluster_wait|__syncthreads)\(\);")
+
+
+def without_one_barrier() -> list[tuple[str, str]]:
+    """Each barrier's line, and the source without it."""
+    source = SOURCE.read_text()
+    return [
+        (f"line {source.count(chr(10), 0, found.start()) + 1}", source[: found.start()] + ";" + source[found.end() :])
+        for found in BARRIER.finditer(source)
+    ]
+
+
+def test_every_barrier_is_missed_when_it_is_gone(emulator: Emulator, folder: Path, draw: Draw) -> None:
+    pairs = some(draw, 1, 64, 88)
+    cases = [(Parameters(warps=2, nscales=1, inner_iterations=9), device) for device in (TINY, LARGE)]
+    intact = [emulator.flow(pairs, *case) for case in cases]
+
+    def is_missed(source: str) -> bool:
+        mutant = Emulator(folder, source)
+        for case, want in zip(cases, intact, strict=True):
+            for order in ORDERS:
+                try:
+                    if not torch.equal(mutant.flow(pairs, *case, order=order, workers=1), want):
+                        return True
+                except EmulationError:
+                    return True
+        return False
+
+    mutants = without_one_barrier()
+    assert len(mutants) >= 8
+    with ThreadPoolExecutor(2) as pool:
+        missed = list(pool.map(is_missed, [source for _, source in mutants]))
+    assert [line for (line, _), noticed in zip(mutants, missed, strict=True) if not noticed] == []
+
+
+@pytest.mark.parametrize("fault", ["if (threadIdx.x == 3) __syncthreads();", "if (threadIdx.x == 3) return;"])
+def test_the_emulator_forgives_no_thread_that_others_wait_for(folder: Path, draw: Draw, fault: str) -> None:
+    source = SOURCE.read_text()
+    anchor = "  if constexpr (CLUSTER) cluster_wait();  // no block may write"
+    assert anchor in source
+    with pytest.raises(EmulationError, match="wait for others that never come"):
+        Emulator(folder, source.replace(anchor, f"  {fault}\n{anchor}")).flow(
+            some(draw, 1, 20, 20), Parameters(warps=1)
+        )
