@@ -1,11 +1,12 @@
 """TV-L1 optical flow as a module: parameters, checks and the choice of a backend."""
 
+from dataclasses import astuple
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from amclip.flow import reference
+from amclip.flow import _op, reference  # noqa: F401  (_op registers the operator)
 from amclip.flow.reference import Parameters
 
 Backend = Literal["auto", "numba", "opencv", "reference", "cuda"]
@@ -43,9 +44,8 @@ class TVL1(nn.Module):
         median_filtering: Side of the median filter on the flow: 5, 3, or 1 for none.
         epsilon: Stop a warp once the root mean square change of the flow, in pixels, is at or below this; 0 runs
             every iteration, which takes the same time for every pair and keeps backends close to each other.
-        backend: ``"numba"`` and ``"opencv"`` run on CPU tensors, ``"reference"`` (plain PyTorch, slow) on any device.
-            ``"auto"`` is numba for CPU tensors and, until the CUDA backend is built, the reference in float32 for
-            tensors elsewhere, so that the flow stays where its images are.
+        backend: ``"numba"`` and ``"opencv"`` run on CPU tensors, ``"cuda"`` (needs ``amclip[cuda]``) on CUDA tensors,
+            ``"reference"`` (plain PyTorch, slow) on any. ``"auto"`` is numba for CPU tensors and cuda for CUDA tensors.
 
     Raises:
         ValueError: If a parameter is out of its range.
@@ -114,37 +114,42 @@ class TVL1(nn.Module):
         Raises:
             ValueError: If shape, type, values or device do not fit.
             ModuleNotFoundError: If the backend's library is not installed.
-            NotImplementedError: For ``backend="cuda"``, which is not built yet.
+            torch.OutOfMemoryError: If a GPU has no room for the workspace, which the message states.
         """
         _check(pairs)
-        backend = self._choose(pairs.device)
+        if self._choose(pairs.device) == "operator":
+            flow: Tensor = torch.ops.amclip.tvl1(pairs, *astuple(self.settings))
+            return flow
+        check_values(pairs)
         if len(pairs) == 0:
             return torch.empty(0, 2, *pairs.shape[-2:], device=pairs.device)
         with torch.autocast(pairs.device.type, enabled=False):
             first, second = grey_levels(pairs).unbind(1)
-            if backend == "reference":
+            if self.backend == "reference":
                 return reference.flow(first, second, self.settings)
-            if backend == "opencv":
-                from amclip.flow import _opencv  # here, since it needs OpenCV
+            from amclip.flow import _opencv  # here, since it needs OpenCV
 
-                return _opencv.flow(first, second, self.settings)
-            from amclip.flow import _numba  # here, since numba takes half a second to import
+            return _opencv.flow(first, second, self.settings)
 
-            return _numba.flow(first, second, self.settings)
-
-    def _choose(self, device: torch.device) -> Literal["numba", "opencv", "reference"]:
-        if self.backend == "cuda":
-            raise NotImplementedError(
-                'backend="cuda" is not built yet; "auto" runs the plain PyTorch reference on CUDA tensors'
-            )
+    def _choose(self, device: torch.device) -> Literal["operator", "opencv", "reference"]:
+        """The operator is numba on the CPU and our kernels on CUDA devices."""
+        if self.backend == "reference":
+            return "reference"
         if self.backend == "auto":
-            return "numba" if device.type == "cpu" else "reference"
-        if self.backend != "reference" and device.type != "cpu":
+            if device.type in ("cpu", "cuda"):
+                return "operator"
             raise ValueError(
-                f'backend="{self.backend}" computes on the CPU, but the images are on {device}: move them with .cpu(), '
-                'or use backend="auto"'
+                f"the images are on {device}, where no fast backend runs: move them with .cpu(), or use "
+                'backend="reference" (slow)'
             )
-        return self.backend
+        home = "cuda" if self.backend == "cuda" else "cpu"
+        if device.type != home:
+            where = "on CUDA devices" if home == "cuda" else "on the CPU"
+            raise ValueError(
+                f'backend="{self.backend}" computes {where}, but the images are on {device}: move them with '
+                f'.{home}(), or use backend="auto"'
+            )
+        return "opencv" if self.backend == "opencv" else "operator"
 
 
 def grey_levels(images: Tensor) -> Tensor:
@@ -171,6 +176,14 @@ def _check(pairs: Tensor) -> None:
         )
     if pairs.dtype != torch.uint8 and not pairs.is_floating_point():
         raise ValueError(f"pairs must be uint8 in [0, 255] or floating point in [0, 1], not {pairs.dtype}")
+
+
+def check_values(pairs: Tensor) -> None:
+    """Refuse floating point pixels outside [0, 1]. On the CPU only: elsewhere the check would wait for the device.
+
+    Raises:
+        ValueError: If a value is further out than :data:`OVERSHOOT`, or is not a number.
+    """
     if pairs.is_floating_point() and pairs.device.type == "cpu" and pairs.numel() > 0:
         low, high = (float(value) for value in torch.aminmax(pairs))
         if not (low >= -OVERSHOOT and high <= 1 + OVERSHOOT):  # written so that NaN fails too

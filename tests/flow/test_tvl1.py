@@ -1,12 +1,13 @@
 """The module: inputs, presets, backends and errors."""
 
+import sys
 from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor
 
-from amclip.flow import TVL1, end_point_error
+from amclip.flow import TVL1, _cuda, end_point_error
 from amclip.flow.tvl1 import PRESETS, grey_levels
 
 Draw = Callable[..., Tensor]
@@ -139,16 +140,15 @@ def test_wrong_pairs_are_refused_in_words(method: TVL1, pairs: Tensor, words: st
 def test_backends_are_named_and_never_fall_back(draw: Draw) -> None:
     with pytest.raises(ValueError, match="backend must be one of auto, numba, opencv, reference, cuda, not 'gpu'"):
         TVL1(backend="gpu")  # type: ignore[arg-type]
-    with pytest.raises(NotImplementedError, match="not built yet"):
+    with pytest.raises(ValueError, match="computes on CUDA devices, but the images are on cpu"):
         TVL1(backend="cuda")(draw(20, 20))
+    with pytest.raises(ValueError, match="on meta, where no fast backend runs"):
+        TVL1()(torch.zeros(1, 2, 1, 8, 8, device="meta"))
     with pytest.raises(ValueError, match="computes on the CPU, but the images are on meta"):
         TVL1(backend="numba")(torch.zeros(1, 2, 1, 8, 8, device="meta"))
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_auto_stays_on_the_gpu(draw: Draw, method: TVL1) -> None:
-    pairs = draw(40, 44)
-    flow = method(pairs.cuda())
-    assert flow.is_cuda
-    assert end_point_error(flow.cpu(), method(pairs)) < 0.002
+def test_no_cuda_core_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cuda.core", None)
+    with pytest.raises(ModuleNotFoundError, match=r'pip install "amclip\[cuda\]"'):
+        _cuda.describe(0)
