@@ -35,7 +35,7 @@ class Preprocess(nn.Module):
         std: As ``mean``.
         flip: Probability of a mirror image in training, in ``[0, 1]``; 0 where left and right matter.
         crop_scale: In training a random crop keeps this share of the area, ``(least, most)``; ``(1, 1)`` crops nothing.
-        color_jitter: Strength of random brightness, contrast and saturation in training, 0 for none.
+        color_jitter: Strength of random brightness, contrast and saturation in training, in ``[0, 1]``, 0 for none.
 
     Raises:
         ValueError: If a value is out of range.
@@ -61,8 +61,8 @@ class Preprocess(nn.Module):
             raise ValueError(f"flip: expected a probability in [0, 1], got {flip}")
         if not 0 < crop_scale[0] <= crop_scale[1] <= 1:
             raise ValueError(f"crop_scale: expected 0 < least <= most <= 1, got {tuple(crop_scale)}")
-        if color_jitter < 0:
-            raise ValueError(f"color_jitter: expected 0 or more, got {color_jitter}")
+        if not 0 <= color_jitter <= 1:
+            raise ValueError(f"color_jitter: expected a strength in [0, 1], got {color_jitter}")
         if flow_bound <= 0:
             raise ValueError(f"flow_bound: expected pixels above 0, got {flow_bound}")
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
@@ -124,19 +124,20 @@ class Preprocess(nn.Module):
                 flat = F.interpolate(pixels.flatten(0, 2), size, mode="bilinear", antialias=True)
                 pixels = flat.clamp_(0, 1).view(*leading, *flat.shape[1:])
             return pixels
-        import kornia.augmentation as K
+        # torchvision's and not kornia's crop, as it smooths when it shrinks like the line above: unlike sharpness in
+        # training and evaluation would also mean unlike flow.
+        from torchvision.transforms import v2
 
-        # Built here, from plain numbers: kornia's modules keep the last drawn parameters as state.
-        shape = height / width
-        geometry = K.VideoSequential(
-            # The aspect ratio is that of the decoded frame, changed by up to a tenth: the crop ends up square.
-            K.RandomResizedCrop(size, scale=self.crop_scale, ratio=(0.9 / shape, 1.1 / shape)),
-            K.RandomHorizontalFlip(p=self.flip),
-            data_format="BTCHW",
-            same_on_frame=True,
+        shape = width / height
+        # The crop keeps the decoded frame's proportions, changed by up to a tenth, and ends up square.
+        stretch = (1.0, 1.0) if self.crop_scale == (1.0, 1.0) else (0.9, 1.1)
+        ratio = (shape * stretch[0], shape * stretch[1])
+        geometry = v2.Compose(
+            [v2.RandomResizedCrop(size, self.crop_scale, ratio, antialias=True), v2.RandomHorizontalFlip(self.flip)]
         )
-        moved: Tensor = geometry(pixels.flatten(1, 2))
-        return moved.clamp(0, 1).view(*leading, *moved.shape[2:])
+        # Clip by clip, so that a clip's positions and partners move together and clips do not.
+        moved = torch.stack([geometry(clip.flatten(0, 1)) for clip in pixels])
+        return moved.clamp_(0, 1).view(*leading, *moved.shape[2:])
 
     def _tint(self, frames: Tensor, augment: bool) -> Tensor:
         """Photometric augmentation of frames ``(B, K, 3, S, S)``, the same for a whole clip."""

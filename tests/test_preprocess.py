@@ -48,6 +48,18 @@ def test_a_mirror_image_mirrors_flow_and_its_sign(frames: Tensor) -> None:
     assert (u + mirrored_u).abs().mean() < 0.02  # motion to the right is motion to the left in the mirror
 
 
+@pytest.mark.parametrize("size", [16, 24, 32, 48])
+def test_training_sees_as_sharp_as_evaluation(frames: Tensor, size: int) -> None:
+    # A crop of everything is the whole frame, by another way.
+    plain = build(image_size=size, color_jitter=0.0)(frames)
+    cropped = build(image_size=size, color_jitter=0.0, flip=1e-12, crop_scale=(1.0, 1.0))(frames, augment=True)
+    torch.testing.assert_close(cropped, plain, rtol=0, atol=1e-5)
+    torch.manual_seed(0)
+    nearly = build(image_size=size, modality="frames", color_jitter=0.0, flip=0.0, crop_scale=(0.99, 1.0))
+    sharpness = [float(images.diff(dim=-1).abs().mean()) for images in (nearly(frames, augment=True), nearly(frames))]
+    assert sharpness[0] == pytest.approx(sharpness[1], rel=0.05)
+
+
 def test_jitter_tints_frames_and_leaves_flow_alone(frames: Tensor) -> None:
     preprocess = build(flip=0.0, crop_scale=(1.0, 1.0), color_jitter=0.5)
     torch.manual_seed(0)
@@ -85,6 +97,7 @@ def test_other_sizes_are_scaled(frames: Tensor) -> None:
         ({"flip": 1.5}, "flip"),
         ({"crop_scale": (0.9, 0.5)}, "crop_scale"),
         ({"color_jitter": -1}, "color_jitter"),
+        ({"color_jitter": 5}, "color_jitter"),
         ({"flow_bound": 0}, "flow_bound"),
         ({"std": (1, 0, 1)}, "std"),
         ({"modality": "sound"}, "got 'sound'"),
