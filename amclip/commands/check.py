@@ -15,10 +15,10 @@ from rich.text import Text
 
 from amclip.data.dataset import video_path
 from amclip.data.probe import probe
-from amclip.data.table import SPLITS, Clip, LabelTable
+from amclip.data.table import SPLITS, Clip, LabelError, LabelTable
 from amclip.data.video import VideoError, VideoInfo
 
-__all__ = ["Finding", "Report", "check_data"]
+__all__ = ["Finding", "Report", "check_data", "report_table_errors"]
 
 _EXAMPLES = 5
 _SAMPLE = 1 << 20  # bytes hashed per video
@@ -71,7 +71,7 @@ class Report:
     def __rich__(self) -> RenderableType:
         """For ``rich.print(report)``: a section per kind of problem with the first examples, then the classes."""
         size = f"{_count(self.num_clips, 'clip')} in {_count(self.num_videos, 'video')}, {_length(self.seconds)}"
-        parts: list[RenderableType] = [Text(f"{self.source}: {size}\n")]
+        parts: list[RenderableType] = [Text(f"{self.source}: {size}\n" if self.num_clips else f"{self.source}\n")]
         kinds: dict[tuple[str, bool], list[Finding]] = defaultdict(list)
         for finding in self.findings:
             kinds[finding.kind, finding.fatal].append(finding)
@@ -159,6 +159,17 @@ def check_data(
     return Report(table.source, len(table), len(paths), seconds, _class_counts(table), tuple(ordered))
 
 
+def report_table_errors(error: LabelError) -> Report:
+    """Report of a table that cannot be used at all; its videos are not looked at."""
+    findings = [
+        Finding(
+            "rows that cannot be used", True, f"column {one.column!r}" if one.column else "row", one.reason, one.line
+        )
+        for one in (error, *error.others)
+    ]
+    return Report(error.file or "table", 0, 0, 0.0, {}, tuple(findings))
+
+
 def _check_videos(
     table: LabelTable, paths: Mapping[str, Path], found: Mapping[Path, VideoInfo | VideoError]
 ) -> list[Finding]:
@@ -197,10 +208,10 @@ def _check_lengths(
         frame = 1 / info.fps
         what = "clips outside of their video"
         if start > info.duration - frame / 2:
-            detail = f"starts at {start:g} s, and the video lasts {info.duration:.2f} s"
+            detail = f"starts at {start:.10g} s, and the video lasts {info.duration:.2f} s"
             findings.append(Finding(what, True, clip.video, detail, clip.line))
         elif stop > info.duration + max(frame, 0.1):  # tables are rounded
-            detail = f"stops at {stop:g} s, and the video lasts {info.duration:.2f} s"
+            detail = f"stops at {stop:.10g} s, and the video lasts {info.duration:.2f} s"
             findings.append(Finding(what, True, clip.video, detail, clip.line))
         else:
             frames = info.num_frames if clip.start is None else round((min(stop, info.duration) - start) * info.fps)
@@ -231,6 +242,10 @@ def _check_classes(table: LabelTable) -> list[Finding]:
         if len(names) > 1:
             detail = f"differ only in letter case, blanks or hyphens from {names[0]!r}; are they one class?"
             findings.append(Finding("class names that look alike", False, ", ".join(map(repr, names[1:])), detail))
+    for name in table.classes:
+        if "," in name and all(part.strip() in table.classes for part in name.split(",")):
+            detail = "is made of other classes' names; labels of one clip are joined by ';'"
+            findings.append(Finding("class names that look alike", False, name, detail))
     unlabelled = [clip for clip in table.clips if clip.labels is None]
     if unlabelled:
         detail = f"{len(unlabelled)} clips have no labels; training needs a label column"
@@ -289,7 +304,7 @@ def _times(clip: Clip) -> tuple[float, float]:
 
 
 def _span(clip: Clip) -> str:
-    return "the whole video" if clip.start is None else f"{clip.start:g} to {clip.stop:g} s"
+    return "the whole video" if clip.start is None else f"{clip.start:.10g} to {clip.stop:.10g} s"
 
 
 def _check_same_content(paths: Mapping[str, Path], found: Mapping[Path, VideoInfo | VideoError]) -> list[Finding]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SPLITS", "Clip", "LabelError", "LabelTable", "build_table", "split_name", "write_table"]
+__all__ = ["SPLITS", "Clip", "LabelError", "LabelTable", "build_table", "raise_together", "split_name", "write_table"]
 
 SPLITS = ("train", "val", "test")
 _SPLIT_NAMES = {
@@ -23,6 +23,10 @@ _SPLIT_NAMES = {
     "val": ("val", "valid", "validation", "dev"),
     "test": ("test", "testing", "holdout"),  # "holdout" is zamba's word
 }
+
+
+# A class of this name could not be told from it.
+_COLUMNS_OF_PREDICTIONS = ("filepath", "start", "stop", "label", "split", "error")
 
 
 class LabelError(ValueError):
@@ -33,19 +37,33 @@ class LabelError(ValueError):
         file: The table.
         line: Line in the file, counted from 1.
         column: Name of the column.
+        others: What else is wrong in the same table, as far as it was read.
     """
 
     def __init__(
-        self, reason: str, file: str | None = None, line: int | None = None, column: str | None = None
+        self,
+        reason: str,
+        file: str | None = None,
+        line: int | None = None,
+        column: str | None = None,
+        others: tuple["LabelError", ...] = (),
     ) -> None:
-        super().__init__(reason, file, line, column)
-        self.reason, self.file, self.line, self.column = reason, file, line, column
+        super().__init__(reason, file, line, column, others)
+        self.reason, self.file, self.line, self.column, self.others = reason, file, line, column, others
 
     def __str__(self) -> str:
         where = [part for part in (self.file, self.line and f"line {self.line}") if part]
         if self.column:
             where.append(f"column {self.column!r}")
-        return f"{', '.join(where)}: {self.reason}" if where else self.reason
+        more = f" (and {len(self.others)} more such rows; `amclip check` lists them all)" if self.others else ""
+        return f"{', '.join(where)}: {self.reason}{more}" if where else f"{self.reason}{more}"
+
+
+def raise_together(errors: Sequence[LabelError]) -> None:
+    """Raise the first error with all others on it; nothing if there is none."""
+    if errors:
+        first = errors[0]
+        raise LabelError(first.reason, first.file, first.line, first.column, tuple(errors[1:]))
 
 
 @dataclass(frozen=True)
@@ -149,22 +167,28 @@ def build_table(
     known = set(names)
     seen: dict[tuple[str, float | None, float | None], Clip] = {}
     checked = []
+    errors = []
     for clip in rows:
-        if not clip.video.strip():
-            raise LabelError("the path of the video is empty", source, clip.line)
-        _check_times(clip, source)
-        for name in clip.labels or ():
-            if name not in known:
-                close = difflib.get_close_matches(name, names, n=1)
-                hint = f"; did you mean {close[0]!r}?" if close else f"; the classes are {', '.join(names)}"
-                raise LabelError(f"unknown class {name!r}{hint}", source, clip.line, "label")
-        if clip.key in seen:
-            raise LabelError(_twice(seen[clip.key], clip), source, clip.line)
+        try:
+            if not clip.video.strip():
+                raise LabelError("the path of the video is empty", source, clip.line)
+            _check_times(clip, source)
+            for name in clip.labels or ():
+                if name not in known:
+                    close = difflib.get_close_matches(name, names, n=1)
+                    hint = f"; did you mean {close[0]!r}?" if close else f"; the classes are {', '.join(names)}"
+                    raise LabelError(f"unknown class {name!r}{hint}", source, clip.line, "label")
+            if clip.key in seen:
+                raise LabelError(_twice(seen[clip.key], clip), source, clip.line)
+        except LabelError as error:
+            errors.append(error)
+            continue
         seen[clip.key] = clip
         if clip.labels is not None:
             present = set(clip.labels)
             clip = replace(clip, labels=tuple(name for name in names if name in present))
         checked.append(clip)
+    raise_together(errors)
     return LabelTable(tuple(checked), names, source)
 
 
@@ -180,6 +204,8 @@ def _class_names(
     for name in names:
         if not name.strip() or ";" in name or name != name.strip():
             raise LabelError(f"class name {name!r}: must not be empty, hold ';', or begin or end with a blank", source)
+        if name.lower() in _COLUMNS_OF_PREDICTIONS:
+            raise LabelError(f"class name {name!r}: is a column of the predictions; take another name", source)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise LabelError(f"class {twice[0]!r} is named twice", source)

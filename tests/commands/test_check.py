@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from amclip.cli import main
 from amclip.commands.check import Finding, Report, check_data
 from amclip.data.readers import read_labels
 from amclip.data.table import Clip, LabelTable, build_table
@@ -199,3 +200,30 @@ def test_real_clips_are_probed_when_need_be(tmp_path: Path) -> None:
         "recordings that are cut over splits": "courtship_4s.mp4",
     }
     assert report.num_videos == 8
+
+
+def test_every_row_that_cannot_be_used_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("filepath,label\na.mp4,walking\nb.mp4,wlaking\na.mp4,walking\nc.mp4,runing\n")
+    with pytest.raises(SystemExit) as stopped:
+        main(
+            [
+                "check",
+                f"--data.labels={table}",
+                "--data.classes=[walking, running]",
+                f"--report={tmp_path / 'report.csv'}",
+            ]
+        )
+    assert stopped.value.code == 1
+    with (tmp_path / "report.csv").open(newline="") as file:
+        found = list(csv.DictReader(file))
+    assert [row["line"] for row in found] == ["3", "4", "5"]
+    assert "did you mean 'walking'?" in found[0]["detail"]
+    assert "appears twice" in found[1]["detail"]
+    assert "rows that cannot be used (3)" in capsys.readouterr().out
+
+
+def test_a_class_made_of_other_classes_is_noticed(tmp_path: Path) -> None:
+    names = ("walking", "running", "walking,running")
+    report = check(tmp_path, [clip(f"{k}.mp4", labels=(name,)) for k, name in enumerate(names)], list(names))
+    assert any("joined by ';'" in finding.detail and not finding.fatal for finding in report.findings)

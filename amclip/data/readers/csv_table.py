@@ -7,7 +7,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 
-from amclip.data.table import Clip, LabelError, LabelTable, build_table, split_name
+from amclip.data.table import Clip, LabelError, LabelTable, build_table, raise_together, split_name
 
 __all__ = ["matches", "read"]
 
@@ -39,7 +39,13 @@ def read(text: str, source: str, classes: Sequence[str] | None = None) -> LabelT
     rows = _rows(text, delimiter, source)
     _, header = next(rows)
     roles, class_columns = _layout(header, source)
-    clips = [_clip(row, line, header, roles, class_columns, source) for line, row in rows]
+    clips, errors = [], []
+    for line, row in rows:
+        try:
+            clips.append(_clip(row, line, header, roles, class_columns, source))
+        except LabelError as error:
+            errors.append(error)
+    raise_together(errors)
     if not class_columns:
         return build_table(clips, source, classes)
     found = [header[index] for index in class_columns]
