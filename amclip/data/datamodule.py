@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -38,11 +39,12 @@ class VideoDataModule(LightningDataModule):
     Workers decode and resize to uint8 and nothing else. Everything per pixel happens in one hook on the device, by
     :class:`amclip.preprocess.Preprocess`. A batch holds ``images`` float32 ``(B, K, V, 3, S, S)``, ``segments`` int64
     ``(B, M, P)``, ``labels`` float32 ``(B, C)``, ``clip`` int64 ``(B,)`` (row of :attr:`tables`), ``skipped`` int64
-    ``(B,)`` and ``error``, a list of ``B`` strings, empty where the clip could be read.
+    ``(B,)``, and two lists of ``B`` strings: ``reason``, why a clip was passed over for this one in training, and
+    ``error``, why this one could not be read; else empty.
 
     Args:
-        labels: Table of labels (CSV, or a plain list `path label ...`; see the page on labels). Without one, training
-            runs on the built-in synthetic animals, and prediction on every video below `root`.
+        labels: Table of labels (CSV, or a plain list `path label ...`; see the page on labels). Without one, prediction
+            runs on every video below `root`, and training on built-in animals if `synthetic_clips` asks for them.
         root: Folder that the table's paths are relative to. Default: the table's own folder.
         classes: Names of the behaviours, in the order of the network's outputs. Default: those in the table.
         split_fractions: Shares of the videos for training, validation and test where the table names no splits.
@@ -112,8 +114,16 @@ class VideoDataModule(LightningDataModule):
         synthetic_clips: int = 0,
     ) -> None:
         super().__init__()
-        if batch_size < 1:
-            raise ValueError(f"batch_size: expected 1 or more, got {batch_size}")
+        for name, value, least in (
+            ("batch_size", batch_size, 1),
+            ("flow_gap", flow_gap, 1),
+            ("num_workers", 0 if num_workers is None else num_workers, 0),
+            ("synthetic_clips", synthetic_clips, 0),
+        ):
+            if value < least:
+                raise ValueError(f"{name}: expected {least} or more, got {value}")
+        if probe_timeout <= 0:
+            raise ValueError(f"probe_timeout: expected seconds above 0, got {probe_timeout}")
         if min(frame_size) < 1 or image_size < 1:
             raise ValueError(f"frame_size and image_size: expected 1 or more, got {frame_size} and {image_size}")
         self.table = None if labels is None else read_labels(labels, classes)
@@ -150,6 +160,7 @@ class VideoDataModule(LightningDataModule):
             color_jitter=color_jitter,
         )
         self.left_out_clips = 0
+        self._told: set[str] = set()
         self.tables: dict[str, LabelTable] = {}
         self.datasets: dict[str, ClipDataset] = {}
 
@@ -187,14 +198,16 @@ class VideoDataModule(LightningDataModule):
         Raises:
             ValueError: If a split that the stage needs has no clips that can be read.
         """
-        self._check_normalisation()
+        self._check_model()
         self.tables = self._tables(stage)
         found = self._probe(self.tables)
         self.datasets = {}
         for name, table in self.tables.items():
+            readable = self._readable(name, table, found)
             if name == "train":
-                table = self.tables["train"] = self._without_broken(table, found)
-            if not len(table):
+                self.left_out_clips = len(table) - len(readable)
+                table = self.tables["train"] = readable
+            if not len(table if name == "predict" else readable):
                 raise ValueError(self._empty_split_message(name))
             self.datasets[name] = ClipDataset(
                 table,
@@ -238,6 +251,9 @@ class VideoDataModule(LightningDataModule):
         So a resumed training goes on exactly as one that never stopped, and processes, whose clips differ, draw
         differently. Drawing from one running stream would not do: Lightning and the loaders draw from it too.
         """
+        for reason in set(batch.get("reason", ())) - {""} - self._told:
+            self._told.add(reason)
+            warnings.warn(f"passed over in training: {reason}", stacklevel=1)
         if self.trainer is not None and self.trainer.training:
             entropy = [self.seed % 2**32, self.trainer.current_epoch, *batch["clip"].tolist()]
             torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
@@ -294,16 +310,17 @@ class VideoDataModule(LightningDataModule):
         paths = sorted({self.root_folder / clip.video for table in tables.values() for clip in table.clips})
         return probe(paths, timeout=self.probe_timeout, cache=self.cache_dir)
 
-    def _without_broken(self, table: LabelTable, found: dict[Path, VideoInfo | VideoError]) -> LabelTable:
-        """Leave out training clips of videos that cannot be read, and say which."""
+    def _readable(self, name: str, table: LabelTable, found: dict[Path, VideoInfo | VideoError]) -> LabelTable:
+        """The clips of videos that can be read; says which others there are, and what becomes of them."""
         errors = {path: info for path, info in found.items() if isinstance(info, VideoError)}
         kept = tuple(clip for clip in table.clips if self.root_folder / clip.video not in errors)
-        self.left_out_clips = len(table) - len(kept)
-        if self.left_out_clips:
-            first = "\n".join(f"  {error}" for error in list(errors.values())[:5])
+        if lost := len(table) - len(kept):
+            mine = {self.root_folder / clip.video for clip in table.clips}
+            examples = [f"  {error}" for path, error in errors.items() if path in mine][:5]
+            fate = "left out" if name == "train" else "not scored" if name != "predict" else "listed with their error"
             rank_zero_warn(
-                f"{self.left_out_clips} of {len(table)} training clips lie in videos that cannot be read and are "
-                f"left out, for example:\n{first}\n`amclip check` lists them all"
+                f"{lost} of {len(table)} clips of the split {name!r} lie in videos that cannot be read and are {fate}, "
+                "for example:\n" + "\n".join(examples) + "\n`amclip check` lists them all"
             )
         return LabelTable(kept, table.classes, table.source)
 
@@ -322,12 +339,16 @@ class VideoDataModule(LightningDataModule):
             "test in the column `split`, or leave the column out: the videos are then divided by data.split_fractions"
         )
 
-    def _check_normalisation(self) -> None:
-        """The network's weights were trained with one normalisation; another ruins them in silence."""
+    def _check_model(self) -> None:
+        """What data and network must share, where they were made apart: else names or pixels go astray in silence."""
         module = self.trainer.lightning_module if self.trainer is not None else None
         architecture = module.hparams.get("architecture") if module is not None else None
-        if not architecture:
+        if module is None or not architecture:
             return
+        for key in ("classes", "num_segments", "positions_per_segment", "num_views", "image_size"):
+            mine, theirs = getattr(self, key), module.hparams.get(key)
+            if theirs is not None and mine != theirs:
+                raise ValueError(f"{key}: the data has {mine}, and the model was made for {theirs}; give both the same")
         for key, mine in (("mean", self.mean), ("std", self.std)):
             theirs = architecture[key]
             if any(abs(a - b) > 1e-3 for a, b in zip(mine, theirs, strict=True)):

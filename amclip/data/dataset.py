@@ -26,8 +26,8 @@ class Sample(TypedDict):
     """One clip.
 
     ``frames`` uint8 ``[K, V, 3, H, W]`` RGB; ``segments`` int64 ``[M, P]``; ``labels`` float32 ``[C]`` of 0 and 1;
-    ``clip`` int64, the row of the table; ``skipped`` int64, broken clips passed over to get this one (training);
-    ``error`` why the frames are all zero, or empty.
+    ``clip`` int64, the row of the table; ``skipped`` int64, broken clips passed over to get this one (training), and
+    ``reason`` why the last of them was; ``error`` why the frames are all zero, or empty.
     """
 
     frames: Tensor
@@ -35,17 +35,19 @@ class Sample(TypedDict):
     labels: Tensor
     clip: Tensor
     skipped: Tensor
+    reason: str
     error: str
 
 
 class Batch(TypedDict):
-    """Samples stacked along a first axis ``B``; ``error`` is a list."""
+    """Samples stacked along a first axis ``B``; ``reason`` and ``error`` are lists."""
 
     frames: Tensor
     segments: Tensor
     labels: Tensor
     clip: Tensor
     skipped: Tensor
+    reason: list[str]
     error: list[str]
 
 
@@ -130,21 +132,22 @@ class ClipDataset(Dataset[Sample]):
         for skipped in range(len(self) if self.training else 1):
             current = (row + skipped) % len(self)
             try:
-                return self._sample(current, self._frames(current, epoch), skipped)
+                return self._sample(current, self._frames(current, epoch), skipped, reason)
             except VideoError as error:
                 reason = str(error)
         if self.training:
             raise VideoError(self.root, f"none of the {len(self)} clips of {self.table.source} can be read; {reason}")
         shape = (self.num_positions, self.views, 3, *self.frame_size)
-        return self._sample(row, torch.zeros(shape, dtype=torch.uint8), 0, reason)
+        return self._sample(row, torch.zeros(shape, dtype=torch.uint8), 0, error=reason)
 
-    def _sample(self, row: int, frames: Tensor, skipped: int, error: str = "") -> Sample:
+    def _sample(self, row: int, frames: Tensor, skipped: int, reason: str = "", error: str = "") -> Sample:
         return {
             "frames": frames,
             "segments": self.segments.clone(),
             "labels": self.targets[row].clone(),
             "clip": torch.tensor(row),
             "skipped": torch.tensor(skipped),
+            "reason": reason,
             "error": error,
         }
 
@@ -201,5 +204,6 @@ def collate(samples: Sequence[Sample]) -> Batch:
         "labels": torch.stack([sample["labels"] for sample in samples]),
         "clip": torch.stack([sample["clip"] for sample in samples]),
         "skipped": torch.stack([sample["skipped"] for sample in samples]),
+        "reason": [sample["reason"] for sample in samples],
         "error": [sample["error"] for sample in samples],
     }

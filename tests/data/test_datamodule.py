@@ -67,12 +67,25 @@ def test_broken_videos_are_left_out_of_training_and_reported_in_the_test(drawn: 
     text = (drawn / "labels.csv").read_text().replace("videos/", f"{drawn}/videos/")
     table.write_text(text + "broken.mp4,walking,train\nbroken too.mp4,walking,test\n")
     data = build(drawn, labels=str(table))
-    with pytest.warns(UserWarning, match=r"(?s)1 of \d+ training clips.*broken.mp4"):
+    with pytest.warns(UserWarning, match=r"(?s)1 of \d+ clips of the split 'train'.*left out.*broken.mp4"):
         data.setup("fit")
     assert data.left_out_clips == 1
-    data.setup("test")
+    with pytest.warns(UserWarning, match=r"(?s)1 of \d+ clips of the split 'test'.*not scored.*broken too.mp4"):
+        data.setup("test")
     errors = [error for batch in data.test_dataloader() for error in batch["error"]]
     assert [bool(error) for error in errors] == [False] * (len(errors) - 1) + [True]
+
+
+def test_a_split_without_a_readable_video_is_refused(drawn: Path, tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    (tmp_path / "broken.mp4").write_bytes(b"")
+    lines = [line for line in (drawn / "labels.csv").read_text().splitlines() if not line.endswith(",val")]
+    table.write_text("\n".join(lines).replace("videos/", f"{drawn}/videos/") + "\nbroken.mp4,walking,val\n")
+    with (
+        pytest.warns(UserWarning, match=r"(?s)1 of 1 clips.*broken.mp4"),
+        pytest.raises(ValueError, match="in the split 'val', or none there can be read"),
+    ):
+        build(drawn, labels=str(table)).setup("fit")
 
 
 def test_an_empty_split_is_refused_by_name(drawn: Path, tmp_path: Path) -> None:
@@ -98,6 +111,12 @@ def test_flow_options_change_the_preset_and_are_checked(drawn: Path) -> None:
     assert data.preprocess.flow.settings.theta == 0.2
     with pytest.raises(ValueError, match="has no wraps"):
         build(drawn, flow_options={"wraps": 3})
+
+
+@pytest.mark.parametrize("setting", ["batch_size", "flow_gap", "probe_timeout"])
+def test_settings_out_of_range_are_refused(drawn: Path, setting: str) -> None:
+    with pytest.raises(ValueError, match=f"{setting}: expected"):
+        build(drawn, **{setting: 0})
 
 
 def test_other_settings_than_the_checkpoints_are_warned_of(drawn: Path) -> None:
