@@ -9,14 +9,18 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
 from amclip.data.table import Clip
 from amclip.draw import strip
 from amclip.task import BehaviourTask
 
-__all__ = ["PredictionWriter", "ScoreTable", "TensorBoardPictures"]
+__all__ = ["FlowStrength", "PredictionWriter", "ScoreTable", "TensorBoardPictures"]
+
+
+#: How tables are written: a file name that is no UTF-8 must not end a run, so its bytes are kept as they are.
+_TEXT: dict[str, Any] = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
 
 
 class PredictionWriter(Callback):
@@ -94,7 +98,7 @@ class PredictionWriter(Callback):
         self._table = data.tables[split]
         self._with_labels = split == "test"
         target.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._part(trainer.global_rank).open("w", newline="", encoding="utf-8")
+        self._file = self._part(trainer.global_rank).open("w", **_TEXT)
         self._rows = csv.writer(self._file)
 
     def _part(self, rank: int) -> Path:
@@ -106,7 +110,7 @@ class PredictionWriter(Callback):
         for row, values, error in zip(batch["clip"].tolist(), probabilities.tolist(), batch["error"], strict=True):
             clip: Clip = self._table.clips[row]
             numbers = ["" if math.isnan(value) else f"{value:.6f}" for value in values]
-            times = ["" if time is None else f"{time:g}" for time in (clip.start, clip.stop)]
+            times = ["" if time is None else repr(float(time)) for time in (clip.start, clip.stop)]
             truth = [";".join(clip.labels or ())] if self._with_labels else []
             self._rows.writerow([row, clip.video, *times, *truth, *numbers, error])
         self._file.flush()
@@ -122,7 +126,7 @@ class PredictionWriter(Callback):
         rows = sorted((row for part in parts for row in _read(part)), key=lambda row: int(row[0]))
         truth = ["label"] if self._with_labels else []
         temporary = self._target.with_name(f".{self._target.name}.tmp")
-        with temporary.open("w", newline="", encoding="utf-8") as file:
+        with temporary.open("w", **_TEXT) as file:
             writer = csv.writer(file)
             writer.writerow(["filepath", "start", "stop", *truth, *self._table.classes, "error"])
             writer.writerows(row[1:] for row in rows)
@@ -197,8 +201,40 @@ class TensorBoardPictures(Callback):
                 board.add_pr_curve(f"{name}/{label}", truth, values, trainer.current_epoch)
 
 
+class FlowStrength(Callback):
+    """Warns at the first training batch where flow images are nearly blank, or mostly beyond their scale."""
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Look at the flow images of the first batch."""
+        data: Any = getattr(trainer, "datamodule", None)
+        if batch_idx or trainer.current_epoch or data is None or getattr(data, "modality", "frames") == "frames":
+            return
+        pictures = data.preprocess.denormalise(batch["images"][:, :, -1])
+        bound = data.preprocess.flow_bound
+        # In the wheel the least channel falls from 1 as the length grows; in uvm the third channel is the length.
+        length = pictures[:, :, 2] if data.preprocess.flow_image == "uvm" else 1 - pictures.amin(dim=2)
+        most, beyond = float(_quantile(length, 0.999)) * bound, float((length > 0.99).float().mean())
+        if most < 0.15 * bound:
+            rank_zero_warn(
+                f"flow images are nearly blank: 99.9 % of the first batch's pixels move less than {most:.2f} pixels, "
+                f"and data.flow_bound is {bound:g}. Set it to about {max(1.5 * most, 0.1):.1g}, or raise data.flow_gap"
+            )
+        elif beyond > 0.1:
+            rank_zero_warn(
+                f"{beyond:.0%} of the first batch's flow is beyond data.flow_bound ({bound:g} pixels): a larger one "
+                "would tell fast from faster"
+            )
+
+
 class ScoreTable(Callback):
     """Prints average precision, macro, micro and class by class, after validation or test on its own."""
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say where the best checkpoint is, and how good."""
+        best = getattr(trainer.checkpoint_callback, "best_model_path", "")
+        score = getattr(trainer.checkpoint_callback, "best_model_score", None)
+        if best and score is not None:
+            rank_zero_info(f"Best: {trainer.checkpoint_callback.monitor} {float(score):.3f} in {best}")  # type: ignore[union-attr]
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print after `amclip validate`, not within training."""
@@ -217,7 +253,9 @@ class ScoreTable(Callback):
 
         scores = pl_module.scores
         clips = len(scores.labels)
-        table = Table(title=f"Average precision on {clips} clips", title_justify="left")
+        left_out = int(trainer.callback_metrics.get(f"{_prefix(trainer)}/unreadable_clips", 0))
+        note = f" ({left_out} more could not be read)" if left_out else ""
+        table = Table(title=f"Average precision on {clips} clips{note}", title_justify="left")
         table.add_column("behaviour")
         table.add_column("clips with it", justify="right")
         table.add_column("AP", justify="right")
@@ -234,6 +272,16 @@ def _by_support(classes: list[str], support: Tensor, per_class: Tensor) -> Itera
         yield classes[index], int(support[index]), float(per_class[index])
 
 
+def _prefix(trainer: Trainer) -> str:
+    return "test" if trainer.state.fn == "test" else "val"
+
+
+def _quantile(values: Tensor, share: float) -> Tensor:
+    """``torch.quantile`` without its limit on the number of elements."""
+    flat = values.flatten()
+    return flat.kthvalue(max(1, round(share * flat.numel()))).values
+
+
 def _board(trainer: Trainer) -> Any:
     for logger in trainer.loggers:
         if isinstance(logger, TensorBoardLogger) and trainer.is_global_zero:
@@ -242,5 +290,5 @@ def _board(trainer: Trainer) -> Any:
 
 
 def _read(path: Path) -> list[list[str]]:
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open("r", **_TEXT) as file:
         return list(csv.reader(file))

@@ -1,0 +1,60 @@
+"""What a run leaves behind and says."""
+
+import csv
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from amclip.callbacks import FlowStrength, PredictionWriter
+from amclip.data.table import Clip, LabelTable
+from amclip.flow import encode_flow
+from amclip.preprocess import Preprocess
+
+
+def fake_trainer(**more: Any) -> Any:
+    strategy = SimpleNamespace(barrier=lambda name: None, broadcast=lambda value: value)
+    settings = {"global_rank": 0, "world_size": 1, "is_global_zero": True, "strategy": strategy, "log_dir": None}
+    return SimpleNamespace(**{**settings, **more})
+
+
+def test_predictions_keep_times_and_any_file_name(tmp_path: Path) -> None:
+    odd = b"bad\xff name.mp4".decode("utf-8", "surrogateescape")
+    clips = (Clip("a.mp4", 1.1234567, 2.7654321), Clip(odd, 1000000.25, 1000000.5), Clip("ü.mp4"))
+    table = LabelTable(clips, ("walking",), "table")
+    writer = PredictionWriter(str(tmp_path / "out.csv"))
+    trainer = fake_trainer(datamodule=SimpleNamespace(tables={"predict": table}))
+    writer.on_predict_start(trainer, None)  # type: ignore[arg-type]
+    batch = {"clip": torch.tensor([2, 0, 1]), "error": ["broken", "", ""]}
+    writer.on_predict_batch_end(trainer, None, torch.tensor([[float("nan")], [0.25], [1.0]]), batch, 0)  # type: ignore[arg-type]
+    writer.on_predict_end(trainer, None)  # type: ignore[arg-type]
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["filepath"], row["start"], row["stop"]) for row in rows] == [
+        ("a.mp4", "1.1234567", "2.7654321"),
+        (odd, "1000000.25", "1000000.5"),
+        ("ü.mp4", "", ""),
+    ]
+    assert [(row["walking"], row["error"]) for row in rows] == [("0.250000", ""), ("1.000000", ""), ("", "broken")]
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+
+
+@pytest.mark.parametrize("kind", ["wheel", "uvm"])
+@pytest.mark.parametrize(("pixels", "words"), [(0.3, "nearly blank.*about 0.5"), (2.0, None), (30.0, "is beyond")])
+def test_flow_images_without_contrast_are_noticed(
+    recwarn: pytest.WarningsRecorder, kind: Any, pixels: float, words: str | None
+) -> None:
+    preprocess = Preprocess(32, flow_image=kind, flow_bound=5.0)
+    direction = torch.nn.functional.normalize(
+        torch.randn(6, 2, 8, 8, generator=torch.Generator().manual_seed(0)), dim=1
+    )
+    flow = preprocess._normalise(encode_flow(pixels * direction, kind, 5.0)).view(2, 3, 1, 3, 8, 8)
+    data = SimpleNamespace(modality="interleaved", preprocess=preprocess)
+    trainer = fake_trainer(datamodule=data, current_epoch=0)
+    FlowStrength().on_train_batch_start(trainer, None, {"images": flow}, 0)  # type: ignore[arg-type]
+    said = [str(warning.message) for warning in recwarn if "flow" in str(warning.message)]
+    assert len(said) == (words is not None)
+    assert not words or re.search(words, said[0])
