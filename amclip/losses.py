@@ -49,8 +49,19 @@ def make_loss(
         asymmetric_margin: Probability by which negatives are shifted down.
 
     Raises:
-        ValueError: If the name is unknown.
+        ValueError: If the name is unknown or a setting out of its range.
     """
+    if focal_alpha != -1 and not 0 <= focal_alpha <= 1:
+        raise ValueError(f"focal_alpha: expected a weight in [0, 1], or -1 for none, got {focal_alpha}")
+    if not 0 <= asymmetric_margin < 1:
+        raise ValueError(f"asymmetric_margin: expected a probability in [0, 1), got {asymmetric_margin}")
+    for key, exponent in (
+        ("focal_gamma", focal_gamma),
+        ("asymmetric_gamma_negative", asymmetric_gamma_negative),
+        ("asymmetric_gamma_positive", asymmetric_gamma_positive),
+    ):
+        if exponent < 0:
+            raise ValueError(f"{key}: expected an exponent of 0 or more, got {exponent}")
     if name == "bce":
         return F.binary_cross_entropy_with_logits
     if name == "cross_entropy":

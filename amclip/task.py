@@ -1,6 +1,8 @@
 """Training and testing of a behaviour classifier."""
 
 import math
+from collections.abc import Sequence
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -94,12 +96,23 @@ class BehaviourTask(LightningModule):
         final_learning_rate_fraction: float = 0.01,
     ) -> None:
         super().__init__()
-        if not classes:
-            raise ValueError("classes: there must be at least one behaviour")
+        if isinstance(classes, str) or not classes:
+            raise ValueError(f"classes: expected a list of at least one behaviour, got {classes!r}")
         if loss == "cross_entropy" and len(classes) == 1:
             raise ValueError("loss: cross_entropy chooses among classes, and there is only one; take bce")
         if not 0 <= warmup_fraction < 1:
             raise ValueError(f"warmup_fraction: expected a share in [0, 1), got {warmup_fraction}")
+        if not 0 <= final_learning_rate_fraction <= 1:
+            raise ValueError(
+                f"final_learning_rate_fraction: expected a share in [0, 1], got {final_learning_rate_fraction}"
+            )
+        for name, value in (
+            ("learning_rate", learning_rate),
+            ("backbone_learning_rate", backbone_learning_rate),
+            ("weight_decay", weight_decay),
+        ):
+            if not 0 <= value < math.inf:
+                raise ValueError(f"{name}: expected 0 or more, got {value}")
         prompt_templates = prompt_templates or ["a video of an animal, {}"]
         for template in prompt_templates:
             if "{}" not in template:
@@ -143,7 +156,7 @@ class BehaviourTask(LightningModule):
     def prepare_data(self) -> None:
         """Fetch published weights once per machine, so that the other processes find them in the cache."""
         if self._starts_from_pretrained() and self.trainer.world_size > 1:
-            load_pretrained(self.hparams["backbone"], self.hparams["pretrained"], self.hparams["architecture"])
+            self._load_pretrained()
 
     def setup(self, stage: str) -> None:
         """Load published weights and embed the class names, where a training starts anew."""
@@ -153,13 +166,22 @@ class BehaviourTask(LightningModule):
         prompts = []
         if settings["head"] == "text":
             prompts = [[template.format(name) for template in settings["prompt_templates"]] for name in self.classes]
-        weights, features = load_pretrained(
-            settings["backbone"], settings["pretrained"], settings["architecture"], prompts
-        )
+        weights, features = self._load_pretrained(prompts)
         if settings["pretrained"] or settings["backbone"].startswith(("hf-hub:", "local-dir:")):
             self.network.encoder.visual.load_state_dict(weights)
         if features is not None:
             self.network.set_text_features(features)
+
+    def _load_pretrained(self, prompts: Sequence[Sequence[str]] = ()) -> tuple[dict[str, Tensor], Tensor | None]:
+        backbone, pretrained = self.hparams["backbone"], self.hparams["pretrained"]
+        try:
+            return load_pretrained(backbone, pretrained, self.hparams["architecture"], prompts)
+        except (RuntimeError, OSError, UnpicklingError) as error:
+            raise ValueError(
+                f"model.pretrained: the weights {pretrained!r} of {backbone} cannot be had or do not fit "
+                f"({' '.join(str(error).split())[:300]}). Where there is no network, fetch them elsewhere and name the "
+                "file: --model.pretrained FILE.safetensors"
+            ) from error
 
     def _starts_from_pretrained(self) -> bool:
         """Whether training starts here, with weights or text features to bring, and not from a checkpoint."""
@@ -169,12 +191,20 @@ class BehaviourTask(LightningModule):
         return bool(self.hparams["pretrained"]) or brings_weights or self.hparams["head"] == "text"
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse a checkpoint of other classes, whose outputs would be read under wrong names."""
+        """Refuse a checkpoint of another network, or of other classes: outputs would be read under wrong names."""
         trained = checkpoint.get("hyper_parameters", {}).get("classes", self.classes)
         if list(trained) != self.classes:
             raise ValueError(
                 f"the checkpoint was trained for the classes {list(trained)}, but the data asks for {self.classes}. "
                 "Give the checkpoint's classes in that order (data.classes), or train anew"
+            )
+        weights, mine = checkpoint.get("state_dict", {}), self.state_dict()
+        other = sorted(weights.keys() ^ mine.keys()) if weights else []
+        other += [name for name in sorted(weights.keys() & mine.keys()) if weights[name].shape != mine[name].shape]
+        if other:
+            raise ValueError(
+                f"the checkpoint's weights do not fit this network ({len(other)} differ, for example {other[0]}): "
+                "leave the settings of model and data as they were trained, or train anew"
             )
 
     # ------------------------------------------------------------------ steps
@@ -238,15 +268,14 @@ class BehaviourTask(LightningModule):
     def _log_scores(self, prefix: str, evaluation: "_Evaluation") -> None:
         """Log once per epoch; every value is already gathered over the processes by its metric."""
         scores: AveragePrecisionScores = evaluation.precision.compute()
+        self.log(f"{prefix}/mAP_macro", scores.macro, prog_bar=True)
         self.log_dict(
             {
-                f"{prefix}/mAP_macro": scores.macro,
                 f"{prefix}/mAP_micro": scores.micro,
                 f"{prefix}/classes_scored": float(scores.num_scored),
                 f"{prefix}/loss": evaluation.loss.compute(),
                 f"{prefix}/unreadable_clips": evaluation.unreadable.compute(),
-            },
-            prog_bar=False,
+            }
         )
         for name, value in zip(self.classes, scores.per_class.tolist(), strict=True):
             if not math.isnan(value):

@@ -140,6 +140,74 @@ def test_pretrained_weights_are_loaded_when_training_starts(drawn: Path, tmp_pat
     torch.testing.assert_close(model.network.classifiers[0].head.text_features[0].detach(), expected)
 
 
+def test_rates_rise_and_fall_and_each_part_has_its_own(drawn: Path, tmp_path: Path) -> None:
+    module = data(drawn, batch_size=4)
+    model = task(
+        module,
+        learning_rate=1e-2,
+        backbone_learning_rate=1e-4,
+        weight_decay=0.1,
+        warmup_fraction=0.25,
+        final_learning_rate_fraction=0.1,
+    )
+    rates: list[list[float]] = []
+
+    class Rates(Callback):
+        def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
+            rates.append([group["lr"] for group in trainer.optimizers[0].param_groups])
+
+    fitting = trainer(tmp_path, max_epochs=2, limit_train_batches=4, limit_val_batches=0, callbacks=[Rates()])
+    fitting.fit(model, module)
+    groups = fitting.optimizers[0].param_groups
+    assert len(groups) == 4
+    assert [group["weight_decay"] for group in groups] == [0.1, 0.0, 0.1, 0.0]
+    heads = [step[2] for step in rates]
+    assert len(heads) == 8
+    assert heads[:3] == pytest.approx([1e-2 / 3, 2e-2 / 3, 1e-2])  # two steps of warm-up
+    assert heads[2:] == sorted(heads[2:], reverse=True)
+    assert heads[5] == pytest.approx(1e-2 * (0.1 + 0.9 * 0.5))  # half way down a cosine
+    assert [step[0] for step in rates] == pytest.approx([rate / 100 for rate in heads])
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    without = {names[id(parameter)] for group in (groups[1], groups[3]) for parameter in group["params"]}
+    plain = ("bias", "embedding", "position", "view")
+    assert all(name.endswith(plain) or ".ln_" in name or "norm" in name for name in without)
+    assert "network.encoder.visual.conv1.weight" not in without
+    tower = {names[id(parameter)] for group in groups[:2] for parameter in group["params"]}
+    assert all(name.startswith("network.encoder.") for name in tower)
+
+
+def test_clips_that_cannot_be_read_are_counted_and_named(drawn: Path, tmp_path: Path) -> None:
+    text = (drawn / "labels.csv").read_text().replace("videos/", f"{drawn}/videos/")
+    header, *lines = text.splitlines()
+    late = lines[0].split(",")[0]
+    table = tmp_path / "labels.csv"
+    rows = [f"{line.split(',')[0]},,,{','.join(line.split(',')[1:])}" for line in lines]
+    rows += [f"{late},90,91,walking,train", f"{late},92,93,walking,val"]
+    table.write_text("\n".join(["filepath,start,stop,label,split", *rows]) + "\n")
+    assert header == "filepath,label,split"
+    module = data(drawn, labels=str(table), root=str(tmp_path))
+    fitting = trainer(tmp_path, max_epochs=1)
+    with pytest.warns(UserWarning, match="passed over in training: .*has no frame from 90"):
+        fitting.fit(task(module), module)
+    assert fitting.callback_metrics["train/skipped_clips"] == 1
+    assert fitting.callback_metrics["val/unreadable_clips"] == 1
+
+
+def test_a_model_made_for_other_data_is_refused(drawn: Path, tmp_path: Path) -> None:
+    module = data(drawn)
+    for change in ({"classes": module.classes[::-1]}, {"image_size": 64}, {"positions_per_segment": 2}):
+        with pytest.raises(ValueError, match=f"{next(iter(change))}: the data has"):
+            trainer(tmp_path, max_steps=1).fit(task(module, **change), module)
+
+
+def test_weights_that_cannot_be_had_are_named(drawn: Path, tmp_path: Path) -> None:
+    module = data(drawn, image_size=64)
+    wrong = tmp_path / "weights.pt"
+    wrong.write_bytes(b"no weights")
+    with pytest.raises(ValueError, match=r"(?s)model.pretrained: the weights .*weights.pt.* cannot be had"):
+        trainer(tmp_path, max_steps=1).fit(task(module, pretrained=str(wrong)), module)
+
+
 def test_a_checkpoint_of_other_classes_is_refused(drawn: Path) -> None:
     model = task(data(drawn))
     with pytest.raises(ValueError, match="trained for the classes"):
@@ -156,6 +224,16 @@ def test_another_normalisation_than_the_backbones_is_refused(drawn: Path, tmp_pa
     ("change", "message"),
     [
         ({"classes": []}, "at least one behaviour"),
+        ({"classes": "walking"}, "list of at least one behaviour, got 'walking'"),
+        ({"learning_rate": -1.0}, "learning_rate: expected 0 or more, got -1"),
+        ({"backbone_learning_rate": float("nan")}, "backbone_learning_rate"),
+        ({"weight_decay": -1.0}, "weight_decay"),
+        ({"final_learning_rate_fraction": 2.0}, "final_learning_rate_fraction"),
+        ({"loss": "focal", "focal_alpha": 7.0}, "focal_alpha"),
+        ({"temporal_layers": -1}, "temporal_layers"),
+        ({"temporal_heads": 0}, "temporal_heads"),
+        ({"trainable_blocks": 3}, "has 2 blocks, not 3"),
+        ({"image_size": 60}, "image_size: amclip-tiny cuts images into squares"),
         ({"warmup_fraction": 1.0}, "warmup_fraction"),
         ({"prompt_templates": ["a photo"]}, "no {} for the class name"),
     ],

@@ -68,8 +68,15 @@ def describe_backbone(backbone: str, pretrained: str | None, image_size: int) ->
             )
     config = published["model_cfg"]
     vision = {**config["vision_cfg"], "image_size": image_size, "output_tokens": False}
-    if not isinstance(vision.get("layers", 12), int) and "timm_model_name" not in vision:
-        raise ValueError(f"backbone: {backbone!r} is a ResNet; amclip needs a vision transformer, such as ViT-B-16")
+    if not (isinstance(vision.get("layers", 12), int) or "timm_model_name" in vision) or not vision.get(
+        "timm_model_name", "vit"
+    ).startswith("vit"):
+        raise ValueError(f"backbone: {backbone!r} is no vision transformer, and amclip needs one, such as ViT-B-16")
+    patch = vision.get("patch_size")
+    if isinstance(patch, int) and (image_size < patch or image_size % patch):
+        raise ValueError(
+            f"image_size: {backbone} cuts images into squares of {patch} pixels; {image_size} is no multiple of that"
+        )
     vision.pop("timm_model_pretrained", None)
     preprocess = published.get("preprocess_cfg", {})
     return {
@@ -146,6 +153,9 @@ class ImageEncoder(nn.Module):
         trainable_blocks: How many transformer blocks train, counted from the output: -1 all weights, 0 none, ``n`` the
             last ``n`` blocks with the final norm and projection.
         gradient_checkpointing: Recompute activations in the backward pass: less memory, more time.
+
+    Raises:
+        ValueError: If there are not so many blocks.
     """
 
     def __init__(
@@ -166,6 +176,11 @@ class ImageEncoder(nn.Module):
         self.width: int = architecture["embed_dim"]
         if trainable_blocks < -1:
             raise ValueError(f"trainable_blocks: expected -1 (all), 0 (none) or more, got {trainable_blocks}")
+        blocks = len(getattr(getattr(self.visual, "transformer", None), "resblocks", ()))
+        if blocks and trainable_blocks > blocks:
+            raise ValueError(
+                f"trainable_blocks: this image tower has {blocks} blocks, not {trainable_blocks}; -1 trains all weights"
+            )
         if trainable_blocks >= 0:
             # open_clip counts the final projection as a group of its own.
             self.visual.lock(unlocked_groups=trainable_blocks + 1 if trainable_blocks else 0)

@@ -35,7 +35,11 @@ class TemporalTransformer(nn.Module):
         self, width: int, positions: int, num_views: int, layers: int = 1, heads: int = 8, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        if width % heads:
+        if layers < 0:
+            raise ValueError(f"temporal_layers: expected 0 (a mean over time) or more, got {layers}")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"temporal_dropout: expected a probability in [0, 1), got {dropout}")
+        if heads < 1 or width % heads:
             raise ValueError(f"temporal_heads: {heads} heads do not divide the embedding size {width}")
         if layers:  # a mean has no use for them, and DistributedDataParallel refuses weights without a gradient
             self.position = nn.Parameter(torch.empty(positions, 1, width))

@@ -60,10 +60,10 @@ def plan_clip(
     Raises:
         ValueError: If the bouts do not fit, or a number is out of range.
     """
-    if seconds < MIN_BOUT + 2 / fps or fps <= 0 or index < 0 or seed < 0:
+    if fps <= 0 or seconds < MIN_BOUT + 2 / fps or index < 0 or seed < 0:
         raise ValueError(
-            f"seconds must be at least {MIN_BOUT + 2 / fps:.2f} (one bout), fps positive, seed and index not negative; "
-            f"got seconds={seconds}, fps={fps}, seed={seed}, index={index}"
+            f"seconds must be at least {MIN_BOUT:g} and two frames (one bout), fps positive, seed and index not "
+            f"negative; got seconds={seconds}, fps={fps}, seed={seed}, index={index}"
         )
     rng = np.random.default_rng([seed, index, _BEHAVIOURS_STREAM])
     most = int(seconds / (MIN_BOUT + 2 / fps))
