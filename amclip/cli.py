@@ -63,12 +63,13 @@ def main(args: Sequence[str] | None = None) -> None:
         _run(command, rest)
         return
     from lightning.fabric.utilities.exceptions import MisconfigurationException
+    from torch import OutOfMemoryError
 
     from amclip.data.video import VideoError
 
     try:
         _run(command, rest)
-    except (ValueError, OSError, VideoError, MisconfigurationException) as error:
+    except (ValueError, OSError, ModuleNotFoundError, OutOfMemoryError, VideoError, MisconfigurationException) as error:
         print(f"amclip {command}: {_told(error)}\n(AMCLIP_DEBUG=1 shows where this was raised)", file=sys.stderr)
         raise SystemExit(2) from error
 

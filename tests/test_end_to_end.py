@@ -158,6 +158,7 @@ def test_the_config_for_own_videos_trains(drawn: Path, tmp_path: Path) -> None:
             *data(drawn),
             "--model.backbone=amclip-tiny",  # instead of a download
             "--model.pretrained=null",
+            "--model.trainable_blocks=1",
             "--data.image_size=64",
             "--data.num_workers=0",
             "--data.cache_dir=null",
@@ -180,6 +181,61 @@ def test_a_saved_config_and_a_class_path_can_be_used_again(checkpoint: Path, dra
         ]
     )
     assert (tmp_path / "version_0" / "config.yaml").is_file()
+
+
+def test_a_training_goes_on_as_if_it_had_not_stopped(drawn: Path, tmp_path: Path) -> None:
+    keep = ["--checkpoint.save_top_k=-1", "--checkpoint.filename={epoch}"]
+    last = fit(drawn, tmp_path, "--trainer.max_epochs=3", *keep)
+    whole = torch.load(last, weights_only=True)
+    main(["fit", f"--ckpt_path={last.with_name('0.ckpt')}"])  # the config is that of the run, the folder too
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["version_0"]
+    again = torch.load(max(last.parent.glob("last*.ckpt"), key=os.path.getmtime), weights_only=True)
+    assert (again["epoch"], again["global_step"]) == (whole["epoch"], whole["global_step"])
+    for name, value in whole["state_dict"].items():
+        torch.testing.assert_close(again["state_dict"][name], value, rtol=0, atol=1e-5)
+    moved = tmp_path / "moved.ckpt"
+    moved.write_bytes(last.read_bytes())
+    with pytest.raises(SystemExit):
+        main(["fit", f"--ckpt_path={moved}"])
+
+
+def test_real_clips_are_tested_and_predicted(tmp_path: Path) -> None:
+    clips = ROOT / "tests" / "data" / "clips"
+    last = fit(clips, tmp_path, "--trainer.max_steps=1")
+    settings = [f"--ckpt_path={last}", "--data.cache_dir=null", "--data.num_workers=0"]
+    main(
+        ["test", *settings, f"--trainer.logger.save_dir={tmp_path}", f"--predictions.test_path={tmp_path / 'test.csv'}"]
+    )
+    tested = rows(tmp_path / "test.csv")
+    assert tested
+    assert all(row["error"] == "" for row in tested)
+    main(["predict", *settings, f"--data.root={clips}", f"--predictions.path={tmp_path / 'predicted.csv'}"])
+    assert len(rows(tmp_path / "predicted.csv")) == len([p for p in clips.iterdir() if p.suffix not in (".csv", ".md")])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("--model.aggregation=attention", "aggregation is 'attention'"),
+        ("--model.loss=cross_entropy", "probabilities would be others"),
+        ("--data.num_segments=3", ""),
+        ("--ckpt_path=last", "needs the path of a checkpoint"),
+        ("--data.flow_gap=0", "flow_gap"),
+        ("--data.image_size=60", "image_size"),
+    ],
+)
+def test_settings_that_a_checkpoint_was_not_made_for_are_refused(
+    checkpoint: Path, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str, words: str
+) -> None:
+    arguments = ["test", f"--ckpt_path={checkpoint}", *data(drawn), "--data.num_workers=0", "--data.cache_dir=null"]
+    arguments += [f"--trainer.logger.save_dir={tmp_path}", change]
+    if not words:  # classifiers are shared, so another number of segments is a choice
+        main(arguments)
+        return
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert words in capsys.readouterr().err
 
 
 def test_the_file_goes_before_the_checkpoint_and_the_command_line_before_both(checkpoint: Path, tmp_path: Path) -> None:

@@ -9,15 +9,17 @@ import re
 import sys
 import warnings
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NoReturn
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 
-from amclip.callbacks import PredictionWriter, ScoreTable, TensorBoardPictures
-from amclip.commands.check import check_data
+from amclip.callbacks import FlowStrength, PredictionWriter, ScoreTable, TensorBoardPictures
+from amclip.commands.check import check_data, report_table_errors
 from amclip.data.datamodule import VideoDataModule
+from amclip.data.table import LabelError
 from amclip.inference import DATA_KEY, TASK_KEY, read_checkpoint
 from amclip.task import BehaviourTask
 
@@ -29,7 +31,7 @@ LINKED = ("classes", "num_segments", "positions_per_segment", "num_views", "imag
 
 # What the weights of a checkpoint were made for: another value could not load them, or would mean something else.
 FIXED = {
-    "model": ("backbone", "head", "temporal_layers", "temporal_heads", "share_classifiers"),
+    "model": ("backbone", "head", "temporal_layers", "temporal_heads", "share_classifiers", "aggregation"),
     "data": ("modality", "image_size", "positions_per_segment"),
 }
 
@@ -99,6 +101,8 @@ class AmclipCLI(LightningCLI):
             # Nobody who runs a command can act on these.
             warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
             warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`")
+            # Ours are gathered by their metrics; averaging them over processes would be wrong.
+            warnings.filterwarnings("ignore", message="It is recommended to use `self.log.*sync_dist=True`")
             warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.* is deprecated")
             return cls(
                 BehaviourTask,
@@ -151,11 +155,14 @@ class AmclipCLI(LightningCLI):
         command = self.config["subcommand"]
         config = self.config[command]
         path = config.get("ckpt_path")
+        if command != "fit" and path in (None, "best", "last", "hpc", "registry"):
+            said = f"the path of a checkpoint, not {path!r}" if path else "a checkpoint written by `amclip fit`"
+            raise ValueError(f"--ckpt_path: `amclip {command}` needs {said}")
         if not path or path in ("best", "last", "hpc", "registry"):
-            if command != "fit" and not path:
-                raise ValueError(f"--ckpt_path: `amclip {command}` needs a checkpoint written by `amclip fit`")
             return
         checkpoint = read_checkpoint(path)
+        if command == "fit" and config.get("config") is None:
+            args = [command, *_run_again(Path(path)), *args[1:]]
         subparser = self._subcommand_parsers[command]
         subparser.set_defaults(
             {
@@ -173,6 +180,12 @@ class AmclipCLI(LightningCLI):
                     raise ValueError(
                         f"{part}.{name} is {now!r}, but {path} was trained with {trained!r}: leave it out or train anew"
                     )
+        losses = [self.config[command]["model"]["init_args"].get("loss"), checkpoint[TASK_KEY].get("loss")]
+        if len({loss == "cross_entropy" for loss in losses}) > 1:  # softmax or sigmoid: other probabilities
+            raise ValueError(
+                f"model.loss is {losses[0]!r}, but {path} was trained with {losses[1]!r}: the probabilities would be "
+                "others; leave it out or train anew"
+            )
 
     def _parse_ckpt_path(self) -> None:
         """LightningCLI would let the checkpoint overrule file and command line here; see :meth:`parse_arguments`."""
@@ -184,7 +197,7 @@ class AmclipCLI(LightningCLI):
         keys = self._parser(self.subcommand).callback_keys
         if self.subcommand != "fit" and "checkpoint" in keys:
             keys.remove("checkpoint")  # it would only warn that the run's folder is another one now
-        callbacks: list[Any] = [ScoreTable()]
+        callbacks: list[Any] = [ScoreTable(), FlowStrength()]
         if self.subcommand == "fit" and self._get(self.config_init, "trainer")["logger"]:
             callbacks.append(LearningRateMonitor(logging_interval="step"))
         self.trainer_defaults["callbacks"] = callbacks
@@ -220,15 +233,20 @@ def run_check(args: list[str]) -> None:
         print(CHECK_HELP)
         return
     mine, rest = parser.parse_known_args(args)
-    data = DataOnly.run("fit", rest).datamodule
-    report = check_data(
-        data.read_table(),
-        data.root_folder,
-        min_frames=data.num_positions + data.flow_gap,
-        timeout=data.probe_timeout,
-        cache=data.cache_dir,
-        thorough=mine.thorough,
-    )
+    try:
+        data = DataOnly.run("fit", rest).datamodule
+        table = data.read_table()
+    except LabelError as error:
+        report = report_table_errors(error)
+    else:
+        report = check_data(
+            table,
+            data.root_folder,
+            min_frames=data.num_positions + data.flow_gap,
+            timeout=data.probe_timeout,
+            cache=data.cache_dir,
+            thorough=mine.thorough,
+        )
     report.show()
     print(f"The whole list is in {report.write_report(mine.report)}")
     if report.fatal:
@@ -238,6 +256,20 @@ def run_check(args: list[str]) -> None:
 def _with_defaults(chosen: Any, trained: dict[str, Any], leave_out: tuple[str, ...]) -> dict[str, Any]:
     kept = {key: value for key, value in trained.items() if key not in leave_out}
     return {"class_path": chosen["class_path"], "init_args": kept}
+
+
+def _run_again(checkpoint: Path) -> list[str]:
+    """What makes a training go on as it was begun, in its own folder: a checkpoint holds nothing of the trainer."""
+    run = checkpoint.resolve().parents[1]
+    if not (run / "config.yaml").is_file():
+        raise ValueError(
+            f"--ckpt_path: how {checkpoint} was trained (epochs, devices, precision) stands in the config.yaml of its "
+            f"run, and there is none in {run}: add --config FILE"
+        )
+    words = [f"--config={run / 'config.yaml'}"]
+    if run.name.startswith("version_"):
+        words.append(f"--trainer.logger.init_args.version={run.name}")
+    return words
 
 
 def _is_no_advertisement(record: logging.LogRecord) -> bool:
