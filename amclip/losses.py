@@ -1,16 +1,20 @@
 """Losses for clips that show several behaviours at once, by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["LossName", "make_loss", "probabilities", "soft_cross_entropy"]
+from amclip.imbalance import ClassBalancedLoss, EqualizationLoss, LDAMLoss
 
-LossName = Literal["bce", "cross_entropy", "focal", "asymmetric"]
+__all__ = ["COUNTING_LOSSES", "LossName", "make_loss", "probabilities", "soft_cross_entropy"]
+
+LossName = Literal["bce", "cross_entropy", "focal", "asymmetric", "class_balanced", "ldam", "equalization"]
+COUNTING_LOSSES = ("class_balanced", "ldam", "equalization")
+"""Losses that need the numbers of training clips."""
 
 
 def soft_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -35,18 +39,29 @@ def make_loss(
     asymmetric_gamma_negative: float = 4.0,
     asymmetric_gamma_positive: float = 1.0,
     asymmetric_margin: float = 0.05,
+    class_balanced_beta: float = 0.9999,
+    ldam_margin: float = 0.5,
+    equalization_share: float = 1.76e-3,
+    counts: Sequence[int] | None = None,
+    num_clips: int | None = None,
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """A loss from logits ``(B, C)`` and 0/1 labels ``(B, C)`` to a scalar, the mean over clips and classes.
 
     Args:
         name: ``"bce"``: binary cross-entropy. ``"cross_entropy"``: :func:`soft_cross_entropy`, for clips with one
             behaviour each. ``"focal"``: Lin et al. 2017 (arXiv 1708.02002), torchvision's. ``"asymmetric"``: Ridnik et
-            al. 2021 (arXiv 2009.14119), timm's.
+            al. 2021 (arXiv 2009.14119), timm's. ``"class_balanced"``, ``"ldam"``, ``"equalization"``: see
+            :mod:`amclip.imbalance`.
         focal_alpha: Weight of the positive class in the focal loss, in ``[0, 1]``; -1 for none.
         focal_gamma: Focusing exponent of the focal loss.
         asymmetric_gamma_negative: Focusing exponent on negatives.
         asymmetric_gamma_positive: Focusing exponent on positives.
         asymmetric_margin: Probability by which negatives are shifted down.
+        class_balanced_beta: How far weights go with rarity (class_balanced, ldam), in ``[0, 1)``.
+        ldam_margin: Margin of the rarest class, in logits.
+        equalization_share: Share of the training clips below which a class counts as rare, in ``(0, 1)``.
+        counts: Training clips per class, for losses in :data:`COUNTING_LOSSES`.
+        num_clips: Training clips, for the equalization loss.
 
     Raises:
         ValueError: If the name is unknown or a setting out of its range.
@@ -62,6 +77,12 @@ def make_loss(
     ):
         if exponent < 0:
             raise ValueError(f"{key}: expected an exponent of 0 or more, got {exponent}")
+    if not 0 <= class_balanced_beta < 1:
+        raise ValueError(f"class_balanced_beta: expected a number in [0, 1), got {class_balanced_beta}")
+    if ldam_margin < 0:
+        raise ValueError(f"ldam_margin: expected a margin of 0 or more, got {ldam_margin}")
+    if not 0 < equalization_share < 1:
+        raise ValueError(f"equalization_share: expected a share in (0, 1), got {equalization_share}")
     if name == "bce":
         return F.binary_cross_entropy_with_logits
     if name == "cross_entropy":
@@ -80,7 +101,15 @@ def make_loss(
             reduction="mean",
         )
         return asymmetric
-    raise ValueError(f"loss: expected bce, cross_entropy, focal or asymmetric, got {name!r}")
+    if name in COUNTING_LOSSES:
+        if counts is None or num_clips is None:
+            raise ValueError(f"loss: {name} needs the number of training clips per class, and none is known")
+        if name == "class_balanced":
+            return ClassBalancedLoss(counts, class_balanced_beta)
+        if name == "ldam":
+            return LDAMLoss(counts, ldam_margin, class_balanced_beta)
+        return EqualizationLoss(counts, num_clips, equalization_share)
+    raise ValueError(f"loss: expected one of {', '.join(get_args(LossName))}, got {name!r}")
 
 
 def probabilities(logits: Tensor, name: LossName) -> Tensor:
