@@ -1,12 +1,10 @@
-"""What a run leaves behind beside its checkpoint: predictions, pictures in TensorBoard, a table of scores."""
+"""What a run leaves behind beside its checkpoint and its scores: predictions, and pictures in TensorBoard."""
 
 import csv
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
@@ -16,7 +14,7 @@ from amclip.data.table import Clip
 from amclip.draw import strip
 from amclip.task import BehaviourTask
 
-__all__ = ["FlowStrength", "PredictionWriter", "ScoreTable", "TensorBoardPictures"]
+__all__ = ["FlowStrength", "PredictionWriter", "TensorBoardPictures"]
 
 
 #: How tables are written: a file name that is no UTF-8 must not end a run, so its bytes are kept as they are.
@@ -224,56 +222,6 @@ class FlowStrength(Callback):
                 f"{beyond:.0%} of the first batch's flow is beyond data.flow_bound ({bound:g} pixels): a larger one "
                 "would tell fast from faster"
             )
-
-
-class ScoreTable(Callback):
-    """Prints average precision, macro, micro and class by class, after validation or test on its own."""
-
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Say where the best checkpoint is, and how good."""
-        best = getattr(trainer.checkpoint_callback, "best_model_path", "")
-        score = getattr(trainer.checkpoint_callback, "best_model_score", None)
-        if best and score is not None:
-            rank_zero_info(f"Best: {trainer.checkpoint_callback.monitor} {float(score):.3f} in {best}")  # type: ignore[union-attr]
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Print after `amclip validate`, not within training."""
-        if trainer.state.fn == "validate":
-            self._print(trainer, pl_module)
-
-    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Print after `amclip test`."""
-        self._print(trainer, pl_module)
-
-    def _print(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.is_global_zero or not isinstance(pl_module, BehaviourTask) or pl_module.scores is None:
-            return
-        from rich.console import Console
-        from rich.table import Table
-
-        scores = pl_module.scores
-        clips = len(scores.labels)
-        left_out = int(trainer.callback_metrics.get(f"{_prefix(trainer)}/unreadable_clips", 0))
-        note = f" ({left_out} more could not be read)" if left_out else ""
-        table = Table(title=f"Average precision on {clips} clips{note}", title_justify="left")
-        table.add_column("behaviour")
-        table.add_column("clips with it", justify="right")
-        table.add_column("AP", justify="right")
-        for name, support, value in _by_support(pl_module.classes, scores.support, scores.per_class):
-            table.add_row(name, str(support), "–" if math.isnan(value) else f"{value:.3f}")
-        table.add_section()
-        table.add_row(f"mAP macro ({scores.num_scored} of {len(pl_module.classes)} classes)", "", f"{scores.macro:.3f}")
-        table.add_row("mAP micro", "", f"{scores.micro:.3f}")
-        Console().print(table)
-
-
-def _by_support(classes: list[str], support: Tensor, per_class: Tensor) -> Iterator[tuple[str, int, float]]:
-    for index in torch.argsort(support, descending=True, stable=True).tolist():
-        yield classes[index], int(support[index]), float(per_class[index])
-
-
-def _prefix(trainer: Trainer) -> str:
-    return "test" if trainer.state.fn == "test" else "val"
 
 
 def _quantile(values: Tensor, share: float) -> Tensor:

@@ -11,6 +11,8 @@ from torch import Tensor
 
 __all__ = ["draw_clips", "draw_scores", "strip"]
 
+_SEGMENT_COLOURS = {"head": "#2166ac", "middle": "#67a9cf", "tail": "#ef8a62"}
+
 
 def strip(images: Tensor, gap: int = 2) -> Tensor:
     """A clip's images side by side: one row per view, frames above and their flow images below.
@@ -70,7 +72,13 @@ def draw_clips(
     figure.savefig(path, dpi=110)
 
 
-def draw_scores(path: str | Path, classes: Sequence[str], per_class: Sequence[float], support: Sequence[int]) -> None:
+def draw_scores(
+    path: str | Path,
+    classes: Sequence[str],
+    per_class: Sequence[float],
+    support: Sequence[int],
+    segments: Sequence[str] | None = None,
+) -> None:
     """Bars of average precision per class, the most frequent first.
 
     Args:
@@ -78,19 +86,28 @@ def draw_scores(path: str | Path, classes: Sequence[str], per_class: Sequence[fl
         classes: Names of the behaviours.
         per_class: Average precision, in ``[0, 1]``; NaN for classes without positives.
         support: Clips with each behaviour.
+        segments: ``"head"``, ``"middle"`` or ``"tail"`` of each class, told apart by colour.
     """
     figure_class, canvas_class = _matplotlib()
     order = np.argsort(-np.asarray(support), kind="stable")
     values = [per_class[i] for i in order]
-    figure = figure_class(figsize=(7, 0.9 + 0.32 * len(classes)), layout="constrained")
+    # A hundred classes must still fit on a screen.
+    row, size = (0.32, 9) if len(classes) <= 40 else (0.16, 6)
+    figure = figure_class(figsize=(7, 0.9 + row * len(classes)), layout="constrained")
     canvas_class(figure)
     axis = figure.subplots()
-    axis.barh(range(len(order)), [0 if math.isnan(v) else v for v in values], color="#2166ac")
-    axis.set_yticks(range(len(order)), [f"{classes[i]} ({support[i]})" for i in order], fontsize=9)
+    colours = [_SEGMENT_COLOURS[segments[i]] if segments else _SEGMENT_COLOURS["head"] for i in order]
+    axis.barh(range(len(order)), [0 if math.isnan(v) else v for v in values], color=colours)
+    axis.set_yticks(range(len(order)), [f"{classes[i]} ({support[i]})" for i in order], fontsize=size)
     for y, value in enumerate(values):
         text = "no clip shows it" if math.isnan(value) else f"{value:.2f}"
-        axis.text(0.01 if math.isnan(value) else value + 0.01, y, text, va="center", fontsize=8)
-    axis.invert_yaxis()
+        axis.text(0.01 if math.isnan(value) else value + 0.01, y, text, va="center", fontsize=size - 1)
+    shown = [name for name in _SEGMENT_COLOURS if segments and name in segments]
+    if len(shown) > 1:
+        from matplotlib.patches import Patch
+
+        axis.legend(handles=[Patch(color=_SEGMENT_COLOURS[name], label=name) for name in shown], loc="lower right")
+    axis.set_ylim(len(order) - 0.5, -0.5)
     axis.set_xlim(0, 1.08)
     axis.set_xlabel("average precision (clips with the behaviour in brackets)")
     axis.spines[["top", "right"]].set_visible(False)

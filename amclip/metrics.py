@@ -1,6 +1,10 @@
-"""Average precision as the field reports it: macro over classes that occur, micro, and class by class."""
+"""Average precision and F1 as the field reports them: macro over classes that occur, micro, class by class, by segment.
+
+Which published figure is which of these is told on the page on metrics.
+"""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -8,7 +12,18 @@ from torchmetrics import Metric
 from torchmetrics.functional.classification import binary_average_precision
 from torchmetrics.utilities import dim_zero_cat
 
-__all__ = ["AveragePrecision", "AveragePrecisionScores"]
+__all__ = [
+    "MICRO_BATCH",
+    "SEGMENTS",
+    "AveragePrecision",
+    "AveragePrecisionScores",
+    "best_thresholds",
+    "segments_by_count",
+]
+
+SEGMENTS = ("head", "middle", "tail")
+# MSQNet's batch in training and in test, and so the unit of its metric (mondalanindya/MSQNet, main.py).
+MICRO_BATCH = 32
 
 
 class AveragePrecisionScores:
@@ -22,6 +37,9 @@ class AveragePrecisionScores:
             no class has one. This is the official mAP of Animal Kingdom.
         micro: Average precision of all clip-class pairs in one ranking, in ``[0, 1]``; dominated by frequent classes.
             Most later "mAP" figures on Animal Kingdom are of this kind: never compare it with a macro figure.
+        micro_batches: What MSQNet's code reports: the micro average precision of 32 clips at a time, averaged by the
+            number of clips, in ``[0, 1]``. Here the batches are cut in the order of the table, whatever batches or
+            processes the clips came in; batches without any positive are left out.
         per_class: Average precision, shape ``(C,)``; NaN for classes without positives.
         support: Positives per class, int64, shape ``(C,)``.
         probabilities: All probabilities, shape ``(N, C)``.
@@ -35,23 +53,114 @@ class AveragePrecisionScores:
         present = (self.support > 0).nonzero().flatten().tolist()
         for index in present:
             self.per_class[index] = binary_average_precision(probabilities[:, index], labels[:, index])
-        self.macro = float(self.per_class[present].mean()) if present else math.nan
+        self.macro = _mean(self.per_class)
         # All pairs in one ranking: the micro average.
-        flat = probabilities.flatten(), labels.flatten()
-        self.micro = float(binary_average_precision(*flat)) if present else math.nan
+        self.micro = _pooled(probabilities, labels)
+        total, clips = 0.0, 0
+        for start in range(0, len(labels), MICRO_BATCH):
+            batch = slice(start, start + MICRO_BATCH)
+            if labels[batch].any():
+                size = len(labels[batch])
+                total, clips = total + size * _pooled(probabilities[batch], labels[batch]), clips + size
+        self.micro_batches = total / clips if clips else math.nan
 
     @property
     def num_scored(self) -> int:
         """Classes with positives, the ones that macro averages."""
         return int((self.support > 0).sum())
 
+    def by_segment(self, segments: Sequence[str]) -> dict[str, tuple[float, int]]:
+        """Macro mAP of the head, middle and tail classes apart.
+
+        Args:
+            segments: ``"head"``, ``"middle"`` or ``"tail"`` for each class, as the data set has them or from
+                :func:`segments_by_count`.
+
+        Returns:
+            For each segment that has classes: its mAP over classes with positives (NaN without any), and their number.
+        """
+        if len(segments) != len(self.per_class) or set(segments) - set(SEGMENTS):
+            raise ValueError(f"expected one of {', '.join(SEGMENTS)} for each of {len(self.per_class)} classes")
+        scores = {}
+        for name in SEGMENTS:
+            mine = self.per_class[[index for index, segment in enumerate(segments) if segment == name]]
+            if len(mine):
+                scores[name] = (_mean(mine), int((~mine.isnan()).sum()))
+        return scores
+
+    def f1(self, thresholds: Tensor) -> Tensor:
+        """F1 per class, counting a class as seen from its threshold on.
+
+        Args:
+            thresholds: In ``[0, 1]``, shape ``(C,)``, float32. Tune them on other clips than these.
+
+        Returns:
+            Shape ``(C,)``, in ``[0, 1]``; NaN for classes without positives.
+        """
+        seen = self.probabilities >= thresholds.to(self.probabilities.device)
+        true = self.labels.bool()
+        hits = (seen & true).sum(dim=0)
+        scores = 2 * hits / (seen.sum(dim=0) + true.sum(dim=0)).clamp(min=1)
+        return scores.masked_fill(self.support == 0, torch.nan)
+
+
+def best_thresholds(probabilities: Tensor, labels: Tensor) -> Tensor:
+    """Threshold of each class with the highest F1 on these clips.
+
+    Args:
+        probabilities: float, shape ``(N, C)``, in ``[0, 1]``.
+        labels: 0 or 1, shape ``(N, C)``.
+
+    Returns:
+        Shape ``(C,)``, float32, each a probability that occurs (the highest of equally good ones); 0.5 for classes
+        without positives, where there is nothing to tune on.
+    """
+    thresholds = torch.full((labels.shape[1],), 0.5)
+    for index in labels.any(dim=0).nonzero().flatten().tolist():
+        values, order = probabilities[:, index].float().cpu().sort(descending=True, stable=True)
+        hits = labels[:, index].cpu()[order].cumsum(0)
+        f1 = 2 * hits / (torch.arange(1, len(values) + 1) + hits[-1])
+        # Equal values are on one side of any threshold: only the last of them is a place to cut.
+        last = torch.ones(len(values), dtype=torch.bool)
+        last[:-1] = values[1:] < values[:-1]
+        thresholds[index] = values[f1.masked_fill(~last, -1).argmax()]
+    return thresholds
+
+
+def segments_by_count(counts: Sequence[int], head: int = 500, tail: int = 100) -> list[str]:
+    """Head, middle or tail of each class, by its number of training clips.
+
+    Args:
+        counts: Training clips per class.
+        head: Least number of a head class.
+        tail: Least number of a middle class. 500 and 100 are what separates Animal Kingdom's published segments
+            (sutdcv/Animal-Kingdom, ``df_action.xlsx``) and what Animal-CLIP applies to training counts.
+
+    Raises:
+        ValueError: If ``head`` is below ``tail``.
+    """
+    if head < tail:
+        raise ValueError(f"head classes have at least as many clips as middle ones; got {head} and {tail}")
+    return ["head" if count >= head else "middle" if count >= tail else "tail" for count in counts]
+
+
+def _mean(values: Tensor) -> float:
+    """Mean over what is a number; NaN where nothing is."""
+    return float(values.nanmean()) if len(values) else math.nan
+
+
+def _pooled(probabilities: Tensor, labels: Tensor) -> float:
+    if not labels.any():
+        return math.nan
+    return float(binary_average_precision(probabilities.flatten(), labels.flatten()))
+
 
 class AveragePrecision(Metric):
     """Exact (step-wise, not interpolated) multi-label average precision, as scikit-learn computes it.
 
     torchmetrics scores a class without positives 0, which pulls its macro mean down; here such a class is left out and
-    counted. Scores and labels are kept, 8 bytes per clip and class, and gathered over processes at the end, so the
-    result does not depend on how the clips were shared out.
+    counted. Scores and labels are kept, 8 bytes per clip and class, gathered over processes at the end and put in the
+    order of the table, so the result does not depend on how the clips were shared out.
 
     Args:
         num_classes: ``C``.
@@ -60,19 +169,22 @@ class AveragePrecision(Metric):
     full_state_update = False
     probabilities: list[Tensor]
     labels: list[Tensor]
+    rows: list[Tensor]
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
         self.num_classes = num_classes
         self.add_state("probabilities", default=[], dist_reduce_fx="cat")
         self.add_state("labels", default=[], dist_reduce_fx="cat")
+        self.add_state("rows", default=[], dist_reduce_fx="cat")
 
-    def update(self, probabilities: Tensor, labels: Tensor) -> None:
+    def update(self, probabilities: Tensor, labels: Tensor, rows: Tensor) -> None:
         """Add clips.
 
         Args:
             probabilities: float, shape ``(B, C)``, in ``[0, 1]``.
             labels: 0 or 1, shape ``(B, C)``.
+            rows: Rows of the clips in their table, int64, shape ``(B,)``.
 
         Raises:
             ValueError: If values lie outside ``[0, 1]``; torchmetrics would take them for logits in silence.
@@ -83,10 +195,12 @@ class AveragePrecision(Metric):
             )
         self.probabilities.append(probabilities.detach().float())
         self.labels.append(labels.detach().to(torch.int32))
+        self.rows.append(rows.detach())
 
     def compute(self) -> AveragePrecisionScores:
         """Score all clips seen, over all processes."""
         if isinstance(self.labels, list) and not self.labels:
             empty = torch.zeros(0, self.num_classes, device=self.device)
             return AveragePrecisionScores(empty, empty.long())
-        return AveragePrecisionScores(dim_zero_cat(self.probabilities), dim_zero_cat(self.labels).long())
+        order = dim_zero_cat(self.rows).argsort(stable=True)
+        return AveragePrecisionScores(dim_zero_cat(self.probabilities)[order], dim_zero_cat(self.labels)[order].long())

@@ -10,8 +10,15 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, SumMetric
 
-from amclip.losses import LossName, make_loss, probabilities
-from amclip.metrics import AveragePrecision, AveragePrecisionScores
+from amclip.imbalance import LDAMLoss
+from amclip.losses import COUNTING_LOSSES, LossName, make_loss, probabilities
+from amclip.metrics import (
+    MICRO_BATCH,
+    AveragePrecision,
+    AveragePrecisionScores,
+    best_thresholds,
+    segments_by_count,
+)
 from amclip.models.classifier import Head, InterleavedClassifier
 from amclip.models.encoder import describe_backbone, load_pretrained
 from amclip.models.segments import Aggregation
@@ -19,6 +26,7 @@ from amclip.models.segments import Aggregation
 __all__ = ["BehaviourTask"]
 
 Batch = dict[str, Any]
+KNOWLEDGE_KEY = "amclip"  # in a checkpoint
 
 
 class BehaviourTask(LightningModule):
@@ -48,12 +56,18 @@ class BehaviourTask(LightningModule):
         aggregation: How segments become one answer: mean, max, or attention (learned weights).
         trainable_blocks: Blocks of the image tower that train: -1 all, 0 none, n the last n.
         gradient_checkpointing: Less memory for more time.
-        loss: bce, cross_entropy (one behaviour per clip), focal or asymmetric (rare behaviours).
+        loss: bce, cross_entropy (one behaviour per clip), or for rare behaviours: focal, asymmetric, class_balanced,
+            ldam, equalization. The last three count the training clips of each behaviour.
         focal_alpha: Weight of positives in the focal loss; -1 for none.
         focal_gamma: Exponent of the focal loss.
         asymmetric_gamma_negative: Exponent on negatives in the asymmetric loss.
         asymmetric_gamma_positive: Exponent on positives in the asymmetric loss.
         asymmetric_margin: Probability margin on negatives in the asymmetric loss.
+        class_balanced_beta: How far the weights of class_balanced and ldam go with rarity, in [0, 1).
+        ldam_margin: Margin of the rarest behaviour in the ldam loss, in logits.
+        ldam_reweight_after: Share of the training after which ldam also weighs clips by rarity; 1 for never.
+        equalization_share: Behaviours in less than this share of the training clips are not pushed down by clips of
+            other behaviours (equalization).
         learning_rate: Peak learning rate of everything but the image tower.
         backbone_learning_rate: Peak learning rate of the image tower's weights that train.
         weight_decay: Of matrices; biases, norms and embeddings have none.
@@ -89,6 +103,10 @@ class BehaviourTask(LightningModule):
         asymmetric_gamma_negative: float = 4.0,
         asymmetric_gamma_positive: float = 1.0,
         asymmetric_margin: float = 0.05,
+        class_balanced_beta: float = 0.9999,
+        ldam_margin: float = 0.5,
+        ldam_reweight_after: float = 0.8,
+        equalization_share: float = 1.76e-3,
         learning_rate: float = 1e-4,
         backbone_learning_rate: float = 1e-5,
         weight_decay: float = 1e-3,
@@ -102,10 +120,12 @@ class BehaviourTask(LightningModule):
             raise ValueError("loss: cross_entropy chooses among classes, and there is only one; take bce")
         if not 0 <= warmup_fraction < 1:
             raise ValueError(f"warmup_fraction: expected a share in [0, 1), got {warmup_fraction}")
-        if not 0 <= final_learning_rate_fraction <= 1:
-            raise ValueError(
-                f"final_learning_rate_fraction: expected a share in [0, 1], got {final_learning_rate_fraction}"
-            )
+        for name, share in (
+            ("final_learning_rate_fraction", final_learning_rate_fraction),
+            ("ldam_reweight_after", ldam_reweight_after),
+        ):
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name}: expected a share in [0, 1], got {share}")
         for name, value in (
             ("learning_rate", learning_rate),
             ("backbone_learning_rate", backbone_learning_rate),
@@ -137,14 +157,25 @@ class BehaviourTask(LightningModule):
             gradient_checkpointing=gradient_checkpointing,
         )
         self.loss_name: LossName = loss
-        self.loss = make_loss(
-            loss,
-            focal_alpha=focal_alpha,
-            focal_gamma=focal_gamma,
-            asymmetric_gamma_negative=asymmetric_gamma_negative,
-            asymmetric_gamma_positive=asymmetric_gamma_positive,
-            asymmetric_margin=asymmetric_margin,
-        )
+        self.loss_settings: dict[str, Any] = {
+            "focal_alpha": focal_alpha,
+            "focal_gamma": focal_gamma,
+            "asymmetric_gamma_negative": asymmetric_gamma_negative,
+            "asymmetric_gamma_positive": asymmetric_gamma_positive,
+            "asymmetric_margin": asymmetric_margin,
+            "class_balanced_beta": class_balanced_beta,
+            "ldam_margin": ldam_margin,
+            "equalization_share": equalization_share,
+        }
+        # A loss that counts clips waits for the data; its settings are checked now.
+        self.loss = make_loss("bce" if loss in COUNTING_LOSSES else loss, **self.loss_settings)
+        self.class_counts: list[int] | None = None
+        """Training clips per class, where known: from the data, or from the checkpoint."""
+        self.num_training_clips: int | None = None
+        self.segments: list[str] | None = None
+        """Head, middle or tail of each class: as the data set says, or else by the counts."""
+        self.thresholds: Tensor | None = None
+        """Thresholds of each class with the best F1 on the last validation, shape ``(C,)``."""
         self.val_evaluation = _Evaluation(len(classes))
         self.test_evaluation = _Evaluation(len(classes))
         self.skipped_clips = SumMetric()
@@ -159,7 +190,18 @@ class BehaviourTask(LightningModule):
             self._load_pretrained()
 
     def setup(self, stage: str) -> None:
-        """Load published weights and embed the class names, where a training starts anew."""
+        """Count the training clips; load published weights and embed the class names where a training starts anew."""
+        data: Any = getattr(self.trainer, "datamodule", None)
+        self._know_classes(
+            getattr(data, "class_counts", None),
+            getattr(data, "num_training_clips", None),
+            getattr(data, "class_segments", None),
+        )
+        if stage == "fit" and self.loss_name in COUNTING_LOSSES and self.class_counts is None:
+            raise ValueError(
+                f"model.loss: {self.loss_name} needs the number of training clips per class, and "
+                f"{type(data).__name__} has no class_counts and num_training_clips; give it these, or take another loss"
+            )
         if stage != "fit" or not self._starts_from_pretrained():
             return
         settings = self.hparams
@@ -171,6 +213,18 @@ class BehaviourTask(LightningModule):
             self.network.encoder.visual.load_state_dict(weights)
         if features is not None:
             self.network.set_text_features(features)
+
+    def _know_classes(
+        self, counts: Sequence[int] | None, num_clips: int | None, segments: Sequence[str] | None
+    ) -> None:
+        """Take over what is known of the classes, and make the loss that rests on it."""
+        if counts is not None and num_clips is not None:
+            self.class_counts, self.num_training_clips = list(counts), num_clips
+            self.loss = make_loss(self.loss_name, **self.loss_settings, counts=counts, num_clips=num_clips)
+        if segments is not None:
+            self.segments = list(segments)
+        elif counts is not None:
+            self.segments = segments_by_count(counts)
 
     def _load_pretrained(self, prompts: Sequence[Sequence[str]] = ()) -> tuple[dict[str, Tensor], Tensor | None]:
         backbone, pretrained = self.hparams["backbone"], self.hparams["pretrained"]
@@ -206,6 +260,20 @@ class BehaviourTask(LightningModule):
                 f"the checkpoint's weights do not fit this network ({len(other)} differ, for example {other[0]}): "
                 "leave the settings of model and data as they were trained, or train anew"
             )
+        known = checkpoint.get(KNOWLEDGE_KEY, {})
+        if known.get("thresholds") is not None:
+            self.thresholds = torch.tensor(known["thresholds"])
+        if self.trainer.state.fn != "fit":  # what it was trained on, whatever the table at hand holds
+            self._know_classes(known.get("class_counts"), known.get("num_training_clips"), known.get("segments"))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what evaluation needs of the training data, in plain lists."""
+        checkpoint[KNOWLEDGE_KEY] = {
+            "class_counts": self.class_counts,
+            "num_training_clips": self.num_training_clips,
+            "segments": self.segments,
+            "thresholds": None if self.thresholds is None else self.thresholds.tolist(),
+        }
 
     # ------------------------------------------------------------------ steps
 
@@ -213,6 +281,12 @@ class BehaviourTask(LightningModule):
         """Logits ``(B, C)`` from images ``(B, K, V, 3, S, S)`` and segments ``(B, M, P)``."""
         logits: Tensor = self.network(images, segments)
         return logits
+
+    def on_train_epoch_start(self) -> None:
+        """Switch the LDAM loss to its second phase when its time has come."""
+        if isinstance(self.loss, LDAMLoss):
+            done = self.trainer.global_step / max(1, int(self.trainer.estimated_stepping_batches))
+            self.loss.reweight = done >= self.hparams["ldam_reweight_after"]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch."""
@@ -259,7 +333,7 @@ class BehaviourTask(LightningModule):
         scored = self.probabilities(logits)
         labels = batch["labels"][readable]
         # Also without a readable clip: a process that never updated cannot take part in the gathering.
-        evaluation.precision.update(scored[readable], labels)
+        evaluation.precision.update(scored[readable], labels, batch["clip"][readable])
         if len(labels):
             evaluation.loss.update(self.loss(logits[readable], labels), weight=float(readable.sum()))
         evaluation.unreadable.update((~readable).sum())
@@ -272,16 +346,40 @@ class BehaviourTask(LightningModule):
         self.log_dict(
             {
                 f"{prefix}/mAP_micro": scores.micro,
+                f"{prefix}/mAP_micro_mean_of_batches_of_{MICRO_BATCH}": scores.micro_batches,
                 f"{prefix}/classes_scored": float(scores.num_scored),
                 f"{prefix}/loss": evaluation.loss.compute(),
                 f"{prefix}/unreadable_clips": evaluation.unreadable.compute(),
+                **{f"{prefix}/{name}": value for name, value in self.scores_by_name(scores, prefix).items()},
             }
         )
         for name, value in zip(self.classes, scores.per_class.tolist(), strict=True):
             if not math.isnan(value):
                 self.log(f"{prefix}/AP/{name}", value)
+        if prefix == "val" and self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
+            self.thresholds = best_thresholds(scores.probabilities, scores.labels)
         self.scores = scores
         evaluation.reset()
+
+    def scores_by_name(self, scores: AveragePrecisionScores, prefix: str) -> dict[str, float]:
+        """Scores that are only there under conditions, all macro averages over classes with positives.
+
+        Args:
+            scores: Of one evaluation.
+            prefix: ``"test"`` adds F1 at the thresholds tuned on validation, where there are any. On the validation
+                clips themselves it would flatter.
+
+        Returns:
+            ``mAP_head``, ``mAP_middle``, ``mAP_tail`` where the classes fall into at least two of them;
+            ``F1_at_0.5``; ``F1_at_thresholds_tuned_on_val``.
+        """
+        named = {}
+        if self.segments is not None and len(set(self.segments)) > 1:
+            named = {f"mAP_{name}": value for name, (value, _) in scores.by_segment(self.segments).items()}
+        named["F1_at_0.5"] = float(scores.f1(torch.full((len(self.classes),), 0.5)).nanmean())
+        if prefix == "test" and self.thresholds is not None:
+            named["F1_at_thresholds_tuned_on_val"] = float(scores.f1(self.thresholds).nanmean())
+        return named
 
     # ------------------------------------------------------------------ optimiser
 

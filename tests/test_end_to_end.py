@@ -97,6 +97,33 @@ def test_test_writes_predictions_with_labels(checkpoint: Path, drawn: Path, tmp_
     assert [(row["filepath"], row["label"]) for row in rows(output)] == [(r["filepath"], r["label"]) for r in table]
 
 
+def test_test_writes_the_scores_class_by_class_and_as_averages(checkpoint: Path, drawn: Path, tmp_path: Path) -> None:
+    main(
+        [
+            "test",
+            f"--ckpt_path={checkpoint}",
+            *data(drawn),
+            f"--trainer.logger.save_dir={tmp_path}",
+            "--data.cache_dir=null",
+            "--data.num_workers=0",
+        ]
+    )
+    folder = tmp_path / "version_0"
+    table = rows(drawn / "labels.csv")
+    classes = rows(folder / "test_classes.csv")
+    assert sorted(row["class"] for row in classes) == sorted(BEHAVIOURS)
+    for row in classes:
+        for column, split in (("clips", "test"), ("training_clips", "train")):
+            assert int(row[column]) == sum(row["class"] in r["label"].split(";") for r in table if r["split"] == split)
+        assert 0 < float(row["threshold_tuned_on_val"]) < 1  # the checkpoint carries it
+    assert [int(row["clips"]) for row in classes] == sorted((int(row["clips"]) for row in classes), reverse=True)
+    scores = {row["score"]: row for row in rows(folder / "test_scores.csv")}
+    mean = sum(float(row["average_precision"]) for row in classes) / len(classes)
+    assert float(scores["mAP_macro"]["value"]) == pytest.approx(mean, abs=1e-5)
+    assert {"mAP_micro", "mAP_micro_mean_of_batches_of_32", "F1_at_thresholds_tuned_on_val"} <= scores.keys()
+    assert (folder / "test_classes.png").read_bytes().startswith(b"\x89PNG")
+
+
 def run(*arguments: str) -> str:
     """A command in a process of its own, as DDP needs it; returns what it printed."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
@@ -134,7 +161,7 @@ def test_two_processes_train_and_test_as_one_does(drawn: Path, tmp_path: Path) -
         for name in BEHAVIOURS:
             assert float(first[name]) == pytest.approx(float(second[name]), abs=1e-4)
     assert scores_of_one == scores_of_two
-    assert any("mAP macro" in line for line in scores_of_one)
+    assert any("mAP_macro" in line for line in scores_of_one)
 
 
 def test_tensorboard_shows_scalars_strips_and_curves(checkpoint: Path) -> None:

@@ -5,9 +5,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, f1_score
 
-from amclip.metrics import AveragePrecision
+from amclip.metrics import AveragePrecision, AveragePrecisionScores, best_thresholds, segments_by_count
 
 
 @settings(max_examples=30, deadline=None)
@@ -18,7 +18,7 @@ def test_scores_equal_scikit_learn(clips: int, classes: int, seed: int) -> None:
     values = np.round(rng.random((clips, classes)), 1).astype(np.float32)  # rounded: ties must agree too
     metric = AveragePrecision(classes)
     for part in np.array_split(np.arange(clips), 2):
-        metric.update(torch.from_numpy(values[part]), torch.from_numpy(labels[part]))
+        metric.update(torch.from_numpy(values[part]), torch.from_numpy(labels[part]), torch.from_numpy(part))
     scores = metric.compute()
     present = labels.any(axis=0)
     assert scores.num_scored == present.sum()
@@ -35,10 +35,68 @@ def test_scores_equal_scikit_learn(clips: int, classes: int, seed: int) -> None:
 
 def test_logits_are_refused() -> None:
     with pytest.raises(ValueError, match=r"must lie in \[0, 1\]"):
-        AveragePrecision(2).update(torch.tensor([[0.5, 2.0]]), torch.tensor([[0, 1]]))
+        AveragePrecision(2).update(torch.tensor([[0.5, 2.0]]), torch.tensor([[0, 1]]), torch.tensor([0]))
 
 
 def test_nothing_seen_is_not_a_number() -> None:
     scores = AveragePrecision(3).compute()
     assert math.isnan(scores.macro)
     assert scores.num_scored == 0
+
+
+def scored(values: np.ndarray, labels: np.ndarray) -> AveragePrecisionScores:
+    return AveragePrecisionScores(torch.from_numpy(values), torch.from_numpy(labels))
+
+
+def test_batches_are_cut_in_the_order_of_the_table_and_weigh_by_their_clips() -> None:
+    rng = np.random.default_rng(0)
+    labels = (rng.random((75, 4)) < 0.2).astype(int)
+    values = rng.random((75, 4)).astype(np.float32)
+    labels[32:64] = 0  # a batch without positives has no average precision
+    expected = sum(
+        size * average_precision_score(labels[part].ravel(), values[part].ravel())
+        for part, size in ((slice(0, 32), 32), (slice(64, 75), 11))
+    )
+    metric = AveragePrecision(4)
+    for part in np.array_split(rng.permutation(75), 5):  # as several processes would hand them in
+        metric.update(*(torch.from_numpy(a) for a in (values[part], labels[part], part)))
+    assert metric.compute().micro_batches == pytest.approx(expected / 43, abs=1e-6)
+    assert metric.compute().micro_batches == pytest.approx(scored(values, labels).micro_batches, abs=0)
+
+
+def test_segments_are_macro_means_of_their_classes() -> None:
+    rng = np.random.default_rng(1)
+    labels = (rng.random((60, 5)) < 0.3).astype(int)
+    labels[:, 4] = 0
+    values = rng.random((60, 5)).astype(np.float32)
+    segments = segments_by_count([500, 499, 100, 99, 0])
+    assert segments == ["head", "middle", "middle", "tail", "tail"]
+    expected = [average_precision_score(labels[:, c], values[:, c]) for c in range(4)]
+    scores = scored(values, labels).by_segment(segments)
+    assert {name: count for name, (_, count) in scores.items()} == {"head": 1, "middle": 2, "tail": 1}
+    assert scores["head"][0] == pytest.approx(expected[0], abs=1e-6)
+    assert scores["middle"][0] == pytest.approx((expected[1] + expected[2]) / 2, abs=1e-6)
+    assert scores["tail"][0] == pytest.approx(expected[3], abs=1e-6)
+    with pytest.raises(ValueError, match="each of 5 classes"):
+        scored(values, labels).by_segment(["head"])
+    with pytest.raises(ValueError, match="at least as many"):
+        segments_by_count([1], head=1, tail=2)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 30), st.integers(0, 10**6))
+def test_no_threshold_beats_the_tuned_one(clips: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    labels = (rng.random((clips, 3)) < 0.4).astype(int)
+    values = np.round(rng.random((clips, 3)), 1).astype(np.float32)
+    thresholds = best_thresholds(torch.from_numpy(values), torch.from_numpy(labels))
+    got = scored(values, labels).f1(thresholds)
+    for c in range(3):
+        if not labels[:, c].any():
+            assert thresholds[c] == 0.5
+            assert got[c].isnan()
+            continue
+        cuts = np.unique(values[:, c])
+        best = max(f1_score(labels[:, c], values[:, c] >= cut, zero_division=0) for cut in cuts)
+        assert float(got[c]) == pytest.approx(best, abs=1e-6)
+        assert float(got[c]) == pytest.approx(f1_score(labels[:, c], values[:, c] >= thresholds[c].item()), abs=1e-6)

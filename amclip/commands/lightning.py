@@ -16,11 +16,12 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 
-from amclip.callbacks import FlowStrength, PredictionWriter, ScoreTable, TensorBoardPictures
+from amclip.callbacks import FlowStrength, PredictionWriter, TensorBoardPictures
 from amclip.commands.check import check_data, report_table_errors
 from amclip.data.datamodule import VideoDataModule
 from amclip.data.table import LabelError
 from amclip.inference import DATA_KEY, TASK_KEY, read_checkpoint
+from amclip.score_table import ScoreTable
 from amclip.task import BehaviourTask
 
 __all__ = ["AmclipCLI", "run_check"]

@@ -159,6 +159,9 @@ class VideoDataModule(LightningDataModule):
             crop_scale=crop_scale,
             color_jitter=color_jitter,
         )
+        self.class_counts: list[int] | None = None
+        """Training clips per class, where the table names training clips; set with the stage."""
+        self.num_training_clips: int | None = None
         self.left_out_clips = 0
         self._told: set[str] = set()
         self.tables: dict[str, LabelTable] = {}
@@ -292,6 +295,9 @@ class VideoDataModule(LightningDataModule):
         for clip in table.clips:
             if clip.labels is None:
                 raise LabelError("names no labels; a table for training or testing needs them", table.source, clip.line)
+        if len(training := table.split("train")):
+            self.class_counts = training.targets().sum(axis=0).astype(int).tolist()
+            self.num_training_clips = len(training)
         names = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}[stage]
         return {name: table.split(name) for name in names}
 

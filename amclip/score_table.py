@@ -1,0 +1,139 @@
+"""Scores for people: a table on the screen, the same as CSV, and a chart of the classes."""
+
+import csv
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_info
+
+from amclip.draw import draw_scores
+from amclip.metrics import MICRO_BATCH
+from amclip.task import BehaviourTask
+
+__all__ = ["ScoreTable"]
+
+
+class ScoreTable(Callback):
+    """Prints the scores after validation or test on its own; after a test also writes them to the run's folder.
+
+    ``test_classes.csv`` has a row per class, ``test_scores.csv`` one per average, and ``test_classes.png`` shows the
+    classes in the order of their support.
+    """
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say where the best checkpoint is, and how good."""
+        best = getattr(trainer.checkpoint_callback, "best_model_path", "")
+        score = getattr(trainer.checkpoint_callback, "best_model_score", None)
+        if best and score is not None:
+            rank_zero_info(f"Best: {trainer.checkpoint_callback.monitor} {float(score):.3f} in {best}")  # type: ignore[union-attr]
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Print after `amclip validate`, not within training."""
+        if trainer.state.fn == "validate":
+            self._show(trainer, pl_module, "val")
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Print and write after `amclip test`."""
+        self._show(trainer, pl_module, "test")
+
+    def _show(self, trainer: Trainer, pl_module: LightningModule, prefix: str) -> None:
+        log_dir = trainer.log_dir  # asked by all processes: it is agreed on among them
+        if not trainer.is_global_zero or not isinstance(pl_module, BehaviourTask) or pl_module.scores is None:
+            return
+        rows = list(_classes(pl_module))
+        averages = list(_averages(pl_module, prefix))
+        _print(
+            rows, averages, len(pl_module.scores.labels), int(trainer.callback_metrics[f"{prefix}/unreadable_clips"])
+        )
+        if prefix == "test" and trainer.loggers and log_dir:
+            folder = Path(log_dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            _write(folder / "test_classes.csv", rows)
+            _write(folder / "test_scores.csv", averages)
+            scores = pl_module.scores
+            draw_scores(
+                folder / "test_classes.png",
+                pl_module.classes,
+                scores.per_class.tolist(),
+                scores.support.tolist(),
+                pl_module.segments,
+            )
+            rank_zero_info(f"Wrote test_classes.csv, test_scores.csv and test_classes.png to {folder}")
+
+
+def _classes(task: BehaviourTask) -> Iterator[dict[str, Any]]:
+    """A row per class, the most frequent first; cells are empty where nothing is known."""
+    scores = task.scores
+    assert scores is not None
+    half = scores.f1(torch.full((len(task.classes),), 0.5)).tolist()
+    tuned = None if task.thresholds is None else scores.f1(task.thresholds).tolist()
+    for index in torch.argsort(scores.support, descending=True, stable=True).tolist():
+        yield {
+            "class": task.classes[index],
+            "segment": task.segments[index] if task.segments else "",
+            "training_clips": task.class_counts[index] if task.class_counts else "",
+            "clips": int(scores.support[index]),
+            "average_precision": _number(float(scores.per_class[index])),
+            "F1_at_0.5": _number(half[index]),
+            "threshold_tuned_on_val": "" if task.thresholds is None else _number(float(task.thresholds[index])),
+            "F1_at_threshold_tuned_on_val": "" if tuned is None else _number(tuned[index]),
+        }
+
+
+def _averages(task: BehaviourTask, prefix: str) -> Iterator[dict[str, Any]]:
+    """A row per average over classes or clips, under the name it is logged by."""
+    scores = task.scores
+    assert scores is not None
+    segments = scores.by_segment(task.segments) if task.segments else {}
+    named = task.scores_by_name(scores, prefix)
+    yield {"score": "mAP_macro", "value": _number(scores.macro), "classes": scores.num_scored}
+    for name, value in named.items():
+        classes = segments[name.removeprefix("mAP_")][1] if name.startswith("mAP_") else scores.num_scored
+        yield {"score": name, "value": _number(value), "classes": classes}
+    yield {"score": "mAP_micro", "value": _number(scores.micro), "classes": len(task.classes)}
+    yield {
+        "score": f"mAP_micro_mean_of_batches_of_{MICRO_BATCH}",
+        "value": _number(scores.micro_batches),
+        "classes": len(task.classes),
+    }
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.6f}"
+
+
+def _short(value: str) -> str:
+    return f"{float(value):.3f}" if value else "–"
+
+
+def _print(rows: list[dict[str, Any]], averages: list[dict[str, Any]], clips: int, left_out: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    note = f" ({left_out} more could not be read)" if left_out else ""
+    table = Table(title=f"Scores on {clips} clips{note}", title_justify="left")
+    table.add_column("behaviour")
+    for name in ("clips with it", "AP", "F1"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        f1 = row["F1_at_threshold_tuned_on_val"] or row["F1_at_0.5"]
+        table.add_row(Text(row["class"]), str(row["clips"]), _short(row["average_precision"]), _short(f1))
+    Console().print(table)
+    table = Table(title="Averages", title_justify="left")
+    for name in ("score", "classes", "value"):
+        table.add_column(name, justify="left" if name == "score" else "right")
+    for row in averages:
+        table.add_row(row["score"], str(row["classes"]), _short(row["value"]))
+    Console().print(table)
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
