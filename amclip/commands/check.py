@@ -311,7 +311,7 @@ def _check_same_content(paths: Mapping[str, Path], found: Mapping[Path, VideoInf
     """Files of the same size whose first megabyte is the same: one video under two names."""
     by_size: dict[int, list[str]] = defaultdict(list)
     for video, path in paths.items():
-        if isinstance(found.get(path), VideoInfo):
+        if isinstance(found.get(path), VideoInfo) and path.is_file():
             by_size[path.stat().st_size].append(video)
     findings = []
     for videos in by_size.values():

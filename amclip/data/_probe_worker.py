@@ -34,7 +34,9 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             info = info_of(video)
             try:
                 video.read_array(sorted({0, info.num_frames - 1}))
-            except VideoError:
+            except VideoError as error:
+                if os.path.isdir(path):  # images claim nothing: the one at fault is named
+                    return {"error": error.reason}
                 return {"claimed": info.num_frames}
         return {"info": dataclasses.asdict(info)}
     except VideoError as error:

@@ -3,7 +3,9 @@
 Two decoders stand behind one class. decord is fast and frame-exact wherever the container has an index (MP4, MOV,
 Matroska, WebM, AVI). In ASF and in MPEG program and transport streams its random access returns neighbouring frames
 without an error, and in damaged files its read-ahead fails now and then; those are read by PyAV, which finds frames by
-their time stamp. This module imports no torch at the top: the probing workers start faster without.
+their time stamp. A folder of numbered images is a video too.
+
+This module imports no torch at the top: the probing workers start faster without.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
+    "IMAGE_FOLDER_FPS",
+    "IMAGE_SUFFIXES",
     "VIDEO_SUFFIXES",
     "Resize",
     "Video",
@@ -38,6 +42,9 @@ VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".asf", ".wmv", ".mpg", ".mpeg", ".m2ts", ".mts", ".ts"),
     *(".3gp", ".flv", ".ogv", ".vob"),
 )
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+IMAGE_FOLDER_FPS = 25.0
+"""Frames per second that a folder of images is taken to have: images carry no time."""
 # Times in tables are often rounded to milliseconds, and decord's are float32: a frame at 2.0399999 s is at 2.04 s.
 _TIME_TOLERANCE = 1e-3
 
@@ -93,7 +100,8 @@ class Video:
     """One open video; a context manager. Open it in the process that reads it, never before a fork.
 
     Args:
-        path: The file.
+        path: The file, or a folder of numbered images: their order is that of the last number in their names, and their
+            rate :data:`IMAGE_FOLDER_FPS`.
         size: ``(height, width)`` of the frames that :meth:`read` returns; ``None`` leaves them as they are.
         resize: ``"stretch"`` changes the aspect ratio; ``"crop"`` scales until both sides reach ``size`` and cuts
             equal parts off the longer one.
@@ -218,11 +226,11 @@ class Video:
         return frames
 
     def _decode(self, indices: Sequence[int]) -> NDArray[np.uint8]:
-        from amclip.data._decoders import PyAVDecoder
+        from amclip.data._decoders import DecordDecoder, PyAVDecoder
 
         decoder = self._open_decoder()
         try:
-            if not isinstance(decoder, PyAVDecoder):
+            if isinstance(decoder, DecordDecoder):
                 try:
                     return decoder.read(indices)
                 except Exception:  # decord reads ahead, into damage that may lie behind the frames asked for
@@ -240,9 +248,11 @@ class Video:
     def _header(self) -> tuple[int, int]:
         if self._dimensions is None:
             from amclip.data._decoders import dimensions
+            from amclip.data._images import numbered_images
 
             try:
-                self._dimensions = dimensions(self.path)
+                folder = os.path.isdir(self.path)
+                self._dimensions = dimensions(numbered_images(self.path)[0] if folder else self.path)
             except Exception as error:
                 raise VideoError(self.path, why_unreadable(self.path) or _cannot_open(error)) from error
         return self._dimensions
@@ -250,12 +260,15 @@ class Video:
 
 def _open(path: str, size: tuple[int, int] | None, num_frames: int | None) -> Decoder:
     from amclip.data._decoders import DecordDecoder, PyAVDecoder, dimensions, garbled_by_decord, seeks_exactly
+    from amclip.data._images import ImageFolderDecoder
 
     reason = why_unreadable(path, thorough=False)
     if reason:
         raise VideoError(path, reason)
     try:
         decoder: Decoder | None = None
+        if os.path.isdir(path):
+            return ImageFolderDecoder(path, size)
         if seeks_exactly(path) and not garbled_by_decord((size or dimensions(path))[1]):
             decoder = DecordDecoder(path, size)
             if num_frames is not None and num_frames < len(decoder.times):
@@ -295,11 +308,13 @@ def why_unreadable(path: str | os.PathLike[str], thorough: bool = True) -> str:
         path: The file.
         thorough: Also look for a missing index and a missing video stream, which costs opening the file.
     """
+    from amclip.data._images import why_no_image_folder
+
     path = Path(path)
     try:
         size = path.stat().st_size
         if path.is_dir():
-            return "is a folder, not a video"
+            return why_no_image_folder(path)
         if size == 0:
             return "is empty (0 bytes)"
         with path.open("rb") as file:
