@@ -1,46 +1,126 @@
-"""Read label tables: one module per format, each with ``matches(text)`` and ``read(text, source, classes)``."""
+"""Read label tables: one module per format; which one a file has is told by its content."""
 
 import codecs
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
-from amclip.data.readers import csv_table, path_list
-from amclip.data.table import LabelError, LabelTable
+from amclip.data.intervals import Timeline, Windows, clips_of
+from amclip.data.readers import animal_kingdom, boris, csv_table, deepethogram, feral, frame_list, path_list
+from amclip.data.readers.class_names import read_classes, read_segments
+from amclip.data.readers.spreadsheet import as_text, read_sheets
+from amclip.data.table import Clip, LabelError, LabelTable, build_table, split_name
 
-__all__ = ["read_labels"]
-
-
-class _Reader(Protocol):
-    def matches(self, text: str) -> bool: ...
-    def read(self, text: str, source: str, classes: Sequence[str] | None = None) -> LabelTable: ...
+__all__ = ["read_classes", "read_labels", "read_segments", "read_splits"]
 
 
-_READERS: tuple[_Reader, ...] = (csv_table, path_list)
-
-
-def read_labels(path: str | os.PathLike[str], classes: Sequence[str] | None = None) -> LabelTable:
+def read_labels(
+    path: str | os.PathLike[str],
+    classes: Sequence[str] | None = None,
+    windows: Windows | None = None,
+    fps: float | None = None,
+) -> LabelTable:
     """Read a label table; the format is told by its content, not by its name.
 
     Args:
-        path: A CSV table (``filepath,label[,start,stop][,split]``, or a 0/1 column per class), or a plain list of
-            ``path label [label …]`` lines. UTF-8.
-        classes: The classes to use, in this order; rows that name another one are refused. Without it they are those
-            of the table: sorted by name, or in the order of the columns for a 0/1 column per class.
+        path: A CSV table (``filepath,label[,start,stop][,split]``, or a 0/1 column per class); a plain list of
+            ``path label [label …]`` lines; Animal Kingdom's ``AR_metadata.xlsx``; a frame list in Charades' form;
+            BORIS' aggregated or tabular events; a DeepEthogram label file, or a folder of them; a FERAL JSON. Text in
+            UTF-8, or a sheet of an XLSX workbook.
+        classes: The classes to use, in this order; rows that name another one are refused. In files that hold numbers
+            they are the names of the numbers. Without it the classes are those of the table: sorted by name (numbers by
+            size), or in the order of the file where it has one.
+        windows: How formats of bouts and of frames are cut into clips; without it they are cut where a behaviour starts
+            or stops.
+        fps: Frames per second, for formats that count frames (DeepEthogram, FERAL).
 
     Raises:
         LabelError: If the file cannot be used; the message names file, line and column.
     """
     source = os.fspath(path)
-    text = _text(Path(path))
+    if Path(path).is_dir():
+        return _folder(Path(path), classes, windows, fps)
+    data = _bytes(Path(path))
+    if data.startswith(b"PK\x03\x04"):
+        sheets = read_sheets(path)
+        if animal_kingdom.matches(sheets):
+            _refuse_windows(windows, "Animal Kingdom's metadata", source)
+            return animal_kingdom.read(sheets, source, classes)
+        fitting = {name: as_text(rows) for name, rows in sheets.items() if rows and _has_a_reader(as_text(rows))}
+        if len(fitting) != 1:
+            said = f"{len(fitting)} sheets hold labels" if fitting else "no sheet holds labels in a form known here"
+            raise LabelError(f"{said} (sheets: {', '.join(sheets)}); keep one, or save it as CSV (UTF-8)", source)
+        return _read(next(iter(fitting.values())), source, classes, windows, fps)
+    return _read(_decoded(data, source), source, classes, windows, fps)
+
+
+def read_splits(
+    paths: Mapping[str, str | os.PathLike[str]],
+    classes: Sequence[str] | None = None,
+    windows: Windows | None = None,
+    fps: float | None = None,
+) -> LabelTable:
+    """Read one file per split, and join them.
+
+    Args:
+        paths: Split to file; ``{"train": "train.csv", "test": "val.csv"}``.
+        classes: See :func:`read_labels`; without it, those of all files together.
+        windows: See :func:`read_labels`.
+        fps: See :func:`read_labels`.
+
+    Raises:
+        LabelError: If a file cannot be used, or a row names another split than that of its file.
+    """
+    clips: list[Clip] = []
+    names: dict[str, None] = {}
+    ordered = True
+    for split, path in paths.items():
+        mine = split_name(split)
+        table = read_labels(path, classes, windows, fps)
+        ordered = ordered and table.classes == tuple(sorted(table.classes))
+        names.update(dict.fromkeys(table.classes))
+        for clip in table.clips:
+            if clip.split not in (None, mine):
+                raise LabelError(f"names the split {clip.split}; the file is given as {mine}", table.source, clip.line)
+            clips.append(replace(clip, split=mine))
+    if all(name.isdecimal() for name in names):
+        found = sorted(names, key=int)
+    else:
+        found = sorted(names) if ordered else list(names)
+    source = " and ".join(os.fspath(path) for path in paths.values())
+    return build_table(clips, source, classes, found)
+
+
+def _has_a_reader(text: str) -> bool:
+    return any(
+        matches(text)
+        for matches in (boris.matches, deepethogram.matches, frame_list.matches, csv_table.matches, path_list.matches)
+    )
+
+
+def _read(
+    text: str, source: str, classes: Sequence[str] | None, windows: Windows | None, fps: float | None
+) -> LabelTable:
     if not text.strip():
         raise LabelError(
             "the file is empty; write a header such as 'filepath,label,split' and one line per clip", source
         )
-    for reader in _READERS:
-        if reader.matches(text):
-            return reader.read(text, source, classes)
+    timelines = _timelines(text, source, fps)
+    if timelines is not None:
+        return build_table(clips_of(timelines[0], windows, source), source, classes, timelines[1])
+    if frame_list.matches(text):
+        clips, lines = frame_list.read(text, source, classes, per_frame=windows is not None)
+        clips += clips_of(lines, windows, source)
+        labels = {name for clip in clips for name in clip.labels or ()}
+        found = sorted(labels, key=int) if classes is None else None
+        return build_table(clips, source, classes, found)
+    if csv_table.matches(text):
+        _refuse_windows(windows, "a table of clips", source)
+        return csv_table.read(text, source, classes)
+    if path_list.matches(text):
+        _refuse_windows(windows, "a list of clips", source)
+        return path_list.read(text, source, classes)
     first = next(line for line in text.splitlines() if line.strip())
     raise LabelError(
         f"cannot tell the format from the first line {first[:80]!r}. A table needs a header with a column 'filepath'"
@@ -50,18 +130,66 @@ def read_labels(path: str | os.PathLike[str], classes: Sequence[str] | None = No
     )
 
 
-def _text(path: Path) -> str:
-    source = str(path)
-    if path.is_dir():
-        raise LabelError("is a folder; give the label table itself", source)
+def _timelines(text: str, source: str, fps: float | None) -> tuple[list[Timeline], list[str] | None] | None:
+    """Time lines and ordered classes from a format of bouts or frames; ``None`` for any other."""
+    if boris.matches(text):
+        return boris.read(text, source)
+    if deepethogram.matches(text):
+        return deepethogram.read(text, source, _rate(fps, "DeepEthogram", source))
+    if feral.matches(text):
+        return feral.read(text, source, _rate(fps, "FERAL", source))
+    return None
+
+
+def _rate(fps: float | None, name: str, source: str) -> float:
+    if fps is None or not 0 < fps < float("inf"):
+        said = "" if fps is None else f", not {fps}"
+        raise LabelError(
+            f"{name} counts frames: give the frame rate of the videos (data.label_fps; amclip convert --fps){said}",
+            source,
+        )
+    return fps
+
+
+def _folder(folder: Path, classes: Sequence[str] | None, windows: Windows | None, fps: float | None) -> LabelTable:
+    """All DeepEthogram label files of a folder, as one table."""
+    source = str(folder)
+    files = sorted(folder.rglob(f"*{deepethogram.SUFFIX}.csv"))
+    if not files:
+        raise LabelError(
+            f"is a folder without label files of DeepEthogram (*{deepethogram.SUFFIX}.csv); give the table itself",
+            source,
+        )
+    timelines: list[Timeline] = []
+    found: list[str] | None = None
+    for file in files:
+        text = _decoded(_bytes(file), str(file))
+        if not deepethogram.matches(text):
+            raise LabelError("is no label file of DeepEthogram: its first behaviour is not 'background'", str(file), 1)
+        mine, names = _timelines(text, str(file), fps) or ([], None)
+        if found is not None and names != found:
+            raise LabelError(f"has the behaviours {names}, and the files before it {found}", str(file), 1)
+        found = names
+        home = file.parent.relative_to(folder)
+        timelines += [replace(timeline, video=(home / timeline.video).as_posix(), line=None) for timeline in mine]
+    return build_table(clips_of(timelines, windows, source), source, classes, found)
+
+
+def _refuse_windows(windows: Windows | None, what: str, source: str) -> None:
+    if windows is not None:
+        raise LabelError(f"is {what}: its clips are given, and set data.window to null", source)
+
+
+def _bytes(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
-        raise LabelError("the file does not exist", source) from None
+        raise LabelError("the file does not exist", str(path)) from None
     except OSError as error:
-        raise LabelError(f"cannot be read: {error.strerror}", source) from error
-    if data.startswith(b"PK\x03\x04"):
-        raise LabelError("is a spreadsheet or zip file; save it as CSV (UTF-8)", source)
+        raise LabelError(f"cannot be read: {error.strerror}", str(path)) from error
+
+
+def _decoded(data: bytes, source: str) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise LabelError("is UTF-16 text; save it as CSV in UTF-8", source)
     try:

@@ -3,10 +3,9 @@
 Covers zamba's ``filepath,label,split``. The delimiter (comma, semicolon or tab) is taken from the header.
 """
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
+from amclip.data.readers.delimited import delimiter_of, number, rows
 from amclip.data.table import Clip, LabelError, LabelTable, build_table, raise_together, split_name
 
 __all__ = ["matches", "read"]
@@ -36,11 +35,11 @@ def read(text: str, source: str, classes: Sequence[str] | None = None) -> LabelT
         LabelError: If a row or the header cannot be used; names line and column.
     """
     delimiter = _delimiter(_header_line(text)) or ","
-    rows = _rows(text, delimiter, source)
-    _, header = next(rows)
+    lines = rows(text, delimiter, source)
+    _, header = next(lines)
     roles, class_columns = _layout(header, source)
     clips, errors = [], []
-    for line, row in rows:
+    for line, row in lines:
         try:
             clips.append(_clip(row, line, header, roles, class_columns, source))
         except LabelError as error:
@@ -64,26 +63,7 @@ def _header_line(text: str) -> str:
 
 def _delimiter(line: str) -> str | None:
     """The delimiter under which the header names a video column; a comma where it is the only column."""
-    for delimiter in (",", "\t", ";"):
-        cells = next(csv.reader([line], delimiter=delimiter), [])
-        if any(_ROLE.get(cell.strip().lower()) == "video" for cell in cells):
-            return delimiter
-    return None
-
-
-def _rows(text: str, delimiter: str, source: str) -> Iterator[tuple[int, list[str]]]:
-    """Line number and stripped cells of each row that is not blank."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
-    while True:
-        line = reader.line_num + 1  # a quoted cell may span lines: name the first
-        try:
-            row = [cell.strip() for cell in next(reader)]
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise LabelError(f"cannot be split into columns ({error}); check the quotes", source, line) from None
-        if any(row):
-            yield line, row
+    return delimiter_of(line, lambda cells: any(_ROLE.get(cell) == "video" for cell in cells), (",", "\t", ";"))
 
 
 def _layout(header: Sequence[str], source: str) -> tuple[dict[str, int], list[int]]:
@@ -135,18 +115,10 @@ def _clip(
         except ValueError as error:
             raise LabelError(str(error), source, line, header[roles["split"]]) from None
     start, stop = (
-        _seconds(cells[role], header[roles[role]], source, line) if cells.get(role) else None
+        number(cells[role], header[roles[role]], source, line) if cells.get(role) else None
         for role in ("start", "stop")
     )
     return Clip(cells["video"], start, stop, labels, split, line)
-
-
-def _seconds(cell: str, column: str, source: str, line: int) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        hint = " (with a decimal point, such as 12.5)" if "," in cell else " (such as 12.5)"
-        raise LabelError(f"{cell!r} is not a number of seconds{hint}", source, line, column) from None
 
 
 def _truth(cell: str, column: str, source: str, line: int) -> bool:

@@ -1,9 +1,11 @@
 """Plain lists: ``path label [label …]`` per line, as TSN, X-CLIP, MammalNet and LoTE-Animal have them."""
 
 import re
+import warnings
 from collections.abc import Sequence
 
-from amclip.data.table import Clip, LabelError, LabelTable, build_table
+from amclip.data.readers.class_names import by_number
+from amclip.data.table import Clip, LabelError, LabelTable, build_table, raise_together
 from amclip.data.video import VIDEO_SUFFIXES
 
 __all__ = ["matches", "read"]
@@ -26,10 +28,13 @@ def read(text: str, source: str, classes: Sequence[str] | None = None) -> LabelT
     Lines that begin with ``#`` are comments. A line with a tab is split at tabs alone, so labels may hold blanks;
     other lines are split at blanks, and quotes keep a path or a label with blanks together.
 
+    Where every line has exactly two numbers, the second is MammalNet's genus or LoTE-Animal's species, not a behaviour:
+    it is left out, with a warning. Where every label is a number and ``classes`` are given, the numbers count them.
+
     Raises:
         LabelError: If a line cannot be used.
     """
-    rows = []
+    rows: list[tuple[int, str, tuple[str, ...]]] = []
     for number, line in enumerate(text.splitlines(), start=1):
         words = _words(line)
         if not words:
@@ -41,9 +46,30 @@ def read(text: str, source: str, classes: Sequence[str] | None = None) -> LabelT
         if any(";" in label for label in labels):
             labels = [part.strip() for label in labels for part in label.split(";") if part.strip()]
         rows.append((number, video, tuple(labels)))
+    numbers = bool(rows) and all(label.isdecimal() for _, _, labels in rows for label in labels)
+    if numbers and all(len(labels) == 2 for _, _, labels in rows):
+        warnings.warn(
+            f"{source}: every line has two numbers; the second is taken for a genus or species, as in MammalNet and "
+            "LoTE-Animal, and left out",
+            stacklevel=2,
+        )
+        rows = [(number, video, labels[:1]) for number, video, labels in rows]
     labelled = any(labels for _, _, labels in rows)
+    found = None
+    if numbers and labelled:
+        counted = None if classes is None or all(name.isdecimal() for name in classes) else classes
+        errors = []
+        for index, (number, video, mine) in enumerate(list(rows)):
+            try:
+                found_names = tuple(by_number(word, counted, source, number, "label") for word in mine)
+                rows[index] = (number, video, found_names)
+            except LabelError as error:
+                errors.append(error)
+        raise_together(errors)
+        if classes is None:
+            found = sorted({label for _, _, labels in rows for label in labels}, key=int)
     clips = [Clip(video, labels=labels if labelled else None, line=number) for number, video, labels in rows]
-    return build_table(clips, source, classes)
+    return build_table(clips, source, classes, found)
 
 
 def _words(line: str) -> list[str]:

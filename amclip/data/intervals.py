@@ -1,0 +1,228 @@
+"""From bouts on a time line to clips, and back: what BORIS, DeepEthogram and FERAL write, and what a network is fed.
+
+A time line becomes clips in one of two ways. *Windows* of one length at a regular distance are what a network is
+trained on. Without windows it is cut wherever a behaviour starts or stops: each clip then shows its labels from its
+first frame to its last, nothing is lost, and the way back is open.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amclip.data.table import Clip, LabelError, LabelTable
+
+__all__ = ["Bout", "Timeline", "Windows", "clips_of", "timelines_of"]
+
+_SAME_TIME = 1e-6  # seconds
+
+
+@dataclass(frozen=True)
+class Bout:
+    """A behaviour from ``start`` to ``stop`` in seconds since the first frame; equal for an event without duration."""
+
+    start: float
+    stop: float
+    label: str
+    line: int | None = None
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """What was noted about one video.
+
+    Attributes:
+        video: As the source names it, or its name without a suffix.
+        bouts: In any order; bouts of one behaviour may overlap (several animals).
+        duration: Seconds that were watched; ``None``: up to the end of the last bout.
+        fps: Frames per second, where known; an event without duration lasts one frame.
+        unlabelled: Stretches, in seconds, that nobody looked at.
+        split: Split of the whole video.
+        line: Line in the source file, for messages.
+    """
+
+    video: str
+    bouts: tuple[Bout, ...]
+    duration: float | None = None
+    fps: float | None = None
+    unlabelled: tuple[tuple[float, float], ...] = ()
+    split: str | None = None
+    line: int | None = None
+
+    @property
+    def end(self) -> float:
+        """Where the time line ends, in seconds."""
+        return self.duration if self.duration is not None else max((bout.stop for bout in self.bouts), default=0.0)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """How time lines are cut into clips of one length.
+
+    Attributes:
+        length: Length of a window in seconds.
+        hop: Seconds from the start of a window to the start of the next.
+        share: Share of a window that a behaviour must fill to be its label, in ``(0, 1]``. An event without duration is
+            a label of every window it falls in.
+
+    Raises:
+        ValueError: If a value is out of range.
+    """
+
+    length: float
+    hop: float
+    share: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name, value in (("length", self.length), ("hop", self.hop)):
+            if not 0 < value < math.inf:
+                raise ValueError(f"window {name}: expected seconds above 0, got {value}")
+        if not 0 < self.share <= 1:
+            raise ValueError(f"window share: expected a share in (0, 1], got {self.share}")
+
+
+def clips_of(timelines: Iterable[Timeline], windows: Windows | None, source: str) -> list[Clip]:
+    """Cut time lines into clips.
+
+    Windows begin at 0 and end within the time line, the rest behind the last one is left out; a video shorter than a
+    window is one clip. What touches an unlabelled stretch is left out.
+
+    Raises:
+        LabelError: If, without windows, there is an event without duration and no frame rate to give it one.
+    """
+    clips: list[Clip] = []
+    for timeline in timelines:
+        clips += _pieces(timeline, source) if windows is None else _windows(timeline, windows)
+    return clips
+
+
+def _pieces(timeline: Timeline, source: str) -> list[Clip]:
+    bouts = [_with_duration(bout, timeline, source) for bout in timeline.bouts]
+    inner = {time for bout in bouts for time in (bout.start, bout.stop)}
+    inner |= {time for stretch in timeline.unlabelled for time in stretch}
+    edges = sorted({0.0, timeline.end, *(time for time in inner if 0 < time < timeline.end)})
+    names = sorted({bout.label for bout in bouts})
+    middles = (np.asarray(edges[:-1]) + np.asarray(edges[1:])) / 2
+    held = {name: _inside(middles, [(b.start, b.stop) for b in bouts if b.label == name]) for name in names}
+    unseen = _inside(middles, timeline.unlabelled)
+    clips: list[Clip] = []
+    for index, (start, stop) in enumerate(pairwise(edges)):
+        if unseen[index]:
+            continue
+        labels = tuple(name for name in names if held[name][index])
+        if clips and clips[-1].stop == start and clips[-1].labels == labels:  # a bout of a second animal began
+            start = float(clips.pop().start or 0.0)
+        clips.append(Clip(timeline.video, start, stop, labels, timeline.split, timeline.line))
+    return clips
+
+
+def _with_duration(bout: Bout, timeline: Timeline, source: str) -> Bout:
+    if bout.stop > bout.start:
+        return bout
+    if timeline.fps is None:
+        raise LabelError(
+            f"{bout.label!r} at {bout.start:g} s has no duration, and the frame rate is not known: give windows, or "
+            "the frame rate (it then lasts one frame)",
+            source,
+            bout.line,
+        )
+    return Bout(bout.start, bout.start + 1 / timeline.fps, bout.label, bout.line)
+
+
+def _inside(times: NDArray[np.float64], stretches: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:
+    """Whether each time lies in one of the stretches."""
+    starts = np.sort([start for start, _ in stretches])
+    stops = np.sort([stop for _, stop in stretches])
+    inside: NDArray[np.bool_] = np.searchsorted(starts, times, "right") > np.searchsorted(stops, times, "right")
+    return inside
+
+
+def _windows(timeline: Timeline, windows: Windows) -> list[Clip]:
+    last = math.floor((timeline.end - windows.length + _SAME_TIME) / windows.hop)
+    starts = np.round(np.arange(last + 1) * windows.hop, 9) if last >= 0 else np.zeros(1)
+    stops = np.minimum(np.round(starts + windows.length, 9), timeline.end)
+    labels: list[list[str]] = [[] for _ in starts]
+    for name in sorted({bout.label for bout in timeline.bouts}):
+        mine = [bout for bout in timeline.bouts if bout.label == name]
+        covered = _covered([(bout.start, bout.stop) for bout in mine if bout.stop > bout.start], starts, stops)
+        holds = covered >= windows.share * (stops - starts) - _SAME_TIME
+        for bout in mine:
+            if bout.stop == bout.start:
+                holds |= (starts <= bout.start) & (bout.start < stops)
+        for index in np.flatnonzero(holds):
+            labels[index].append(name)
+    unseen = _covered(timeline.unlabelled, starts, stops) > _SAME_TIME
+    return [
+        Clip(timeline.video, float(starts[i]), float(stops[i]), tuple(labels[i]), timeline.split, timeline.line)
+        for i in range(len(starts))
+        if not unseen[i] and stops[i] > starts[i]
+    ]
+
+
+def _covered(
+    stretches: Sequence[tuple[float, float]], starts: NDArray[np.float64], stops: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Seconds of each window that lie in at least one stretch."""
+    if not stretches:
+        return np.zeros(len(starts))
+    merged: list[list[float]] = []
+    for start, stop in sorted(stretches):
+        if merged and start <= merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], stop)
+        else:
+            merged.append([start, stop])
+    times = np.array(merged).ravel()
+    lengths = np.diff(times, prepend=times[0])
+    lengths[::2] = 0  # between two stretches
+    total = np.cumsum(lengths)
+    covered: NDArray[np.float64] = np.interp(stops, times, total) - np.interp(starts, times, total)
+    return covered
+
+
+def timelines_of(table: LabelTable) -> list[Timeline]:
+    """The way back: a time line per video, touching clips with a behaviour joined to one bout of it.
+
+    Gaps between clips, and before the first, count as unlabelled.
+
+    Raises:
+        LabelError: If a clip has no times, or clips of one video overlap: what holds in which part is not known then.
+    """
+    by_video: dict[str, list[Clip]] = {}
+    for clip in table.clips:
+        if clip.start is None:
+            raise LabelError("is a whole video; a format of bouts needs start and stop", table.source, clip.line)
+        by_video.setdefault(clip.video, []).append(clip)
+    timelines = []
+    for video, clips in by_video.items():
+        clips.sort(key=lambda clip: clip.start or 0.0)
+        splits = {clip.split for clip in clips}
+        bouts: dict[str, list[Bout]] = {}
+        unlabelled: list[tuple[float, float]] = []
+        reached = 0.0
+        for clip in clips:
+            start, stop = float(clip.start or 0.0), float(clip.stop or 0.0)
+            if start < reached - _SAME_TIME:
+                raise LabelError(
+                    f"{video} from {start:g} s overlaps the clip before it; windows that overlap do not say when a "
+                    "behaviour starts and stops. Convert a table without overlaps",
+                    table.source,
+                    clip.line,
+                )
+            if start > reached + _SAME_TIME:
+                unlabelled.append((reached, start))
+            if clip.labels is None:
+                unlabelled.append((start, stop))
+            for label in clip.labels or ():
+                mine = bouts.setdefault(label, [])
+                if mine and abs(mine[-1].stop - start) <= _SAME_TIME:
+                    mine[-1] = Bout(mine[-1].start, stop, label, mine[-1].line)
+                else:
+                    mine.append(Bout(start, stop, label, clip.line))
+            reached = stop
+        every = sorted((b for mine in bouts.values() for b in mine), key=lambda b: (b.start, b.stop, b.label))
+        split = splits.pop() if len(splits) == 1 else None
+        timelines.append(Timeline(video, tuple(every), reached, None, tuple(unlabelled), split, clips[0].line))
+    return timelines

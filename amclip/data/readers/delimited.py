@@ -1,0 +1,75 @@
+"""Text in columns: which delimiter it has, and its rows with their line numbers."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+
+from amclip.data.table import LabelError
+
+__all__ = ["DELIMITERS", "delimiter_of", "find_header", "number", "rows"]
+
+DELIMITERS = (",", "\t", ";", " ")
+
+
+def delimiter_of(
+    line: str, is_header: Callable[[Sequence[str]], bool], delimiters: Sequence[str] = DELIMITERS
+) -> str | None:
+    """The first delimiter under which a line is the header looked for; its cells are passed stripped, in lower case."""
+    for delimiter in delimiters:
+        cells = next(csv.reader([line.strip("\r\n")], delimiter=delimiter, skipinitialspace=True), [])
+        if is_header([cell.strip().lower() for cell in cells]):
+            return delimiter
+    return None
+
+
+def find_header(
+    text: str, is_header: Callable[[Sequence[str]], bool], delimiters: Sequence[str] = DELIMITERS, within: int = 60
+) -> tuple[int, str] | None:
+    """Number of lines before the header, and its delimiter; ``None`` where no line of the first ``within`` is one."""
+    for index, line in enumerate(islice(io.StringIO(text, newline=""), within)):
+        delimiter = delimiter_of(line, is_header, delimiters)
+        if delimiter is not None:
+            return index, delimiter
+    return None
+
+
+def rows(text: str, delimiter: str, source: str, skip: int = 0) -> Iterator[tuple[int, list[str]]]:
+    """Line number, counted from 1, and stripped cells of each row that is not blank.
+
+    Args:
+        text: The file's text.
+        delimiter: One character.
+        source: Name of the file, for messages.
+        skip: Lines to pass over at the beginning.
+
+    Raises:
+        LabelError: If a quote is not closed.
+    """
+    buffer = io.StringIO(text, newline="")
+    for _ in range(skip):
+        buffer.readline()
+    reader = csv.reader(buffer, delimiter=delimiter, strict=True, skipinitialspace=True)
+    while True:
+        line = skip + reader.line_num + 1  # a quoted cell may span lines: name the first
+        try:
+            row = [cell.strip() for cell in next(reader)]
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise LabelError(f"cannot be split into columns ({error}); check the quotes", source, line) from None
+        if any(row):
+            yield line, row
+
+
+def number(cell: str, column: str, source: str, line: int, what: str = "a number of seconds") -> float:
+    """A number with a decimal point.
+
+    Raises:
+        LabelError: If the cell holds none.
+    """
+    try:
+        return float(cell)
+    except ValueError:
+        hint = " (with a decimal point, such as 12.5)" if "," in cell else " (such as 12.5)"
+        raise LabelError(f"{cell!r} is not {what}{hint}", source, line, column) from None
