@@ -25,6 +25,8 @@ Your own videos
   predict    probabilities for every video of a folder: amclip predict --ckpt_path X.ckpt --data.root FOLDER
 
 Tools
+  convert    labels to amclip's table from BORIS, DeepEthogram, FERAL, Animal Kingdom, frame lists, and back:
+               amclip convert SOURCE TARGET [--to boris] [--fps 25] [--window 2]
   flow       optical flow of a video, to look at or to store: amclip flow VIDEO --output flow.mp4
   synth      write the synthetic animals as videos with a table of labels
 
@@ -33,7 +35,7 @@ and model; `amclip fit --config FILE --print_config` prints them all as a config
 """
 
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
-PLAIN_COMMANDS = ("check", "demo", "doctor", "flow", "synth")
+PLAIN_COMMANDS = ("check", "convert", "demo", "doctor", "flow", "synth")
 
 
 def main(args: Sequence[str] | None = None) -> None:
