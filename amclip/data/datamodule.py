@@ -16,15 +16,18 @@ from torch import distributed
 from torch.utils.data import DataLoader, DistributedSampler, Sampler
 
 from amclip.data.dataset import ClipDataset, collate
+from amclip.data.intervals import Windows
+from amclip.data.locate import locate_videos
 from amclip.data.probe import probe
-from amclip.data.readers import read_labels
+from amclip.data.readers import read_classes, read_labels, read_segments, read_splits
 from amclip.data.sampling import Scheme, num_positions
-from amclip.data.splits import assign_splits
+from amclip.data.splits import assign_splits, hold_out
 from amclip.data.synthetic import BEHAVIOURS, write_dataset
 from amclip.data.table import Clip, LabelError, LabelTable
 from amclip.data.video import Resize, VideoError, VideoInfo, list_videos
 from amclip.flow.image import FlowImage
 from amclip.flow.tvl1 import PRESETS, TVL1, Backend, Preset
+from amclip.metrics import SEGMENTS
 from amclip.preprocess import Modality, Preprocess
 
 __all__ = ["VideoDataModule"]
@@ -43,10 +46,20 @@ class VideoDataModule(LightningDataModule):
     ``error``, why this one could not be read; else empty.
 
     Args:
-        labels: Table of labels (CSV, or a plain list `path label ...`; see the page on labels). Without one, prediction
-            runs on every video below `root`, and training on built-in animals if `synthetic_clips` asks for them.
-        root: Folder that the table's paths are relative to. Default: the table's own folder.
-        classes: Names of the behaviours, in the order of the network's outputs. Default: those in the table.
+        labels: Table of labels, in any form on the page on labels, or one per split: {train: FILE, test: FILE}.
+            Without one, prediction runs on every video below `root`, and training on built-in animals if
+            `synthetic_clips` asks for them.
+        root: Folder that the table's paths are relative to. Default: the (first) table's own folder.
+        classes: Names of the behaviours in the order of the network's outputs, or of the numbers in the table; or a
+            file that has them, such as KABR's classes.json. Default: those in the table.
+        segments: Which behaviours are head, middle and tail, in the order of the classes, or a table with the columns
+            action and segment. Default: by training clips (500 and more, 100 and more, fewer).
+        window: Length in seconds of the clips that bouts (BORIS, DeepEthogram, FERAL) and labels per frame are cut
+            into. Default: cut where a behaviour starts or stops.
+        window_hop: Seconds from one window's start to the next. Default: the length, so that windows do not overlap.
+        window_share: Share of a window that a behaviour must fill to be its label.
+        label_fps: Frames per second of the videos, for labels that count frames (DeepEthogram, FERAL).
+        val_fraction: Share of the training videos that become validation, where the table names no validation clips.
         split_fractions: Shares of the videos for training, validation and test where the table names no splits.
         split_seed: Seed of that division.
         scheme: How the segments share out the clip. dense: each looks at a part of its own. semi-dense: half of its
@@ -68,6 +81,8 @@ class VideoDataModule(LightningDataModule):
         flip: Probability of a mirror image in training; 0 where left and right matter.
         crop_scale: Random crops in training keep this share of the area (least, most).
         color_jitter: Strength of random brightness, contrast and saturation in training.
+        sampler: shuffled sees each training clip once an epoch; class-aware draws behaviours in turn and for each a
+            clip that shows it, so that rare ones are seen as often as frequent ones.
         batch_size: Clips per batch and device.
         num_workers: Processes that decode, per device. Default: the machine's cores less one, at most 8.
         seed: Seed of the randomness of training: order, positions, augmentation, dropout. The network's first
@@ -83,9 +98,15 @@ class VideoDataModule(LightningDataModule):
 
     def __init__(
         self,
-        labels: str | None = None,
+        labels: str | dict[str, str] | None = None,
         root: str | None = None,
-        classes: list[str] | None = None,
+        classes: list[str] | str | None = None,
+        segments: list[str] | str | None = None,
+        window: float | None = None,
+        window_hop: float | None = None,
+        window_share: float = 0.5,
+        label_fps: float | None = None,
+        val_fraction: float = 0.0,
         split_fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
         split_seed: int = 0,
         scheme: Scheme = "dense",
@@ -106,6 +127,7 @@ class VideoDataModule(LightningDataModule):
         flip: float = 0.5,
         crop_scale: tuple[float, float] = (0.7, 1.0),
         color_jitter: float = 0.2,
+        sampler: Literal["shuffled", "class-aware"] = "shuffled",
         batch_size: int = 8,
         num_workers: int | None = None,
         seed: int = 0,
@@ -126,12 +148,31 @@ class VideoDataModule(LightningDataModule):
             raise ValueError(f"probe_timeout: expected seconds above 0, got {probe_timeout}")
         if min(frame_size) < 1 or image_size < 1:
             raise ValueError(f"frame_size and image_size: expected 1 or more, got {frame_size} and {image_size}")
-        self.table = None if labels is None else read_labels(labels, classes)
+        if not 0 <= val_fraction < 1:
+            raise ValueError(f"val_fraction: expected a share in [0, 1), got {val_fraction}")
+        if sampler not in ("shuffled", "class-aware"):
+            raise ValueError(f"sampler: expected shuffled or class-aware, got {sampler!r}")
+        if isinstance(classes, str):
+            classes = read_classes(classes)
+        windows = None if window is None else Windows(window, window_hop or window, window_share)
+        self.table: LabelTable | None = None
+        first = next(iter(labels.values())) if isinstance(labels, dict) else labels
+        if isinstance(labels, dict):
+            self.table = read_splits(labels, classes, windows, label_fps)
+        elif labels is not None:
+            self.table = read_labels(labels, classes, windows, label_fps)
+        self.root = Path(root) if root else (_home(Path(first)) if first else None)
         # Resolved before it is saved: a checkpoint alone must say which output is which behaviour.
         self.classes = classes = list(classes or (self.table.classes if self.table else BEHAVIOURS))
+        if isinstance(segments, str):
+            segments = read_segments(segments, classes)
+        if segments is not None and (len(segments) != len(classes) or set(segments) - set(SEGMENTS)):
+            raise ValueError(f"segments: expected {', '.join(SEGMENTS)} for each of the {len(classes)} classes")
+        self.class_segments = segments
         self.save_hyperparameters()
         self.labels = labels
-        self.root = Path(root) if root else (Path(labels).parent if labels else None)
+        self.val_fraction = val_fraction
+        self.sampler = sampler
         self.split_fractions, self.split_seed = split_fractions, split_seed
         self.scheme: Scheme = scheme
         self.num_segments, self.positions_per_segment = num_segments, positions_per_segment
@@ -176,6 +217,7 @@ class VideoDataModule(LightningDataModule):
         table = self.table
         if table is None:
             table = read_labels(self.draw_synthetic(), self.classes)
+        table = hold_out(locate_videos(table, self.root_folder), self.val_fraction, self.split_seed)
         return assign_splits(table, self.split_fractions, self.split_seed)
 
     def draw_synthetic(self) -> Path:
@@ -303,7 +345,7 @@ class VideoDataModule(LightningDataModule):
 
     def _prediction_table(self) -> LabelTable:
         if self.table is not None:
-            return self.table
+            return locate_videos(self.table, self.root_folder)
         if self.root is None:
             raise ValueError("data.root: say where the videos are (--data.root FOLDER), or give a table")
         videos = [self.root] if self.root.is_file() else list_videos(self.root)
@@ -367,7 +409,8 @@ class VideoDataModule(LightningDataModule):
             raise ValueError(f"{len(dataset)} clips in {name!r} cannot be shared among {replicas} processes")
         sampler: Sampler[Any]
         if name == "train":
-            sampler = EpochSampler(dataset, num_replicas=replicas, rank=rank, shuffle=True, seed=self.seed)
+            kind = ClassAwareSampler if self.sampler == "class-aware" else EpochSampler
+            sampler = kind(dataset, num_replicas=replicas, rank=rank, shuffle=True, seed=self.seed)
         else:
             # Unlike DistributedSampler it repeats no clip to even out the processes: each counts once in the metrics.
             sampler = UnrepeatedDistributedSampler(dataset, num_replicas=replicas, rank=rank, shuffle=False)
@@ -394,6 +437,37 @@ class EpochSampler(DistributedSampler[Any]):
     def __iter__(self) -> Iterator[Any]:
         """Rows of this process in the epoch's order."""
         return ((index, self.epoch) for index in super().__iter__())
+
+
+class ClassAwareSampler(EpochSampler):
+    """Draws classes in turn, and for each a clip that shows it; an epoch is as long as without it.
+
+    Shen, Lin & Huang 2016, "Relay Backpropagation for Effective Learning of Deep Convolutional Neural Networks" (arXiv
+    1512.05830), section 3.2. Clips that show none of the classes are drawn as one more class. A class's clips are gone
+    through in a random order before one of them comes again. Every process draws the whole epoch, from seed and epoch
+    alone, and takes its share.
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        """Rows of this process in the epoch's order."""
+        targets = self.dataset.targets.numpy()  # type: ignore[attr-defined]
+        groups = [np.flatnonzero(column) for column in targets.T] + [np.flatnonzero(~targets.any(axis=1))]
+        groups = [group for group in groups if len(group)]
+        rng = np.random.default_rng([self.seed % 2**32, self.epoch])
+        turns = -(-self.total_size // len(groups))
+        order = np.concatenate([rng.permutation(len(groups)) for _ in range(turns)])[: self.total_size]
+        rows = np.empty(self.total_size, np.int64)
+        for index, group in enumerate(groups):
+            places = np.flatnonzero(order == index)
+            rounds = -(-len(places) // len(group))
+            drawn = [rng.permutation(group) for _ in range(rounds)]
+            rows[places] = np.concatenate(drawn)[: len(places)] if drawn else []
+        return ((int(row), self.epoch) for row in rows[self.rank : self.total_size : self.num_replicas])
+
+
+def _home(labels: Path) -> Path:
+    """The folder beside whose files a table's relative paths are meant; a folder of label files is its own."""
+    return labels if labels.is_dir() else labels.parent
 
 
 def default_workers() -> int:

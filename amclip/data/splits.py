@@ -1,5 +1,6 @@
 """Share videos out over training, validation and test so that classes are spread evenly."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from amclip.data.table import SPLITS, LabelError, LabelTable
 
-__all__ = ["assign_splits", "stratify"]
+__all__ = ["assign_splits", "hold_out", "stratify"]
 
 
 def assign_splits(table: LabelTable, fractions: Sequence[float] = (0.7, 0.15, 0.15), seed: int = 0) -> LabelTable:
@@ -49,6 +50,33 @@ def assign_splits(table: LabelTable, fractions: Sequence[float] = (0.7, 0.15, 0.
     return replace(table, clips=clips)
 
 
+def hold_out(table: LabelTable, fraction: float, seed: int = 0) -> LabelTable:
+    """Take validation videos from the training videos, where the table names training clips and no validation clips.
+
+    Published data sets often name training and test only; choosing a checkpoint by the test clips would flatter it.
+
+    Args:
+        table: Clips.
+        fraction: Share of the training videos, in ``[0, 1)``; 0 takes none.
+        seed: Same seed, same table, same videos.
+
+    Raises:
+        ValueError: If ``fraction`` is out of range.
+    """
+    if not 0 <= fraction < 1:
+        raise ValueError(f"val_fraction: expected a share in [0, 1), got {fraction}")
+    splits = {clip.split for clip in table.clips}
+    if fraction == 0 or "train" not in splits or "val" in splits:
+        return table
+    labels: dict[str, set[str]] = {}
+    for clip in table.clips:
+        if clip.split == "train":
+            labels.setdefault(clip.key[0], set()).update(clip.labels or ())
+    chosen = stratify({}, labels, (1 - fraction, fraction, 0.0), seed)
+    clips = tuple(replace(clip, split=chosen[clip.key[0]]) if clip.split == "train" else clip for clip in table.clips)
+    return replace(table, clips=clips)
+
+
 def stratify(
     fixed: Mapping[str, str], labels: Mapping[str, set[str]], fractions: Sequence[float], seed: int
 ) -> dict[str, str]:
@@ -79,10 +107,8 @@ def stratify(
     remaining = [free[index] for index in rng.permutation(len(free))]
     videos = [*remaining, *fixed]
     wanted = shares * len(videos)  # videos that each split still lacks
-    lacking = {
-        name: shares * sum(name in labels[video] for video in videos)
-        for name in sorted({name for video in videos for name in labels[video]})
-    }
+    everywhere = Counter(name for video in videos for name in labels[video])
+    lacking = {name: shares * everywhere[name] for name in sorted(everywhere)}
     chosen: dict[str, str] = {}
 
     def place(video: str, split: int) -> None:
@@ -93,7 +119,7 @@ def stratify(
     for video, name in fixed.items():
         place(video, SPLITS.index(name))
     while remaining:
-        counts = {name: sum(name in labels[video] for video in remaining) for name in lacking}
+        counts = Counter(name for video in remaining for name in labels[video])
         rarest = min((name for name in lacking if counts[name]), key=lambda name: (counts[name], name), default=None)
         batch = [video for video in remaining if rarest is None or rarest in labels[video]]
         for video in batch:

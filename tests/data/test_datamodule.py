@@ -2,8 +2,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from layouts import ACTIONS, BORIS_AGGREGATED, CLIPS, animal_kingdom
 
-from amclip.data.datamodule import VideoDataModule
+from amclip.data.datamodule import ClassAwareSampler, VideoDataModule
+from amclip.data.dataset import ClipDataset
+from amclip.data.readers import read_labels
 
 SMALL = {
     "image_size": 32,
@@ -123,3 +126,83 @@ def test_other_settings_than_the_checkpoints_are_warned_of(drawn: Path) -> None:
     state = build(drawn).state_dict()
     with pytest.warns(UserWarning, match=r"data.flow_bound is 3.0, but the checkpoint was trained with 10.0"):
         build(drawn, flow_bound=3.0).load_state_dict(state)
+
+
+def long_tail(tmp_path: Path) -> Path:
+    table = tmp_path / "labels.csv"
+    rows = [f"a{n}.mp4,often,train" for n in range(90)] + [f"b{n}.mp4,rare,train" for n in range(3)]
+    rows += [f"c{n}.mp4,often;rare,train" for n in range(2)] + [f"d{n}.mp4,,train" for n in range(5)]
+    table.write_text("\n".join(["filepath,label,split", *rows, "e.mp4,rare,val"]) + "\n")
+    return table
+
+
+def test_class_aware_sampling_evens_out_the_classes_and_shares_an_epoch_among_processes(tmp_path: Path) -> None:
+    table = read_labels(long_tail(tmp_path)).split("train")
+    dataset = ClipDataset(table, tmp_path, {}, training=True)
+
+    def epoch(replicas: int, rank: int, number: int = 0, seed: int = 0) -> list[int]:
+        sampler = ClassAwareSampler(dataset, num_replicas=replicas, rank=rank, seed=seed)
+        sampler.set_epoch(number)
+        rows = list(sampler)
+        assert all(epoch == number for _, epoch in rows)
+        assert len(rows) == len(sampler)
+        return [row for row, _ in rows]
+
+    whole = epoch(1, 0)
+    assert len(whole) == 100
+    targets = table.targets()
+    often, rare = (list(table.classes).index(name) for name in ("often", "rare"))
+    nothing = sum(not targets[row].any() for row in whole)
+    assert 33 <= nothing <= 34  # clips without any class are one of three groups
+    assert targets[whole, rare].sum() >= 33
+    assert targets[whole, often].sum() >= 33
+    assert {row for row in whole if targets[row, rare]} == set(targets[:, rare].nonzero()[0])  # none is left out
+    assert sorted([*epoch(2, 0), *epoch(2, 1)]) == sorted(whole)
+    assert epoch(1, 0) == whole
+    assert epoch(1, 0, number=1) != whole
+    assert epoch(1, 0, seed=1) != whole
+    three = [epoch(3, rank) for rank in range(3)]  # 100 clips do not divide by 3
+    assert [len(part) for part in three] == [34, 34, 34]
+
+
+def test_counts_are_those_of_the_training_clips(drawn: Path) -> None:
+    data = build(drawn)
+    for stage in ("fit", "test"):
+        data.setup(stage)
+        assert data.num_training_clips == len(data.read_table().split("train"))
+        assert data.class_counts == data.read_table().split("train").targets().sum(axis=0).tolist()
+
+
+def test_a_data_set_is_read_from_a_file_per_split_with_names_and_segments(tmp_path: Path) -> None:
+    root = animal_kingdom(tmp_path)
+    data = VideoDataModule(
+        labels={name: str(root / "annotation" / file) for name, file in (("train", "train.csv"), ("test", "val.csv"))},
+        root=str(root / "dataset" / "image"),
+        classes=str(root / "AR_metadata.xlsx"),
+        segments=str(root / "annotation" / "df_action.xlsx"),
+        val_fraction=0.34,
+        sampler="class-aware",
+        **SMALL,  # type: ignore[arg-type]
+    )
+    assert data.classes == list(ACTIONS)
+    assert data.class_segments == ["tail", "middle", "head", "tail"]
+    assert data.hparams["classes"] == list(ACTIONS)  # a checkpoint must not need the files
+    assert data.hparams["segments"] == data.class_segments
+    data.setup("fit")
+    assert sorted(clip.video for name in ("train", "val") for clip in data.tables[name].clips) == [
+        video for video, split, _ in CLIPS if split == "train"
+    ]
+    assert set(next(iter(data.train_dataloader()))["error"]) == {""}
+    data.setup("test")
+    assert len(data.tables["test"]) == 2
+    with pytest.raises(ValueError, match="segments: expected head, middle, tail for each"):
+        VideoDataModule(classes=["a", "b"], segments=["head"])
+
+
+def test_bouts_are_cut_into_windows_on_the_way_in(videos: Path, tmp_path: Path) -> None:
+    (tmp_path / "events.csv").write_text(BORIS_AGGREGATED)
+    data = build(tmp_path, labels=str(tmp_path / "events.csv"), root=str(videos), window=0.6, window_hop=0.3)
+    data.setup("predict")
+    clips = data.tables["predict"].clips
+    assert [(clip.start, clip.stop) for clip in clips][:2] == [(0.0, 0.6), (0.3, 0.9)]
+    assert len(clips) == 7

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amclip.data.splits import assign_splits
+from amclip.data.splits import assign_splits, hold_out
 from amclip.data.table import Clip, LabelError, LabelTable, build_table
 
 CLASSES = ("a", "b", "c", "d")
@@ -84,3 +84,19 @@ def test_rows_without_a_split_follow_their_video() -> None:
 def test_fractions_must_be_shares(fractions: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="three shares"):
         assign_splits(build_table([Clip("a.mp4", labels=("x",))], "test"), fractions)
+
+
+def test_validation_is_held_out_of_training_where_there_is_none() -> None:
+    clips = [Clip(f"{n}.mp4", labels=("a",) if n % 4 else ("b",), split="train") for n in range(40)]
+    clips.append(Clip("t.mp4", labels=("a",), split="test"))
+    table = build_table(clips, "t")
+    held = hold_out(table, 0.2, seed=3)
+    val = held.split("val")
+    assert len(val) == 8
+    assert sum(clip.labels == ("b",) for clip in val.clips) == 2  # the classes are spread evenly
+    assert [clip.split for clip in held.clips if clip.video == "t.mp4"] == ["test"]
+    assert held == hold_out(table, 0.2, seed=3)
+    assert hold_out(held, 0.5) is held  # validation clips that are named stay as they are
+    assert hold_out(table, 0.0) is table
+    with pytest.raises(ValueError, match="val_fraction: expected a share"):
+        hold_out(table, 1.0)
