@@ -1,4 +1,9 @@
+import json
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score
 
+from amclip.data.readers import read_labels
 from amclip.metrics import AveragePrecision, AveragePrecisionScores, best_thresholds, segments_by_count
 
 
@@ -100,3 +106,43 @@ def test_no_threshold_beats_the_tuned_one(clips: int, seed: int) -> None:
         best = max(f1_score(labels[:, c], values[:, c] >= cut, zero_division=0) for cut in cuts)
         assert float(got[c]) == pytest.approx(best, abs=1e-6)
         assert float(got[c]) == pytest.approx(f1_score(labels[:, c], values[:, c] >= thresholds[c].item()), abs=1e-6)
+
+
+def animal_kingdom_labels() -> tuple[np.ndarray, np.ndarray]:
+    """Test labels and training counts: the real ones where they are at hand, else a long tail of the same kind."""
+    metadata = Path(__file__).parents[2] / "shared" / "data" / "animal_kingdom" / "AR_metadata.xlsx"
+    if metadata.is_file():
+        table = read_labels(metadata)
+        return table.split("test").targets().astype(int), table.split("train").targets().sum(axis=0).astype(int)
+    rng = np.random.default_rng(0)
+    shares = 0.3 / np.arange(1, 141)
+    return (rng.random((611, 140)) < shares).astype(int), (24000 * shares).astype(int)
+
+
+def test_scores_of_the_benchmark_equal_scikit_learn_in_one_process_and_in_two(tmp_path: Path) -> None:
+    labels, counts = animal_kingdom_labels()
+    rng = np.random.default_rng(0)
+    prior = labels.mean(axis=0).clip(1e-4)
+    logits = np.log(prior / (1 - prior)) + 2 * labels + rng.normal(size=labels.shape)
+    values = (1 / (1 + np.exp(-logits))).astype(np.float32)
+    present = np.flatnonzero(labels.any(axis=0))
+    per_class = average_precision_score(labels[:, present], values[:, present], average=None)
+    expected = [per_class.mean(), average_precision_score(labels, values, average="micro")]
+    batches = [(start, len(labels[start : start + 32])) for start in range(0, len(labels), 32)]
+    batches = [(start, size) for start, size in batches if labels[start : start + 32].any()]
+    pooled = [average_precision_score(labels[s : s + 32].ravel(), values[s : s + 32].ravel()) for s, _ in batches]
+    expected.append(np.average(pooled, weights=[size for _, size in batches]))
+    segments = np.asarray(segments_by_count(counts.tolist()))
+    expected += [per_class[segments[present] == name].mean() for name in ("head", "middle", "tail")]
+
+    one = scored(values, labels)
+    parts = one.by_segment(segments.tolist())
+    got = [one.macro, one.micro, one.micro_batches, *(parts[name][0] for name in ("head", "middle", "tail"))]
+    assert got == pytest.approx(expected, abs=1e-6)
+    np.savez(tmp_path / "clips.npz", labels=labels, scores=values, counts=counts)
+    script, output = Path(__file__).with_name("gathered_scores.py"), tmp_path / "scores.json"
+    words = [str(tmp_path / "rendezvous"), str(tmp_path / "clips.npz"), str(output)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
+    processes = [subprocess.Popen([sys.executable, script, str(r), *words], env=environment) for r in range(2)]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    assert json.loads(output.read_text()) == pytest.approx(expected, abs=1e-6)

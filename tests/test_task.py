@@ -260,3 +260,40 @@ def test_real_clips_train_for_a_step(tmp_path: Path) -> None:
     fitting = trainer(tmp_path, max_steps=1, limit_val_batches=0)
     fitting.fit(model, module)
     assert torch.isfinite(fitting.callback_metrics["train/loss"])
+
+
+def test_ldam_weighs_late_and_checkpoints_know_what_was_counted(drawn: Path, tmp_path: Path) -> None:
+    module = data(drawn, batch_size=8)
+    model = task(module, loss="ldam", ldam_reweight_after=0.5)
+    phases: list[bool] = []
+
+    class Watch(Callback):
+        def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+            phases.append(pl_module.loss.reweight)
+
+    run = trainer(tmp_path, max_epochs=2, num_sanity_val_steps=0, callbacks=[Watch()])
+    run.fit(model, module)
+    half = len(phases) // 2
+    assert phases == [False] * half + [True] * half
+    run.save_checkpoint(tmp_path / "x.ckpt")
+    known = torch.load(tmp_path / "x.ckpt", weights_only=True)["amclip"]
+    assert known["class_counts"] == module.class_counts
+    assert len(known["thresholds"]) == len(known["segments"]) == len(module.classes)
+
+    alone = tmp_path / "test_only.csv"  # a table that says nothing of the training
+    lines = (drawn / "labels.csv").read_text().splitlines()
+    alone.write_text("\n".join([lines[0], *(line for line in lines if line.endswith(",test"))]) + "\n")
+    other = data(drawn, labels=str(alone), root=str(drawn), classes=module.classes, batch_size=8)
+    fresh = task(other, loss="ldam")
+    run = trainer(tmp_path / "again")
+    run.test(fresh, other, ckpt_path=tmp_path / "x.ckpt", weights_only=True)
+    assert fresh.class_counts == module.class_counts
+    assert "test/F1_at_thresholds_tuned_on_val" in run.callback_metrics
+
+
+def test_a_loss_that_counts_clips_refuses_data_that_cannot_say(drawn: Path, tmp_path: Path) -> None:
+    module = data(drawn, batch_size=8)
+    module.setup("fit")
+    model = task(module, loss="class_balanced")
+    with pytest.raises(ValueError, match=r"model.loss: class_balanced needs .* NoneType has no class_counts"):
+        trainer(tmp_path, max_steps=1).fit(model, module.train_dataloader())
