@@ -1,0 +1,86 @@
+"""Every config is parsed and trains for a step, on a data set drawn in the exact layout it is written for."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import layouts
+import pytest
+
+from amclip.cli import main
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
+# Where each folder's configs say that the data lie.
+LAYOUTS: dict[str, tuple[str, Callable[[Path], Path]]] = {
+    "animal_kingdom": ("data/animal_kingdom/action_recognition", layouts.animal_kingdom),
+    "kabr": ("data/kabr", layouts.kabr),
+    "mammalnet": ("data/mammalnet", layouts.mammalnet),
+}
+TINY = [
+    "--model.backbone=amclip-tiny",  # instead of a download
+    "--model.pretrained=null",
+    "--model.temporal_heads=4",
+    "--model.trainable_blocks=1",
+    "--data.image_size=64",
+    "--data.frame_size=[64,64]",
+    "--data.flow_preset=fast",
+    "--data.positions_per_segment=2",
+    "--data.batch_size=2",
+    "--data.num_workers=0",
+    "--data.cache_dir=null",
+    "--trainer.accelerator=cpu",
+    "--trainer.devices=1",
+    "--trainer.strategy=auto",
+    "--trainer.precision=32-true",
+    "--trainer.accumulate_grad_batches=1",
+    "--trainer.enable_progress_bar=false",
+    "--trainer.enable_model_summary=false",
+]
+
+
+@pytest.fixture(scope="session")
+def datasets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("datasets")
+    for place, draw in LAYOUTS.values():
+        (folder / place).mkdir(parents=True)
+        draw(folder / place)
+    return folder
+
+
+def own_data(config: Path, drawn: Path) -> list[str]:
+    return [] if config.parent.name in LAYOUTS else [f"--data.labels={drawn / 'labels.csv'}", f"--data.root={drawn}"]
+
+
+@pytest.mark.filterwarnings("ignore:.*genus or species")
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_every_config_trains_for_a_step(
+    config: Path, datasets: Path, drawn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(datasets)
+    words = [*TINY, "--trainer.fast_dev_run=1", "--trainer.logger=false", *own_data(config, drawn)]
+    main(["fit", f"--config={config}", *words])
+
+
+@pytest.mark.filterwarnings("ignore:.*genus or species")
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("animal_kingdom/sparse_b32_1gpu", ["--data.root=data/animal_kingdom/action_recognition/dataset/image"]),
+        ("kabr/dense_b16_1gpu", []),
+        ("mammalnet/sparse_b16_1gpu", []),
+    ],
+)
+def test_a_training_on_each_data_set_is_tested_on_its_test_clips(
+    name: str, more: list[str], datasets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(datasets)
+    saved = f"--trainer.logger.save_dir={tmp_path}"
+    main(["fit", f"--config={ROOT / 'configs' / name}.yaml", *TINY, "--trainer.max_epochs=1", saved, *more])
+    checkpoint = tmp_path / "version_0" / "checkpoints" / "last.ckpt"
+    main(["test", f"--ckpt_path={checkpoint}", "--data.num_workers=0", "--data.cache_dir=null", saved])
+    written = (tmp_path / "version_1" / "test_predictions.csv").read_text().splitlines()
+    assert len(written) > 2
+    assert all(line.endswith(",") for line in written[1:])  # the column `error` is empty
+    scores = (tmp_path / "version_1" / "test_scores.csv").read_text()
+    assert "mAP_macro" in scores
+    assert ("mAP_tail" in scores) == name.startswith("animal_kingdom")
