@@ -205,6 +205,7 @@ class VideoDataModule(LightningDataModule):
         self.num_training_clips: int | None = None
         self.left_out_clips = 0
         self._told: set[str] = set()
+        self._divided: tuple[LabelTable, LabelTable] | None = None
         self.tables: dict[str, LabelTable] = {}
         self.datasets: dict[str, ClipDataset] = {}
 
@@ -217,8 +218,10 @@ class VideoDataModule(LightningDataModule):
         table = self.table
         if table is None:
             table = read_labels(self.draw_synthetic(), self.classes)
-        table = hold_out(locate_videos(table, self.root_folder), self.val_fraction, self.split_seed)
-        return assign_splits(table, self.split_fractions, self.split_seed)
+        if self._divided is None or self._divided[0] is not table:  # takes seconds for tens of thousands of clips
+            located = hold_out(locate_videos(table, self.root_folder), self.val_fraction, self.split_seed)
+            self._divided = table, assign_splits(located, self.split_fractions, self.split_seed)
+        return self._divided[1]
 
     def draw_synthetic(self) -> Path:
         """Draw the built-in data below ``root``, unless it lies there already; returns its table."""

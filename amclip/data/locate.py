@@ -24,16 +24,17 @@ def locate_videos(table: LabelTable, root: str | os.PathLike[str]) -> LabelTable
         LabelError: If several files fit a name.
     """
     found: dict[str, str] = {}
-    listings: dict[Path, dict[str, list[str]]] = {}
+    listings: dict[Path, tuple[set[str], dict[str, list[str]]]] = {}
     for clip in table.clips:
         name = clip.video
         if name in found or name.lower().endswith(VIDEO_SUFFIXES):
             continue
         path = Path(root) / name
         if path.parent not in listings:
-            listings[path.parent] = _by_stem(path.parent)
-        files = listings[path.parent].get(path.name, [])
-        if path.exists() or not files:
+            listings[path.parent] = _listing(path.parent)
+        names, by_stem = listings[path.parent]
+        files = by_stem.get(path.name, [])
+        if path.name in names or not files:
             found[name] = name
         elif len(files) > 1:
             raise LabelError(f"{name} may be {' or '.join(files)}; write the whole name", table.source, clip.line)
@@ -43,15 +44,15 @@ def locate_videos(table: LabelTable, root: str | os.PathLike[str]) -> LabelTable
     return replace(table, clips=clips)
 
 
-def _by_stem(folder: Path) -> dict[str, list[str]]:
-    """Names of a folder's videos by their name without suffix; one listing is cheaper than asking for each clip."""
-    names: dict[str, list[str]] = {}
+def _listing(folder: Path) -> tuple[set[str], dict[str, list[str]]]:
+    """All names in a folder, and its videos by their name without suffix; cheaper than asking for each clip."""
     try:
-        with os.scandir(folder) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                stem, suffix = os.path.splitext(entry.name)
-                if suffix.lower() in VIDEO_SUFFIXES:
-                    names.setdefault(stem, []).append(entry.name)
+        names = sorted(os.listdir(folder))
     except OSError:
-        return {}
-    return names
+        return set(), {}
+    by_stem: dict[str, list[str]] = {}
+    for name in names:
+        stem, suffix = os.path.splitext(name)
+        if suffix.lower() in VIDEO_SUFFIXES:
+            by_stem.setdefault(stem, []).append(name)
+    return set(names), by_stem

@@ -118,8 +118,8 @@ def stratify(
 
     for video, name in fixed.items():
         place(video, SPLITS.index(name))
+    counts = Counter(name for video in remaining for name in labels[video])
     while remaining:
-        counts = Counter(name for video in remaining for name in labels[video])
         rarest = min((name for name in lacking if counts[name]), key=lambda name: (counts[name], name), default=None)
         batch = [video for video in remaining if rarest is None or rarest in labels[video]]
         for video in batch:
@@ -131,6 +131,7 @@ def stratify(
             )
             chosen[video] = SPLITS[split]
             place(video, split)
+            counts.subtract(labels[video])
         taken = set(batch)
         remaining = [video for video in remaining if video not in taken]
     _fill_empty(chosen, fixed, labels, shares)
