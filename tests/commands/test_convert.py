@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import layouts
+import pytest
+
+from amclip.cli import main
+from amclip.data.readers import read_labels
+
+
+def test_labels_are_converted_and_what_is_lost_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "labels.json"
+    source.write_text(layouts.feral_text())
+    table = tmp_path / "out" / "table.csv"
+    main(["convert", str(source), str(table), "--fps", "10"])
+    said = capsys.readouterr().out
+    assert "Wrote 6 clips of 2 videos, 2 classes" in said
+    assert "not held" not in said
+    assert [(c.video, c.start, c.labels, c.split) for c in read_labels(table).clips[:2]] == [
+        ("a.mp4", 0.0, (), "train"),
+        ("a.mp4", 0.1, ("walking",), "train"),
+    ]
+    main(["convert", str(table), str(tmp_path / "events.csv"), "--to", "boris"])
+    assert "not held by this format: splits" in capsys.readouterr().out
+    main(["convert", str(tmp_path / "events.csv"), str(tmp_path / "windows.csv"), "--window", "0.2", "--hop", "0.1"])
+    assert [clip.stop for clip in read_labels(tmp_path / "windows.csv").clips[:2]] == [0.2, pytest.approx(0.3)]
+
+
+def test_names_of_numbers_and_suffixes_of_videos_come_from_beside_the_labels(tmp_path: Path) -> None:
+    layouts.kabr(tmp_path)
+    target = tmp_path / "table.csv"
+    names = str(tmp_path / "annotation" / "classes.json")
+    main(["convert", str(tmp_path / "annotation" / "train.csv"), str(target), "--classes", names])
+    assert read_labels(target).clips[0].labels == ("Graze", "Walk")
+    (tmp_path / "a.MP4").write_bytes(b"")
+    (tmp_path / "a_labels.csv").write_text(layouts.DEEPETHOGRAM)
+    main(["convert", str(tmp_path / "a_labels.csv"), str(target), "--fps", "10", "--root", str(tmp_path)])
+    assert read_labels(target).videos() == ("a.MP4",)
+
+
+def test_a_source_that_cannot_be_used_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a_labels.csv").write_text(layouts.DEEPETHOGRAM.replace("1,0,1,0", "1,0,7,0"))
+    with pytest.raises(SystemExit) as stopped:
+        main(["convert", str(tmp_path / "a_labels.csv"), str(tmp_path / "t.csv"), "--fps", "10"])
+    assert stopped.value.code == 2
+    assert "a_labels.csv, line 3, column 'walking'" in capsys.readouterr().err
+    assert not (tmp_path / "t.csv").exists()
