@@ -1,10 +1,12 @@
 """Every config is parsed and trains for a step, on a data set drawn in the exact layout it is written for."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import layouts
 import pytest
+from drawn import draw_video
 
 from amclip.cli import main
 
@@ -84,3 +86,36 @@ def test_a_training_on_each_data_set_is_tested_on_its_test_clips(
     scores = (tmp_path / "version_1" / "test_scores.csv").read_text()
     assert "mAP_macro" in scores
     assert ("mAP_tail" in scores) == name.startswith("animal_kingdom")
+
+
+@pytest.mark.filterwarnings("ignore:.*genus or species")
+@pytest.mark.parametrize("form", ["boris", "deepethogram", "feral", "lote"])
+def test_labels_of_other_tools_train_for_a_step(form: str, tmp_path: Path) -> None:
+    names = [f"{letter}.mp4" for letter in "abcdef"]
+    for name in names:
+        draw_video(tmp_path / name, 60)
+    labels = tmp_path / "labels"
+    more = ["--data.window=0.8"]
+    if form == "boris":
+        head, *events = layouts.BORIS_AGGREGATED.splitlines()
+        rows = [event.replace("a.mp4", name) for name in names for event in events]
+        labels.write_text("\n".join([head, *rows]))
+    elif form == "deepethogram":
+        labels.mkdir()
+        rows = [f"{n},{int(n < 30)},{int(n >= 30)},0" for n in range(60)]
+        for name in names:
+            text = "\n".join([",background,walking,calling", *rows[:-1], "59,0,1,1"])
+            (labels / f"{name[0]}_labels.csv").write_text(text)
+    elif form == "feral":
+        frames = {name: [0] * 20 + [1] * 20 + [2] * 20 for name in names}
+        splits = {"train": names[:4], "val": names[4:5], "test": names[5:]}
+        classes = {"0": "other", "1": "walking", "2": "resting"}
+        content = {"is_multilabel": False, "class_names": classes, "labels": frames, "splits": splits}
+        labels.write_text(json.dumps(content))
+    else:
+        labels.write_text("\n".join(f"{name} {number % 2} {number}" for number, name in enumerate(names)))
+        more = []
+    if form in ("deepethogram", "feral"):
+        more.append("--data.label_fps=25")
+    words = [f"--config={ROOT / 'configs' / 'own_videos.yaml'}", *TINY, *more, "--trainer.fast_dev_run=1"]
+    main(["fit", *words, f"--data.labels={labels}", f"--data.root={tmp_path}", "--trainer.logger=false"])
