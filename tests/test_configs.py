@@ -90,7 +90,8 @@ def test_a_training_on_each_data_set_is_tested_on_its_test_clips(
 
 @pytest.mark.filterwarnings("ignore:.*genus or species")
 @pytest.mark.parametrize("form", ["boris", "deepethogram", "feral", "lote"])
-def test_labels_of_other_tools_train_for_a_step(form: str, tmp_path: Path) -> None:
+def test_labels_of_other_tools_train_for_a_step(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     names = [f"{letter}.mp4" for letter in "abcdef"]
     for name in names:
         draw_video(tmp_path / name, 60)
