@@ -24,6 +24,7 @@ from amclip.data.synthetic import BEHAVIOURS, write_dataset
 from amclip.data.table import Clip, LabelError, LabelTable
 from amclip.data.video import Resize, VideoError, VideoInfo, list_videos
 from amclip.flow.image import FlowImage
+from amclip.flow.method import FlowMethod, make_flow
 from amclip.flow.tvl1 import PRESETS, TVL1, Backend, Preset
 from amclip.preprocess import Modality, Preprocess
 
@@ -58,6 +59,8 @@ class VideoDataModule(LightningDataModule):
         frame_size: Height and width in pixels that videos are decoded to.
         resize: stretch keeps the whole picture, crop keeps its proportions and cuts the longer side.
         image_size: Side of the square images that flow is computed on and the network sees, in pixels.
+        flow: Another flow method than TV-L1: {class_path: my_project.MyFlow, init_args: {...}}, a subclass of
+            amclip.flow.FlowMethod. The three settings below are TV-L1's and must then be left alone.
         flow_preset: Preset of TV-L1: fast, default, or opencv (OpenCV's own settings).
         flow_options: Changes to the preset by TVL1's parameter names, such as {warps: 3}.
         flow_backend: auto takes the best for the device; or numba, opencv, reference, cuda.
@@ -96,6 +99,7 @@ class VideoDataModule(LightningDataModule):
         frame_size: tuple[int, int] = (256, 256),
         resize: Resize = "stretch",
         image_size: int = 224,
+        flow: dict[str, Any] | None = None,
         flow_preset: Preset = "default",
         flow_options: dict[str, float] | None = None,
         flow_backend: Backend = "auto",
@@ -150,7 +154,7 @@ class VideoDataModule(LightningDataModule):
         self.preprocess = Preprocess(
             image_size=image_size,
             modality=modality,
-            flow=_make_flow(flow_preset, flow_options or {}, flow_backend),
+            flow=_make_flow(flow, flow_preset, flow_options or {}, flow_backend),
             flow_image=flow_image,
             flow_bound=flow_bound,
             mean=mean,
@@ -277,7 +281,7 @@ class VideoDataModule(LightningDataModule):
 
     def _seen(self) -> dict[str, Any]:
         keys = ("scheme", "num_segments", "positions_per_segment", "modality", "flow_gap", "frame_size", "resize")
-        flow = ("image_size", "flow_preset", "flow_options", "flow_image", "flow_bound", "mean", "std")
+        flow = ("image_size", "flow", "flow_preset", "flow_options", "flow_image", "flow_bound", "mean", "std")
         values = {key: self.hparams[key] for key in (*keys, *flow)}
         return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
@@ -396,7 +400,13 @@ def default_workers() -> int:
     return max(1, min(8, cores - 1))
 
 
-def _make_flow(preset: Preset, changes: dict[str, float], backend: Backend) -> TVL1:
+def _make_flow(other: dict[str, Any] | None, preset: Preset, changes: dict[str, float], backend: Backend) -> FlowMethod:
+    if other is not None:
+        if changes or preset != "default" or backend != "auto":
+            raise ValueError(
+                "flow: flow_preset, flow_options and flow_backend are TV-L1's; give them or flow, not both"
+            )
+        return make_flow(other)
     if preset not in PRESETS:
         raise ValueError(f"flow_preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
     known = inspect.signature(TVL1).parameters.keys() - {"backend"}
