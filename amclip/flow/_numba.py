@@ -2,9 +2,11 @@
 
 One call of :func:`_solve` computes one pair from pyramid to flow and holds no lock, so threads over pairs scale;
 numba's own threads (``prange``) are left alone, as they abort when two Python threads meet in them or after a fork.
+Where pairs are fewer than threads, each level of a pair is cut into bands of rows (:func:`_refine_in_bands`).
 The iterations themselves are in :mod:`amclip.flow._sweep`, the median filter in :mod:`amclip.flow._median`.
 """
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -21,6 +23,8 @@ from amclip.flow.reference import Parameters
 Index = NDArray[np.int64]
 Settings = tuple[int, int, int, int, float, float, float, float]
 
+#: Pixels times iterations between two meetings that a band must be worth; below, meeting costs more (measured).
+LEAST_WORK = 400_000
 #: Zero pixels around the warped image: a clamped position never reaches beyond.
 MARGIN = 4
 _f = np.float32
@@ -29,8 +33,8 @@ _f = np.float32
 def flow(first: Tensor, second: Tensor, parameters: Parameters) -> Tensor:
     """Twin of :func:`amclip.flow.reference.flow` for float32 on the CPU.
 
-    As many threads run as PyTorch itself would use (``torch.get_num_threads()``: 1 in a DataLoader worker), each
-    on a pair of its own.
+    As many threads run as PyTorch itself would use (``torch.get_num_threads()``: 1 in a DataLoader worker): one to a
+    pair, or several where pairs are fewer. The result is the same to the bit for any number of threads.
     """
     count, height, width = first.shape
     firsts, seconds = first.numpy(), second.numpy()
@@ -46,19 +50,23 @@ def flow(first: Tensor, second: Tensor, parameters: Parameters) -> Tensor:
         float(parameters.tau / parameters.theta),
         float(parameters.epsilon),
     )
+    threads = torch.get_num_threads()
+    bands = min(threads // count, _most_bands(height, width, settings)) if count else 1
 
     def solve(pair: int) -> None:
         # Copied here if need be, not by PyTorch: its threads wait for each other longer than small copies take.
         images = np.ascontiguousarray(firsts[pair]), np.ascontiguousarray(seconds[pair])
-        _solve(*images, result[pair], sizes, 1 / parameters.scale_step, settings)
+        if bands > 1:
+            _solve_in_bands(*images, result[pair], sizes, 1 / parameters.scale_step, settings, bands)
+        else:
+            _solve(*images, result[pair], sizes, 1 / parameters.scale_step, settings)
 
-    threads = min(count, torch.get_num_threads())
-    if threads <= 1:
+    if min(count, threads) <= 1:
         for pair in range(count):
             solve(pair)
     else:
         # Made per call: a pool that outlives it would not survive a fork.
-        with ThreadPoolExecutor(threads) as pool:
+        with ThreadPoolExecutor(min(count, threads)) as pool:
             for _ in pool.map(solve, range(count)):
                 pass
     return torch.from_numpy(result)
@@ -79,6 +87,112 @@ def _solve(first: Floats, second: Floats, result: Floats, sizes: Index, stride: 
         _refine(firsts[level], _texels(seconds[level]), state, settings)
         flow = _flow(state, height, width)
     result[:] = flow
+
+
+def _solve_in_bands(
+    first: Floats, second: Floats, result: Floats, sizes: Index, stride: float, settings: Settings, threads: int
+) -> None:
+    """The same on several threads, stage by stage."""
+    firsts, seconds = [first], [second]
+    for height, width in sizes[1:]:
+        firsts.append(_resize(firsts[-1], height, width, stride, stride, 1.0))
+        seconds.append(_resize(seconds[-1], height, width, stride, stride, 1.0))
+    flow = np.zeros((2, 1, 1), np.float32)
+    with ThreadPoolExecutor(threads - 1) as pool:
+        for level in reversed(range(len(sizes))):
+            height, width = sizes[level]
+            state, texels = _start(flow, height, width, stride), _texels(seconds[level])
+            bands = min(threads, _most_bands(height, width, settings))
+            if bands > 1:
+                state = _refine_in_bands(pool, bands, firsts[level], texels, state, settings)
+            else:
+                _refine(firsts[level], texels, state, settings)
+            flow = _flow(state, height, width)
+    result[:] = flow
+
+
+def _most_bands(height: int, width: int, settings: Settings) -> int:
+    """Into how many bands of rows a level is worth cutting; 1 for an early stop, which asks after every iteration."""
+    _, _, inner_iterations, _, _, _, _, epsilon = settings
+    if epsilon > 0:
+        return 1
+    # No shorter than the rows around it that it computes too.
+    shortest = max(inner_iterations, math.ceil(LEAST_WORK / (inner_iterations * width)))
+    return max(height // shortest, 1)
+
+
+def _refine_in_bands(
+    pool: ThreadPoolExecutor, bands: int, first: Floats, texels: Floats, state: Floats, settings: Settings
+) -> Floats:
+    """Twin of :func:`_refine` that returns the new state; threads meet after each round of inner iterations.
+
+    A band also computes the rows around it that its own depend on within a round, so it needs no news until the end.
+    States alternate: all bands read the one that none writes.
+    """
+    height, width = first.shape
+    warps, outer_iterations, inner_iterations, side, *_ = settings
+    edges = [height * band // bands for band in range(bands + 1)]
+    reach = inner_iterations + side // 2
+    rows = -(-height // bands) + 2 * reach
+    data = np.empty((bands, 4, rows * width), np.float32)
+    local = np.empty((bands, 6, (rows + 2) * width), np.float32)
+    other = np.zeros_like(state)
+
+    def advance(band: int, source: Floats, target: Floats, turn: int) -> None:
+        start, stop = edges[band], edges[band + 1]
+        _advance(first, texels, source, target, data[band], local[band], start, stop, turn, settings)
+
+    for _ in range(warps):
+        for turn in range(outer_iterations):
+            # The first band is computed right here, so that one thread less has to be woken.
+            jobs = [pool.submit(advance, band, state, other, turn) for band in range(1, bands)]
+            advance(0, state, other, turn)
+            for job in jobs:
+                job.result()
+            state, other = other, state
+    return state
+
+
+@compiled
+def _advance(
+    first: Floats,
+    texels: Floats,
+    source: Floats,
+    target: Floats,
+    data: Floats,
+    state: Floats,
+    start: int,
+    stop: int,
+    turn: int,
+    settings: Settings,
+) -> None:
+    """One round of median and inner iterations for the rows from ``start`` to ``stop``, from ``source`` to ``target``.
+
+    ``data`` (kept over the turns of a warp) and ``state`` are the band's own, as for an image of these rows and as many
+    around them as they depend on. Of those, each iteration leaves one more at either end behind.
+    """
+    height, width = first.shape
+    _, _, inner_iterations, side, step, theta, rate, _ = settings
+    half = side // 2
+    top, bottom = max(start - inner_iterations - half, 0), min(stop + inner_iterations + half, height)
+    rows = bottom - top
+    if turn == 0:
+        _linearise(first, texels, source, data, top, bottom)
+    for field in range(6):
+        state[field, :width] = 0
+        state[field, width : (rows + 1) * width] = source[field, (top + 1) * width : (bottom + 1) * width]
+        state[field, (rows + 1) * width : (rows + 2) * width] = 0
+    if side > 1:
+        median(state[0, width:], rows, width, side)
+        median(state[1, width:], rows, width, side)
+    rates = dual_rates(width, rate)
+    for iteration in range(inner_iterations):
+        low = iteration + half if top > 0 else 0
+        high = rows - (iteration + half if bottom < height else 0)
+        sweep(data, state, rates, low, high, width, _f(step), _f(theta), _f(rate), None)
+    for field in range(6):
+        own = state[field, (start - top + 1) * width : (stop - top + 1) * width]
+        target[field, (start + 1) * width : (stop + 1) * width] = own
 
 
 @compiled
