@@ -60,8 +60,7 @@ def test_works_in_a_worker_process_after_it_ran_here(draw: Draw, start: str) -> 
     got = results.get(timeout=60)
     worker.join(timeout=60)
     assert worker.exitcode == 0
-    # Not bit-equal: code compiled here and code read from the cache may vectorise sums differently.
-    assert got == pytest.approx(want, abs=1e-4)
+    assert got == want  # to the bit, whether compiled there or read from the cache
 
 
 def test_works_where_no_cache_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
