@@ -21,6 +21,8 @@ from amclip.flow._sweep import dual_rates, sweep, total
 from amclip.flow.reference import Parameters
 
 Index = NDArray[np.int64]
+#: What compiled code needs of the parameters: warps, outer and inner iterations, side of the median; step (lambda
+#: theta), theta, rate (tau / theta), epsilon.
 Settings = tuple[int, int, int, int, float, float, float, float]
 
 #: Pixels times iterations between two meetings that a band must be worth; below, meeting costs more (measured).
