@@ -25,8 +25,9 @@ Index = NDArray[np.int64]
 #: theta), theta, rate (tau / theta), epsilon.
 Settings = tuple[int, int, int, int, float, float, float, float]
 
-#: Pixels times iterations between two meetings that a band must be worth; below, meeting costs more (measured).
-LEAST_WORK = 400_000
+#: Pixels times iterations between two meetings that a band must be worth. On idle cores 400,000 gain a little already;
+#: on cores that others use too, meeting costs more than that (measured).
+LEAST_WORK = 1_000_000
 #: Zero pixels around the warped image: a clamped position never reaches beyond.
 MARGIN = 4
 _f = np.float32
