@@ -3,27 +3,52 @@
 import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 import torch
+from emulator import Emulator, compiler
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from amclip.flow import TVL1, _numba, end_point_error
+from amclip.flow import PRESETS, TVL1, _numba, end_point_error
+from amclip.flow.reference import Parameters
 
 Draw = Callable[..., Tensor]
 
-BACKENDS = ("reference", "numba")
+BACKENDS = (
+    "reference",
+    "numba",
+    pytest.param("emulated", marks=pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")),
+    pytest.param("cuda", marks=pytest.mark.gpu),
+)
 every_backend = pytest.mark.parametrize("backend", BACKENDS)
 sides = st.integers(1, 40)
 seeds = st.integers(0, 2**31)
 some = settings(max_examples=30, deadline=None)
 
 
-def small(backend: str, **parameters: float) -> TVL1:
+def method_of(backend: str, **parameters: float) -> Callable[[Tensor], Tensor]:
+    """From pairs to flow, both on the CPU; ``"emulated"`` is the CUDA kernels, carried out there."""
+    if backend == "emulated":
+        settings = Parameters(**parameters)  # type: ignore[arg-type]
+        return lambda pairs: emulator().flow(pairs if pairs.dtype == torch.uint8 else pairs.float(), settings)
+    method = TVL1(**parameters, backend=backend)  # type: ignore[arg-type]
+    device = "cuda" if backend == "cuda" else "cpu"
+    return lambda pairs: method(pairs.to(device)).cpu()
+
+
+def small(backend: str, **parameters: float) -> Callable[[Tensor], Tensor]:
     """Every stage once or more, in little time."""
-    return TVL1(**{"warps": 2, "inner_iterations": 6, **parameters}, backend=backend)  # type: ignore[arg-type]
+    return method_of(backend, **{"warps": 2, "inner_iterations": 6, **parameters})
+
+
+@cache
+def emulator() -> Emulator:
+    return Emulator(Path(mkdtemp()))
 
 
 def noise(count: int, height: int, width: int, seed: int, channels: int = 1) -> Tensor:
@@ -54,7 +79,7 @@ def test_flow_moves_along_with_the_content(
 ) -> None:
     down, right = shift
     pairs = draw(45 + down, 52 + right, motion=motion, seed=seed)
-    method = TVL1.preset("fast", backend)  # type: ignore[arg-type]
+    method = method_of(backend, **PRESETS["fast"])
     here = method(pairs[..., :45, :52])[..., 8 + down : -8, 8 + right : -8]
     there = method(pairs[..., down:, right:])[..., 8 : -8 - down, 8 : -8 - right]
     # Inexact: the two windows end elsewhere, which smoothing carries inwards, and a shift that is no multiple of every
@@ -80,7 +105,7 @@ def test_a_mirrored_pair_flows_mirrored(
     draw: Draw, backend: str, axis: int, motion: tuple[float, float], seed: int
 ) -> None:
     pairs = draw(45, 52, motion=motion, seed=seed)
-    method = TVL1.preset("fast", backend)  # type: ignore[arg-type]
+    method = method_of(backend, **PRESETS["fast"])
     mirrored = method(pairs.flip(axis)).flip(axis)
     mirrored[:, 0 if axis == -1 else 1] *= -1
     # Inexact: gradients look to the right and down, so the length of a gradient pairs other neighbours in a mirror, and
