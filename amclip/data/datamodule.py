@@ -16,6 +16,7 @@ from torch import distributed
 from torch.utils.data import DataLoader, DistributedSampler, Sampler
 
 from amclip.data.dataset import ClipDataset, collate
+from amclip.data.mixing import Mixing
 from amclip.data.probe import probe
 from amclip.data.readers import read_labels
 from amclip.data.sampling import Scheme, num_positions
@@ -23,6 +24,7 @@ from amclip.data.splits import assign_splits
 from amclip.data.synthetic import BEHAVIOURS, write_dataset
 from amclip.data.table import Clip, LabelError, LabelTable
 from amclip.data.video import Resize, VideoError, VideoInfo, list_videos
+from amclip.data.views import clip_views
 from amclip.flow.image import FlowImage
 from amclip.flow.method import FlowMethod, make_flow
 from amclip.flow.tvl1 import PRESETS, TVL1, Backend, Preset
@@ -71,6 +73,11 @@ class VideoDataModule(LightningDataModule):
         flip: Probability of a mirror image in training; 0 where left and right matter.
         crop_scale: Random crops in training keep this share of the area (least, most).
         color_jitter: Strength of random brightness, contrast and saturation in training.
+        mixup: Blends whole clips and their labels in training; Beta parameter, 0 for none (X-CLIP: 0.8).
+        cutmix: Pastes a box of one clip into another; Beta parameter, 0 for none (X-CLIP: 1.0).
+        temporal_views: Looks at other moments of each clip, in test and prediction.
+        spatial_views: Square crops of each frame, end to end along its longer side, in test and prediction; 1: none.
+            Each look costs what a clip costs; model.view_aggregation says how they become one answer.
         batch_size: Clips per batch and device.
         num_workers: Processes that decode, per device. Default: the machine's cores less one, at most 8.
         seed: Seed of the randomness of training: order, positions, augmentation, dropout. The network's first
@@ -110,6 +117,10 @@ class VideoDataModule(LightningDataModule):
         flip: float = 0.5,
         crop_scale: tuple[float, float] = (0.7, 1.0),
         color_jitter: float = 0.2,
+        mixup: float = 0.0,
+        cutmix: float = 0.0,
+        temporal_views: int = 1,
+        spatial_views: int = 1,
         batch_size: int = 8,
         num_workers: int | None = None,
         seed: int = 0,
@@ -121,6 +132,8 @@ class VideoDataModule(LightningDataModule):
         for name, value, least in (
             ("batch_size", batch_size, 1),
             ("flow_gap", flow_gap, 1),
+            ("temporal_views", temporal_views, 1),
+            ("spatial_views", spatial_views, 1),
             ("num_workers", 0 if num_workers is None else num_workers, 0),
             ("synthetic_clips", synthetic_clips, 0),
         ):
@@ -163,6 +176,8 @@ class VideoDataModule(LightningDataModule):
             crop_scale=crop_scale,
             color_jitter=color_jitter,
         )
+        self.mixing = Mixing(mixup, cutmix)
+        self.temporal_views, self.spatial_views = temporal_views, spatial_views
         self.left_out_clips = 0
         self._told: set[str] = set()
         self.tables: dict[str, LabelTable] = {}
@@ -226,6 +241,7 @@ class VideoDataModule(LightningDataModule):
                 views=1 if self.modality == "frames" else 2,
                 training=name == "train",
                 seed=self.seed,
+                temporal_views=self.temporal_views if name in ("test", "predict") else 1,
             )
 
     @property
@@ -264,9 +280,18 @@ class VideoDataModule(LightningDataModule):
         return batch
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Frames to normalised frames and flow images, on the device, augmented in training only."""
+        """Frames to normalised frames and flow images, on the device, augmented and mixed in training only.
+
+        In test and prediction with W views of each clip, ``images`` and ``segments`` have ``B * W`` rows.
+        """
         training = self.trainer is not None and self.trainer.training
-        batch["images"] = self.preprocess(batch.pop("frames"), augment=training)
+        frames = batch.pop("frames")
+        if self.temporal_views * self.spatial_views > 1 and self._trainer_stage() in ("test", "predict"):
+            frames = clip_views(frames, self.temporal_views, self.spatial_views)
+            batch["segments"] = batch["segments"].repeat_interleave(self.temporal_views * self.spatial_views, dim=0)
+        batch["images"] = self.preprocess(frames, augment=training)
+        if training:
+            batch["images"], batch["labels"] = self.mixing(batch["images"], batch["labels"])
         return batch
 
     def state_dict(self) -> dict[str, Any]:
@@ -353,6 +378,8 @@ class VideoDataModule(LightningDataModule):
             mine, theirs = getattr(self, key), module.hparams.get(key)
             if theirs is not None and mine != theirs:
                 raise ValueError(f"{key}: the data has {mine}, and the model was made for {theirs}; give both the same")
+        if module.hparams.get("zero_shot") and self.modality != "frames":
+            raise ValueError("data.modality: flow images mean nothing to a CLIP that saw none; zero-shot takes frames")
         for key, mine in (("mean", self.mean), ("std", self.std)):
             theirs = architecture[key]
             if any(abs(a - b) > 1e-3 for a, b in zip(mine, theirs, strict=True)):
