@@ -146,7 +146,7 @@ def test_what_cannot_say_anything_is_refused(
 
 
 def test_it_does_not_train(clip: tuple[open_clip.CLIP, Path], drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    paths = [f"--data.labels={drawn / 'labels.csv'}", f"--data.root={drawn}", "--trainer.logger=false"]
+    paths = [f"--data.labels={drawn / 'labels.csv'}", f"--data.root={drawn}", "--trainer.fast_dev_run=1"]
     with pytest.raises(SystemExit):
         main(["fit", *arguments(clip[1], *paths)])
     assert "zero_shot classifies without training" in capsys.readouterr().err
