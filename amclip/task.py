@@ -244,7 +244,7 @@ class BehaviourTask(LightningModule):
     def configure_callbacks(self) -> list[Callback]:
         """Lightning's moving average of the weights, where `ema_decay` asks for one."""
         decay = self.hparams["ema_decay"]
-        return [EMAWeightAveraging(decay=decay)] if decay and self._trains() else []
+        return [EMAWeightAveraging(decay=decay)] if decay and self.trainer.state.fn == "fit" else []
 
     def on_fit_start(self) -> None:
         """Say what a clip costs, and compile."""
@@ -255,9 +255,6 @@ class BehaviourTask(LightningModule):
             rank_zero_info(f"Each clip costs {images} images to embed ({how}, of {positions} positions)")
         if self.hparams["compile"]:
             self.network.compile()
-
-    def _trains(self) -> bool:
-        return self._trainer is not None and self._trainer.state.fn == "fit"
 
     def _load_pretrained(self, prompts: Sequence[Sequence[str]] = ()) -> Pretrained:
         backbone, pretrained = self.hparams["backbone"], self.hparams["pretrained"]
@@ -272,7 +269,7 @@ class BehaviourTask(LightningModule):
 
     def _starts_from_pretrained(self) -> bool:
         """Whether there are weights or text features to bring here, and no checkpoint that holds them."""
-        if self.trainer.ckpt_path is not None or not (self._trains() or self.hparams["zero_shot"]):
+        if self.trainer.ckpt_path is not None or not (self.trainer.state.fn == "fit" or self.hparams["zero_shot"]):
             return False
         return (
             bool(self.hparams["pretrained"])

@@ -118,6 +118,32 @@ def test_a_published_x_clip_classifies_without_training(drawn: Path, tmp_path: P
         torch.testing.assert_close(model(batch["images"], batch["segments"]), expected, rtol=0, atol=1e-4)
 
 
+def test_a_model_with_a_bias_of_its_own_needs_no_background(drawn: Path, tmp_path: Path) -> None:
+    """SigLIP's sigmoid was trained with a bias, so its cosines have a zero."""
+    config = json.loads((ROOT / "amclip/models/tiny.json").read_text())
+    config["init_logit_bias"], config["init_logit_scale"] = -6.0, math.log(110.0)
+    torch.manual_seed(3)
+    model = open_clip.CLIP(**config).eval()
+    (tmp_path / "siglip.json").write_text(json.dumps(config))
+    torch.save(model.state_dict(), tmp_path / "siglip.pt")
+    module = data(drawn, modality="frames", num_segments=1, image_size=64, frame_size=(64, 64), batch_size=40)
+    mine = task(
+        module,
+        backbone=str(tmp_path / "siglip.json"),
+        pretrained=str(tmp_path / "siglip.pt"),
+        head="text",
+        temporal_layers=0,
+        prompt_templates=["{}"],
+        zero_shot=True,
+    )
+    trainer(tmp_path).test(mine, module, verbose=False)
+    batch = module.on_after_batch_transfer(next(iter(module.test_dataloader())), 0)
+    tokens = open_clip.SimpleTokenizer(context_length=32)(module.classes)
+    with torch.no_grad():
+        expected, _ = model.get_logits(batch["images"][:, 0, 0], tokens)
+        torch.testing.assert_close(mine(batch["images"], batch["segments"]), expected, rtol=0, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -143,8 +143,8 @@ class TextHead(nn.Module):
             text: Text features of each, shape ``(N, C, D)`` (``C + 1`` with a background), where those stored are not
                 to be used as they are.
         """
-        # CLIP's own ceiling of 100 keeps the temperature from running away.
-        scale = self.log_scale.clamp(max=math.log(100)).exp()
+        # A ceiling keeps the temperature from running away: CLIP's own is 100, and SigLIP's published scales lie above.
+        scale = self.log_scale.clamp(max=math.log(128)).exp()
         wanted = F.normalize(self.text_features if text is None else text, dim=-1)
         cosines = (wanted @ F.normalize(x, dim=-1).unsqueeze(-1)).squeeze(-1)
         if self.background:
