@@ -158,8 +158,13 @@ def load_pretrained(
             tokenizer = open_clip.SimpleTokenizer(context_length=config["text_cfg"]["context_length"])
             if backbone == _TINY and pretrained == _TINY_WEIGHTS:
                 # The file holds the image tower alone; the text tower keeps random weights.
-                stored = str(Path(__file__).parent / "tiny.safetensors")
-                keys = open_clip.load_checkpoint(model, stored, strict=False, weights_only=True)
+                from safetensors.torch import load_file
+
+                stored = Path(__file__).parent / "tiny.safetensors"
+                # In single precision: the CPU cannot interpolate the position table in half.
+                state = {name: value.float() for name, value in load_file(stored).items()}
+                open_clip.model.resize_pos_embed(state, model)
+                keys = model.load_state_dict(state, strict=False)
                 if keys.unexpected_keys or any(name.startswith("visual.") for name in keys.missing_keys):
                     raise ValueError(f"{stored} does not fit amclip-tiny: {keys}")
             elif pretrained:

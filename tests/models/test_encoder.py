@@ -120,3 +120,12 @@ def test_the_blocks_asked_for_train(blocks: int, expected: set[int]) -> None:
     assert encoder.frozen is (blocks == 0)
     with pytest.raises(ValueError, match="got -3"):
         ImageEncoder(describe_backbone("amclip-tiny", None, 64), trainable_blocks=-3)
+
+
+@pytest.mark.parametrize("size", [32, 64, 96])
+def test_the_demos_weights_fit_any_size(size: int) -> None:
+    architecture = describe_backbone("amclip-tiny", "synthetic", size)
+    weights = load_pretrained("amclip-tiny", "synthetic", architecture).visual
+    encoder = ImageEncoder(architecture)
+    encoder.load_clip(weights)
+    assert encoder(torch.zeros(1, 3, size, size)).isfinite().all()
