@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from amclip.flow.image import FlowImage, encode_flow
+from amclip.flow.method import FlowMethod
 from amclip.flow.tvl1 import TVL1
 
 __all__ = ["Modality", "Preprocess"]
@@ -28,7 +29,7 @@ class Preprocess(nn.Module):
     Args:
         image_size: Side of the square images, ``S``, in pixels.
         modality: ``"interleaved"`` (frames and flow images), ``"frames"`` or ``"flow"`` alone.
-        flow: Computes flow from pairs.
+        flow: Computes flow from pairs; default: TV-L1's default preset.
         flow_image: How flow becomes a picture, see :func:`amclip.flow.image.encode_flow`.
         flow_bound: Flow in pixels (at ``image_size``) that gives the strongest colour; longer vectors are clipped.
         mean: Normalisation of the three channels, for values in ``[0, 1]``.
@@ -45,7 +46,7 @@ class Preprocess(nn.Module):
         self,
         image_size: int,
         modality: Modality = "interleaved",
-        flow: TVL1 | None = None,
+        flow: FlowMethod | None = None,
         flow_image: FlowImage = "wheel",
         flow_bound: float = 10.0,
         mean: Sequence[float] = (0.48145466, 0.4578275, 0.40821073),
@@ -69,7 +70,7 @@ class Preprocess(nn.Module):
             raise ValueError(f"mean and std: expected three values each, std above 0, got {mean} and {std}")
         self.image_size = image_size
         self.modality = modality
-        self.flow = flow or TVL1.preset("default")
+        self.flow: FlowMethod = flow or TVL1.preset("default")
         self.flow_image: FlowImage = flow_image
         self.flow_bound = flow_bound
         self.mean, self.std = tuple(mean), tuple(std)

@@ -3,10 +3,12 @@
 import math
 from collections.abc import Sequence
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
+from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, SumMetric
 
@@ -19,9 +21,11 @@ from amclip.metrics import (
     best_thresholds,
     segments_by_count,
 )
-from amclip.models.classifier import Head, InterleavedClassifier
-from amclip.models.encoder import describe_backbone, load_pretrained
+from amclip.models.classifier import Head, InterleavedClassifier, Temporal
+from amclip.models.pretrained import Pretrained, brings_weights, describe_backbone, load_pretrained
 from amclip.models.segments import Aggregation
+from amclip.models.video import MessageInit
+from amclip.optimiser import parameter_groups
 
 __all__ = ["BehaviourTask"]
 
@@ -42,20 +46,35 @@ class BehaviourTask(LightningModule):
         num_views: 2 for frames with flow images, 1 for one of them; from the data.
         image_size: Side of the images in pixels; from the data.
         backbone: Image tower: a model name of open_clip such as ViT-B-16, amclip-tiny (for the demo), an open_clip
-            configuration file, local-dir:FOLDER or hf-hub:OWNER/NAME (hf-hub:imageomics/bioclip).
+            configuration file, local-dir:FOLDER or hf-hub:OWNER/NAME (hf-hub:imageomics/bioclip); a published X-CLIP as
+            xclip-dir:FOLDER or xclip-hub:OWNER/NAME (xclip-hub:microsoft/xclip-base-patch16).
         pretrained: Its weights: a name that open_clip knows (openai), synthetic for amclip-tiny, or a local file.
             Fetched when training starts.
             Without it a named model starts from random weights.
         architecture: The image tower in plain values. Found from `backbone`; filled in by checkpoints.
         head: linear, or text: compares with the class names as CLIP's text tower understands them.
         prompt_templates: Sentences around a class name, {} is its place; their embeddings are averaged (head text).
+        background_prompts: Sentences without a behaviour; class scores count as the difference from theirs (head text).
+        zero_shot: Test and predict with published weights, class names and prompts alone, without any training.
+        cross_frame: X-CLIP's messages between the images of a segment in every block. Each segment is then embedded on
+            its own, where otherwise images are embedded once for all segments.
+        message_init: zero (the start is frame-wise CLIP; a gate per block lets messages in) or xclip (as there).
+        temporal: transformer (amclip's own) or mit (X-CLIP's multi-frame integration) over a segment's embeddings.
         temporal_layers: Layers of the temporal transformer; 0 is a plain mean over time.
         temporal_heads: Its attention heads.
         temporal_dropout: Its dropout probability.
+        video_prompt_layers: Layers of X-CLIP's video-specific prompting (head text); 0 for none, X-CLIP has 2.
+        video_prompt_heads: Its attention heads.
         share_classifiers: One classifier for all segments (true), or own weights for each (false).
         aggregation: How segments become one answer: mean, max, or attention (learned weights).
         trainable_blocks: Blocks of the image tower that train: -1 all, 0 none, n the last n.
         gradient_checkpointing: Less memory for more time.
+        lora_rank: 0, or the rank of LoRA's updates, which then train in place of the weights of those blocks.
+        lora_alpha: LoRA's scale, divided by the rank.
+        compile: Compile the network when training starts (torch.compile): slow first steps, then faster ones.
+        ema_decay: 0, or the decay of a moving average of the weights, which is what is validated and saved (0.999).
+        view_aggregation: How several views of a clip (data.temporal_views, data.spatial_views) become one answer: mean
+            or max of their probabilities.
         loss: bce, cross_entropy (one behaviour per clip), or for rare behaviours: focal, asymmetric, class_balanced,
             ldam, equalization. The last three count the training clips of each behaviour.
         focal_alpha: Weight of positives in the focal loss; -1 for none.
@@ -70,6 +89,7 @@ class BehaviourTask(LightningModule):
             other behaviours (equalization).
         learning_rate: Peak learning rate of everything but the image tower.
         backbone_learning_rate: Peak learning rate of the image tower's weights that train.
+        layer_decay: Factor on the image tower's rate for every block further from its output; 1 for none.
         weight_decay: Of matrices; biases, norms and embeddings have none.
         warmup_fraction: Share of the training steps in which the rate rises from 0 to its peak.
         final_learning_rate_fraction: Share of the peak that the cosine ends on.
@@ -90,13 +110,25 @@ class BehaviourTask(LightningModule):
         architecture: dict[str, Any] | None = None,
         head: Head = "linear",
         prompt_templates: list[str] | None = None,
+        background_prompts: list[str] | None = None,
+        zero_shot: bool = False,
+        cross_frame: bool = False,
+        message_init: MessageInit = "zero",
+        temporal: Temporal = "transformer",
         temporal_layers: int = 1,
         temporal_heads: int = 8,
         temporal_dropout: float = 0.0,
+        video_prompt_layers: int = 0,
+        video_prompt_heads: int = 8,
         share_classifiers: bool = True,
         aggregation: Aggregation = "mean",
         trainable_blocks: int = -1,
         gradient_checkpointing: bool = False,
+        lora_rank: int = 0,
+        lora_alpha: int = 16,
+        compile: bool = False,
+        ema_decay: float = 0.0,
+        view_aggregation: Literal["mean", "max"] = "mean",
         loss: LossName = "bce",
         focal_alpha: float = 0.25,
         focal_gamma: float = 2.0,
@@ -109,6 +141,7 @@ class BehaviourTask(LightningModule):
         equalization_share: float = 1.76e-3,
         learning_rate: float = 1e-4,
         backbone_learning_rate: float = 1e-5,
+        layer_decay: float = 1.0,
         weight_decay: float = 1e-3,
         warmup_fraction: float = 0.1,
         final_learning_rate_fraction: float = 0.01,
@@ -133,12 +166,25 @@ class BehaviourTask(LightningModule):
         ):
             if not 0 <= value < math.inf:
                 raise ValueError(f"{name}: expected 0 or more, got {value}")
+        if not 0 <= ema_decay < 1:
+            raise ValueError(f"ema_decay: expected 0 (none) or a decay below 1, such as 0.999, got {ema_decay}")
+        if not 0 < layer_decay <= 1:
+            raise ValueError(f"layer_decay: expected a factor above 0 and at most 1, got {layer_decay}")
+        if view_aggregation not in ("mean", "max"):
+            raise ValueError(f"view_aggregation: expected mean or max, got {view_aggregation!r}")
         prompt_templates = prompt_templates or ["a video of an animal, {}"]
         for template in prompt_templates:
             if "{}" not in template:
                 raise ValueError(f"prompt_templates: {template!r} has no {{}} for the class name")
         if architecture is None:
             architecture = describe_backbone(backbone, pretrained, image_size)
+        if zero_shot:
+            trained = "xclip" in architecture  # its integration and prompting come with weights
+            _check_zero_shot(
+                head, num_views, bool(pretrained) or brings_weights(backbone), trained or not temporal_layers
+            )
+            if cross_frame and not trained:
+                raise ValueError("cross_frame: messages that nobody trained say nothing; zero-shot leaves them out")
         self.classes = classes = list(classes)
         self.save_hyperparameters()
         self.network = InterleavedClassifier(
@@ -148,13 +194,21 @@ class BehaviourTask(LightningModule):
             positions_per_segment=positions_per_segment,
             num_views=num_views,
             head=head,
+            background=bool(background_prompts),
+            cross_frame=cross_frame,
+            message_init=message_init,
+            temporal=temporal,
             temporal_layers=temporal_layers,
             temporal_heads=temporal_heads,
             temporal_dropout=temporal_dropout,
+            video_prompt_layers=video_prompt_layers,
+            video_prompt_heads=video_prompt_heads,
             share_classifiers=share_classifiers,
             aggregation=aggregation,
             trainable_blocks=trainable_blocks,
             gradient_checkpointing=gradient_checkpointing,
+            lora_rank=lora_rank,
+            lora_alpha=lora_alpha,
         )
         self.loss_name: LossName = loss
         self.loss_settings: dict[str, Any] = {
@@ -190,7 +244,11 @@ class BehaviourTask(LightningModule):
             self._load_pretrained()
 
     def setup(self, stage: str) -> None:
-        """Count the training clips; load published weights and embed the class names where a training starts anew."""
+        """Count the training clips; load published weights and embed the class names where no checkpoint brings them.
+
+        Raises:
+            ValueError: If weights cannot be had or do not fit, or a training is asked for with zero_shot.
+        """
         data: Any = getattr(self.trainer, "datamodule", None)
         self._know_classes(
             getattr(data, "class_counts", None),
@@ -202,17 +260,28 @@ class BehaviourTask(LightningModule):
                 f"model.loss: {self.loss_name} needs the number of training clips per class, and "
                 f"{type(data).__name__} has no class_counts and num_training_clips; give it these, or take another loss"
             )
-        if stage != "fit" or not self._starts_from_pretrained():
-            return
         settings = self.hparams
+        if stage == "fit" and settings["zero_shot"]:
+            raise ValueError("zero_shot classifies without training; set it to false to train")
+        if not self._starts_from_pretrained():
+            return
         prompts = []
         if settings["head"] == "text":
             prompts = [[template.format(name) for template in settings["prompt_templates"]] for name in self.classes]
-        weights, features = self._load_pretrained(prompts)
-        if settings["pretrained"] or settings["backbone"].startswith(("hf-hub:", "local-dir:")):
-            self.network.encoder.visual.load_state_dict(weights)
-        if features is not None:
-            self.network.set_text_features(features)
+            prompts += [settings["background_prompts"]] if settings["background_prompts"] else []
+        found = self._load_pretrained(prompts)
+        if settings["pretrained"] or brings_weights(settings["backbone"]):
+            for note in self.network.load(found):
+                rank_zero_info(f"{settings['backbone']}: {note}")
+        elif found.text is not None:
+            self.network.set_text_features(found.text)
+        if settings["zero_shot"]:
+            if self.loss_name != "cross_entropy" and not settings["background_prompts"] and not found.bias:
+                raise ValueError(
+                    "background_prompts: with an open class list (a loss other than cross_entropy) each class stands "
+                    "alone, and CLIP's cosines have no zero; name sentences without a behaviour to compare with"
+                )
+            self.network.set_scale(found.log_scale, 0.0 if settings["background_prompts"] else found.bias)
 
     def _know_classes(
         self, counts: Sequence[int] | None, num_clips: int | None, segments: Sequence[str] | None
@@ -226,7 +295,22 @@ class BehaviourTask(LightningModule):
         elif counts is not None:
             self.segments = segments_by_count(counts)
 
-    def _load_pretrained(self, prompts: Sequence[Sequence[str]] = ()) -> tuple[dict[str, Tensor], Tensor | None]:
+    def configure_callbacks(self) -> list[Callback]:
+        """Lightning's moving average of the weights, where `ema_decay` asks for one."""
+        decay = self.hparams["ema_decay"]
+        return [EMAWeightAveraging(decay=decay)] if decay and self.trainer.state.fn == "fit" else []
+
+    def on_fit_start(self) -> None:
+        """Say what a clip costs, and compile."""
+        positions = getattr(getattr(self.trainer, "datamodule", None), "num_positions", None)
+        if positions is not None:
+            images = self.network.images_per_clip(positions)
+            how = "for each segment anew" if self.hparams["cross_frame"] else "each once"
+            rank_zero_info(f"Each clip costs {images} images to embed ({how}, of {positions} positions)")
+        if self.hparams["compile"]:
+            self.network.compile()
+
+    def _load_pretrained(self, prompts: Sequence[Sequence[str]] = ()) -> Pretrained:
         backbone, pretrained = self.hparams["backbone"], self.hparams["pretrained"]
         try:
             return load_pretrained(backbone, pretrained, self.hparams["architecture"], prompts)
@@ -238,11 +322,14 @@ class BehaviourTask(LightningModule):
             ) from error
 
     def _starts_from_pretrained(self) -> bool:
-        """Whether training starts here, with weights or text features to bring, and not from a checkpoint."""
-        if self.trainer.state.fn != "fit" or self.trainer.ckpt_path is not None:
+        """Whether there are weights or text features to bring here, and no checkpoint that holds them."""
+        if self.trainer.ckpt_path is not None or not (self.trainer.state.fn == "fit" or self.hparams["zero_shot"]):
             return False
-        brings_weights = self.hparams["backbone"].startswith(("hf-hub:", "local-dir:"))
-        return bool(self.hparams["pretrained"]) or brings_weights or self.hparams["head"] == "text"
+        return (
+            bool(self.hparams["pretrained"])
+            or brings_weights(self.hparams["backbone"])
+            or self.hparams["head"] == "text"
+        )
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of another network, or of other classes: outputs would be read under wrong names."""
@@ -312,8 +399,8 @@ class BehaviourTask(LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Probabilities ``(B, C)``, float32 in ``[0, 1]``; NaN for clips that could not be read."""
-        logits = self(batch["images"], batch["segments"])
-        return self.probabilities(logits).masked_fill(~_readable(batch)[:, None], math.nan)
+        _, scored = self._score(batch)
+        return scored.masked_fill(~_readable(batch)[:, None], math.nan)
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores."""
@@ -327,15 +414,21 @@ class BehaviourTask(LightningModule):
         """Probabilities in float32 from logits ``(B, C)``, as the loss understands them."""
         return probabilities(logits, self.loss_name)
 
+    def _score(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Logits ``(B, W, C)`` of the ``W`` views of each clip, and the probabilities ``(B, C)`` they make together."""
+        logits = self(batch["images"], batch["segments"]).float().unflatten(0, (len(batch["labels"]), -1))
+        views = self.probabilities(logits.flatten(0, 1)).view_as(logits)
+        return logits, views.amax(dim=1) if self.hparams["view_aggregation"] == "max" else views.mean(dim=1)
+
     def _evaluate(self, batch: Batch, evaluation: "_Evaluation") -> Tensor:
         readable = _readable(batch)
-        logits = self(batch["images"], batch["segments"]).float()
-        scored = self.probabilities(logits)
+        logits, scored = self._score(batch)
         labels = batch["labels"][readable]
         # Also without a readable clip: a process that never updated cannot take part in the gathering.
         evaluation.precision.update(scored[readable], labels, batch["clip"][readable])
         if len(labels):
-            evaluation.loss.update(self.loss(logits[readable], labels), weight=float(readable.sum()))
+            every = labels.repeat_interleave(logits.shape[1], dim=0)  # the mean over clips and views
+            evaluation.loss.update(self.loss(logits[readable].flatten(0, 1), every), weight=float(readable.sum()))
         evaluation.unreadable.update((~readable).sum())
         return scored.masked_fill(~readable[:, None], math.nan)
 
@@ -386,18 +479,13 @@ class BehaviourTask(LightningModule):
     def configure_optimizers(self) -> Any:
         """AdamW with a linear warm-up and a cosine, by step."""
         hp = self.hparams
-        tower = self.network.encoder
-        groups = []
-        for module, rate in ((tower, hp["backbone_learning_rate"]), (self.network, hp["learning_rate"])):
-            mine = [
-                (name, parameter)
-                for name, parameter in module.named_parameters()
-                if parameter.requires_grad and (module is tower or not name.startswith("encoder."))
-            ]
-            for decay in (True, False):
-                chosen = [p for name, p in mine if _decays(name, p) is decay]
-                if chosen:
-                    groups.append({"params": chosen, "lr": rate, "weight_decay": hp["weight_decay"] if decay else 0.0})
+        groups = parameter_groups(
+            self.network,
+            hp["learning_rate"],
+            hp["backbone_learning_rate"],
+            hp["weight_decay"],
+            hp["layer_decay"],
+        )
         # X-CLIP's betas and epsilon (microsoft/VideoX, utils/optimizer.py).
         optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-8)
         total = max(1, int(self.trainer.estimated_stepping_batches))
@@ -434,9 +522,13 @@ def _readable(batch: Batch) -> Tensor:
     return torch.tensor([not error for error in batch["error"]], device=batch["images"].device)
 
 
-def _decays(name: str, parameter: nn.Parameter) -> bool:
-    """Matrices decay; biases, norms, scales and embeddings of position, view or class do not."""
-    embedding = any(
-        part in name for part in ("positional_embedding", "class_embedding", ".position", ".view", "pos_embed")
-    )
-    return parameter.ndim > 1 and not embedding
+def _check_zero_shot(head: str, num_views: int, has_weights: bool, pools: bool) -> None:
+    """What classifies without training must have been trained before."""
+    for wrong, message in (
+        (head != "text", f"head: zero-shot compares with the class names; set text, not {head}"),
+        (num_views != 1, "num_views: flow images mean nothing to a CLIP that saw none; set data.modality to frames"),
+        (not has_weights, "pretrained: zero-shot has nothing but published weights; name them"),
+        (not pools, "temporal_layers: a transformer that nobody trained says nothing; set 0, the mean over time"),
+    ):
+        if wrong:
+            raise ValueError(message)

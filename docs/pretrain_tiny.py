@@ -22,7 +22,8 @@ from torch.nn import functional as F
 
 from amclip.data.synthetic import draw_clip, iterate_poses
 from amclip.flow import TVL1, encode_flow
-from amclip.models.encoder import ImageEncoder, describe_backbone
+from amclip.models.encoder import ImageEncoder
+from amclip.models.pretrained import describe_backbone
 
 SEED = 20_000  # of the pretraining clips; demo and tests use small seeds
 SIZE = 64

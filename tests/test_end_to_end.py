@@ -177,11 +177,12 @@ def test_tensorboard_shows_scalars_strips_and_curves(checkpoint: Path) -> None:
     assert (picture.height, picture.width) == (2 * 64 + 2, 2 * 64 + 2)  # frames above flow images, two positions
 
 
-def test_the_config_for_own_videos_trains(drawn: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("config", ["own_videos", "xclip"])
+def test_the_configs_for_own_videos_train(drawn: Path, config: str) -> None:
     main(
         [
             "fit",
-            f"--config={ROOT / 'configs/own_videos.yaml'}",
+            f"--config={ROOT / 'configs'}/{config}.yaml",
             *data(drawn),
             "--model.backbone=amclip-tiny",  # instead of a download
             "--model.pretrained=null",

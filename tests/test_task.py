@@ -136,8 +136,117 @@ def test_pretrained_weights_are_loaded_when_training_starts(drawn: Path, tmp_pat
     torch.testing.assert_close(model.network.encoder.visual.conv1.weight, clip.visual.conv1.weight)
     tokens = open_clip.SimpleTokenizer(context_length=32)([f"a video of an animal, {module.classes[0]}"])
     with torch.no_grad():
-        expected = clip.encode_text(tokens, normalize=True)[0]
+        expected = clip.encode_text(tokens)[0]
     torch.testing.assert_close(model.network.classifiers[0].head.text_features[0].detach(), expected)
+
+
+def xclip_checkpoint(folder: Path) -> Path:
+    """A small X-CLIP as transformers saves it."""
+    transformers = pytest.importorskip("transformers")
+    text = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    vision = {"hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4}
+    vision |= {"mit_hidden_size": 32, "mit_intermediate_size": 128, "mit_num_attention_heads": 4}
+    vision |= {"image_size": 32, "patch_size": 16, "num_frames": 4}
+    torch.manual_seed(2)
+    config = transformers.XCLIPConfig(
+        text_config=text, vision_config=vision, projection_dim=32, prompt_num_attention_heads=4
+    )
+    transformers.XCLIPModel(config).save_pretrained(folder)
+    return folder
+
+
+IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+XCLIP = {
+    "cross_frame": True,
+    "temporal": "mit",
+    "video_prompt_layers": 2,
+    "video_prompt_heads": 4,
+    "head": "text",
+    "prompt_templates": ["{}"],
+}
+
+
+@pytest.mark.parametrize("message_init", ["zero", "xclip"])
+def test_a_published_x_clip_trains_saves_and_predicts(
+    drawn: Path, tmp_path: Path, message_init: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    import logging
+
+    import amclip
+
+    saved = xclip_checkpoint(tmp_path / "published")
+    module = data(drawn, batch_size=8, **IMAGENET)
+    model = task(
+        module,
+        backbone=f"xclip-dir:{saved}",
+        message_init=message_init,
+        trainable_blocks=0,
+        warmup_fraction=0.0,
+        gradient_checkpointing=True,
+        **XCLIP,
+    )
+    start: dict[str, torch.Tensor] = {}
+
+    class Remember(Callback):
+        def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+            start.update({name: value.detach().clone() for name, value in pl_module.named_parameters()})
+
+    settings = {"max_steps": 1, "limit_val_batches": 0, "callbacks": [Remember()], "precision": "bf16-mixed"}
+    fitting = trainer(tmp_path, accumulate_grad_batches=2, **settings)
+    with caplog.at_level(logging.INFO, logger="lightning.pytorch.utilities.rank_zero"):
+        fitting.fit(model, module)
+    assert "table of 4 positions in time is interpolated to the 2 images" in caplog.text
+    assert "Each clip costs 4 images to embed (for each segment anew, of 2 positions)" in caplog.text
+    gates = {name: value for name, value in start.items() if name.endswith("message_gate")}
+    assert len(gates) == (2 if message_init == "zero" else 0)
+    assert all(value == 1 for value in gates.values())  # published messages are let through
+    changed = {name for name, value in model.named_parameters() if not torch.equal(value, start[name])}
+    assert changed == {name for name, value in model.named_parameters() if value.requires_grad}
+    tower = {name for name in changed if name.startswith("network.encoder.")}
+    assert tower
+    assert all(".message_" in name for name in tower)
+    for part in ("temporal.position", "prompts.alpha", "prompts.patch_projection", "head.bias", "head.log_scale"):
+        assert f"network.classifiers.0.{part}" in changed
+    checkpoint = tmp_path / "xclip.ckpt"
+    fitting.save_checkpoint(checkpoint)
+    assert torch.load(checkpoint, weights_only=True)["hyper_parameters"]["cross_frame"] is True
+    saved.rename(tmp_path / "gone")  # the checkpoint needs nothing else
+    loaded = amclip.load_model(checkpoint)
+    for name, value in loaded.task.state_dict().items():
+        torch.testing.assert_close(value, model.state_dict()[name])
+    video = sorted((drawn / "videos").iterdir())[0]
+    assert set(loaded.predict(video)) == set(module.classes)
+
+
+def test_heads_that_a_published_x_clip_was_not_trained_with_are_refused(drawn: Path, tmp_path: Path) -> None:
+    saved = xclip_checkpoint(tmp_path)
+    for change in ({"temporal_heads": 8}, {"video_prompt_heads": 8}):
+        with pytest.raises(ValueError, match=f"{next(iter(change))}: the X-CLIP checkpoint was trained with 4, not 8"):
+            task(data(drawn), backbone=f"xclip-dir:{saved}", **{**XCLIP, **change})
+
+
+@pytest.mark.parametrize("blocks", [0, 1, -1])
+def test_one_step_of_the_video_encoder_changes_exactly_what_the_settings_say(
+    drawn: Path, tmp_path: Path, blocks: int
+) -> None:
+    module = data(drawn, batch_size=8)
+    model = task(module, trainable_blocks=blocks, warmup_fraction=0.0, **XCLIP)
+    with torch.no_grad():  # a closed gate leaves the message behind it next to no gradient
+        for name, value in model.named_parameters():
+            if name.endswith("message_gate"):
+                value.fill_(0.5)
+    start = {name: value.detach().clone() for name, value in model.named_parameters()}
+    trainer(tmp_path, max_steps=1, limit_val_batches=0).fit(model, module)
+    # The text features are set when the training starts, and are not trained.
+    changed = {name for name, value in model.named_parameters() if not torch.equal(value, start[name])}
+    changed.discard("network.classifiers.0.head.text_features")
+    assert changed == {name for name, value in model.named_parameters() if value.requires_grad}
+    clip = {name for name in changed if "encoder." in name and ".message_" not in name}
+    assert {"resblocks.0." in name for name in clip if "resblocks." in name} == {
+        0: set(),
+        1: {False},
+        -1: {True, False},
+    }[blocks]
 
 
 def test_rates_rise_and_fall_and_each_part_has_its_own(drawn: Path, tmp_path: Path) -> None:

@@ -120,7 +120,25 @@ def _backends() -> list[tuple[str, str, str | None]]:
     else:
         remedy = "pip uninstall the other opencv packages, then pip install --force-reinstall opencv-contrib-python"
         rows.append(("flow by OpenCV", "no DualTVL1", f"OpenCV has no DualTVL1: {remedy}"))
+    rows.append(_flow_on_gpu())
     return rows
+
+
+def _flow_on_gpu() -> tuple[str, str, str | None]:
+    import torch
+
+    from amclip.flow import _cuda
+
+    name, needed = "flow on GPU", torch.cuda.is_available()
+    try:
+        arch = "{}{}".format(*torch.cuda.get_device_capability()) if needed else "80"
+        _cuda.compile_kernels(arch)
+        return name, f"kernels build for sm_{arch}" if needed else "kernels build; no GPU to run them", None
+    except ModuleNotFoundError as error:
+        return name, "no cuda-core (needed with a GPU only)", str(error) if needed else None
+    except Exception as error:  # NVRTC's errors have many types
+        reason = " ".join(str(error).split())[:200]
+        return name, "kernels do not build", f"TV-L1's kernels do not build: {reason}" if needed else None
 
 
 def _conflicts() -> list[str]:

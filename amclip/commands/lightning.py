@@ -32,7 +32,21 @@ LINKED = ("classes", "num_segments", "positions_per_segment", "num_views", "imag
 
 # What the weights of a checkpoint were made for: another value could not load them, or would mean something else.
 FIXED = {
-    "model": ("backbone", "head", "temporal_layers", "temporal_heads", "share_classifiers", "aggregation"),
+    "model": (
+        "backbone",
+        "head",
+        "cross_frame",
+        "message_init",
+        "temporal",
+        "temporal_layers",
+        "temporal_heads",
+        "video_prompt_layers",
+        "video_prompt_heads",
+        "share_classifiers",
+        "aggregation",
+        "lora_rank",
+        "lora_alpha",
+    ),
     "data": ("modality", "image_size", "positions_per_segment"),
 }
 
@@ -156,6 +170,10 @@ class AmclipCLI(LightningCLI):
         command = self.config["subcommand"]
         config = self.config[command]
         path = config.get("ckpt_path")
+        if command != "fit" and not path and config["model"]["init_args"].get("zero_shot"):
+            if config["data"]["init_args"].get("classes") is None and config["data"]["init_args"].get("labels") is None:
+                raise ValueError("data.classes: zero-shot knows no behaviours but those you name: --data.classes [a,b]")
+            return
         if command != "fit" and path in (None, "best", "last", "hpc", "registry"):
             said = f"the path of a checkpoint, not {path!r}" if path else "a checkpoint written by `amclip fit`"
             raise ValueError(f"--ckpt_path: `amclip {command}` needs {said}")

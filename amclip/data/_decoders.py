@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -89,11 +90,8 @@ class DecordDecoder:
     """decord with one thread: workers are parallel already."""
 
     def __init__(self, path: str, size: tuple[int, int] | None) -> None:
-        import decord
-
-        decord.logging.set_level(decord.logging.QUIET)  # what matters is raised, and named better than in its log
         height, width = size or (-1, -1)
-        self._reader = decord.VideoReader(path, width=width, height=height, num_threads=1)
+        self._reader = _decord_reader()(path, width=width, height=height, num_threads=1)
         self.fps = float(self._reader.get_avg_fps())
         count = len(self._reader)
         self.times = _usable_times(self._reader.get_frame_timestamp(np.arange(count))[:, 0], self.fps)
@@ -102,6 +100,27 @@ class DecordDecoder:
         """Frames at sorted, unique indices: ``[n, height, width, 3]``, RGB."""
         frames: NDArray[np.uint8] = self._reader.get_batch(list(indices)).asnumpy()
         return frames
+
+
+@cache
+def _decord_reader() -> Any:
+    """Decord's reader, safe in processes that were forked while it was open."""
+    import decord
+
+    decord.logging.set_level(decord.logging.QUIET)  # what matters is raised, and named better than in its log
+
+    class Reader(decord.VideoReader):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            self._process = os.getpid()
+            super().__init__(*args, **kwargs)
+
+        def __del__(self) -> None:
+            # A fork copies readers, also those that only wait for the garbage collector, but not their threads: freeing
+            # one there would wait for them for ever.
+            if self._process == os.getpid():
+                super().__del__()
+
+    return Reader
 
 
 class PyAVDecoder:

@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, DistributedSampler, Sampler
 from amclip.data.dataset import ClipDataset, collate
 from amclip.data.intervals import Windows
 from amclip.data.locate import locate_videos
+from amclip.data.mixing import Mixing
 from amclip.data.probe import probe
 from amclip.data.readers import read_classes, read_labels, read_segments, read_splits
 from amclip.data.sampling import Scheme, num_positions
@@ -25,7 +26,9 @@ from amclip.data.splits import assign_splits, hold_out
 from amclip.data.synthetic import BEHAVIOURS, write_dataset
 from amclip.data.table import Clip, LabelError, LabelTable
 from amclip.data.video import Resize, VideoError, VideoInfo, list_videos
+from amclip.data.views import clip_views
 from amclip.flow.image import FlowImage
+from amclip.flow.method import FlowMethod, make_flow
 from amclip.flow.tvl1 import PRESETS, TVL1, Backend, Preset
 from amclip.metrics import SEGMENTS
 from amclip.preprocess import Modality, Preprocess
@@ -71,6 +74,8 @@ class VideoDataModule(LightningDataModule):
         frame_size: Height and width in pixels that videos are decoded to.
         resize: stretch keeps the whole picture, crop keeps its proportions and cuts the longer side.
         image_size: Side of the square images that flow is computed on and the network sees, in pixels.
+        flow: Another flow method than TV-L1: {class_path: my_project.MyFlow, init_args: {...}}, a subclass of
+            amclip.flow.FlowMethod. The three settings below are TV-L1's and must then be left alone.
         flow_preset: Preset of TV-L1: fast, default, or opencv (OpenCV's own settings).
         flow_options: Changes to the preset by TVL1's parameter names, such as {warps: 3}.
         flow_backend: auto takes the best for the device; or numba, opencv, reference, cuda.
@@ -83,6 +88,11 @@ class VideoDataModule(LightningDataModule):
         color_jitter: Strength of random brightness, contrast and saturation in training.
         sampler: shuffled sees each training clip once an epoch; class-aware draws behaviours in turn and for each a
             clip that shows it, so that rare ones are seen as often as frequent ones.
+        mixup: Blends whole clips and their labels in training; Beta parameter, 0 for none (X-CLIP: 0.8).
+        cutmix: Pastes a box of one clip into another; Beta parameter, 0 for none (X-CLIP: 1.0).
+        temporal_views: Looks at other moments of each clip, in test and prediction.
+        spatial_views: Square crops of each frame, end to end along its longer side, in test and prediction; 1: none.
+            Each look costs what a clip costs; model.view_aggregation says how they become one answer.
         batch_size: Clips per batch and device.
         num_workers: Processes that decode, per device. Default: the machine's cores less one, at most 8.
         seed: Seed of the randomness of training: order, positions, augmentation, dropout. The network's first
@@ -117,6 +127,7 @@ class VideoDataModule(LightningDataModule):
         frame_size: tuple[int, int] = (256, 256),
         resize: Resize = "stretch",
         image_size: int = 224,
+        flow: dict[str, Any] | None = None,
         flow_preset: Preset = "default",
         flow_options: dict[str, float] | None = None,
         flow_backend: Backend = "auto",
@@ -128,6 +139,10 @@ class VideoDataModule(LightningDataModule):
         crop_scale: tuple[float, float] = (0.7, 1.0),
         color_jitter: float = 0.2,
         sampler: Literal["shuffled", "class-aware"] = "shuffled",
+        mixup: float = 0.0,
+        cutmix: float = 0.0,
+        temporal_views: int = 1,
+        spatial_views: int = 1,
         batch_size: int = 8,
         num_workers: int | None = None,
         seed: int = 0,
@@ -139,6 +154,8 @@ class VideoDataModule(LightningDataModule):
         for name, value, least in (
             ("batch_size", batch_size, 1),
             ("flow_gap", flow_gap, 1),
+            ("temporal_views", temporal_views, 1),
+            ("spatial_views", spatial_views, 1),
             ("num_workers", 0 if num_workers is None else num_workers, 0),
             ("synthetic_clips", synthetic_clips, 0),
         ):
@@ -191,7 +208,7 @@ class VideoDataModule(LightningDataModule):
         self.preprocess = Preprocess(
             image_size=image_size,
             modality=modality,
-            flow=_make_flow(flow_preset, flow_options or {}, flow_backend),
+            flow=_make_flow(flow, flow_preset, flow_options or {}, flow_backend),
             flow_image=flow_image,
             flow_bound=flow_bound,
             mean=mean,
@@ -203,6 +220,8 @@ class VideoDataModule(LightningDataModule):
         self.class_counts: list[int] | None = None
         """Training clips per class, where the table names training clips; set with the stage."""
         self.num_training_clips: int | None = None
+        self.mixing = Mixing(mixup, cutmix)
+        self.temporal_views, self.spatial_views = temporal_views, spatial_views
         self.left_out_clips = 0
         self._told: set[str] = set()
         self._divided: tuple[LabelTable, LabelTable] | None = None
@@ -270,6 +289,7 @@ class VideoDataModule(LightningDataModule):
                 views=1 if self.modality == "frames" else 2,
                 training=name == "train",
                 seed=self.seed,
+                temporal_views=self.temporal_views if name in ("test", "predict") else 1,
             )
 
     @property
@@ -308,9 +328,18 @@ class VideoDataModule(LightningDataModule):
         return batch
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Frames to normalised frames and flow images, on the device, augmented in training only."""
+        """Frames to normalised frames and flow images, on the device, augmented and mixed in training only.
+
+        In test and prediction with W views of each clip, ``images`` and ``segments`` have ``B * W`` rows.
+        """
         training = self.trainer is not None and self.trainer.training
-        batch["images"] = self.preprocess(batch.pop("frames"), augment=training)
+        frames = batch.pop("frames")
+        if self.temporal_views * self.spatial_views > 1 and self._trainer_stage() in ("test", "predict"):
+            frames = clip_views(frames, self.temporal_views, self.spatial_views)
+            batch["segments"] = batch["segments"].repeat_interleave(self.temporal_views * self.spatial_views, dim=0)
+        batch["images"] = self.preprocess(frames, augment=training)
+        if training:
+            batch["images"], batch["labels"] = self.mixing(batch["images"], batch["labels"])
         return batch
 
     def state_dict(self) -> dict[str, Any]:
@@ -325,7 +354,7 @@ class VideoDataModule(LightningDataModule):
 
     def _seen(self) -> dict[str, Any]:
         keys = ("scheme", "num_segments", "positions_per_segment", "modality", "flow_gap", "frame_size", "resize")
-        flow = ("image_size", "flow_preset", "flow_options", "flow_image", "flow_bound", "mean", "std")
+        flow = ("image_size", "flow", "flow_preset", "flow_options", "flow_image", "flow_bound", "mean", "std")
         values = {key: self.hparams[key] for key in (*keys, *flow)}
         return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
@@ -400,6 +429,8 @@ class VideoDataModule(LightningDataModule):
             mine, theirs = getattr(self, key), module.hparams.get(key)
             if theirs is not None and mine != theirs:
                 raise ValueError(f"{key}: the data has {mine}, and the model was made for {theirs}; give both the same")
+        if module.hparams.get("zero_shot") and self.modality != "frames":
+            raise ValueError("data.modality: flow images mean nothing to a CLIP that saw none; zero-shot takes frames")
         for key, mine in (("mean", self.mean), ("std", self.std)):
             theirs = architecture[key]
             if any(abs(a - b) > 1e-3 for a, b in zip(mine, theirs, strict=True)):
@@ -479,7 +510,13 @@ def default_workers() -> int:
     return max(1, min(8, cores - 1))
 
 
-def _make_flow(preset: Preset, changes: dict[str, float], backend: Backend) -> TVL1:
+def _make_flow(other: dict[str, Any] | None, preset: Preset, changes: dict[str, float], backend: Backend) -> FlowMethod:
+    if other is not None:
+        if changes or preset != "default" or backend != "auto":
+            raise ValueError(
+                "flow: flow_preset, flow_options and flow_backend are TV-L1's; give them or flow, not both"
+            )
+        return make_flow(other)
     if preset not in PRESETS:
         raise ValueError(f"flow_preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
     known = inspect.signature(TVL1).parameters.keys() - {"backend"}

@@ -74,6 +74,7 @@ class ClipDataset(Dataset[Sample]):
         views: 2 = each frame and its partner; 1 = frames alone.
         training: Jitter positions, and replace clips that cannot be read.
         seed: Jitter is a function of (seed, epoch, row) only: the same on any number of workers and devices.
+        temporal_views: ``T``; with more than one, ``K * T`` positions, see :func:`amclip.data.views.clip_views`.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class ClipDataset(Dataset[Sample]):
         views: Literal[1, 2] = 2,
         training: bool = False,
         seed: int = 0,
+        temporal_views: int = 1,
     ) -> None:
         if views not in (1, 2):
             raise ValueError(f"views must be 1 (frames) or 2 (frames and flow partners), not {views}")
@@ -98,7 +100,7 @@ class ClipDataset(Dataset[Sample]):
         self.lengths = dict(lengths)
         self.frame_size = (int(frame_size[0]), int(frame_size[1]))
         self.resize: Resize = resize
-        self.num_positions = num_positions(scheme, num_segments, positions_per_segment)
+        self.num_positions = temporal_views * num_positions(scheme, num_segments, positions_per_segment)
         self.segments = segment_indices(scheme, num_segments, positions_per_segment)
         self.flow_gap = flow_gap
         self.views = views

@@ -72,7 +72,7 @@ def _part(pairs: Tensor, parameters: Parameters, index: int) -> Tensor:
 # ----------------------------------------------------------------------------------------------------------- carry out
 
 
-class _Call:
+class Call:
     """The flow of one shape on one stream: launched kernel by kernel the first time, from then on as one CUDA graph."""
 
     def __init__(self, plan: Plan, shape: tuple[int, ...], index: int, pool: Any) -> None:
@@ -136,9 +136,9 @@ def _call(
     parameters: Parameters,
     index: int,
     stream: int,
-) -> _Call:
+) -> Call:
     plan = _plan.make_plan(count, channels, dtype == torch.uint8, height, width, parameters, describe(index))
-    return _Call(plan, (count, 2, channels, height, width), index, _pool(index, stream))
+    return Call(plan, (count, 2, channels, height, width), index, _pool(index, stream))
 
 
 @cache

@@ -143,10 +143,10 @@ def make_plan(
     Returns:
         The plan, for ``pairs (count, 2, channels, height, width)`` and ``result (count, 2, height, width)`` in float32.
     """
-    return _Planner(count, channels, whole, height, width, parameters, device).plan
+    return Planner(count, channels, whole, height, width, parameters, device).plan
 
 
-class _Planner:
+class Planner:
     """Writes a plan from the coarsest level to the finest; keeps which slots of flow and dual field are current."""
 
     def __init__(
@@ -178,6 +178,10 @@ class _Planner:
             self._refine(level, sizes[level])
             coarser = sizes[level]
         self._upsample(coarser, sizes[0], At("result"))
+
+    def cut(self, height: int, width: int) -> Cut:
+        """How a level is cut for the iterations."""
+        return choose_cut(height, width, self.parameters.inner_iterations, self.stops, self.device)
 
     def _add(
         self,
@@ -258,7 +262,7 @@ class _Planner:
         p = self.parameters
         images = At("images", self.images[level])
         shape = (np.int32(width), np.int32(height), np.int32(pitch_of(width)))
-        cut = choose_cut(height, width, p.inner_iterations, self.stops, self.device)
+        cut = self.cut(height, width)
         self._add("make_texels", size, (images, At("texels"), *shape))
         first = True
         for _ in range(p.warps):
@@ -357,7 +361,7 @@ def choose_cut(height: int, width: int, iterations: int, stops: bool, device: De
         return Cut(columns, rows, (1, 1), (0, 0), iterations)
     if device.clusters and not stops and (cut := _cluster_cut(height, width, iterations, device)):
         return cut
-    return _choose_tiles(height, width, iterations, stops, device.shared_bytes)
+    return choose_tiles(height, width, iterations, stops, device.shared_bytes)
 
 
 def _cluster_cut(height: int, width: int, iterations: int, device: Device) -> Cut | None:
@@ -371,7 +375,7 @@ def _cluster_cut(height: int, width: int, iterations: int, device: Device) -> Cu
 
 
 @lru_cache(maxsize=256)
-def _choose_tiles(height: int, width: int, iterations: int, stops: bool, shared_bytes: int) -> Cut:
+def choose_tiles(height: int, width: int, iterations: int, stops: bool, shared_bytes: int) -> Cut:
     # In the time of one pixel's iteration (41 instructions, at 60 % of what its SMs can issue) an H100 moves 6.5 bytes.
     bytes_per_iteration = 6.5
     best, least = None, math.inf

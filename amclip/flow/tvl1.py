@@ -4,9 +4,10 @@ from dataclasses import astuple
 from typing import Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from amclip.flow import _op, reference  # noqa: F401  (_op registers the operator)
+from amclip.flow.method import FlowMethod
 from amclip.flow.reference import Parameters
 
 Backend = Literal["auto", "numba", "opencv", "reference", "cuda"]
@@ -26,7 +27,7 @@ BT601 = (0.299, 0.587, 0.114)
 OVERSHOOT = 0.1
 
 
-class TVL1(nn.Module):
+class TVL1(FlowMethod):
     """TV-L1 optical flow of image pairs (Zach, Pock and Bischof 2007), with OpenCV's parameters and conventions.
 
     Takes pairs and returns flow; there is nothing to learn and no gradient passes. It works in float32 whatever

@@ -1,171 +1,55 @@
-"""The image tower of an open_clip model: every frame or flow image to one embedding."""
+"""The image tower of an open_clip model: frames and flow images to embeddings, each alone or with its sequence."""
 
 import contextlib
 import copy
-import io
-import json
-import warnings
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["ImageEncoder", "describe_backbone", "load_pretrained"]
+from amclip.models.pretrained import Architecture, quiet
+from amclip.models.video import CrossFrameBlock, MessageInit, is_message
 
-Architecture = dict[str, Any]
-"""Plain values that rebuild an image tower: ``embed_dim``, ``vision_cfg``, ``quick_gelu``, ``mean``, ``std``."""
-
-_TINY = "amclip-tiny"
-_TINY_WEIGHTS = "synthetic"  # the image tower that docs/pretrain_tiny.py trained
-_OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
-_OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
-
-
-def describe_backbone(backbone: str, pretrained: str | None, image_size: int) -> Architecture:
-    """Look up an architecture without touching its weights.
-
-    Args:
-        backbone: ``"amclip-tiny"`` (for demo and tests), a model name of open_clip (``"ViT-B-16"``), an open_clip model
-            configuration file (``.json``), ``"local-dir:FOLDER"`` or ``"hf-hub:OWNER/NAME"`` (open_clip's layout; reads
-            the repository's configuration from the hub or its cache).
-        pretrained: The weights' name in open_clip (``"openai"``), ``"synthetic"`` for ``amclip-tiny``, or a local file;
-            it can fix the activation function and the normalisation.
-        image_size: Side of the square input in pixels; position embeddings are interpolated to it.
-
-    Returns:
-        Plain values that rebuild the image tower.
-
-    Raises:
-        ValueError: If the name is unknown or the model has no image transformer.
-    """
-    import open_clip
-
-    mean, std = _OPENAI_MEAN, _OPENAI_STD
-    if backbone.startswith("hf-hub:"):
-        from huggingface_hub import hf_hub_download
-
-        location = hf_hub_download(backbone.removeprefix("hf-hub:"), "open_clip_config.json")
-        published = json.loads(Path(location).read_text())
-    elif backbone.startswith("local-dir:"):
-        location = str(Path(backbone.removeprefix("local-dir:")) / "open_clip_config.json")
-        if not Path(location).is_file():
-            raise ValueError(f"backbone: {backbone!r} has no {location}; open_clip's layout needs that file")
-        published = json.loads(Path(location).read_text())
-    else:
-        published = {"model_cfg": _named_config(backbone)}
-        ours = (backbone, pretrained) == (_TINY, _TINY_WEIGHTS)
-        weights = open_clip.get_pretrained_cfg(backbone, pretrained) if pretrained and not ours else {}
-        if weights:  # a published name: these weights were trained with this activation and normalisation
-            published["model_cfg"]["quick_gelu"] = bool(weights.get("quick_gelu", False))
-            published["preprocess_cfg"] = weights
-        elif pretrained and not ours and not Path(pretrained).is_file():
-            known = [_TINY_WEIGHTS] if backbone == _TINY else open_clip.list_pretrained_tags_by_model(backbone)
-            tags = ", ".join(known) or "none"
-            raise ValueError(
-                f"pretrained: {pretrained!r} is neither a file nor weights known for {backbone}; known: {tags}"
-            )
-    config = published["model_cfg"]
-    vision = {**config["vision_cfg"], "image_size": image_size, "output_tokens": False}
-    if not (isinstance(vision.get("layers", 12), int) or "timm_model_name" in vision) or not vision.get(
-        "timm_model_name", "vit"
-    ).startswith("vit"):
-        raise ValueError(f"backbone: {backbone!r} is no vision transformer, and amclip needs one, such as ViT-B-16")
-    patch = vision.get("patch_size")
-    if isinstance(patch, int) and (image_size < patch or image_size % patch):
-        raise ValueError(
-            f"image_size: {backbone} cuts images into squares of {patch} pixels; {image_size} is no multiple of that"
-        )
-    vision.pop("timm_model_pretrained", None)
-    preprocess = published.get("preprocess_cfg", {})
-    return {
-        "embed_dim": int(config["embed_dim"]),
-        "vision_cfg": vision,
-        "quick_gelu": bool(config.get("quick_gelu", False)),
-        "mean": [float(x) for x in preprocess.get("mean") or mean],
-        "std": [float(x) for x in preprocess.get("std") or std],
-    }
-
-
-def load_pretrained(
-    backbone: str, pretrained: str | None, architecture: Architecture, prompts: Sequence[Sequence[str]] = ()
-) -> tuple[dict[str, Tensor], Tensor | None]:
-    """Read a CLIP model's weights, download them if they were asked for by name, and embed the prompts.
-
-    Args:
-        backbone: As for :func:`describe_backbone`.
-        pretrained: Name of published weights, a local file (``.safetensors``, ``.pt``, ``.bin``), or None: random
-            weights, unless ``backbone`` names a folder or a hub repository, which brings its own.
-        architecture: What :func:`describe_backbone` returned.
-        prompts: For each class its prompts; their normalised embeddings are averaged, as CLIP does for ensembles.
-
-    Returns:
-        The image tower's state dict and, where there are prompts, text features of shape ``(C, D)``.
-
-    Raises:
-        ValueError: If the weights do not fit the architecture.
-        RuntimeError: If open_clip cannot find or fetch them.
-    """
-    import open_clip
-
-    with _quiet():
-        if "://" not in backbone and (backbone == _TINY or backbone.endswith(".json")):
-            config = _named_config(backbone)
-            config["vision_cfg"] = architecture["vision_cfg"]
-            model = open_clip.CLIP(**config)
-            tokenizer: Any = open_clip.SimpleTokenizer(context_length=config["text_cfg"]["context_length"])
-            if backbone == _TINY and pretrained == _TINY_WEIGHTS:
-                # The file holds the image tower alone; the text tower keeps random weights.
-                stored = str(Path(__file__).parent / "tiny.safetensors")
-                keys = open_clip.load_checkpoint(model, stored, strict=False, weights_only=True)
-                if keys.unexpected_keys or any(name.startswith("visual.") for name in keys.missing_keys):
-                    raise ValueError(f"{stored} does not fit amclip-tiny: {keys}")
-            elif pretrained:
-                open_clip.load_checkpoint(model, pretrained, strict=True, weights_only=True)
-        else:
-            image_size = architecture["vision_cfg"]["image_size"]
-            schema = backbone.startswith(("hf-hub:", "local-dir:"))
-            model = open_clip.create_model(
-                backbone,
-                pretrained=None if schema else pretrained,
-                force_image_size=image_size,
-                force_quick_gelu=architecture["quick_gelu"],
-                require_pretrained=schema or pretrained is not None,
-                weights_only=True,
-            )
-            tokenizer = open_clip.get_tokenizer(backbone)
-    features = None
-    if prompts:
-        with torch.no_grad():
-            features = torch.stack(
-                [model.encode_text(tokenizer(list(texts)), normalize=True).mean(dim=0) for texts in prompts]
-            )
-    state: dict[str, Tensor] = model.visual.state_dict()
-    return state, features
+__all__ = ["ImageEncoder"]
 
 
 class ImageEncoder(nn.Module):
     """CLIP's image tower alone; the text tower is used once before training and not kept.
 
     Args:
-        architecture: What :func:`describe_backbone` returned.
+        architecture: What :func:`amclip.models.pretrained.describe_backbone` returned.
         trainable_blocks: How many transformer blocks train, counted from the output: -1 all weights, 0 none, ``n`` the
             last ``n`` blocks with the final norm and projection.
         gradient_checkpointing: Recompute activations in the backward pass: less memory, more time.
+        messages: None: every image alone. Else consecutive images are sequences whose blocks exchange messages, which
+            always train; see :class:`amclip.models.video.CrossFrameBlock`.
+        num_frames: Images per sequence, ``T``, where there are messages.
+        lora_rank: 0: the blocks train as they are. Else CLIP's own weights stay, and the blocks that
+            ``trainable_blocks`` names learn low-rank updates of this rank to their attention and MLP (LoRA, Hu et al.,
+            arXiv 2106.09685).
+        lora_alpha: The updates are scaled by ``lora_alpha / lora_rank``.
 
     Raises:
-        ValueError: If there are not so many blocks.
+        ValueError: If there are not so many blocks, or the tower is not of the kind that a setting needs.
+        ModuleNotFoundError: If LoRA is asked for and peft is not installed.
     """
 
     def __init__(
-        self, architecture: Architecture, trainable_blocks: int = -1, gradient_checkpointing: bool = False
+        self,
+        architecture: Architecture,
+        trainable_blocks: int = -1,
+        gradient_checkpointing: bool = False,
+        messages: MessageInit | None = None,
+        num_frames: int = 1,
+        lora_rank: int = 0,
+        lora_alpha: int = 16,
     ) -> None:
         super().__init__()
         import open_clip
 
         # The public class builds both towers; the text tower asked for here is the smallest there is, and dropped.
-        with _quiet():
+        with quiet():
             model = open_clip.CLIP(
                 embed_dim=architecture["embed_dim"],
                 vision_cfg=copy.deepcopy(architecture["vision_cfg"]),
@@ -174,71 +58,114 @@ class ImageEncoder(nn.Module):
             )
         self.visual = model.visual
         self.width: int = architecture["embed_dim"]
+        self.num_frames = num_frames if messages else 1
         if trainable_blocks < -1:
             raise ValueError(f"trainable_blocks: expected -1 (all), 0 (none) or more, got {trainable_blocks}")
-        blocks = len(getattr(getattr(self.visual, "transformer", None), "resblocks", ()))
-        if blocks and trainable_blocks > blocks:
+        blocks: Sequence[nn.Module] = getattr(getattr(self.visual, "transformer", None), "resblocks", ())
+        if blocks and trainable_blocks > len(blocks):
             raise ValueError(
-                f"trainable_blocks: this image tower has {blocks} blocks, not {trainable_blocks}; -1 trains all weights"
+                f"trainable_blocks: this image tower has {len(blocks)} blocks, not {trainable_blocks}; -1 trains all "
+                "weights"
             )
-        if trainable_blocks >= 0:
+        if (messages or lora_rank) and not blocks:
+            raise ValueError(
+                "cross_frame and lora_rank need an image tower of open_clip's own kind (ViT-B-16 and the like); timm's "
+                "have other blocks"
+            )
+        if lora_rank:
+            self._add_lora(len(blocks), trainable_blocks, lora_rank, lora_alpha)
+        elif trainable_blocks >= 0:
             # open_clip counts the final projection as a group of its own.
             self.visual.lock(unlocked_groups=trainable_blocks + 1 if trainable_blocks else 0)
+        if messages:
+            attention: Any = blocks[0].attn
+            width, heads = self.visual.transformer.width, attention.num_heads
+            self.visual.transformer.resblocks = nn.ModuleList(
+                CrossFrameBlock(block, width, heads, num_frames, messages) for block in blocks
+            )
         if gradient_checkpointing:
             self.visual.set_grad_checkpointing(True)
+
+    def _add_lora(self, blocks: int, trainable_blocks: int, rank: int, alpha: int) -> None:
+        try:
+            from peft import LoraConfig, inject_adapter_in_model
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError('lora_rank: LoRA needs the library peft: pip install "amclip[lora]"') from error
+        if rank < 0 or not trainable_blocks:
+            raise ValueError(
+                f"lora_rank: expected 0 (none) or more, and trainable_blocks other than 0, got {rank} and "
+                f"{trainable_blocks}"
+            )
+        self.visual.lock()
+        chosen = range(blocks if trainable_blocks < 0 else trainable_blocks)
+        numbers = "|".join(str(blocks - 1 - i) for i in chosen)
+        targets = rf"transformer\.resblocks\.({numbers})\.(attn|mlp\.c_fc|mlp\.c_proj)"
+        inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets), self.visual)
 
     @property
     def frozen(self) -> bool:
         """Whether no weight trains."""
         return not any(parameter.requires_grad for parameter in self.parameters())
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Embed images; equal to open_clip's ``encode_image`` on the same weights.
+    def load_clip(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over the weights of an image tower; LoRA's and, where there are none in them, the messages' stay.
 
         Args:
-            images: Normalised, shape ``(N, 3, S, S)``.
+            weights: By open_clip's names; messages as ``transformer.resblocks.0.message_fc.weight`` and so on.
+
+        Raises:
+            ValueError: If they do not fit, with the names that are missing or too many.
+        """
+        mine = self.visual.state_dict()
+        names = {
+            name: name.replace(".block.", ".").replace(".base_layer.", ".") for name in mine if "lora_" not in name
+        }
+        brings_messages = any(is_message(name) for name in weights)
+        keep = {name for name in names if is_message(name) and (not brings_messages or name.endswith("message_gate"))}
+        wanted = {name: public for name, public in names.items() if name not in keep}
+        missing, unexpected = set(wanted.values()) - weights.keys(), weights.keys() - set(wanted.values())
+        unlike = {own for own, name in wanted.items() if name in weights and weights[name].shape != mine[own].shape}
+        if missing or unexpected or unlike:
+            raise ValueError(
+                f"the weights do not fit the image tower: missing {sorted(missing) or 'none'}, too many "
+                f"{sorted(unexpected) or 'none'}, of another shape {sorted(unlike) or 'none'}"
+            )
+        self.visual.load_state_dict({name: weights[public] for name, public in wanted.items()}, strict=False)
+        if brings_messages:
+            with torch.no_grad():
+                for name, parameter in self.visual.named_parameters():
+                    if name.endswith("message_gate"):
+                        parameter.fill_(1.0)  # messages that were trained already are let through
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Embed images; without messages equal to open_clip's ``encode_image`` on the same weights.
+
+        Args:
+            images: Normalised, shape ``(N, 3, S, S)``; with messages ``N`` is a multiple of ``num_frames``, and
+                neighbours form a sequence.
 
         Returns:
             Shape ``(N, D)``, not normalised.
         """
-        with torch.no_grad() if self.frozen else contextlib.nullcontext():
+        with self._gradients():
             features: Tensor = self.visual(images)
         return features
 
+    def with_patches(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """As :meth:`forward`, and the patches' tokens as the last block leaves them.
 
-def _named_config(backbone: str) -> dict[str, Any]:
-    import open_clip
+        Returns:
+            Embeddings ``(N, D)`` and tokens ``(N, L, W)``, ``L`` patches without the class token.
+        """
+        with self._gradients():
+            found = self.visual.forward_intermediates(images, indices=1, output_fmt="NLC")
+        return found["image_features"], found["image_intermediates"][-1]
 
-    if backbone == _TINY:
-        config: dict[str, Any] = json.loads((Path(__file__).parent / "tiny.json").read_text())
-        return config
-    if backbone.endswith(".json"):
-        if not Path(backbone).is_file():
-            raise ValueError(f"backbone: there is no file {backbone}")
-        loaded: dict[str, Any] = json.loads(Path(backbone).read_text())
-        inner: dict[str, Any] = loaded.get("model_cfg", loaded)
-        return inner
-    known: dict[str, Any] | None = open_clip.get_model_config(backbone)
-    if known is None:
-        raise ValueError(
-            f"backbone: {backbone!r} is no model of open_clip. Names look like ViT-B-16 (list them with "
-            "`python -c 'import open_clip; print(open_clip.list_models())'`); a model on the Hugging Face hub is "
-            "written hf-hub:OWNER/NAME"
-        )
-    return copy.deepcopy(known)
+    @property
+    def patch_width(self) -> int:
+        """Size of a patch token, ``W``."""
+        transformer = getattr(self.visual, "transformer", None)
+        return int(transformer.width if transformer is not None else self.visual.trunk.num_features)
 
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Hide open_clip's notes on random weights: here they are meant."""
-    import logging
-
-    logger = logging.getLogger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+    def _gradients(self) -> contextlib.AbstractContextManager[object]:
+        return torch.no_grad() if self.frozen else contextlib.nullcontext()

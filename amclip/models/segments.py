@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from amclip.models.video import MultiFrameIntegration, VideoPrompts
+
 __all__ = ["Aggregation", "LinearHead", "SegmentAggregator", "SegmentClassifier", "TemporalTransformer", "TextHead"]
 
 Aggregation = Literal["mean", "max", "attention"]
@@ -95,7 +97,9 @@ class TextHead(nn.Module):
     """Scaled cosine similarity to the classes' text embeddings, plus a learned bias per class.
 
     The text embeddings come from CLIP's text tower, once, before training (:meth:`set_text_features`); they are stored
-    in the checkpoint, so prediction needs no text tower. They are a frozen parameter and not a buffer, because
+    in the checkpoint, so prediction needs no text tower. With a background (sentences that say nothing of behaviour), a
+    class's cosine counts as the difference from the background's: it says whether the class is there, where the plain
+    cosines say only which class is nearer. Both are a frozen parameter and not a buffer, because
     DistributedDataParallel broadcasts buffers in every forward, a collective that uneven test batches must not meet.
 
     The scale starts at CLIP's 1/0.07. Each sigmoid decides alone whether its behaviour occurs, so a bias is needed
@@ -105,11 +109,13 @@ class TextHead(nn.Module):
     Args:
         width: Size of an embedding, ``D``.
         num_classes: ``C``.
+        background: Whether the last of the text features is the background's.
     """
 
-    def __init__(self, width: int, num_classes: int) -> None:
+    def __init__(self, width: int, num_classes: int, background: bool = False) -> None:
         super().__init__()
-        self.text_features = nn.Parameter(torch.zeros(num_classes, width), requires_grad=False)
+        self.background = background
+        self.text_features = nn.Parameter(torch.zeros(num_classes + background, width), requires_grad=False)
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
         self.bias = nn.Parameter(torch.full((num_classes,), -5.0))
 
@@ -117,7 +123,7 @@ class TextHead(nn.Module):
         """Store the classes' text embeddings.
 
         Args:
-            features: Shape ``(C, D)``, any scale.
+            features: Shape ``(C, D)``, or ``(C + 1, D)`` with the background last; as CLIP's text tower gives them.
 
         Raises:
             ValueError: If the shape is another.
@@ -127,32 +133,54 @@ class TextHead(nn.Module):
                 f"text features have shape {tuple(features.shape)}, expected {tuple(self.text_features.shape)}"
             )
         with torch.no_grad():
-            self.text_features.copy_(F.normalize(features.float(), dim=-1))
+            self.text_features.copy_(features)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits of shape ``(N, C)`` from embeddings of shape ``(N, D)``."""
-        # CLIP's own ceiling of 100 keeps the temperature from running away.
-        scale = self.log_scale.clamp(max=math.log(100)).exp()
-        return scale * F.normalize(x, dim=-1) @ self.text_features.T + self.bias
+    def forward(self, x: Tensor, text: Tensor | None = None) -> Tensor:
+        """Logits ``(N, C)`` from embeddings ``(N, D)``.
+
+        Args:
+            x: The embeddings.
+            text: Text features of each, shape ``(N, C, D)`` (``C + 1`` with a background), where those stored are not
+                to be used as they are.
+        """
+        # A ceiling keeps the temperature from running away: CLIP's own is 100, and SigLIP's published scales lie above.
+        scale = self.log_scale.clamp(max=math.log(128)).exp()
+        wanted = F.normalize(self.text_features if text is None else text, dim=-1)
+        cosines = (wanted @ F.normalize(x, dim=-1).unsqueeze(-1)).squeeze(-1)
+        if self.background:
+            cosines = cosines[:, :-1] - cosines[:, -1:]
+        return scale * cosines + self.bias
 
 
 class SegmentClassifier(nn.Module):
-    """One segment's classifier: temporal transformer, then head.
+    """One segment's classifier: embeddings over time to one, then head.
 
     Args:
         temporal: Pools ``(N, P * V, D)`` to ``(N, D)``.
         head: Maps ``(N, D)`` to ``(N, C)``.
+        prompts: Fits the head's text features to each segment, or None.
     """
 
-    def __init__(self, temporal: TemporalTransformer, head: LinearHead | TextHead) -> None:
+    def __init__(
+        self,
+        temporal: TemporalTransformer | MultiFrameIntegration,
+        head: LinearHead | TextHead,
+        prompts: VideoPrompts | None = None,
+    ) -> None:
         super().__init__()
         self.temporal = temporal
         self.head = head
+        self.prompts = prompts
 
-    def forward(self, sequence: Tensor) -> tuple[Tensor, Tensor]:
-        """Embedding ``(N, D)`` and logits ``(N, C)`` of segments ``(N, P * V, D)``."""
+    def forward(self, sequence: Tensor, patches: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Embedding ``(N, D)`` and logits ``(N, C)`` of segments ``(N, P * V, D)``.
+
+        With prompts, ``patches`` ``(N, L, W)`` as :class:`amclip.models.video.VideoPrompts` takes them.
+        """
         embedding = self.temporal(sequence)
-        return embedding, self.head(embedding)
+        if self.prompts is None or not isinstance(self.head, TextHead) or patches is None:
+            return embedding, self.head(embedding)
+        return embedding, self.head(embedding, self.prompts(self.head.text_features, patches))
 
 
 class SegmentAggregator(nn.Module):

@@ -7,6 +7,7 @@ from layouts import ACTIONS, BORIS_AGGREGATED, CLIPS, animal_kingdom
 from amclip.data.datamodule import ClassAwareSampler, VideoDataModule
 from amclip.data.dataset import ClipDataset
 from amclip.data.readers import read_labels
+from amclip.flow import FlowMethod
 
 SMALL = {
     "image_size": 32,
@@ -106,6 +107,37 @@ def test_prediction_takes_every_video_of_a_folder_in_order(drawn: Path, tmp_path
     (tmp_path / "no video.txt").write_text("nothing")
     with pytest.raises(ValueError, match="no videos below"):
         build(drawn, labels=None, root=str(tmp_path)).setup("predict")
+
+
+class StillFlow(FlowMethod):
+    """Says that nothing moves, by ``right`` pixels."""
+
+    def __init__(self, right: float = 0.0) -> None:
+        super().__init__()
+        self.right = right
+
+    def forward(self, pairs: torch.Tensor) -> torch.Tensor:
+        flow = torch.zeros(len(pairs), 2, *pairs.shape[-2:])
+        flow[:, 0] = self.right
+        return flow
+
+
+def test_another_flow_method_joins_by_its_name(drawn: Path) -> None:
+    path = f"{__name__}.StillFlow"
+    data = build(drawn, flow_preset="default", flow={"class_path": path, "init_args": {"right": 5.0}}, flow_image="uvm")
+    data.setup("test")
+    images = data.preprocess.denormalise(data.on_after_batch_transfer(next(iter(data.test_dataloader())), 0)["images"])
+    assert images[:, :, 1, 0].min() == pytest.approx(0.75, abs=1e-4)  # 5 of 10 pixels to the right
+    for wrong, words in (
+        ({"class_path": f"{__name__}.OtherFlow"}, "there is no"),
+        ({"class_path": "pathlib.Path"}, "no subclass of amclip.flow.FlowMethod"),
+        ({"class_path": path, "init_args": {"left": 1}}, "does not take"),
+        ({"init_args": {}}, "expected {class_path"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            build(drawn, flow_preset="default", flow=wrong)
+    with pytest.raises(ValueError, match="give them or flow, not both"):
+        build(drawn, flow={"class_path": path}, flow_preset="fast")
 
 
 def test_flow_options_change_the_preset_and_are_checked(drawn: Path) -> None:

@@ -1,11 +1,16 @@
+import gc
+import multiprocessing
+import os
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from drawn import CLIPS, draw_sound, draw_video, frame_numbers
 
+from amclip.data import _decoders
 from amclip.data.video import Video, VideoError, list_videos
 
 FORMATS = {
@@ -194,3 +199,23 @@ def test_real_clips_read_the_same_in_any_order(path: Path) -> None:
         shuffled = torch.randperm(len(indices), generator=torch.Generator().manual_seed(0))
         for part in shuffled.split(7):
             assert torch.equal(video.read(part), forwards[part])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_reader_that_was_open_at_a_fork_can_be_dropped_there(tmp_path: Path) -> None:
+    path = draw_video(tmp_path / "a.mp4", 10)
+    open_here: list[Any] = [_decoders.DecordDecoder(str(path), None)]
+    open_here.append(open_here)  # a cycle: gone only when the garbage collector comes by
+
+    def drop() -> None:
+        open_here.clear()
+        gc.collect()
+
+    process = multiprocessing.get_context("fork").Process(target=drop)
+    process.start()
+    process.join(timeout=20)
+    alive = process.is_alive()
+    process.kill()
+    assert not alive
+    assert open_here[0].read([0]).shape[0] == 1

@@ -44,9 +44,14 @@ def test_presets_agree_with_the_cpu(draw: Draw, preset: str) -> None:
 
 def test_random_shapes_and_batches(draw: Draw) -> None:
     choose = random.Random(0)
-    for _ in range(100):
-        pairs = some(draw, choose.randint(1, 5), choose.randint(1, 150), choose.randint(1, 150))
-        parameters = Parameters(warps=1, epsilon=choose.choice([0.0, 0.02]), median_filtering=choose.choice([1, 3, 5]))
+    for _ in range(1000):
+        pairs = some(draw, choose.randint(1, 3), choose.randint(1, 120), choose.randint(1, 120))
+        parameters = Parameters(
+            warps=1,
+            inner_iterations=choose.randint(1, 12),
+            epsilon=choose.choice([0.0, 0.02]),
+            median_filtering=choose.choice([1, 3, 5]),
+        )
         flow = _cuda.flow(pairs.cuda(), parameters).cpu()
         assert end_point_error(flow.double(), wanted(pairs, parameters)) < 0.01
 

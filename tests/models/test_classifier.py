@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 from amclip.models.classifier import InterleavedClassifier
-from amclip.models.encoder import describe_backbone
+from amclip.models.pretrained import describe_backbone
 
 
 def build(**settings: object) -> InterleavedClassifier:

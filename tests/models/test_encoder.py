@@ -6,7 +6,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from amclip.models.encoder import ImageEncoder, describe_backbone, load_pretrained
+from amclip.models.encoder import ImageEncoder
+from amclip.models.pretrained import describe_backbone, load_pretrained
 
 TINY = json.loads((Path(__file__).parents[2] / "amclip/models/tiny.json").read_text())
 
@@ -32,15 +33,17 @@ def test_features_equal_open_clips_own(clip: open_clip.CLIP, tmp_path: Path, kin
         backbone, pretrained = f"local-dir:{tmp_path}", None
     architecture = describe_backbone(backbone, pretrained, 64)
     encoder = ImageEncoder(architecture).eval()
-    weights, text = load_pretrained(backbone, pretrained, architecture, [["a dog", "dogs"], ["a cat", "cats"]])
-    encoder.visual.load_state_dict(weights)
+    found = load_pretrained(backbone, pretrained, architecture, [["a dog", "dogs"], ["a cat", "cats"]])
+    encoder.load_clip(found.visual)
     images = torch.randn(5, 3, 64, 64)
     with torch.no_grad():
         torch.testing.assert_close(encoder(images), clip.encode_image(images), rtol=0, atol=1e-5)
         tokenizer = open_clip.SimpleTokenizer(context_length=TINY["text_cfg"]["context_length"])
         expected = clip.encode_text(tokenizer(["a dog", "dogs"]), normalize=True).mean(dim=0)
-    assert text is not None
-    torch.testing.assert_close(text[0], expected, rtol=0, atol=1e-5)
+        length = clip.encode_text(tokenizer(["a dog", "dogs"])).norm(dim=-1).mean()
+    assert found.text is not None
+    torch.testing.assert_close(found.text[0], expected * length, rtol=0, atol=1e-5)
+    assert found.log_scale == pytest.approx(float(clip.logit_scale.detach()))
     if kind == "local folder":
         assert architecture["mean"] == [0.5, 0.5, 0.5]
 
@@ -68,7 +71,7 @@ def test_a_hub_repository_is_read_from_the_local_cache_without_a_network(
         lambda *_, **__: json.loads((repository / "open_clip_config.json").read_text()),
     )
     architecture = describe_backbone("hf-hub:someone/model", None, 64)
-    weights, _ = load_pretrained("hf-hub:someone/model", None, architecture)
+    weights = load_pretrained("hf-hub:someone/model", None, architecture).visual
     torch.testing.assert_close(weights["proj"], clip.visual.proj.detach())
 
 
@@ -76,9 +79,8 @@ def test_another_image_size_interpolates_the_positions(clip: open_clip.CLIP, tmp
     path = str(tmp_path / "weights.pt")
     torch.save(clip.state_dict(), path)
     architecture = describe_backbone("amclip-tiny", path, 96)
-    weights, _ = load_pretrained("amclip-tiny", path, architecture)
     encoder = ImageEncoder(architecture)
-    encoder.visual.load_state_dict(weights)
+    encoder.load_clip(load_pretrained("amclip-tiny", path, architecture).visual)
     assert encoder(torch.zeros(1, 3, 96, 96)).shape == (1, 96)
 
 
@@ -118,3 +120,12 @@ def test_the_blocks_asked_for_train(blocks: int, expected: set[int]) -> None:
     assert encoder.frozen is (blocks == 0)
     with pytest.raises(ValueError, match="got -3"):
         ImageEncoder(describe_backbone("amclip-tiny", None, 64), trainable_blocks=-3)
+
+
+@pytest.mark.parametrize("size", [32, 64, 96])
+def test_the_demos_weights_fit_any_size(size: int) -> None:
+    architecture = describe_backbone("amclip-tiny", "synthetic", size)
+    weights = load_pretrained("amclip-tiny", "synthetic", architecture).visual
+    encoder = ImageEncoder(architecture)
+    encoder.load_clip(weights)
+    assert encoder(torch.zeros(1, 3, size, size)).isfinite().all()

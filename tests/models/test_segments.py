@@ -32,6 +32,16 @@ def test_the_text_head_is_a_scaled_cosine_with_a_bias() -> None:
     assert not head.text_features.requires_grad
     with pytest.raises(ValueError, match=r"shape \(2, 4\), expected \(3, 4\)"):
         head.set_text_features(text[:2])
+    torch.testing.assert_close(head(x, text=torch.stack([text, -text])), torch.stack([expected[0], -10 - expected[1]]))
+
+
+def test_a_background_is_what_classes_are_compared_with() -> None:
+    head = TextHead(4, 3, background=True)
+    text, x = torch.randn(4, 4), torch.randn(2, 4)
+    head.set_text_features(text)
+    cosines = F.cosine_similarity(x[:, None], text[None], dim=-1)
+    expected = (cosines[:, :3] - cosines[:, 3:]) / 0.07 - 5
+    torch.testing.assert_close(head(x), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_aggregation() -> None:

@@ -1,0 +1,234 @@
+"""Published models: what their image towers look like, their weights, and what they say of class names."""
+
+import contextlib
+import copy
+import io
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from amclip.models import xclip
+
+__all__ = ["Architecture", "Pretrained", "brings_weights", "describe_backbone", "load_pretrained", "quiet"]
+
+Architecture = dict[str, Any]
+"""Plain values that rebuild an image tower: ``embed_dim``, ``vision_cfg``, ``quick_gelu``, ``mean``, ``std``."""
+
+_TINY = "amclip-tiny"
+_TINY_WEIGHTS = "synthetic"  # the image tower that docs/pretrain_tiny.py trained
+_OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
+_OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+def describe_backbone(backbone: str, pretrained: str | None, image_size: int) -> Architecture:
+    """Look up an architecture without touching its weights.
+
+    Args:
+        backbone: ``"amclip-tiny"`` (for demo and tests), a model name of open_clip (``"ViT-B-16"``), an open_clip model
+            configuration file (``.json``), ``"local-dir:FOLDER"`` or ``"hf-hub:OWNER/NAME"`` (open_clip's layout; reads
+            the repository's configuration from the hub or its cache), ``"xclip-dir:FOLDER"`` or
+            ``"xclip-hub:OWNER/NAME"`` (X-CLIP's, see :mod:`amclip.models.xclip`).
+        pretrained: The weights' name in open_clip (``"openai"``), ``"synthetic"`` for ``amclip-tiny``, or a local file;
+            it can fix the activation function and the normalisation.
+        image_size: Side of the square input in pixels; position embeddings are interpolated to it.
+
+    Returns:
+        Plain values that rebuild the image tower; of an X-CLIP checkpoint also ``xclip``, its own parts' settings.
+
+    Raises:
+        ValueError: If the name is unknown or the model has no image transformer.
+    """
+    import open_clip
+
+    mean, std = _OPENAI_MEAN, _OPENAI_STD
+    if xclip.is_xclip(backbone):
+        published = xclip.describe(backbone)
+    elif backbone.startswith("hf-hub:"):
+        from huggingface_hub import hf_hub_download
+
+        location = hf_hub_download(backbone.removeprefix("hf-hub:"), "open_clip_config.json")
+        published = json.loads(Path(location).read_text())
+    elif backbone.startswith("local-dir:"):
+        location = str(Path(backbone.removeprefix("local-dir:")) / "open_clip_config.json")
+        if not Path(location).is_file():
+            raise ValueError(f"backbone: {backbone!r} has no {location}; open_clip's layout needs that file")
+        published = json.loads(Path(location).read_text())
+    else:
+        published = {"model_cfg": _named_config(backbone)}
+        ours = (backbone, pretrained) == (_TINY, _TINY_WEIGHTS)
+        weights = open_clip.get_pretrained_cfg(backbone, pretrained) if pretrained and not ours else {}
+        if weights:  # a published name: these weights were trained with this activation and normalisation
+            published["model_cfg"]["quick_gelu"] = bool(weights.get("quick_gelu", False))
+            published["preprocess_cfg"] = weights
+        elif pretrained and not ours and not Path(pretrained).is_file():
+            known = [_TINY_WEIGHTS] if backbone == _TINY else open_clip.list_pretrained_tags_by_model(backbone)
+            tags = ", ".join(known) or "none"
+            raise ValueError(
+                f"pretrained: {pretrained!r} is neither a file nor weights known for {backbone}; known: {tags}"
+            )
+    config = published["model_cfg"]
+    vision = {**config["vision_cfg"], "image_size": image_size, "output_tokens": False}
+    if not (isinstance(vision.get("layers", 12), int) or "timm_model_name" in vision) or not vision.get(
+        "timm_model_name", "vit"
+    ).startswith("vit"):
+        raise ValueError(f"backbone: {backbone!r} is no vision transformer, and amclip needs one, such as ViT-B-16")
+    patch = vision.get("patch_size")
+    if isinstance(patch, int) and (image_size < patch or image_size % patch):
+        raise ValueError(
+            f"image_size: {backbone} cuts images into squares of {patch} pixels; {image_size} is no multiple of that"
+        )
+    vision.pop("timm_model_pretrained", None)
+    preprocess = published.get("preprocess_cfg", {})
+    own = {"xclip": published["xclip"]} if "xclip" in published else {}
+    return {
+        "embed_dim": int(config["embed_dim"]),
+        "vision_cfg": vision,
+        "quick_gelu": bool(config.get("quick_gelu", False)),
+        "mean": [float(x) for x in preprocess.get("mean") or mean],
+        "std": [float(x) for x in preprocess.get("std") or std],
+        **own,
+    }
+
+
+@dataclass
+class Pretrained:
+    """What published weights bring.
+
+    Attributes:
+        visual: The image tower, by open_clip's names.
+        text: Embeddings of the prompts, shape ``(C, D)``: the mean of a class's normalised embeddings, at the mean of
+            their lengths (X-CLIP's prompting is not blind to the length), or None where there were no prompts.
+        log_scale: The logarithm of the scale of cosines that the towers were trained with.
+        bias: What is added to the scaled cosines (SigLIP); 0 for CLIP.
+        video: X-CLIP's own parts, where it is one.
+    """
+
+    visual: dict[str, Tensor]
+    text: Tensor | None
+    log_scale: float
+    bias: float
+    video: xclip.XClipWeights | None = None
+
+
+def brings_weights(backbone: str) -> bool:
+    """Whether the backbone's name alone, without ``pretrained``, means published weights."""
+    return backbone.startswith(("hf-hub:", "local-dir:", *xclip.PREFIXES))
+
+
+def load_pretrained(
+    backbone: str, pretrained: str | None, architecture: Architecture, prompts: Sequence[Sequence[str]] = ()
+) -> Pretrained:
+    """Read a CLIP model's weights, download them if they were asked for by name, and embed the prompts.
+
+    Args:
+        backbone: As for :func:`describe_backbone`.
+        pretrained: Name of published weights, a local file (``.safetensors``, ``.pt``, ``.bin``), or None: random
+            weights, unless ``backbone`` names a folder or a hub repository, which brings its own.
+        architecture: What :func:`describe_backbone` returned.
+        prompts: For each class its prompts; their normalised embeddings are averaged, as CLIP does for ensembles.
+
+    Raises:
+        ValueError: If the weights do not fit the architecture.
+        RuntimeError: If open_clip cannot find or fetch them.
+    """
+    import open_clip
+
+    video = None
+    with quiet():
+        if xclip.is_xclip(backbone):
+            video = xclip.read(backbone)
+            config = xclip.describe(backbone)["model_cfg"]
+            config["vision_cfg"] = architecture["vision_cfg"]
+            model = open_clip.CLIP(**config)
+            state = {**video.clip, "attn_mask": model.attn_mask} if "attn_mask" in model.state_dict() else video.clip
+            open_clip.model.resize_pos_embed(state, model)
+            model.load_state_dict(state)
+            tokenizer: Any = open_clip.SimpleTokenizer(context_length=config["text_cfg"]["context_length"])
+        elif "://" not in backbone and (backbone == _TINY or backbone.endswith(".json")):
+            config = _named_config(backbone)
+            config["vision_cfg"] = architecture["vision_cfg"]
+            model = open_clip.CLIP(**config)
+            tokenizer = open_clip.SimpleTokenizer(context_length=config["text_cfg"]["context_length"])
+            if backbone == _TINY and pretrained == _TINY_WEIGHTS:
+                # The file holds the image tower alone; the text tower keeps random weights.
+                from safetensors.torch import load_file
+
+                stored = Path(__file__).parent / "tiny.safetensors"
+                # In single precision: the CPU cannot interpolate the position table in half.
+                state = {name: value.float() for name, value in load_file(stored).items()}
+                open_clip.model.resize_pos_embed(state, model)
+                keys = model.load_state_dict(state, strict=False)
+                if keys.unexpected_keys or any(name.startswith("visual.") for name in keys.missing_keys):
+                    raise ValueError(f"{stored} does not fit amclip-tiny: {keys}")
+            elif pretrained:
+                open_clip.load_checkpoint(model, pretrained, strict=True, weights_only=True)
+        else:
+            image_size = architecture["vision_cfg"]["image_size"]
+            schema = backbone.startswith(("hf-hub:", "local-dir:"))
+            model = open_clip.create_model(
+                backbone,
+                pretrained=None if schema else pretrained,
+                force_image_size=image_size,
+                force_quick_gelu=architecture["quick_gelu"],
+                require_pretrained=schema or pretrained is not None,
+                weights_only=True,
+            )
+            tokenizer = open_clip.get_tokenizer(backbone)
+    features = None
+    if prompts:
+        with torch.no_grad():
+            raw = [model.encode_text(tokenizer(list(texts))) for texts in prompts]
+        features = torch.stack([F.normalize(x, dim=-1).mean(dim=0) * x.norm(dim=-1).mean() for x in raw])
+    bias = getattr(model, "logit_bias", None)
+    return Pretrained(
+        visual=model.visual.state_dict(),
+        text=features,
+        log_scale=model.logit_scale.item(),
+        bias=0.0 if bias is None else bias.item(),
+        video=video,
+    )
+
+
+def _named_config(backbone: str) -> dict[str, Any]:
+    import open_clip
+
+    if backbone == _TINY:
+        config: dict[str, Any] = json.loads((Path(__file__).parent / "tiny.json").read_text())
+        return config
+    if backbone.endswith(".json"):
+        if not Path(backbone).is_file():
+            raise ValueError(f"backbone: there is no file {backbone}")
+        loaded: dict[str, Any] = json.loads(Path(backbone).read_text())
+        inner: dict[str, Any] = loaded.get("model_cfg", loaded)
+        return inner
+    known: dict[str, Any] | None = open_clip.get_model_config(backbone)
+    if known is None:
+        raise ValueError(
+            f"backbone: {backbone!r} is no model of open_clip. Names look like ViT-B-16 (list them with "
+            "`python -c 'import open_clip; print(open_clip.list_models())'`); a model on the Hugging Face hub is "
+            "written hf-hub:OWNER/NAME"
+        )
+    return copy.deepcopy(known)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Hide open_clip's notes on random weights: here they are meant."""
+    import logging
+
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

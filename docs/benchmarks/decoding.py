@@ -1,0 +1,81 @@
+"""Time to probe videos and to decode clips of them as in training; writes decoding.md.
+
+    python docs/benchmarks/decoding.py VIDEO|FOLDER ... [--seconds 2] [--output decoding.md]
+
+One core. A clip is SECONDS long, or the whole video where that is shorter; of each, 16 positions with their flow
+partners are decoded at 224 × 224, at random places as in training. Medians over clips; the first reading of each video,
+which brings it into the system's cache, does not count.
+"""
+
+import argparse
+import platform
+import statistics
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from amclip.data.dataset import ClipDataset
+from amclip.data.probe import probe
+from amclip.data.table import Clip, LabelTable
+from amclip.data.video import VideoInfo, list_videos
+
+
+def measure(video: Path, seconds: float) -> str:
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        info = probe([video], progress=False)[video]
+        times.append(time.perf_counter() - start)
+    if not isinstance(info, VideoInfo):
+        return f"| {video.name} | {info.reason} | | | |"
+    length = min(seconds, info.duration)
+    starts = [(info.duration - length) * k / 7 for k in range(8)]
+    clips = tuple(Clip(str(video.resolve()), start, start + length, ()) for start in starts)
+    dataset = ClipDataset(
+        LabelTable(clips, (), "benchmark"),
+        Path(),
+        {video.resolve(): info},
+        scheme="dense",
+        num_segments=2,
+        positions_per_segment=8,
+        training=True,
+    )
+    taken = []
+    for epoch in range(4):
+        for row in range(len(clips)):
+            start = time.perf_counter()
+            dataset[row, epoch]
+            taken.append(time.perf_counter() - start)
+    clip = statistics.median(taken[len(clips) :])
+    what = f"{info.width} × {info.height}, {info.fps:.3g} frames/s, {info.duration:.0f} s"
+    return f"| {video.name} | {what} | {length:.1f} | {1e3 * statistics.median(times):.0f} | {1e3 * clip:.0f} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("videos", type=Path, nargs="+")
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    lines = []
+    for given in arguments.videos:
+        for video in list_videos(given) if given.is_dir() else [given]:
+            lines.append(measure(video, arguments.seconds))
+            print(lines[-1], flush=True)
+    text = f"""# Reading videos
+
+Written by `docs/benchmarks/decoding.py`: 16 positions with their flow partners at 224 × 224, one core of
+{platform.machine()}, decord2 {version("decord2")}, PyAV {version("av")}. Probing starts a process each time;
+in a data set many videos share one.
+
+| video | | clip, s | probing, ms | a clip, ms |
+|---|---|---|---|---|
+"""
+    arguments.output.write_text(text + "\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+"""TV-L1 on a GPU: correct first, then pairs per second beside what else a user could take; writes flow_gpu.md.
+
+    python docs/benchmarks/flow_gpu.py [--pairs FOLDER] [--output flow_gpu.md]
+
+Everything is timed in one run, with CUDA events, medians of repeats after a warm-up; methods of a table take turns.
+FOLDER may hold pairs with known flow, as for flow_cpu.py. `--device cpu --quick` runs it without a GPU, to see that it
+works; such figures mean nothing and are not written. Beyond this script, on the same machine:
+
+    AMCLIP_REQUIRE_GPU=1 python -m pytest -m gpu
+    for tool in memcheck racecheck initcheck synccheck; do
+      compute-sanitizer --tool $tool python -m pytest -m gpu tests/flow/test_cuda.py -k "reference or presets"; done
+    ncu --set full -k regex:iterate python docs/benchmarks/flow_gpu.py --quick
+"""
+
+import argparse
+import datetime
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+from pairs import Pair, drawn_pairs, read_pairs
+from torch import Tensor
+
+from amclip.flow import TVL1, end_point_error, reference
+from amclip.flow.reference import Parameters
+from amclip.flow.tvl1 import grey_levels
+
+SIZES = ((224, 224), (256, 340))
+BATCHES = (1, 16, 128, 512)
+METHODS = {
+    "fast": TVL1.preset("fast"),
+    "default": TVL1.preset("default"),
+    "opencv": TVL1.preset("opencv"),
+    "step 0.8, 5 × 30": TVL1(scale_step=0.8),
+    "step 0.8, 5 × 300": TVL1(scale_step=0.8, inner_iterations=300),
+}
+
+
+class Machine:
+    """Where to run, and how to time there."""
+
+    def __init__(self, device: str, quick: bool) -> None:
+        self.device, self.quick = torch.device(device), quick
+
+    @property
+    def name(self) -> str:
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else platform.processor() or "CPU"
+
+    def seconds(self, *calls: Callable[[], object]) -> list[float]:
+        """Median time of each call; they take turns. A call's first two runs (compilation, capture) do not count."""
+        repeats = 2 if self.quick else 15
+        for call in calls:
+            for _ in range(2):
+                call()
+        taken: list[list[float]] = [[] for _ in calls]
+        for _ in range(repeats):
+            for call, times in zip(calls, taken, strict=True):
+                times.append(self._one(call))
+        return [statistics.median(times) for times in taken]
+
+    def _one(self, call: Callable[[], object]) -> float:
+        if self.device.type != "cuda":
+            start = time.perf_counter()
+            call()
+            return time.perf_counter() - start
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        begin.record()
+        call()
+        end.record()
+        end.synchronize()
+        return begin.elapsed_time(end) / 1e3
+
+
+def batch(count: int, height: int, width: int, device: torch.device) -> Tensor:
+    """Pairs unlike each other: one drawn texture, rolled."""
+    images = drawn_pairs(1, height, width)
+    return torch.cat([images.roll(7 * k, -1) for k in range(count)]).to(device)
+
+
+def agreement(machine: Machine, pairs: list[Pair]) -> list[str]:
+    lines = ["| pair | to the float64 reference | its error against true flow | the reference's |", "|---|---|---|---|"]
+    for pair in pairs:
+        ours = TVL1.preset("fast")(pair.images.to(machine.device)).cpu().double()
+        first, second = grey_levels(pair.images).double().unbind(1)
+        want = reference.flow(first, second, Parameters(warps=2))
+        errors = ["–", "–"]
+        if pair.truth is not None:
+            truth = pair.truth.double()
+            errors = [f"{float(end_point_error(flow, truth, pair.valid)):.3f}" for flow in (ours, want)]
+        lines.append(f"| {pair.name} | {float(end_point_error(ours, want)):.5f} | {errors[0]} | {errors[1]} |")
+    return lines
+
+
+def speed(machine: Machine) -> list[str]:
+    lines = [
+        "| size | method | " + " | ".join(f"batch {n}" for n in BATCHES) + " |",
+        "|---|---|" + "---|" * len(BATCHES),
+    ]
+    for height, width in SIZES:
+        for name, method in METHODS.items():
+            cells = []
+            for count in BATCHES if not machine.quick else BATCHES[:1]:
+                images = batch(count, height, width, machine.device)
+                (taken,) = machine.seconds(lambda method=method, images=images: method(images))
+                cells.append(f"{count / taken:,.0f}")
+            lines.append(f"| {height} × {width} | {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def shares(machine: Machine) -> list[str]:
+    """Time of each kernel, by PyTorch's profiler."""
+    from torch.profiler import ProfilerActivity, profile
+
+    method, images = TVL1.preset("default"), batch(2 if machine.quick else 128, 224, 224, machine.device)
+    for _ in range(2):
+        method(images)
+    with profile(activities=[ProfilerActivity.CUDA, ProfilerActivity.CPU]) as record:
+        method(images)
+        if machine.device.type == "cuda":
+            torch.cuda.synchronize()
+    found = [(event.key, getattr(event, "self_device_time_total", 0)) for event in record.key_averages()]
+    total = sum(taken for _, taken in found) or 1
+    ordered = sorted(found, key=lambda row: -row[1])[:10]
+    return [
+        "| kernel | share of the GPU's time |",
+        "|---|---|",
+        *(f"| {k} | {t / total:.1%} |" for k, t in ordered if t),
+    ]
+
+
+def one_launch_per_iteration(images: Tensor) -> Callable[[], Tensor]:
+    """Our kernels, but with a launch per iteration, as OpenCV's CUDA version works (which takes two)."""
+    from amclip.flow import _cuda, _plan
+
+    class Slow(_plan.Planner):
+        def cut(self, height: int, width: int) -> _plan.Cut:
+            tiled = _plan.choose_tiles(height, width, 1, False, self.device.shared_bytes)
+            return replace(tiled, iterations=1)
+
+    index = images.device.index or 0
+    count, _, channels, height, width = images.shape
+    plan = Slow(count, channels, True, height, width, Parameters(), _cuda.describe(index)).plan
+    call = _cuda.Call(plan, tuple(images.shape), index, torch.cuda.graph_pool_handle())
+    return lambda: call.launch(images)
+
+
+def rivals(machine: Machine) -> list[str]:
+    from torchvision.models.optical_flow import raft_large, raft_small
+
+    count = 2 if machine.quick else 32
+    images = batch(count, 224, 224, machine.device)
+    ours, fast = TVL1.preset("default"), TVL1.preset("fast")
+    first, second = grey_levels(images).unbind(1)
+    colours = (images.float().div(127.5) - 1).expand(-1, -1, 3, -1, -1)
+    nets = [make(weights=None).to(machine.device).eval() for make in (raft_small, raft_large)]
+
+    def raft(net: torch.nn.Module) -> Callable[[], object]:
+        def call() -> object:
+            with torch.inference_mode():
+                return net(colours[:, 0], colours[:, 1], num_flow_updates=12)[-1]
+
+        return call
+
+    calls: dict[str, Callable[[], object]] = {
+        "TV-L1, default": lambda: ours(images),
+        "TV-L1, fast": lambda: fast(images),
+        "TV-L1, default, in plain PyTorch": lambda: reference.flow(first, second, Parameters()),
+        "RAFT small, 12 updates (random weights)": raft(nets[0]),
+        "RAFT large, 12 updates (random weights)": raft(nets[1]),
+    }
+    if machine.device.type == "cuda":
+        calls["TV-L1, default, one launch per iteration"] = one_launch_per_iteration(images)
+    taken = machine.seconds(*calls.values())
+    lines = ["| method | pairs per second | relative to TV-L1, default |", "|---|---|---|"]
+    return lines + [
+        f"| {name} | {count / t:,.0f} | {taken[0] / t:.3g} × |" for name, t in zip(calls, taken, strict=True)
+    ]
+
+
+def training_share(machine: Machine) -> list[str]:
+    """A training step on 8 positions per segment, with flow computed and with the same images given."""
+    header = "| segments | clips | step, ms | of it preprocessing with flow | step with images given |"
+    return [header, "|---|---|---|---|---|", *(training_step(machine, segments) for segments in (1, 4))]
+
+
+def training_step(machine: Machine, segments: int) -> str:
+    from amclip.models.classifier import InterleavedClassifier
+    from amclip.models.encoder import describe_backbone
+    from amclip.preprocess import Preprocess
+
+    name, size, clips = ("amclip-tiny", 64, 1) if machine.quick else ("ViT-B-16", 224, 16)
+    count, positions = max(1, clips // segments), 8 * segments
+    network = InterleavedClassifier(describe_backbone(name, None, size), 20, segments, 8, temporal_heads=4)
+    network.to(machine.device).train()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-5)
+    preprocess = Preprocess(size)
+    frames = torch.randint(0, 256, (count, positions, 2, 3, size, size), dtype=torch.uint8).to(machine.device)
+    index = torch.arange(positions, device=machine.device).view(1, segments, 8).expand(count, -1, -1)
+    labels = torch.zeros(count, 20, device=machine.device)
+    images = preprocess(frames)
+
+    def step(given: Tensor | None) -> None:
+        pictures = preprocess(frames) if given is None else given
+        with torch.autocast(machine.device.type, dtype=torch.bfloat16):
+            logits = network(pictures, index)
+        torch.nn.functional.binary_cross_entropy_with_logits(logits.float(), labels).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    whole, alone, given = machine.seconds(lambda: step(None), lambda: preprocess(frames), lambda: step(images))
+    return f"| {segments} | {count} | {whole * 1e3:.1f} | {alone / whole:.1%} | {given / whole:.1%} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=Path)
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--quick", action="store_true")
+    arguments = parser.parse_args()
+    machine = Machine(arguments.device, arguments.quick)
+    pairs = [
+        Pair("drawn 224 × 224", drawn_pairs(1, 224, 224)),
+        *(read_pairs(arguments.pairs) if arguments.pairs else []),
+    ]
+    versions = [f"torch {torch.__version__}"]
+    for package in ("cuda-core", "torchvision"):
+        try:
+            versions.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            versions.append(f"no {package}")
+    sections = {
+        "Agreement, mean end-point difference in pixels (`fast`)": agreement(machine, pairs),
+        "Pairs per second": speed(machine),
+        "Where the time goes (`default`, 128 pairs of 224 × 224)": shares(machine),
+        "Side by side, 32 pairs of 224 × 224": rivals(machine),
+        "In a training step (ViT-B/16, bf16)": training_share(machine),
+    }
+    text = f"# TV-L1 on a GPU\n\nWritten by `docs/benchmarks/flow_gpu.py` on {machine.name}, {datetime.date.today()}, "
+    text += f"Python {platform.python_version()}, {', '.join(versions)}.\n"
+    for title, lines in sections.items():
+        text += f"\n## {title}\n\n" + "\n".join(lines) + "\n"
+    print(text)
+    if machine.device.type == "cuda" and not machine.quick:
+        arguments.output.write_text(text, encoding="utf-8")
+        print(f"Wrote {arguments.output}")
+
+
+if __name__ == "__main__":
+    main()

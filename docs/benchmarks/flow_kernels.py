@@ -1,0 +1,134 @@
+"""What can be said of the CUDA kernels without a GPU; writes flow_kernels.md.
+
+    python docs/benchmarks/flow_kernels.py [--pairs FOLDER] [--output flow_kernels.md]
+
+The kernels are carried out on the CPU by the tests' emulator (needs a C++ compiler), on FOLDER's image pairs (see
+pairs.py), and compiled by NVRTC for every architecture (needs amclip[cuda]). How fast they are, only a GPU can tell:
+flow_gpu.py.
+"""
+
+import argparse
+import io
+import re
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from pairs import Pair, drawn_pairs, read_pairs
+
+from amclip.flow import TVL1, _cuda, _plan, end_point_error, reference
+from amclip.flow.reference import Parameters
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "flow"))
+from emulator import LARGE, SMALL, Emulator
+
+ARCHITECTURES = ("75", "80", "86", "89", "90", "100", "120")
+REPORT = re.compile(
+    r"Function properties for (\w+)\n.*?(\d+) bytes spill stores, (\d+) bytes spill loads\n.*?Used (\d+) registers"
+)
+
+
+def agreement(pairs: list[Pair]) -> list[str]:
+    lines = [
+        "| pair | kernels to float64 reference | numba to float64 reference | kernels' EPE | reference's EPE | tiles "
+        "equal clusters |",
+        "|---|---|---|---|---|---|",
+    ]
+    with TemporaryDirectory() as folder:
+        emulator = Emulator(Path(folder))
+        for pair in pairs:
+            parameters = Parameters(warps=2)
+            first, second = pair.images[:, 0, 0].double(), pair.images[:, 1, 0].double()
+            want = reference.flow(first, second, parameters)
+            ours = emulator.flow(pair.images, parameters, LARGE)
+            same = torch.equal(ours, emulator.flow(pair.images, parameters, SMALL))
+            numba = TVL1.preset("fast", backend="numba")(pair.images)
+            apart = [float(end_point_error(flow.double(), want)) for flow in (ours, numba)]
+            errors = ["–", "–"]
+            if pair.truth is not None:
+                truth = pair.truth.double()
+                errors = [f"{float(end_point_error(flow.double(), truth, pair.valid)):.4f}" for flow in (ours, want)]
+            height, width = pair.images.shape[-2:]
+            row = [f"{pair.name} {height} × {width}", *(f"{x:.6f}" for x in apart), *errors, "yes" if same else "NO"]
+            lines.append(f"| {' | '.join(row)} |")
+            print(lines[-1], flush=True)
+    return lines
+
+
+def resources() -> list[str]:
+    lines = ["| kernel | " + " | ".join(f"sm_{arch}" for arch in ARCHITECTURES) + " |"]
+    lines.append("|---|" + "---|" * len(ARCHITECTURES))
+    found: dict[str, dict[str, str]] = {}
+    for arch in ARCHITECTURES:
+        log = io.StringIO()
+        _cuda.compile_kernels(arch, logs=log)
+        for name, stores, loads, registers in REPORT.findall(log.getvalue()):
+            spilled = max(int(stores), int(loads))
+            found.setdefault(name, {})[arch] = f"{registers}" + (f" + {spilled} B" if spilled else "")
+    return lines + [
+        f"| `{name}` | {' | '.join(found[name].get(arch, '–') for arch in ARCHITECTURES)} |" for name in sorted(found)
+    ]
+
+
+def plans() -> list[str]:
+    lines = [
+        "| size | shared memory per block | finest level | useful threads | launches | MiB per pair |",
+        "|---|---|---|---|---|---|",
+    ]
+    for size in ((64, 64), (112, 112), (224, 224), (256, 340), (480, 640)):
+        for kibibytes, clusters in ((64, False), (99, False), (163, False), (227, True)):
+            device = _plan.Device(kibibytes << 10, clusters)
+            parameters = Parameters()
+            plan = _plan.make_plan(1, 3, True, *size, parameters, device)
+            cut = _plan.choose_cut(*size, parameters.inner_iterations, False, device)
+            rows = _plan.CLUSTER_ROWS if cut.cluster > 1 else _plan.ROWS
+            blocks = cut.tiles[0] * cut.tiles[1] * cut.cluster
+            useful = size[0] * size[1] / (blocks * cut.threads * 4 * rows)
+            how = (
+                "one block"
+                if blocks == 1
+                else f"cluster of {cut.cluster}"
+                if cut.cluster > 1
+                else (f"{cut.tiles[0]} × {cut.tiles[1]} tiles, {cut.iterations} iterations a launch")
+            )
+            memory = 4 * _plan.workspace_elements(*size, parameters, device) / 2**20
+            cells = [
+                f"{size[0]} × {size[1]}",
+                f"{kibibytes} KiB",
+                how,
+                f"{useful:.0%}",
+                str(len(plan.launches)),
+                f"{memory:.2f}",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=Path)
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
+    arguments = parser.parse_args()
+    pairs = [Pair("drawn", drawn_pairs(1, 224, 224))]
+    if arguments.pairs:
+        pairs += read_pairs(arguments.pairs)
+    sections = {
+        "Agreement\n\nThe kernels on the CPU, `fast` (two warps, fixed counts); mean end-point differences in pixels. "
+        "*EPE* is the error\nagainst true flow. The last column compares, to the bit, levels cut into tiles (64 KiB of "
+        "shared memory) with\nlevels in clusters of blocks.": agreement(pairs),
+        "Registers per thread, and bytes spilled\n\nBy NVRTC. A block has 256 threads at most.": resources(),
+        "How images are cut (`default`)": plans(),
+    }
+    text = (
+        "# The CUDA kernels of TV-L1, without a GPU\n\nWritten by `docs/benchmarks/flow_kernels.py`. How fast they run "
+    )
+    text += "is still to be measured, by `flow_gpu.py` on a\nmachine with a GPU.\n"
+    for title, lines in sections.items():
+        text += f"\n## {title}\n\n" + "\n".join(lines) + "\n"
+    arguments.output.write_text(text, encoding="utf-8")
+    print(f"Wrote {arguments.output}")
+
+
+if __name__ == "__main__":
+    main()
