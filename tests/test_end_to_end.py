@@ -178,7 +178,7 @@ def test_tensorboard_shows_scalars_strips_and_curves(checkpoint: Path) -> None:
 
 
 @pytest.mark.parametrize("config", ["own_videos", "xclip"])
-def test_the_configs_for_own_videos_train(drawn: Path, config: str) -> None:
+def test_the_configs_for_own_videos_train(drawn: Path, tmp_path: Path, config: str) -> None:
     main(
         [
             "fit",
@@ -191,6 +191,7 @@ def test_the_configs_for_own_videos_train(drawn: Path, config: str) -> None:
             "--data.num_workers=0",
             "--data.cache_dir=null",
             "--trainer.fast_dev_run=1",
+            f"--trainer.default_root_dir={tmp_path}",
             "--trainer.accelerator=cpu",
             "--trainer.logger=false",
         ]
