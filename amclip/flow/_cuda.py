@@ -98,15 +98,22 @@ class Call:
             if self.calls == 1:
                 return self.launch(pairs)
             if self.graph is None:
-                self.graph_pairs = torch.empty_like(pairs)
-                graph = torch.cuda.CUDAGraph()
-                # Other threads (of a loader that pins memory) may use CUDA meanwhile.
-                with torch.cuda.graph(graph, pool=self.pool, capture_error_mode="thread_local"):
-                    self.graph_result = self.launch(self.graph_pairs)
-                self.graph = graph
+                self._capture(pairs)
+            assert self.graph is not None
             self.graph_pairs.copy_(pairs)
             self.graph.replay()
             return self.graph_result.clone()
+
+    def _capture(self, like: Tensor) -> None:
+        graph = torch.cuda.CUDAGraph()
+        with torch.inference_mode(False):  # or the graph's tensors could not be written to outside of that mode
+            self.graph_pairs = torch.empty(like.shape, dtype=like.dtype, device=like.device)
+            # PyTorch's own stream for captures lies on the first device that captured. Other threads (of a loader that
+            # pins memory) may use CUDA meanwhile.
+            stream: Any = torch.cuda.Stream(self.index)  # type: ignore[no-untyped-call]
+            with torch.cuda.graph(graph, pool=self.pool, stream=stream, capture_error_mode="thread_local"):
+                self.graph_result = self.launch(self.graph_pairs)
+        self.graph = graph
 
     def launch(self, pairs: Tensor) -> Tensor:
         """Every kernel, on the current stream."""

@@ -103,6 +103,13 @@ def test_two_streams_and_two_threads(draw: Draw) -> None:
         assert all(pool.map(work, range(12)))
 
 
+def test_a_graph_made_under_inference_mode_serves_outside_of_it(draw: Draw) -> None:
+    method, pairs = TVL1.preset("fast"), some(draw, 2, 41, 43).cuda()
+    with torch.inference_mode():
+        want = [method(pairs) for _ in range(3)][-1].cpu()
+    assert torch.equal(method(pairs).cpu(), want)
+
+
 def test_floats_views_autocast(draw: Draw) -> None:
     method = TVL1.preset("fast")
     pairs = some(draw, 2, 40, 44).cuda()
