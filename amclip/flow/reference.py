@@ -7,8 +7,9 @@ any floating point type works, and so does any size from 1×1. Nothing here is f
 held against, so each stage is a function of its own.
 """
 
-import math
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,6 +21,22 @@ SHORTEST_SIDE = 16
 SMALLEST_GRADIENT = 2.0**-23
 #: Keys' kernel parameter as OpenCV has it (Matlab and Keys' paper: -0.5).
 CUBIC = -0.75
+
+
+#: What each parameter may be. ``tau`` is stable up to 0.25; beyond the other bounds single precision over- or
+#: underflows, or nothing changes any more.
+RANGES: dict[str, tuple[float, float]] = {
+    "tau": (1e-4, 0.25),
+    "lambda_": (1e-5, 1e3),
+    "theta": (1e-3, 1e2),
+    "nscales": (1, 100),
+    "warps": (1, 1000),
+    "scale_step": (0.05, 0.99),
+    "inner_iterations": (1, 10_000),
+    "outer_iterations": (1, 1000),
+    "median_filtering": (1, 5),
+    "epsilon": (0, 1e3),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,26 +69,22 @@ class Parameters:
     epsilon: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("tau", "lambda_", "theta"):
-            if not (_is_number(getattr(self, name)) and 0 < getattr(self, name) < math.inf):
-                raise ValueError(f"{name} must be a positive number, not {getattr(self, name)!r}")
-        for name in ("nscales", "warps", "inner_iterations", "outer_iterations"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
-        if not (_is_number(self.scale_step) and 0 < self.scale_step < 1):
-            raise ValueError(f"scale_step must lie between 0 and 1, both excluded, not {self.scale_step!r}")
+        for field in fields(self):
+            value: Any = getattr(self, field.name)
+            whole = isinstance(field.default, int)
+            if isinstance(value, bool) or not isinstance(value, (Integral if whole else Real)):
+                raise ValueError(f"{field.name} must be a {'whole ' * whole}number, not {value!r}")
+            number: Any = value
+            low, high = RANGES[field.name]
+            if not low <= number <= high:
+                raise ValueError(f"{field.name} must be a number from {low:g} to {high:g}, not {value!r}")
+            # numpy's numbers are welcome; plain ones are kept
+            object.__setattr__(self, field.name, int(number) if whole else float(number))
         if self.median_filtering not in (1, 3, 5):
             raise ValueError(f"median_filtering must be 5, 3, or 1 for none, not {self.median_filtering!r}")
-        if not (_is_number(self.epsilon) and 0 <= self.epsilon < math.inf):
-            raise ValueError(f"epsilon must be 0 (fixed counts) or a positive number, not {self.epsilon!r}")
 
     def __str__(self) -> str:
         return ", ".join(f"{field.name}={getattr(self, field.name)}" for field in fields(self))
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def flow(first: Tensor, second: Tensor, parameters: Parameters) -> Tensor:

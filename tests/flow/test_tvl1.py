@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -152,3 +153,42 @@ def test_no_cuda_core_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cuda.core", None)
     with pytest.raises(ModuleNotFoundError, match=r'pip install "amclip\[cuda\]"'):
         _cuda.describe(0)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"tau": 0.3}, "tau must be a number from 0.0001 to 0.25, not 0.3"),
+        ({"tau": float("nan")}, "tau must be"),
+        ({"tau": 10**400}, "tau must be"),
+        ({"theta": 1e-40}, "theta must be a number from 0.001 to 100"),
+        ({"lambda_": 0.0}, "lambda_ must be"),
+        ({"scale_step": 1.0}, "scale_step must be a number from 0.05 to 0.99"),
+        ({"epsilon": -0.1}, "epsilon must be"),
+        ({"warps": 0}, "warps must be a number from 1 to 1000, not 0"),
+        ({"warps": 2.0}, "warps must be a whole number, not 2.0"),
+        ({"nscales": True}, "nscales must be a whole number, not True"),
+        ({"median_filtering": 4}, "median_filtering must be 5, 3, or 1 for none, not 4"),
+        ({"theta": "0.3"}, "theta must be a number, not '0.3'"),
+    ],
+    ids=str,
+)
+def test_parameters_out_of_range_are_refused_with_the_value_seen(change: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        TVL1(**change)  # type: ignore[arg-type]
+
+
+def test_numbers_of_numpy_are_welcome(draw: Draw) -> None:
+    method = TVL1(tau=np.float32(0.25), warps=np.int64(1), inner_iterations=3)  # type: ignore[arg-type]
+    assert (type(method.settings.tau), type(method.settings.warps)) == (float, int)
+    assert torch.equal(method(draw(20, 20)), TVL1(warps=1, inner_iterations=3)(draw(20, 20)))
+
+
+@pytest.mark.parametrize(
+    "extreme", [{"theta": 1e-3}, {"theta": 100.0}, {"lambda_": 1e3}, {"scale_step": 0.05}], ids=str
+)
+def test_the_ends_of_the_ranges_give_finite_flow(draw: Draw, extreme: dict[str, float]) -> None:
+    pairs = torch.randint(256, (1, 2, 1, 40, 44), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    for backend in ("numba", "reference"):
+        flow = TVL1(**extreme, warps=2, inner_iterations=5, backend=backend)(pairs)  # type: ignore[arg-type]
+        assert flow.isfinite().all()
