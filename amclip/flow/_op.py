@@ -22,8 +22,9 @@ _PARAMETERS = ", ".join(f"{_TYPES[type(field.default)]} {field.name}" for field 
 def tvl1(pairs: Tensor, *parameters: float) -> Tensor:
     """Flow ``(N, 2, H, W)`` of pairs ``(N, 2, C, H, W)``; see :class:`amclip.flow.tvl1.TVL1`."""
     from amclip.flow import _numba  # here, since numba takes half a second to import
-    from amclip.flow.tvl1 import check_values, grey_levels
+    from amclip.flow.tvl1 import check_pairs, check_values, grey_levels
 
+    check_pairs(pairs)
     check_values(pairs)
     if len(pairs) == 0:
         return _empty(pairs)
@@ -34,7 +35,9 @@ def tvl1(pairs: Tensor, *parameters: float) -> Tensor:
 @tvl1.register_kernel("cuda")
 def _(pairs: Tensor, *parameters: float) -> Tensor:
     from amclip.flow import _cuda
+    from amclip.flow.tvl1 import check_pairs
 
+    check_pairs(pairs)
     return _cuda.flow(pairs, _named(parameters)) if len(pairs) else _empty(pairs)
 
 

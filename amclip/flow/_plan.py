@@ -23,6 +23,8 @@ ROWS, CLUSTER_ROWS = 4, 7
 MOST_BLOCKS_PER_CLUSTER = 8
 #: ``gridDim.z`` ends at 65535, and both images of a pair count there.
 MOST_PAIRS = 32767
+#: ``gridDim.y`` ends there too.
+MOST_ROWS_OF_BLOCKS = 65535
 #: After what ``keep_book`` is called, as ``tvl1.cu`` numbers it.
 UPSAMPLED, FILTERED, ITERATED, REPEATED = range(4)
 NO_THRESHOLD = np.float32(0)
@@ -143,6 +145,8 @@ def make_plan(
     Returns:
         The plan, for ``pairs (count, 2, channels, height, width)`` and ``result (count, 2, height, width)`` in float32.
     """
+    if -(-height // 8) > MOST_ROWS_OF_BLOCKS:
+        raise ValueError(f"TV-L1 on the GPU takes images up to {8 * MOST_ROWS_OF_BLOCKS} pixels high, not {height}")
     return Planner(count, channels, whole, height, width, parameters, device).plan
 
 

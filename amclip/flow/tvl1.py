@@ -117,7 +117,7 @@ class TVL1(FlowMethod):
             ModuleNotFoundError: If the backend's library is not installed.
             torch.OutOfMemoryError: If a GPU has no room for the workspace, which the message states.
         """
-        _check(pairs)
+        check_pairs(pairs)
         if self._choose(pairs.device) == "operator":
             flow: Tensor = torch.ops.amclip.tvl1(pairs, *astuple(self.settings))
             return flow
@@ -169,7 +169,12 @@ def grey_levels(images: Tensor) -> Tensor:
     return BT601[0] * red + BT601[1] * green + BT601[2] * blue
 
 
-def _check(pairs: Tensor) -> None:
+def check_pairs(pairs: Tensor) -> None:
+    """Refuse what are no pairs.
+
+    Raises:
+        ValueError: If shape or type do not fit.
+    """
     if pairs.ndim != 5 or pairs.shape[1] != 2 or pairs.shape[2] not in (1, 3) or 0 in pairs.shape[3:]:
         raise ValueError(
             "pairs must have shape (N, 2, C, H, W): N pairs of two images with C = 1 or 3 channels; "

@@ -25,6 +25,8 @@ if compiler() is None:
 
 #: So little shared memory that small images are cut into tiles too.
 TINY = Device(20 << 10, False)
+#: Clusters of small blocks, as sm_120 has them.
+NARROW = Device(99 << 10, True)
 
 
 @pytest.fixture(scope="session")
@@ -77,13 +79,18 @@ def test_every_parameter_means_what_it_means_to_the_reference(
 
 
 @pytest.mark.parametrize("device", [TINY, SMALL, LARGE], ids=["tiles", "64 KiB", "one block"])
-@pytest.mark.parametrize("epsilon", [0.01, 0.03])
+@pytest.mark.parametrize(
+    ("epsilon", "counts"), [(0.01, (2, 30, 3)), (0.03, (2, 30, 3)), (0.02, (3, 8, 1)), (0.02, (3, 12, 1))], ids=str
+)
 def test_early_stop_ends_each_pair_where_the_reference_does(
-    emulator: Emulator, draw: Draw, epsilon: float, device: Device
+    emulator: Emulator, draw: Draw, epsilon: float, counts: tuple[int, int, int], device: Device
 ) -> None:
     # Pairs of unlike motion stop at unlike iterations, and from then on lie in unlike slots.
     pairs = torch.cat([draw(45, 60, motion=(0.3 * k, -0.8 * k), seed=k) for k in range(3)])
-    parameters = Parameters(warps=2, scale_step=0.8, outer_iterations=3, epsilon=epsilon)
+    warps, inner, outer = counts
+    parameters = Parameters(
+        warps=warps, scale_step=0.8, inner_iterations=inner, outer_iterations=outer, epsilon=epsilon
+    )
     want = wanted(pairs, parameters)
     for pair, flow in enumerate(emulator.flow(pairs, parameters, device)):
         # A stop decided by rounding moves the flow by a last step of about epsilon, and no further.
@@ -119,13 +126,13 @@ def test_no_order_of_threads_blocks_or_pairs_changes_a_bit(
 
 
 def test_tiles_blocks_and_clusters_give_the_same_bits(emulator: Emulator, draw: Draw) -> None:
-    pairs = some(draw, 1, 70, 96)
-    cuts = [choose_cut(70, 96, 30, False, device) for device in (TINY, SMALL, LARGE)]
-    assert [cut.tiles[0] * cut.tiles[1] > 1 for cut in cuts] == [True, True, False]
-    assert cuts[-1].cluster > 1
-    flows = [emulator.flow(pairs, Parameters(warps=1), device) for device in (TINY, SMALL, LARGE)]
-    assert torch.equal(flows[0], flows[1])
-    assert torch.equal(flows[0], flows[2])
+    pairs = some(draw, 1, 100, 100)
+    devices = (TINY, SMALL, NARROW, LARGE)
+    cuts = [choose_cut(100, 100, 30, False, device) for device in devices]
+    assert [cut.tiles[0] * cut.tiles[1] > 1 for cut in cuts] == [True, True, False, False]
+    assert cuts[2].cluster > cuts[3].cluster > 1
+    flows = [emulator.flow(pairs, Parameters(warps=1), device) for device in devices]
+    assert all(torch.equal(flow, flows[0]) for flow in flows)
 
 
 def test_no_access_is_outside_or_misaligned(folder: Path, draw: Draw) -> None:

@@ -24,6 +24,12 @@ def test_the_operator_passes_pytorchs_own_checks(draw: Draw, device: str) -> Non
         torch.library.opcheck(torch.ops.amclip.tvl1.default, (pairs.to(device), *FEW))
 
 
+@pytest.mark.parametrize("shape", [(1, 3, 1, 8, 8), (1, 2, 2, 8, 8), (1, 2, 1, 0, 8), (2, 8, 8)], ids=str)
+def test_the_operator_refuses_what_are_no_pairs(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="pairs must have shape"):
+        torch.ops.amclip.tvl1(torch.zeros(shape), *FEW)
+
+
 def test_shapes_are_known_without_computing() -> None:
     pairs = torch.empty(3, 2, 3, 20, 30, dtype=torch.uint8, device="meta")
     flow = torch.ops.amclip.tvl1(pairs, *FEW)

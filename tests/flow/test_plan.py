@@ -9,8 +9,9 @@ from amclip.flow._plan import Device, choose_cut, make_plan, workspace_elements
 from amclip.flow.reference import Parameters
 from amclip.flow.tvl1 import PRESETS
 
-#: Shared memory per block: sm_75; sm_86, 89 and 120; sm_80; sm_90 and 100.
+#: Shared memory per block: sm_75; sm_86 and 89; sm_80; sm_90 and 100; sm_120.
 DEVICES = [Device(64 << 10, False), Device(99 << 10, False), Device(163 << 10, False), Device(227 << 10, True)]
+DEVICES += [Device(99 << 10, True)]
 sides = st.integers(1, 1500)
 
 
@@ -75,6 +76,12 @@ def test_plans_are_short() -> None:
     assert launches(224, DEVICES[3]) == 1 + 3 + 1 + 4 * (2 + 5 * 3)
     assert launches(224, DEVICES[3], warps=2) == 1 + 3 + 1 + 4 * (2 + 2 * 3)
     assert launches(56, DEVICES[1]) == 1 + 1 + 1 + 2 * (2 + 5 * 3)
+
+
+def test_images_too_high_for_a_grid_are_refused_in_words() -> None:
+    make_plan(1, 1, True, 524_280, 2, Parameters(), DEVICES[0])
+    with pytest.raises(ValueError, match="up to 524280 pixels high, not 524281"):
+        make_plan(1, 1, True, 524_281, 2, Parameters(), DEVICES[0])
 
 
 def test_a_tiny_gpu_is_refused_in_words() -> None:
