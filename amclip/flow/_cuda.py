@@ -1,11 +1,13 @@
 """TV-L1 on CUDA GPUs: compiles ``tvl1.cu`` when first needed and carries out the plans of :mod:`amclip.flow._plan`.
 
 Kernels are compiled by NVRTC through cuda-core for the very GPU at hand, without a toolkit or a compiler, and kept on
-disk; processes may share that folder. Nothing here waits for the GPU, so calls can be captured in CUDA graphs; shapes
-that come again are captured here.
+disk; processes may share that folder. Kernels are launched and not waited for, so calls can be captured in CUDA graphs;
+shapes that come again are captured here, at their second call, which is the one moment that waits for the GPU.
 """
 
 import os
+import struct
+import warnings
 from functools import cache, lru_cache
 from pathlib import Path
 from threading import Lock
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
 
 SOURCE = Path(__file__).with_name("tvl1.cu")
 #: Workspace of one call at most, in bytes (but room for one pair); larger batches are computed in parts. At 224 × 224
-#: this is 117 pairs.
+#: this is 118 pairs.
 WORKSPACE_BYTES = 512 << 20
+# PyTorch captures one graph at a time in a process, and a cache does not keep two threads from making the same entry.
+_making = Lock()
 #: Where one field of the workspace ends and the next begins, in 4-byte elements.
 ALIGNMENT = 64
 
@@ -65,7 +69,8 @@ def flow(pairs: Tensor, parameters: Parameters) -> Tensor:
 
 def _part(pairs: Tensor, parameters: Parameters, index: int) -> Tensor:
     stream = torch.cuda.current_stream(index).cuda_stream
-    call = _call(pairs.shape[0], pairs.shape[2], pairs.dtype, *pairs.shape[3:], parameters, index, stream)
+    with _making:
+        call = _call(pairs.shape[0], pairs.shape[2], pairs.dtype, *pairs.shape[3:], parameters, index, stream)
     return call(pairs)
 
 
@@ -88,6 +93,7 @@ class Call:
         self.calls = 0
         self.lock = Lock()  # of two threads on one stream: the graph's input is one tensor
         self.graph: torch.cuda.CUDAGraph | None = None
+        self.refused = False
         self.graph_pairs = self.graph_result = torch.empty(0)
 
     def __call__(self, pairs: Tensor) -> Tensor:
@@ -97,9 +103,17 @@ class Call:
             self.calls += 1
             if self.calls == 1:
                 return self.launch(pairs)
+            if self.graph is None and not self.refused:
+                try:
+                    with _making:
+                        self._capture(pairs)
+                except RuntimeError as error:
+                    self.refused = True
+                    warnings.warn(
+                        f"TV-L1 is launched kernel by kernel, as it cannot be captured: {error}", stacklevel=2
+                    )
             if self.graph is None:
-                self._capture(pairs)
-            assert self.graph is not None
+                return self.launch(pairs)
             self.graph_pairs.copy_(pairs)
             self.graph.replay()
             return self.graph_result.clone()
@@ -133,7 +147,7 @@ class Call:
 
 
 # Bounded: each graph holds its images and its result; the workspace lies in a pool that graphs of a stream share.
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _call(
     count: int,
     channels: int,
@@ -232,7 +246,23 @@ def compile_kernels(arch: str, cache: Path | None = None, logs: Any = None) -> "
     from cuda.core.utils import FileStreamProgramCache
 
     with FileStreamProgramCache(cache) as kept:
+        code = program.compile("cubin", cache=kept)
+    if is_whole(bytes(code.code)):
+        return code
+    for path in cache.rglob("*"):  # a file cut short, by a full disk or a copy that was interrupted
+        if path.is_file() and path.read_bytes() == bytes(code.code):
+            path.unlink()
+    with FileStreamProgramCache(cache) as kept:
         return program.compile("cubin", cache=kept)
+
+
+def is_whole(code: bytes) -> bool:
+    """Whether machine code (64-bit ELF) reaches as far as its header says."""
+    if len(code) < 64 or code[:4] != b"\x7fELF":
+        return False
+    (start,) = struct.unpack_from("<Q", code, 0x28)  # of the table of sections, which ends the file or nearly so
+    size, count = struct.unpack_from("<HH", code, 0x3A)
+    return bool(start + size * count <= len(code))
 
 
 def cache_folder() -> Path | None:
@@ -250,7 +280,8 @@ def _core() -> Any:
         import cuda.core
     except ImportError as error:
         raise ModuleNotFoundError(
-            f'TV-L1 on the GPU needs cuda-core: pip install "amclip[cuda]" ({error}). Without it, compute flow on the '
-            'CPU (backend="numba") or, slowly, by TVL1(backend="reference")'
+            f'TV-L1 on the GPU needs cuda-core: pip install "amclip[cuda]" ({error}; if cuda-core is there, its '
+            'bindings are not: pip install "cuda-core[cu12]" or [cu13], whichever PyTorch is built for). Without it, '
+            'compute flow on the CPU (backend="numba") or, slowly, by TVL1(backend="reference")'
         ) from error
     return cuda.core

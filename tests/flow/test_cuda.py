@@ -53,7 +53,7 @@ def test_random_shapes_and_batches(draw: Draw) -> None:
             median_filtering=choose.choice([1, 3, 5]),
         )
         flow = _cuda.flow(pairs.cuda(), parameters).cpu()
-        assert end_point_error(flow.double(), wanted(pairs, parameters)) < 0.01
+        assert end_point_error(flow.double(), wanted(pairs, parameters)) < 0.02
 
 
 def test_graphs_replay_what_launches_compute(draw: Draw) -> None:
@@ -132,6 +132,6 @@ def test_too_large_says_what_it_needs() -> None:
 def test_any_device(draw: Draw) -> None:
     pairs = some(draw, 2, 64, 80)
     method = TVL1.preset("fast")
-    flow = method(pairs.to("cuda:1"))
-    assert flow.device == torch.device("cuda:1")
-    assert torch.equal(flow.cpu(), method(pairs.to("cuda:0")).cpu())
+    flows = [method(pairs.to(f"cuda:{k % 2}")) for k in range(8)]  # each device launches, captures and replays
+    assert flows[1].device == torch.device("cuda:1")
+    assert all(torch.equal(flow.cpu(), flows[0].cpu()) for flow in flows)

@@ -61,6 +61,16 @@ def test_machine_code_is_kept_and_found_again(tmp_path: Path) -> None:
     assert len([path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size > 1000]) == 2
 
 
+@pytest.mark.parametrize("left", [0, 1000, 0.9])
+def test_damaged_machine_code_is_made_anew(tmp_path: Path, left: float) -> None:
+    whole = bytes(_cuda.compile_kernels("80", cache=tmp_path).code)
+    assert _cuda.is_whole(whole)
+    (kept,) = [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size == len(whole)]
+    kept.write_bytes(whole[: int(left * len(whole)) if left < 1 else int(left)])
+    assert bytes(_cuda.compile_kernels("80", cache=tmp_path).code) == whole
+    assert bytes(_cuda.compile_kernels("80", cache=tmp_path).code) == whole
+
+
 def test_the_cache_is_the_users_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert _cuda.cache_folder() == tmp_path / "amclip" / "kernels"
