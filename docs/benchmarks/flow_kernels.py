@@ -77,7 +77,7 @@ def plans() -> list[str]:
         "|---|---|---|---|---|---|",
     ]
     for size in ((64, 64), (112, 112), (224, 224), (256, 340), (480, 640)):
-        for kibibytes, clusters in ((64, False), (99, False), (163, False), (227, True)):
+        for kibibytes, clusters in ((64, False), (99, False), (99, True), (163, False), (227, True)):
             device = _plan.Device(kibibytes << 10, clusters)
             parameters = Parameters()
             plan = _plan.make_plan(1, 3, True, *size, parameters, device)
@@ -95,7 +95,7 @@ def plans() -> list[str]:
             memory = 4 * _plan.workspace_elements(*size, parameters, device) / 2**20
             cells = [
                 f"{size[0]} × {size[1]}",
-                f"{kibibytes} KiB",
+                f"{kibibytes} KiB" + (", clusters" if clusters else ""),
                 how,
                 f"{useful:.0%}",
                 str(len(plan.launches)),
