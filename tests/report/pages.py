@@ -1,6 +1,7 @@
 """Folders as `amclip annotate` leaves them, and a page made of them in a browser."""
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,8 @@ def write_run(
     seed: int = 0,
     **settings: Any,
 ) -> Path:
-    """A folder of annotations: ``videos`` are name, path, duration and frames per second; scores are a random walk."""
+    """A folder of annotations: ``videos`` are name, path, duration and frames per second; scores are waves
+    with noise."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -40,9 +42,9 @@ def write_run(
         frames = round(duration * fps)
         first = np.unique(np.round(np.arange(0, duration - window + 1e-9, hop) * fps).astype(np.int64))
         last = np.minimum(first + round(window * fps), frames)
-        walk = np.cumsum(rng.normal(0, 0.6, (len(first), len(classes))), axis=0)
-        walk -= walk.mean(axis=0)
-        scores = (1 / (1 + np.exp(-walk))).astype(np.float32)
+        cycles = duration / 6 * (3.2 + 0.7 * (np.arange(len(classes)) % 5))
+        waves = -np.cos(2 * np.pi * np.linspace(0, 1, len(first))[:, None] * cycles)
+        scores = (1 / (1 + np.exp(-3 * waves - rng.normal(0, 0.4, waves.shape)))).astype(np.float32)
         columns: dict[str, Any] = {"video": [name] * len(first), "start": first / fps, "stop": last / fps}
         columns |= {"start_frame": first, "stop_frame": last}
         tables.append(pa.table(columns | {f"{c} #{k}": scores[:, k] for k, c in enumerate(classes)}))
@@ -69,8 +71,16 @@ class Opened:
         self.tab.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
         self.tab.on("request", lambda request: self.requests.append(request.url))
         self.tab.goto(path.absolute().as_uri())
-        self.tab.wait_for_function("document.readyState === 'complete'")
+        self.wait("document.readyState === 'complete'")
         self.settle()
+
+    def wait(self, condition: str, seconds: float = 10) -> None:
+        """Wait until a condition holds. Playwright's own way needs `eval`, which the page forbids."""
+        deadline = time.monotonic() + seconds
+        while not self.tab.evaluate(condition):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{condition} did not hold within {seconds} s")
+            self.tab.wait_for_timeout(20)
 
     def settle(self) -> None:
         """Wait until what was changed is drawn."""
@@ -85,17 +95,17 @@ class Opened:
         found = self.tab.evaluate("([v, c]) => page.corrections.bouts(v, c)", [video, column])
         return [(bout["start"], bout["stop"]) for bout in found]
 
-    def time(self) -> float:
+    def now(self) -> float:
         return float(self.tab.evaluate("page.player.time"))
 
-    def place(self, time: float, column: int) -> tuple[float, float]:
+    def place(self, seconds: float, column: int) -> tuple[float, float]:
         """Where on the screen a time and a behaviour are on the raster."""
         x, y = self.tab.evaluate(
             """([time, column]) => {
               const box = byId("raster").getBoundingClientRect();
               return [box.left + page.view.x(time, box.width), box.top + AXIS + (column + 0.5) * ROW];
             }""",
-            [time, column],
+            [seconds, column],
         )
         return x, y
 

@@ -193,9 +193,11 @@ class Corrections {
     this.put(this.ruledIn(this.state, video, column, stretch, [start, stop]), "bout moved");
   }
 
-  relabel(video, column, { start, stop }, other) {
-    const gone = this.ruledIn(this.state, video, column, [start, stop], null);
-    this.put(this.ruledIn(gone, video, other, [start, stop], [start, stop]), "bout relabelled");
+  /** Relabel a bout that stood in `state`; what was changed since then is undone. */
+  relabel(state, video, column, { start, stop }, other, undoable) {
+    const gone = this.ruledIn(state, video, column, [start, stop], null);
+    const there = this.ruledIn(gone, video, other, [start, stop], [start, stop]);
+    this.put(other === column ? state : there, `relabelled ${this.run.classes[other]}`, undoable);
   }
 
   /** Say of a whole stretch which behaviours it shows, and that it was checked. */

@@ -82,7 +82,7 @@ const KEYS = [
   [["1–9"], "Choose a behaviour for the stretch to label", () => {}],
   [["Ctrl+Z", "U"], "Undo", (page) => page.corrections.undo()],
   [["Ctrl+Y", "Ctrl+Shift+Z", "Shift+U"], "Redo", (page) => page.corrections.redo()],
-  [["Escape"], "Let go of bout and mark", (page) => letGo(page)],
+  [["Escape"], "Out of a field; let go of bout and mark", (page) => letGo(page)],
   [["D"], "Download", (page) => openDownload(page)],
   [["?", "H"], "This list", () => byId("help").showModal()],
 ];
@@ -119,6 +119,7 @@ function connectKeys(page) {
     const control = event.ctrlKey || event.metaKey;
     if (!control && !byId("keys-on").checked) return;
     if (isTyping(event.target, event.key)) return;
+    if (key === "Escape" && event.target.matches("select, input")) return byId("raster-box").focus();
     if (page.run.suggestions && /^[1-9]$/.test(key)) {
       const column = Number(key) - 1;
       if (column < page.run.classes.length) choose(page, column, !page.chosen.has(column));

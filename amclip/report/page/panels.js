@@ -77,7 +77,7 @@ function connectPanels(page) {
   on("mark-out", () => act(page, "markOut"));
   on("mark-add", () => act(page, "add"));
   on("mark-checked", () => act(page, "checked"));
-  byId("bout-behaviour").addEventListener("change", (event) => relabel(page, Number(event.target.value)));
+  connectRelabelling(page);
   for (const id of ["bout-start", "bout-stop"]) byId(id).addEventListener("change", () => moveByNumbers(page));
   for (const name of SLIDERS) connectSlider(page, name);
   on("reset", () => corrections.resetSettings([page.column]));
@@ -133,13 +133,30 @@ function moveBout(page, bout, start, stop) {
   page.changed();
 }
 
-function relabel(page, column) {
-  const { bout } = page;
-  if (!bout || column === page.column) return;
-  page.corrections.relabel(page.video, page.column, bout, column);
-  page.selectColumn(column);
-  page.selected = { start: bout.start, stop: bout.stop };
-  page.changed();
+/**
+ * The list of behaviours relabels the selected bout. Keys run through a closed list and change it at every step: each
+ * step begins from the bout as it was when the list was entered, so that what lies between leaves no trace.
+ */
+function connectRelabelling(page) {
+  const list = byId("bout-behaviour");
+  let entered = null;
+  const enter = () => {
+    const { bout, column, video } = page;
+    entered = bout && { bout, column, video, state: page.corrections.state, changed: false };
+  };
+  list.addEventListener("focus", enter);
+  list.addEventListener("change", () => {
+    if (!entered) enter();
+    if (!entered) return;
+    const { bout, column, video, state, changed } = entered;
+    entered.changed = true;
+    page.corrections.relabel(state, video, column, bout, Number(list.value), !changed);
+    page.selectColumn(Number(list.value));
+    page.selected = { start: bout.start, stop: bout.stop };
+    page.selected = page.bout;
+    page.changed();
+  });
+  list.addEventListener("blur", () => (entered = null));
 }
 
 function updatePanels(page) {
