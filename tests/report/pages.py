@@ -11,10 +11,11 @@ import numpy as np
 from amclip.data.writer import VideoWriter
 
 def write_video(path: Path, frames: int = 150, fps: float = 25.0, size: tuple[int, int] = (48, 64)) -> Path:
-    """A square that moves to the right; its grey level tells the frame."""
+    """A square that moves to the right before a still ground with texture."""
+    ground = np.random.default_rng(0).integers(30, 120, (*size, 3)).astype(np.uint8)
     with VideoWriter(path, fps, size) as writer:
         for index in range(frames):
-            picture = np.full((*size, 3), 60, np.uint8)
+            picture = ground.copy()
             left = index % (size[1] - 12)
             picture[16:32, left : left + 12] = 220
             writer.write(picture)
@@ -42,7 +43,7 @@ def write_run(
         frames = round(duration * fps)
         first = np.unique(np.round(np.arange(0, duration - window + 1e-9, hop) * fps).astype(np.int64))
         last = np.minimum(first + round(window * fps), frames)
-        cycles = duration / 6 * (3.2 + 0.7 * (np.arange(len(classes)) % 5))
+        cycles = len(first) / 29 * (3.2 + 0.7 * (np.arange(len(classes)) % 5))
         waves = -np.cos(2 * np.pi * np.linspace(0, 1, len(first))[:, None] * cycles)
         scores = (1 / (1 + np.exp(-3 * waves - rng.normal(0, 0.4, waves.shape)))).astype(np.float32)
         columns: dict[str, Any] = {"video": [name] * len(first), "start": first / fps, "stop": last / fps}
