@@ -360,6 +360,7 @@ class BehaviourTask(LightningModule):
             "num_training_clips": self.num_training_clips,
             "segments": self.segments,
             "thresholds": None if self.thresholds is None else self.thresholds.tolist(),
+            "clip_seconds": getattr(getattr(self.trainer, "datamodule", None), "clip_seconds", None),
         }
 
     # ------------------------------------------------------------------ steps

@@ -14,6 +14,7 @@ __all__ = [
     "DecordDecoder",
     "PyAVDecoder",
     "dimensions",
+    "first_timestamp",
     "garbled_by_decord",
     "has_video_stream",
     "mp4_boxes",
@@ -84,6 +85,15 @@ def dimensions(path: str | os.PathLike[str]) -> tuple[int, int]:
     with av.open(os.fspath(path)) as container:
         codec = container.streams.video[0].codec_context
         return codec.height, codec.width
+
+
+def first_timestamp(path: str | os.PathLike[str]) -> float:
+    """The time stamp that the container gives its first frame, in seconds; 0 where it gives none."""
+    import av
+
+    with av.open(os.fspath(path)) as container:
+        stream = container.streams.video[0]
+        return float((stream.start_time or 0) * (stream.time_base or 0))
 
 
 class DecordDecoder:

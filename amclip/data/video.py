@@ -171,6 +171,13 @@ class Video:
         """Seconds from the first frame to the end of the last, which is taken to last as long as the average."""
         return float(self._times[-1] + 1 / self.fps)
 
+    @property
+    def offset(self) -> float:
+        """Time stamp that the file gives its first frame, in seconds: what a player shows there. Mostly 0."""
+        from amclip.data._decoders import first_timestamp
+
+        return 0.0 if os.path.isdir(self.path) else first_timestamp(self.path)
+
     def timestamps(self) -> NDArray[np.float64]:
         """Seconds since the first frame, shape ``[num_frames]``; right for variable frame rates too."""
         times: NDArray[np.float64] = self._times.copy()

@@ -78,14 +78,15 @@ def plan_windows(
     tolerance = min(1e-3, 0.25 * frame)  # as in Video.frame_range: times in tables and containers are rounded
     if duration <= window + tolerance:
         looked_at, _ = sample_positions(count, positions, flow_gap)
-        return _plan(times, duration, np.zeros(1), np.full(1, duration), looked_at.numpy(), np.zeros(1, int), gap)
+        whole = np.array([0.0]), np.array([duration])
+        return _plan(times, duration, *whole, looked_at.numpy(), np.zeros(1, np.int64), gap, positions)
     spacing = (window - gap * frame) / positions
     if spacing <= 0:
         raise ValueError(
             f"a window of {window:g} s is too short: a frame and its flow partner, {gap} further, "
             f"take {(gap + 1) * frame:g} s at {1 / frame:.3g} frames/s"
         )
-    starts = np.arange(int((duration + tolerance - window) / hop) + 1) * hop
+    starts = np.arange(int((duration + tolerance - window) / hop) + 1, dtype=np.float64) * hop
     if starts[-1] + window < duration - 0.5 * frame:
         starts = np.append(starts, duration - window)
     offset = np.floor(starts / spacing + 0.5 + 1e-9).astype(np.int64)
@@ -102,10 +103,9 @@ def _plan(
     shown: NDArray[np.int64],
     offset: NDArray[np.int64],
     gap: int,
-    positions: int | None = None,
+    positions: int,
 ) -> WindowPlan:
     """Frames and times of the windows; ``shown`` is the frame at each moment of the grid."""
-    positions = len(shown) if positions is None else positions
     count = len(times)
     frame = duration / count
     tolerance = min(1e-3, 0.25 * frame)
