@@ -111,7 +111,7 @@ def annotate(
         trainer.strategy.barrier("videos annotated")
         if not trainer.is_global_zero:
             return
-        errors = errors_of(sources, workplace.journals)
+        errors = errors_of(sources, workplace.journals, made_by)
         details = {"checkpoint": str(Path(checkpoint).absolute()), "window": chosen, "hop": step, "errors": errors}
         scores = collect_scores(sources, workplace.journals, made_by)
         written = _write(Path(output), scores, details)

@@ -195,10 +195,17 @@ def collect_scores(sources: list[Source], folder: Path, made_by: dict[str, Any])
             yield scores
 
 
-def errors_of(sources: list[Source], folder: Path) -> dict[str, str]:
-    """Why videos could not be annotated, or not to their end, by name."""
-    notes = {source.name: journal_path(folder, source.path).with_suffix(".error") for source in sources}
-    return {name: note.read_text(encoding="utf-8") for name, note in notes.items() if note.exists()}
+def errors_of(sources: list[Source], folder: Path, made_by: dict[str, Any]) -> dict[str, str]:
+    """Why videos have no scores, or none to their end, by name."""
+    errors = {}
+    for source in sources:
+        journal = journal_path(folder, source.path)
+        note = journal.with_suffix(".error")
+        if note.exists():
+            errors[source.name] = note.read_text(encoding="utf-8")
+        elif not is_finished(journal, source.path, made_by):
+            errors[source.name] = "has changed since it was scored; is it still being written? Run the command again"
+    return errors
 
 
 def _size(path: Path) -> int:
