@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from amclip.data.video import Video
@@ -131,8 +133,9 @@ def draw_flow(
     return target
 
 
-def _pixels(picture: Tensor) -> "object":
-    return (picture * 255).round().to(torch.uint8).movedim(0, -1).contiguous().numpy()
+def _pixels(picture: Tensor) -> NDArray[np.uint8]:
+    pixels: NDArray[np.uint8] = (picture * 255).round().to(torch.uint8).movedim(0, -1).contiguous().numpy()
+    return pixels
 
 
 def _chunks(reader: Video, pixels: int) -> Iterator[Tensor]:

@@ -123,8 +123,9 @@ def read_windows(run: AnnotatedRun) -> Iterator[WindowScores]:
             parts: dict[str, list[Any]] = {}
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group)
-                for name in pc.unique(table.column(0)).to_pylist():
-                    parts.setdefault(name, []).append(table.filter(pc.equal(table.column(0), name)))
+                for name in map(str, pc.unique(table.column(0)).to_pylist()):
+                    rows = pc.equal(table.column(0), pa.scalar(name))
+                    parts.setdefault(name, []).append(table.filter(rows))
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"{path}: is damaged ({error}); annotate again") from error
     for video in run.videos:

@@ -26,7 +26,9 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def opened(browser: Any) -> Iterator[OpenPage]:
     """Opens pages in a profile of their own; at the end no script may have failed and no request have left the page."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900}, accept_downloads=True, reduced_motion="reduce")
+    context = browser.new_context(
+        viewport={"width": 1400, "height": 900}, accept_downloads=True, reduced_motion="reduce"
+    )
     pages: list[Opened] = []
 
     def open_page(path: Path) -> Opened:

@@ -10,6 +10,7 @@ import numpy as np
 
 from amclip.data.writer import VideoWriter
 
+
 def write_video(path: Path, frames: int = 150, fps: float = 25.0, size: tuple[int, int] = (48, 64)) -> Path:
     """A square that moves to the right before a still ground with texture."""
     ground = np.random.default_rng(0).integers(30, 120, (*size, 3)).astype(np.uint8)
@@ -49,12 +50,20 @@ def write_run(
         columns: dict[str, Any] = {"video": [name] * len(first), "start": first / fps, "stop": last / fps}
         columns |= {"start_frame": first, "stop_frame": last}
         tables.append(pa.table(columns | {f"{c} #{k}": scores[:, k] for k, c in enumerate(classes)}))
-        told.append({"video": name, "path": path, "fps": fps, "num_frames": frames, "duration": duration, "offset": 0.0})
+        told.append(
+            {"video": name, "path": path, "fps": fps, "num_frames": frames, "duration": duration, "offset": 0.0}
+        )
     pq.write_table(pa.concat_tables(tables), folder / "windows.parquet")
-    mine = {"threshold": 0.5, "off_threshold": 0.5, "smoothing": 0.0, "minimum_bout": 0.0, "minimum_gap": 0.0} | settings
+    mine = {
+        "threshold": 0.5,
+        "off_threshold": 0.5,
+        "smoothing": 0.0,
+        "minimum_bout": 0.0,
+        "minimum_gap": 0.0,
+    } | settings
     annotation = {
         **{"amclip": "0.1.0", "checkpoint": "best.ckpt", "classes": list(classes), "window": window, "hop": hop},
-        **{"settings": {name: mine for name in classes}, "videos": told, "errors": []},
+        **{"settings": dict.fromkeys(classes, mine), "videos": told, "errors": []},
     }
     (folder / "annotation.json").write_text(json.dumps(annotation), encoding="utf-8")
     return folder

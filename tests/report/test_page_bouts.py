@@ -50,7 +50,9 @@ def test_hysteresis_gaps_and_shortest_bouts_on_many_curves(plain: Opened) -> Non
         threshold = float(rng.integers(0, 11) / 10) if lattice else float(rng.random())
         settings = BoutSettings(
             threshold=threshold,
-            off_threshold=float(rng.integers(0, round(10 * threshold) + 1) / 10) if lattice else threshold * rng.random(),
+            off_threshold=float(rng.integers(0, round(10 * threshold) + 1) / 10)
+            if lattice
+            else threshold * rng.random(),
             minimum_bout=float(rng.integers(0, 6) * 0.2),
             minimum_gap=float(rng.integers(0, 6) * 0.2),
         )
@@ -72,7 +74,9 @@ def test_frames_and_seconds_fit_each_other(plain: Opened, tmp_path: Path) -> Non
     assert shown == list(range(150))
 
 
-@pytest.mark.parametrize(("length", "hop", "share"), [(2.0, 2.0, 0.5), (1.0, 0.3, 0.25), (0.7, 0.7, 1.0), (9.0, 9.0, 0.5)])
+@pytest.mark.parametrize(
+    ("length", "hop", "share"), [(2.0, 2.0, 0.5), (1.0, 0.3, 0.25), (0.7, 0.7, 1.0), (9.0, 9.0, 0.5)]
+)
 def test_windows_of_the_label_table_are_those_of_python(
     plain: Opened, tmp_path: Path, length: float, hop: float, share: float
 ) -> None:

@@ -153,7 +153,9 @@ def test_no_serious_finding_of_the_accessibility_checker(
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
     video = write_video(tmp_path / "clip.mp4")
     classes = [f"behaviour {k}" for k in range(12)]
-    run = write_run(tmp_path / "run", classes, [("clip.mp4", str(video), 6.0, 25.0), ("gone.avi", "/gone.avi", 6.0, 25.0)])
+    run = write_run(
+        tmp_path / "run", classes, [("clip.mp4", str(video), 6.0, 25.0), ("gone.avi", "/gone.avi", 6.0, 25.0)]
+    )
     report(str(run))
     page = opened(run / "report.html")
     page.tab.emulate_media(color_scheme=theme)

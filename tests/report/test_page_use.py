@@ -217,7 +217,7 @@ def test_bouts_of_one_behaviour_never_overlap(page: Opened) -> None:
             if (kind === 0 && b - a > 0.05) page.corrections.add(0, c, a, b);
             else if (bout && kind === 1) page.corrections.remove(0, c, bout);
             else if (bout && kind === 2 && b - a > 0.05) page.corrections.move(0, c, bout, a, b);
-            else if (bout && kind === 3) page.corrections.relabel(page.corrections.state, 0, c, bout, (c + 1) % 3, true);
+            else if (bout && kind === 3) page.corrections.relabel(page.corrections.state, 0, c, bout, 2 - c, true);
             else page.corrections.set(c, { threshold: Math.round(random() * 20) / 20 }, true);
             for (let d = 0; d < 3; d++) {
               const now = page.corrections.bouts(0, d);
