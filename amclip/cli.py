@@ -26,6 +26,8 @@ Your own videos
 
 Long videos
   annotate   behaviours over time, window by window: amclip annotate VIDEOS --checkpoint X.ckpt --output FOLDER
+  report     the page to look at, correct and download what was found: amclip report FOLDER
+  suggest    what to label next: amclip suggest VIDEOS --checkpoint X.ckpt --output FOLDER
 
 Tools
   convert    labels to amclip's table from BORIS, DeepEthogram, FERAL, Animal Kingdom, frame lists, and back:
@@ -38,7 +40,7 @@ and model; `amclip fit --config FILE --print_config` prints them all as a config
 """
 
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
-PLAIN_COMMANDS = ("annotate", "check", "convert", "demo", "doctor", "flow", "synth")
+PLAIN_COMMANDS = ("annotate", "check", "convert", "demo", "doctor", "flow", "report", "suggest", "synth")
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -99,6 +101,10 @@ def _run(command: str, args: list[str]) -> None:
         from amclip.commands.annotate import run_annotate
 
         run_annotate(args)
+    elif command == "suggest":
+        from amclip.commands.suggest import run_suggest
+
+        run_suggest(args)
     else:
         from jsonargparse import auto_cli
 

@@ -1,5 +1,6 @@
 """``amclip report``: the page to look at, correct and download what `amclip annotate` found."""
 
+import shlex
 from pathlib import Path
 
 from amclip.flow.tvl1 import Preset
@@ -46,7 +47,7 @@ def report(
     page = Page(
         heading=f"Ethogram: {run.folder.resolve().name}",
         name=run.folder.resolve().name,
-        folder=folder,
+        copy_command=f"amclip report {shlex.quote(folder)} --transcode",
         classes=run.classes,
         settings=run.settings,
         window=run.window,

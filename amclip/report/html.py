@@ -44,7 +44,7 @@ class Page:
     Attributes:
         heading: Title of the page.
         name: First part of the names of downloaded files.
-        folder: What a user gives to `amclip report`, for messages on the page.
+        copy_command: What makes copies of videos that do not play, for messages on the page.
         classes: Names of the behaviours.
         settings: How bouts are cut, for each class.
         window: Length of a window in seconds.
@@ -55,7 +55,7 @@ class Page:
 
     heading: str
     name: str
-    folder: str
+    copy_command: str
     classes: tuple[str, ...]
     settings: Mapping[str, BoutSettings]
     window: float
@@ -82,7 +82,7 @@ def write_page(target: str | os.PathLike[str], page: Page, timelines: Iterable[S
     if path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"{path}: the page is written as .html")
     if not page.videos:
-        raise ValueError(f"{page.folder}: no video was annotated, so there is nothing to show")
+        raise ValueError(f"{path}: no video was annotated, so there is nothing to show")
     style, script = f"\n{_part('page.css')}", "\n" + "\n".join(map(_part, SCRIPTS))
     head, tail = _part("page.html").split("$data\n")
     words = {
@@ -151,7 +151,7 @@ def _about(page: Page, target: Path, digest: str) -> dict[str, Any]:
     return {
         "id": digest,
         "name": page.name,
-        "folder": page.folder,
+        "copy_command": page.copy_command,
         "classes": list(page.classes),
         "settings": {name: asdict(mine) | {"off_threshold": mine.lower} for name, mine in page.settings.items()},
         "window": page.window,

@@ -274,7 +274,7 @@ function showProblem(page, problem) {
     element(
       "p",
       { textContent: "Browsers play MP4 and WebM with H.264, VP9 or AV1. Of any other video this makes a copy they play: " },
-      element("code", { textContent: `amclip report ${page.run.folder} --transcode` }),
+      element("code", { textContent: page.run.copy_command }),
     ),
     element("p", { textContent: "Scores and bouts can be looked at and corrected without it." }),
   );
