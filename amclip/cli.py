@@ -101,6 +101,10 @@ def _run(command: str, args: list[str]) -> None:
         from amclip.commands.annotate import run_annotate
 
         run_annotate(args)
+    elif command == "report":
+        from amclip.commands.report import run_report
+
+        run_report(args)
     elif command == "suggest":
         from amclip.commands.suggest import run_suggest
 

@@ -5,7 +5,24 @@ from pathlib import Path
 
 from amclip.flow.tvl1 import Preset
 
-__all__ = ["report"]
+__all__ = ["report", "run_report"]
+
+
+def run_report(args: list[str]) -> None:
+    """Parse the words after ``report`` and carry it out.
+
+    Args:
+        args: The words.
+    """
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(prog="amclip report", description=(report.__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("folder", help="The folder that `amclip annotate … --output FOLDER` has written.")
+    parser.add_argument("--transcode", action="store_true", help="Make copies of videos that browsers do not play.")
+    parser.add_argument("--flow_overlay", action="store_true", help="Draw the optical flow, to be laid over the videos.")
+    skip = {"folder", "transcode", "flow_overlay"}
+    parser.add_function_arguments(report, skip=skip, as_positional=False, fail_untyped=True)
+    report(**vars(parser.parse_args(args)))
 
 
 def report(

@@ -19,7 +19,8 @@ def run_suggest(args: list[str]) -> None:
 
     parser = ArgumentParser(prog="amclip suggest", description=(suggest.__doc__ or "").partition("\n\n")[0])
     parser.add_argument("videos", nargs="+", help="Videos, folders of videos, or patterns in quotes.")
-    parser.add_function_arguments(suggest, skip={"videos"}, as_positional=False, fail_untyped=True)
+    parser.add_argument("--transcode", action="store_true", help="Make copies of videos that browsers do not play.")
+    parser.add_function_arguments(suggest, skip={"videos", "transcode"}, as_positional=False, fail_untyped=True)
     suggest(**vars(parser.parse_args(args)))
 
 
