@@ -65,9 +65,25 @@ class TrainedModel:
         """Names of the behaviours, in the order of the outputs."""
         return self.task.classes
 
+    @property
+    def thresholds(self) -> list[float]:
+        """Threshold of each class with the best F1 on validation, for calibrated probabilities; 0.5 where not known."""
+        tuned = self.task.thresholds if self.task.temperatures is None else self.task.calibrated_thresholds
+        return [0.5] * len(self.classes) if tuned is None else tuned.tolist()
+
+    @property
+    def temperatures(self) -> list[float]:
+        """Temperature of each class; 1 where none is known, as in checkpoints of older versions."""
+        known = self.task.temperatures
+        return [1.0] * len(self.classes) if known is None else known.tolist()
+
+    def calibrate(self, probabilities: torch.Tensor) -> torch.Tensor:
+        """Calibrated probabilities, float32, from those of the network, ``(..., C)`` in ``[0, 1]``; NaN stays NaN."""
+        return self.task.calibrate(probabilities)
+
     @torch.inference_mode()
     def predict(self, video: str | Path, start: float | None = None, stop: float | None = None) -> dict[str, float]:
-        """Probability of each behaviour in one clip.
+        """Probability of each behaviour in one clip, as `amclip predict` gives it: not calibrated.
 
         Args:
             video: A video file.
@@ -114,6 +130,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> TrainedM
     checkpoint = read_checkpoint(path)
     task = BehaviourTask(**checkpoint[TASK_KEY])
     task.load_state_dict(checkpoint["state_dict"])
+    task.know_scale(checkpoint.get(KNOWLEDGE_KEY, {}))
     settings = dict(checkpoint[DATA_KEY], labels=None, root=None)
     data = VideoDataModule(**settings)
     keys = ("scheme", "num_segments", "positions_per_segment", "flow_gap", "frame_size", "resize")
