@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import os
 import sys
 import warnings
 from datetime import timedelta
@@ -28,7 +27,7 @@ def run_annotate(args: list[str]) -> None:
     parser = ArgumentParser(prog="amclip annotate", description=(annotate.__doc__ or "").partition("\n\n")[0])
     parser.add_argument("videos", nargs="+", help="Videos, folders of videos, or patterns in quotes.")
     parser.add_argument("--restart", action="store_true", help="Throw away what earlier runs scored, and begin anew.")
-    parser.add_function_arguments(annotate, skip={"videos", "restart"}, as_positional=False, fail_untyped=True)
+    parser.add_function_arguments(annotate, skip={"videos", "restart"}, as_group=False, as_positional=False)
     annotate(**vars(parser.parse_args(args)))
 
 
@@ -38,6 +37,12 @@ def annotate(
     output: str,
     window: float | None = None,
     hop: float | None = None,
+    settings: str | None = None,
+    threshold: float | None = None,
+    off_threshold: float | None = None,
+    smoothing: float | None = None,
+    minimum_bout: float | None = None,
+    minimum_gap: float | None = None,
     restart: bool = False,
     batch_size: int | None = None,
     accelerator: Literal["auto", "cpu", "gpu"] = "auto",
@@ -46,7 +51,10 @@ def annotate(
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true",
     probe_timeout: float = 20.0,
 ) -> None:
-    """Score windows that slide over long videos; the same command goes on where an earlier one ended.
+    """Find bouts of behaviours in long videos; the same command goes on where an earlier one ended.
+
+    Windows slide over each video and are scored; the scores are cut into bouts. Only the cutting is done again where a
+    finished annotation is run with other thresholds or times.
 
     Args:
         videos: Videos, folders of videos, or patterns in quotes.
@@ -54,6 +62,13 @@ def annotate(
         output: Folder for the results, new or of this very annotation.
         window: Length of a window in seconds. Default: the length of the clips that the checkpoint was trained on.
         hop: Seconds from the start of one window to the next. Default: a quarter of a window.
+        settings: YAML or CSV file that says for each behaviour how bouts are cut: threshold, off_threshold, smoothing,
+            minimum_bout, minimum_gap. It goes before the five options below, which hold for all behaviours.
+        threshold: Probability that a bout must reach. Default: for each behaviour the one tuned on validation.
+        off_threshold: Probability down to which it lasts, before and after. Default: the threshold.
+        smoothing: Span in seconds of the moving average that smooths the probabilities. Default: 0, none.
+        minimum_bout: Bouts shorter than this are dropped, in seconds. Default: 0.
+        minimum_gap: Bouts with a shorter gap between them are joined, in seconds. Default: 0.
         restart: Throw away what earlier runs scored, and begin anew.
         batch_size: Windows scored at a time. Default: 1 on a CPU, 8 on a GPU.
         accelerator: auto takes a GPU where there is one.
@@ -71,17 +86,28 @@ def annotate(
 
     from amclip.ethogram.annotator import Annotator, Settings, VideoShares, collect_scores, errors_of
     from amclip.ethogram.inputs import find_sources
+    from amclip.ethogram.outputs import write_outputs
+    from amclip.ethogram.settings import bout_settings
     from amclip.ethogram.workplace import Workplace
     from amclip.inference import load_model
 
     for name, value in (("devices", devices), ("nodes", nodes), ("batch_size", batch_size)):
         if value is not None and value < 1:
-            raise ValueError(f"--{name.replace('_', '-')}: expected 1 or more, got {value}")
-    for name, seconds in (("window", window), ("hop", hop), ("probe-timeout", probe_timeout)):
+            raise ValueError(f"--{name}: expected 1 or more, got {value}")
+    for name, seconds in (("window", window), ("hop", hop), ("probe_timeout", probe_timeout)):
         if seconds is not None and not 0 < seconds < float("inf"):
             raise ValueError(f"--{name}: expected seconds above 0, got {seconds}")
     sources = find_sources(videos)
     model = load_model(checkpoint)
+    given = {
+        "threshold": threshold,
+        "off_threshold": off_threshold,
+        "smoothing": smoothing,
+        "minimum_bout": minimum_bout,
+        "minimum_gap": minimum_gap,
+    }
+    defaults = {name: value for name, value in given.items() if value is not None}
+    cutting = bout_settings(model.classes, model.thresholds, settings, **defaults)
     chosen = window or model.clip_seconds or _WINDOW
     step = hop or chosen / 4
     made_by = {
@@ -92,13 +118,13 @@ def annotate(
     }
     if accelerator == "auto":
         accelerator = "gpu" if torch.cuda.is_available() else "cpu"
-    settings = Settings(chosen, step, batch_size or (1 if accelerator == "cpu" else 8), made_by, probe_timeout)
+    how = Settings(chosen, step, batch_size or (1 if accelerator == "cpu" else 8), made_by, probe_timeout)
     trainer = _trainer(accelerator, devices, nodes, precision)
     workplace = Workplace(Path(output))
     with workplace.claimed(made_by, restart, first=trainer.is_global_zero):
         if trainer.is_global_zero:
             print(_plan_in_words(model, len(sources), chosen, step, window is None))
-        annotator = Annotator(model, sources, workplace.journals, settings)
+        annotator = Annotator(model, sources, workplace.journals, how)
         try:
             trainer.predict(annotator, datamodule=VideoShares(sources), return_predictions=False)
         except SystemExit:
@@ -112,12 +138,18 @@ def annotate(
         if not trainer.is_global_zero:
             return
         errors = errors_of(sources, workplace.journals, made_by)
-        details = {"checkpoint": str(Path(checkpoint).absolute()), "window": chosen, "hop": step, "errors": errors}
+        details = {
+            "checkpoint": str(Path(checkpoint).absolute()),
+            "window": chosen,
+            "hop": step,
+            "paths": {source.name: str(source.path) for source in sources},
+            "errors": [{"video": name, "reason": reason} for name, reason in errors.items()],
+        }
         scores = collect_scores(sources, workplace.journals, made_by)
-        written = _write(Path(output), scores, details)
-    print(f"{output}: {written} of {len(sources)} videos annotated")
+        errors.update(write_outputs(output, scores, cutting, details))
+    print(f"{output}: {len(sources) - len(errors)} of {len(sources)} videos annotated")
     if errors:
-        print(f"{len(errors)} could not be read, or not to the end:", file=sys.stderr)
+        print(f"{len(errors)} could not be annotated, or not to the end:", file=sys.stderr)
         for name, reason in errors.items():
             print(f"  {name}: {reason}", file=sys.stderr)
         raise SystemExit(1)
@@ -162,23 +194,3 @@ def _digest(path: Path) -> str:
         while block := file.read(2**20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _write(folder: Path, scores: Any, details: dict[str, Any]) -> int:
-    import csv
-
-    partial = folder / "windows.csv.partial"
-    count = 0
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        for one in scores:
-            if not count:
-                rows.writerow(["video", "start", "stop", "start_frame", "stop_frame", *one.classes])
-            count += 1
-            for start, stop, first, last, values in zip(
-                one.start, one.stop, one.start_frame, one.stop_frame, one.probabilities, strict=True
-            ):
-                numbers = [f"{value:.9g}" for value in values.tolist()]
-                rows.writerow([one.video, f"{start:.6f}", f"{stop:.6f}", first, last, *numbers])
-    os.replace(partial, folder / "windows.csv")
-    return count

@@ -104,12 +104,12 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            # Whatever ended the run, what was scored stays; where the disk is full, the first error is the one to see.
-            with contextlib.suppress(OSError) if kind is not None else contextlib.nullcontext():
+        # Whatever ended the run, what was scored stays; where the disk is full, the first error is the one to see.
+        with contextlib.suppress(OSError) if kind is not None else contextlib.nullcontext():
+            try:
                 self.sync()
-        finally:
-            self._file.close()
+            finally:
+                self._file.close()
 
     def add(self, plan: WindowPlan, probabilities: NDArray[np.float32]) -> None:
         """Take in the scores of the next windows, float32 ``[n, C]``; :meth:`sync` brings them to the disk."""
@@ -124,11 +124,11 @@ class Journal:
     def sync(self) -> None:
         """Bring the rows to the disk; returns when they lie there."""
         content = b"".join(rows.tobytes() for rows in self._pending)
+        self._pending = []  # before they are written: rows that are cut short are scored again, none comes twice
         if content:
             self._file.write(_HEAD.pack(_MARK, len(content), zlib.crc32(content)) + content)
             self._file.flush()
             os.fsync(self._file.fileno())
-            self._pending = []
 
 
 def read_scores(path: Path, name: str, video: Path, made_by: dict[str, Any]) -> WindowScores | None:

@@ -40,7 +40,7 @@ def stream_scores(
             they shared none.
 
     Yields:
-        Probabilities of the next windows, float32 ``[n, C]``; ``n`` is ``batch``, less at the end.
+        Calibrated probabilities of the next windows, float32 ``[n, C]``; ``n`` is ``batch``, less at the end.
 
     Raises:
         ValueError: If ``first`` is no multiple of ``batch``.
@@ -73,7 +73,7 @@ def stream_scores(
             with torch.inference_mode():
                 views_of = kept[torch.from_numpy(rows - base).to(device)]
                 logits = network.classify(views_of, segments) if alone else network(views_of, segments)
-                scored = model.task.probabilities(logits)[: len(chosen)].cpu().numpy()
+                scored = model.calibrate(model.task.probabilities(logits)[: len(chosen)].cpu()).numpy()
             yield scored
             window += len(chosen)
         if window < len(plan):

@@ -22,5 +22,5 @@ def window_by_window(model: TrainedModel, video: Video, plan: WindowPlan, batch:
         with torch.inference_mode():
             pixels = video.read(indices.ravel())
             images = model.preprocess(pixels.view(*indices.shape, *pixels.shape[1:]))
-            scores.append(model.task.probabilities(model.task(images, segments)).numpy())
+            scores.append(model.calibrate(model.task.probabilities(model.task(images, segments))).numpy())
     return np.concatenate(scores)[: len(plan)]
