@@ -30,13 +30,14 @@ function piecesIn([from, to], bouts) {
 }
 
 /**
- * The label table: filepath,start,stop,label.
+ * The label table: filepath,start,stop,label, and split where one is given.
  *
- * @param how { form: "windows" | "pieces", length, hop, share, onlyChecked }
+ * @param how { form: "windows" | "pieces", length, hop, share, onlyChecked, split }
  */
 function labelTable(corrections, how) {
   const { classes, videos } = corrections.run;
-  const rows = [["filepath", "start", "stop", "label"]];
+  const split = how.split ? [how.split] : [];
+  const rows = [["filepath", "start", "stop", "label", ...split.map(() => "split")]];
   videos.forEach(({ video }, index) => {
     const bouts = classes.map((_, column) => withStretches(corrections.bouts(index, column)));
     for (const stretch of stretchesOf(corrections, index, how.onlyChecked)) {
@@ -44,7 +45,7 @@ function labelTable(corrections, how) {
       const share = how.form === "windows" ? how.share : 0.5;
       for (const [start, stop] of clips) {
         const held = classes.filter((_, c) => covered(bouts[c], start, stop) >= share * (stop - start) - SAME_TIME);
-        rows.push([video, start, stop, held.join(";")]);
+        rows.push([video, start, stop, held.join(";"), ...split]);
       }
     }
   });

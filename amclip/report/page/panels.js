@@ -237,6 +237,7 @@ function connectDownload(page) {
       hop: byId("window-hop").valueAsNumber,
       share: byId("window-share").valueAsNumber / 100,
       onlyChecked: chosen("part") === "checked",
+      split: byId("split").value,
     };
     if (how.form === "windows" && !(how.length > 0 && how.hop > 0 && how.share > 0 && how.share <= 1)) {
       byId("download-note").textContent = "Windows need a length and a distance above 0 s, and a share up to 100 %.";
