@@ -26,6 +26,7 @@ class Player {
   open(scores, addresses, flowAddress) {
     this.video.pause();
     Object.assign(this, { scores, addresses: [...addresses], ready: false, until: null, waiting: null, time: 0 });
+    this.playWhenReady = false;
     this.hasFlow = Boolean(flowAddress);
     this.flow.removeAttribute("src");
     if (flowAddress) this.flow.src = flowAddress;
@@ -59,6 +60,7 @@ class Player {
     this.ready = true;
     this.on.problem(null);
     this.seek(this.time);
+    if (this.playWhenReady) this.play();
   }
 
   /** Where in a file a time of the page is. Videos made by `amclip report` have evenly spaced frames. */
@@ -105,6 +107,7 @@ class Player {
   }
 
   async play() {
+    this.playWhenReady = !this.ready;
     if (!this.ready) return;
     if (this.video.ended) this.seek(0);
     try {
