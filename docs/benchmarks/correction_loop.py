@@ -3,9 +3,10 @@
     python docs/benchmarks/correction_loop.py FLIES docs/benchmarks/correction_loop.md [SEED …]
 
 FLIES holds `courtship.mp4` and `courtship_aggregated_events.csv` (talmolab/sleap, Clear BSD; see the text this writes).
-A network is trained on the first 34 s, validated on the 6 s behind, and annotates all 120 s. In a real Chromium the report is opened, and the stretch
-from 40 to 80 s is corrected there bout by bout, to what the events say: that is the human of this experiment. The table
-that the page downloads joins the first labels, and the network is trained again. Nothing after 80 s is ever trained on.
+A network is trained on the first 34 s, validated on the 6 s behind, and annotates all 120 s. In a real Chromium the
+report is opened, and the stretch from 40 to 80 s is corrected there bout by bout, to what the events say: that is the
+human of this experiment. The table that the page downloads joins the first labels, and the network is trained again.
+Nothing after 80 s is ever trained on.
 """
 
 import csv
@@ -174,11 +175,12 @@ def main(flies: Path, output: Path, seeds: tuple[int, ...] = SEEDS) -> None:
 
 TEXT = """# The loop: annotate, correct, train again
 
-Written by `docs/benchmarks/correction_loop.py`. Two courting fruit flies, 120 s, six behaviours that follow from tracked
-body points (talmolab/sleap, `docs/notebooks/analysis_example`, Clear BSD). The demo's tiny network at 96 × 96 pixels,
-{epochs} epochs, is trained on windows of the first 34 s (validated on the 6 s behind) and annotates the whole video. On the report's page, in Chromium,
-the bouts from 40 to 80 s are corrected to the tracked ones ({steps} steps, one seed each), the stretch is marked as
-checked, and its label table is downloaded. The network is trained anew on both tables, and annotates again.
+Written by `docs/benchmarks/correction_loop.py`. Two courting fruit flies, 120 s, six behaviours that follow from
+tracked body points (talmolab/sleap, `docs/notebooks/analysis_example`, Clear BSD). The demo's tiny network at 96 × 96
+pixels, {epochs} epochs, is trained on windows of the first 34 s (validated on the 6 s behind) and annotates the whole
+video. On the report's page, in Chromium, the bouts from 40 to 80 s are corrected to the tracked ones ({steps} steps, a
+number per seed), the stretch is marked as checked, and its label table is downloaded. The network is trained anew on
+both tables, and annotates again.
 
 Windows of 2 s every 0.5 s; {seeds} seeds, one figure each. Distance is the mean of |probability − label|.
 
@@ -187,7 +189,7 @@ Windows of 2 s every 0.5 s; {seeds} seeds, one figure each. Distance is the mean
 {table}
 
 One video of two animals is little: this shows that corrections reach the network and what they change, not how well
-amclip labels flies. After the corrections there are twice as many training windows, and twice as many steps of training.
+amclip labels flies. After the corrections there are about twice as many training windows and steps of training.
 """
 
 if __name__ == "__main__":

@@ -52,7 +52,6 @@ def test_corrections_change_the_predictions_where_they_were_made(
     page.press("0", "c", "d")
     page.tab.check("[name=part][value=checked]")
     page.tab.fill("#window-hop", "0.5")
-    page.tab.select_option("#split", "train")
     table = page.download("#download-labels", tmp_path)
     words = (
         *("fit", f"--config={ROOT / 'configs/demo.yaml'}", f"--data.labels={table}", f"--data.root={video.parent}"),
