@@ -3,8 +3,8 @@
     python docs/benchmarks/suggest.py docs/benchmarks/suggest.md [--work FOLDER]
 
 A frozen network and a linear head stand for a training, so that many rounds can be run: each clip is embedded once by
-the demo's pretrained tower (frames and flow images of eight positions, their mean and spread), and a logistic regression
-per behaviour is fitted on the clips labelled so far. Rounds begin with 20 random clips; each adds 20, by
+the demo's pretrained tower (frames and flow images of eight positions, their mean and spread), and a logistic
+regression per behaviour is fitted on the clips labelled so far. Rounds begin with 20 random clips; each adds 20, by
 `amclip.suggest.choose_windows` or at random. Two pools: as drawn, and with three behaviours made rare.
 """
 
@@ -31,9 +31,9 @@ SECONDS, POSITIONS, SIZE = 2.0, 8, (64, 64)
 def embed(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Embeddings ``[N, 4 D]`` and labels ``[N, C]`` of drawn clips."""
     torch.set_num_threads(1)
-    architecture = describe_backbone("amclip-tiny")
+    architecture = describe_backbone("amclip-tiny", "synthetic", SIZE[0])
     encoder = ImageEncoder(architecture, 0)
-    encoder.load_clip(load_pretrained("amclip-tiny", "synthetic").visual)
+    encoder.load_clip(load_pretrained("amclip-tiny", "synthetic", architecture).visual)
     preprocess = Preprocess(
         SIZE[0],
         flow=TVL1.preset("fast"),

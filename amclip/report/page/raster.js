@@ -282,6 +282,8 @@ function drawCurve(canvas, width, view, scores, state) {
     pen.lineTo(width, Math.round(y(p)) + 0.5);
     pen.stroke();
   }
+  pen.fillStyle = colours.faint;
+  for (const p of [0, 1]) pen.fillText(p.toFixed(1), width - 20, y(p) + (p ? 8 : -8));
   traceCurve(pen, scores, scores.curves[state.column], view, width, y(1), y(0) - y(1));
   pen.strokeStyle = colour;
   pen.lineWidth = 1.75;
