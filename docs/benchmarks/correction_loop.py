@@ -30,12 +30,14 @@ SEEDS = (0, 1, 2)
 WINDOW, HOP, SHARE = 2.0, 0.5, 0.25
 LABELLED, CORRECTED, UNSEEN = (0.0, 40.0), (40.0, 80.0), (80.0, 120.0)
 TRAINED = 34.0  # windows of the first stretch that end later are its validation
-EPOCHS = 8
+EPOCHS = 30
 SIDE = 256  # pixels that the video's frames are shrunk to beforehand, so that reading does not take the most time
 SETTINGS = [
     *("--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false", f"--trainer.max_epochs={EPOCHS}"),
     *("--data.synthetic_clips=0", "--data.frame_size=[112,112]", "--data.image_size=96", "--data.flow_bound=3"),
     "--pictures.every_n_epochs=100",
+    "--data.batch_size=4",
+    "--data.num_workers=0",
 ]
 
 
