@@ -74,8 +74,8 @@ class VideoDataModule(LightningDataModule):
         frame_size: Height and width in pixels that videos are decoded to.
         resize: stretch keeps the whole picture, crop keeps its proportions and cuts the longer side.
         image_size: Side of the square images that flow is computed on and the network sees, in pixels.
-        flow: Another flow method than TV-L1: {class_path: my_project.MyFlow, init_args: {...}}, a subclass of
-            amclip.flow.FlowMethod. The three settings below are TV-L1's and must then be left alone.
+        flow: Another flow method than TV-L1: {class_path: amclip.flow.RAFT, init_args: {size: small}} or your own
+            subclass of amclip.flow.FlowMethod. The three settings below are TV-L1's and must then be left alone.
         flow_preset: Preset of TV-L1: fast, default, or opencv (OpenCV's own settings).
         flow_options: Changes to the preset by TVL1's parameter names, such as {warps: 3}.
         flow_backend: auto takes the best for the device; or numba, opencv, reference, cuda.
@@ -252,8 +252,10 @@ class VideoDataModule(LightningDataModule):
         return write_dataset(self.root, self.synthetic_clips, seed=0)
 
     def prepare_data(self) -> None:
-        """Draw the built-in data and probe the videos, once per machine."""
+        """Draw the built-in data, fetch the flow method's weights and probe the videos, once per machine."""
         stage = self._trainer_stage()
+        if self.modality != "frames":
+            self.preprocess.flow.prepare()
         if stage != "predict" and self.table is None:
             self.draw_synthetic()
         if self.cache_dir is not None:
