@@ -50,7 +50,8 @@ class TrainedModel:
     Attributes:
         task: The network with its classes, in evaluation mode.
         preprocess: From decoded frames to the network's images.
-        sampling: ``scheme``, ``num_segments``, ``positions_per_segment``, ``flow_gap``, ``frame_size``, ``resize``.
+        sampling: ``scheme``, ``num_segments``, ``positions_per_segment``, ``segment_overlap``, ``flow_gap``,
+            ``frame_size``, ``resize``.
     """
 
     task: BehaviourTask
@@ -114,5 +115,5 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> TrainedM
     task.load_state_dict(checkpoint["state_dict"])
     settings = dict(checkpoint[DATA_KEY], labels=None, root=None)
     data = VideoDataModule(**settings)
-    keys = ("scheme", "num_segments", "positions_per_segment", "flow_gap", "frame_size", "resize")
-    return TrainedModel(task.to(device).eval(), data.preprocess, {key: settings[key] for key in keys})
+    keys = ("scheme", "num_segments", "positions_per_segment", "segment_overlap", "flow_gap", "frame_size", "resize")
+    return TrainedModel(task.to(device).eval(), data.preprocess, {key: getattr(data, key) for key in keys})

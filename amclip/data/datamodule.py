@@ -69,6 +69,7 @@ class VideoDataModule(LightningDataModule):
             frames in its part, half in the rest of the clip. sparse: each looks at the whole clip.
         num_segments: Segments per clip, M.
         positions_per_segment: Sampled positions per segment, P.
+        segment_overlap: Share of its own part that a dense or semi-dense segment has in common with the next one's.
         modality: interleaved (frames and flow images), frames, or flow.
         flow_gap: Flow runs from a sampled frame to the one this many frames later.
         frame_size: Height and width in pixels that videos are decoded to.
@@ -122,6 +123,7 @@ class VideoDataModule(LightningDataModule):
         scheme: Scheme = "dense",
         num_segments: int = 2,
         positions_per_segment: int = 8,
+        segment_overlap: float = 0.0,
         modality: Modality = "interleaved",
         flow_gap: int = 1,
         frame_size: tuple[int, int] = (256, 256),
@@ -193,7 +195,8 @@ class VideoDataModule(LightningDataModule):
         self.split_fractions, self.split_seed = split_fractions, split_seed
         self.scheme: Scheme = scheme
         self.num_segments, self.positions_per_segment = num_segments, positions_per_segment
-        self.num_positions = num_positions(scheme, num_segments, positions_per_segment)
+        self.segment_overlap = segment_overlap
+        self.num_positions = num_positions(scheme, num_segments, positions_per_segment, segment_overlap)
         self.flow_gap = flow_gap
         self.frame_size, self.resize, self.image_size = frame_size, resize, image_size
         self.mean, self.std = mean, std
@@ -291,6 +294,7 @@ class VideoDataModule(LightningDataModule):
                 views=1 if self.modality == "frames" else 2,
                 training=name == "train",
                 seed=self.seed,
+                segment_overlap=self.segment_overlap,
                 temporal_views=self.temporal_views if name in ("test", "predict") else 1,
             )
 
@@ -355,8 +359,19 @@ class VideoDataModule(LightningDataModule):
                 rank_zero_warn(f"data.{key} is {now}, but the checkpoint was trained with {trained}; scores may suffer")
 
     def _seen(self) -> dict[str, Any]:
-        keys = ("scheme", "num_segments", "positions_per_segment", "modality", "flow_gap", "frame_size", "resize")
-        flow = ("image_size", "flow", "flow_preset", "flow_options", "flow_image", "flow_bound", "mean", "std")
+        keys = ("scheme", "num_segments", "positions_per_segment", "segment_overlap", "modality", "flow_gap")
+        flow = (
+            "frame_size",
+            "resize",
+            "image_size",
+            "flow",
+            "flow_preset",
+            "flow_options",
+            "flow_image",
+            "flow_bound",
+            "mean",
+            "std",
+        )
         values = {key: self.hparams[key] for key in (*keys, *flow)}
         return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
