@@ -1,9 +1,7 @@
 """Videos and a table of labels to batches on the device."""
 
-import inspect
 import os
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +11,7 @@ from lightning.pytorch import LightningDataModule
 from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import distributed
-from torch.utils.data import DataLoader, DistributedSampler, Sampler
+from torch.utils.data import DataLoader, Sampler
 
 from amclip.data.dataset import ClipDataset, collate
 from amclip.data.intervals import Windows
@@ -21,15 +19,16 @@ from amclip.data.locate import locate_videos
 from amclip.data.mixing import Mixing
 from amclip.data.probe import probe
 from amclip.data.readers import read_classes, read_labels, read_segments, read_splits
+from amclip.data.samplers import ClassAwareSampler, EpochSampler
 from amclip.data.sampling import Scheme, num_positions
 from amclip.data.splits import assign_splits, hold_out
 from amclip.data.synthetic import BEHAVIOURS, write_dataset
 from amclip.data.table import Clip, LabelError, LabelTable
 from amclip.data.video import Resize, VideoError, VideoInfo, list_videos
 from amclip.data.views import clip_views
+from amclip.flow.configure import configure_flow
 from amclip.flow.image import FlowImage
-from amclip.flow.method import FlowMethod, make_flow
-from amclip.flow.tvl1 import PRESETS, TVL1, Backend, Preset
+from amclip.flow.tvl1 import Backend, Preset
 from amclip.metrics import SEGMENTS
 from amclip.preprocess import Modality, Preprocess
 
@@ -211,7 +210,7 @@ class VideoDataModule(LightningDataModule):
         self.preprocess = Preprocess(
             image_size=image_size,
             modality=modality,
-            flow=_make_flow(flow, flow_preset, flow_options or {}, flow_backend),
+            flow=configure_flow(flow, flow_preset, flow_options or {}, flow_backend),
             flow_image=flow_image,
             flow_bound=flow_bound,
             mean=mean,
@@ -478,44 +477,6 @@ class VideoDataModule(LightningDataModule):
         )
 
 
-class EpochSampler(DistributedSampler[Any]):
-    """Yields ``(row, epoch)``, so that a clip's random positions depend on nothing but seed, epoch and row.
-
-    Workers live on over epochs and hold a copy of the dataset, so the epoch must travel with the index. Lightning calls
-    ``set_epoch``. With one process it is a plain seeded shuffle.
-    """
-
-    def __iter__(self) -> Iterator[Any]:
-        """Rows of this process in the epoch's order."""
-        return ((index, self.epoch) for index in super().__iter__())
-
-
-class ClassAwareSampler(EpochSampler):
-    """Draws classes in turn, and for each a clip that shows it; an epoch is as long as without it.
-
-    Shen, Lin & Huang 2016, "Relay Backpropagation for Effective Learning of Deep Convolutional Neural Networks" (arXiv
-    1512.05830), section 3.2. Clips that show none of the classes are drawn as one more class. A class's clips are gone
-    through in a random order before one of them comes again. Every process draws the whole epoch, from seed and epoch
-    alone, and takes its share.
-    """
-
-    def __iter__(self) -> Iterator[Any]:
-        """Rows of this process in the epoch's order."""
-        targets = self.dataset.targets.numpy()  # type: ignore[attr-defined]
-        groups = [np.flatnonzero(column) for column in targets.T] + [np.flatnonzero(~targets.any(axis=1))]
-        groups = [group for group in groups if len(group)]
-        rng = np.random.default_rng([self.seed % 2**32, self.epoch])
-        turns = -(-self.total_size // len(groups))
-        order = np.concatenate([rng.permutation(len(groups)) for _ in range(turns)])[: self.total_size]
-        rows = np.empty(self.total_size, np.int64)
-        for index, group in enumerate(groups):
-            places = np.flatnonzero(order == index)
-            rounds = -(-len(places) // len(group))
-            drawn = [rng.permutation(group) for _ in range(rounds)]
-            rows[places] = np.concatenate(drawn)[: len(places)] if drawn else []
-        return ((int(row), self.epoch) for row in rows[self.rank : self.total_size : self.num_replicas])
-
-
 def _home(labels: Path) -> Path:
     """The folder beside whose files a table's relative paths are meant; a folder of label files is its own."""
     return labels if labels.is_dir() else labels.parent
@@ -525,22 +486,6 @@ def default_workers() -> int:
     """Cores this process may use less one for the training itself, between 1 and 8."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(8, cores - 1))
-
-
-def _make_flow(other: dict[str, Any] | None, preset: Preset, changes: dict[str, float], backend: Backend) -> FlowMethod:
-    if other is not None:
-        if changes or preset != "default" or backend != "auto":
-            raise ValueError(
-                "flow: flow_preset, flow_options and flow_backend are TV-L1's; give them or flow, not both"
-            )
-        return make_flow(other)
-    if preset not in PRESETS:
-        raise ValueError(f"flow_preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
-    known = inspect.signature(TVL1).parameters.keys() - {"backend"}
-    if unknown := changes.keys() - known:
-        raise ValueError(f"flow_options: TV-L1 has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}")
-    counts = {key: int(value) if float(value).is_integer() else value for key, value in changes.items()}
-    return TVL1(**{**PRESETS[preset], **counts}, backend=backend)  # type: ignore[arg-type]
 
 
 def _process_group() -> tuple[int, int]:

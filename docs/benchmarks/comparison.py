@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 from torch.utils.data import DataLoader, Dataset
 
-from amclip.data.datamodule import EpochSampler
+from amclip.data.samplers import EpochSampler
 from amclip.data.sampling import num_positions, sample_positions, segment_indices
 from amclip.data.synthetic.clips import iterate_frames, labels_of, look_of, plan_clip
 from amclip.data.synthetic.motion import BEHAVIOURS, Bout

@@ -4,9 +4,10 @@ import pytest
 import torch
 from layouts import ACTIONS, BORIS_AGGREGATED, CLIPS, animal_kingdom
 
-from amclip.data.datamodule import ClassAwareSampler, VideoDataModule
+from amclip.data.datamodule import VideoDataModule
 from amclip.data.dataset import ClipDataset
 from amclip.data.readers import read_labels
+from amclip.data.samplers import ClassAwareSampler
 from amclip.flow import FlowMethod
 
 SMALL = {
