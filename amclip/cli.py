@@ -24,6 +24,9 @@ Your own videos
   test       score a checkpoint on the test clips:  amclip test --ckpt_path X.ckpt --data.labels TABLE.csv
   predict    probabilities for every video of a folder: amclip predict --ckpt_path X.ckpt --data.root FOLDER
 
+  evaluate   how far an annotation agrees with labels, or two coders with each other:
+               amclip evaluate PREDICTED LABELS [--output agreement]
+
 Tools
   convert    labels to amclip's table from BORIS, DeepEthogram, FERAL, Animal Kingdom, frame lists, and back:
                amclip convert SOURCE TARGET [--to boris] [--fps 25] [--window 2]
@@ -35,7 +38,7 @@ and model; `amclip fit --config FILE --print_config` prints them all as a config
 """
 
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
-PLAIN_COMMANDS = ("check", "convert", "demo", "doctor", "flow", "synth")
+PLAIN_COMMANDS = ("check", "convert", "demo", "doctor", "evaluate", "flow", "synth")
 
 
 def main(args: Sequence[str] | None = None) -> None:
