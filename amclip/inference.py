@@ -51,11 +51,13 @@ class TrainedModel:
         task: The network with its classes, in evaluation mode.
         preprocess: From decoded frames to the network's images.
         sampling: ``scheme``, ``num_segments``, ``positions_per_segment``, ``flow_gap``, ``frame_size``, ``resize``.
+        clip_seconds: Median length of the clips it was trained on, in seconds; None where the checkpoint does not say.
     """
 
     task: BehaviourTask
     preprocess: Preprocess
     sampling: dict[str, Any]
+    clip_seconds: float | None = None
     _probed: dict[Path, VideoInfo | VideoError] = field(default_factory=dict, repr=False)
 
     @property
@@ -132,4 +134,6 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> TrainedM
     settings = dict(checkpoint[DATA_KEY], labels=None, root=None)
     data = VideoDataModule(**settings)
     keys = ("scheme", "num_segments", "positions_per_segment", "flow_gap", "frame_size", "resize")
-    return TrainedModel(task.to(device).eval(), data.preprocess, {key: settings[key] for key in keys})
+    known = checkpoint.get(KNOWLEDGE_KEY, {}).get("clip_seconds")
+    sampling = {key: settings[key] for key in keys}
+    return TrainedModel(task.to(device).eval(), data.preprocess, sampling, known or settings.get("window"))

@@ -373,6 +373,7 @@ class BehaviourTask(LightningModule):
                 name: None if getattr(self, name) is None else getattr(self, name).tolist()
                 for name in ("thresholds", "temperatures", "calibrated_thresholds")
             },
+            "clip_seconds": getattr(getattr(self.trainer, "datamodule", None), "clip_seconds", None),
         }
 
     # ------------------------------------------------------------------ steps
