@@ -24,6 +24,11 @@ Your own videos
   test       score a checkpoint on the test clips:  amclip test --ckpt_path X.ckpt --data.labels TABLE.csv
   predict    probabilities for every video of a folder: amclip predict --ckpt_path X.ckpt --data.root FOLDER
 
+Long videos
+  annotate   behaviours over time, window by window: amclip annotate VIDEOS --checkpoint X.ckpt --output FOLDER
+  evaluate   how far an annotation agrees with labels, or two coders with each other:
+               amclip evaluate PREDICTED LABELS [--output agreement]
+
 Tools
   convert    labels to amclip's table from BORIS, DeepEthogram, FERAL, Animal Kingdom, frame lists, and back:
                amclip convert SOURCE TARGET [--to boris] [--fps 25] [--window 2]
@@ -35,7 +40,7 @@ and model; `amclip fit --config FILE --print_config` prints them all as a config
 """
 
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
-PLAIN_COMMANDS = ("check", "convert", "demo", "doctor", "flow", "synth")
+PLAIN_COMMANDS = ("annotate", "check", "convert", "demo", "doctor", "evaluate", "flow", "synth")
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -92,6 +97,10 @@ def _run(command: str, args: list[str]) -> None:
         from amclip.commands.lightning import run_check
 
         run_check(args)
+    elif command == "annotate":
+        from amclip.commands.annotate import run_annotate
+
+        run_annotate(args)
     else:
         from jsonargparse import auto_cli
 

@@ -1,7 +1,7 @@
 """Pictures of what the network was fed and what it made of it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["draw_clips", "draw_scores", "strip"]
+from amclip.metrics import CALIBRATION_BINS
+
+__all__ = ["draw_clips", "draw_reliability", "draw_scores", "strip"]
 
 _SEGMENT_COLOURS = {"head": "#2166ac", "middle": "#67a9cf", "tail": "#ef8a62"}
 
@@ -112,6 +114,45 @@ def draw_scores(
     axis.set_xlabel("average precision (clips with the behaviour in brackets)")
     axis.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=110)
+
+
+def draw_reliability(path: str | Path, probabilities: Mapping[str, Tensor], labels: Tensor) -> None:
+    """Share of clips that show a behaviour over the probability given for it, all behaviours together.
+
+    On the diagonal probabilities mean what they say. Below, how many there are of each height.
+
+    Args:
+        path: The picture to write.
+        probabilities: Name to probabilities of the same clips, float, ``(N, C)`` in ``[0, 1]``; drawn over each other.
+        labels: 0 or 1, shape ``(N, C)``.
+    """
+    figure_class, canvas_class = _matplotlib()
+    figure = figure_class(figsize=(4, 4.8), layout="constrained")
+    canvas_class(figure)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    edges = np.linspace(0, 1, CALIBRATION_BINS + 1)
+    truth = labels.cpu().numpy().ravel()
+    upper.plot([0, 1], [0, 1], color="0.7", linewidth=1, zorder=0)
+    for (name, values), colour in zip(probabilities.items(), ("#D55E00", "#0072B2", "#009E73"), strict=False):
+        given = values.float().cpu().numpy().ravel()
+        bins = np.clip(np.digitize(given, edges) - 1, 0, CALIBRATION_BINS - 1)
+        count = np.bincount(bins, minlength=CALIBRATION_BINS)
+        some = count > 0
+        mean = np.bincount(bins, given, CALIBRATION_BINS)[some] / count[some]
+        share = np.bincount(bins, truth, CALIBRATION_BINS)[some] / count[some]
+        error = float((count[some] * np.abs(share - mean)).sum() / max(count.sum(), 1))
+        upper.plot(mean, share, "o-", color=colour, markersize=4, linewidth=1, label=f"{name}: error {error:.3f}")
+        lower.stairs(count, edges, color=colour)
+    upper.set_ylabel("share that shows the behaviour")
+    upper.set_ylim(-0.03, 1.03)
+    upper.legend(frameon=False, loc="upper left", fontsize=8)
+    lower.set_yscale("symlog", linthresh=1)
+    lower.set_ylabel("clips × behaviours", fontsize=8)
+    lower.set_xlabel("probability")
+    lower.set_xlim(0, 1)
+    for axis in (upper, lower):
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=130)
 
 
 def _matplotlib() -> tuple[Any, Any]:

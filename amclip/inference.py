@@ -11,7 +11,7 @@ from amclip.data.probe import probe
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video import VideoError, VideoInfo
 from amclip.preprocess import Preprocess
-from amclip.task import BehaviourTask
+from amclip.task import KNOWLEDGE_KEY, BehaviourTask
 
 __all__ = ["TrainedModel", "load_model", "read_checkpoint"]
 
@@ -52,11 +52,13 @@ class TrainedModel:
         preprocess: From decoded frames to the network's images.
         sampling: ``scheme``, ``num_segments``, ``positions_per_segment``, ``segment_overlap``, ``flow_gap``,
             ``frame_size``, ``resize``.
+        clip_seconds: Median length of the clips it was trained on, in seconds; None where the checkpoint does not say.
     """
 
     task: BehaviourTask
     preprocess: Preprocess
     sampling: dict[str, Any]
+    clip_seconds: float | None = None
     _probed: dict[Path, VideoInfo | VideoError] = field(default_factory=dict, repr=False)
 
     @property
@@ -64,9 +66,25 @@ class TrainedModel:
         """Names of the behaviours, in the order of the outputs."""
         return self.task.classes
 
+    @property
+    def thresholds(self) -> list[float]:
+        """Threshold of each class with the best F1 on validation, for calibrated probabilities; 0.5 where not known."""
+        tuned = self.task.thresholds if self.task.temperatures is None else self.task.calibrated_thresholds
+        return [0.5] * len(self.classes) if tuned is None else tuned.tolist()
+
+    @property
+    def temperatures(self) -> list[float]:
+        """Temperature of each class; 1 where none is known, as in checkpoints of older versions."""
+        known = self.task.temperatures
+        return [1.0] * len(self.classes) if known is None else known.tolist()
+
+    def calibrate(self, probabilities: torch.Tensor) -> torch.Tensor:
+        """Calibrated probabilities, float32, from those of the network, ``(..., C)`` in ``[0, 1]``; NaN stays NaN."""
+        return self.task.calibrate(probabilities)
+
     @torch.inference_mode()
     def predict(self, video: str | Path, start: float | None = None, stop: float | None = None) -> dict[str, float]:
-        """Probability of each behaviour in one clip.
+        """Probability of each behaviour in one clip, as `amclip predict` gives it: not calibrated.
 
         Args:
             video: A video file.
@@ -113,7 +131,10 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> TrainedM
     checkpoint = read_checkpoint(path)
     task = BehaviourTask(**checkpoint[TASK_KEY])
     task.load_state_dict(checkpoint["state_dict"])
+    task.know_scale(checkpoint.get(KNOWLEDGE_KEY, {}))
     settings = dict(checkpoint[DATA_KEY], labels=None, root=None)
     data = VideoDataModule(**settings)
     keys = ("scheme", "num_segments", "positions_per_segment", "segment_overlap", "flow_gap", "frame_size", "resize")
-    return TrainedModel(task.to(device).eval(), data.preprocess, {key: getattr(data, key) for key in keys})
+    known = checkpoint.get(KNOWLEDGE_KEY, {}).get("clip_seconds")
+    sampling = {key: getattr(data, key) for key in keys}
+    return TrainedModel(task.to(device).eval(), data.preprocess, sampling, known or settings.get("window"))

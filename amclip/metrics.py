@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from torchmetrics import Metric
-from torchmetrics.functional.classification import binary_average_precision
+from torchmetrics.functional.classification import binary_average_precision, binary_calibration_error
 from torchmetrics.utilities import dim_zero_cat
 
 __all__ = [
@@ -18,12 +18,14 @@ __all__ = [
     "AveragePrecision",
     "AveragePrecisionScores",
     "best_thresholds",
+    "calibration_errors",
     "segments_by_count",
 ]
 
 SEGMENTS = ("head", "middle", "tail")
 # MSQNet's batch in training and in test, and so the unit of its metric (mondalanindya/MSQNet, main.py).
 MICRO_BATCH = 32
+CALIBRATION_BINS = 15  # of Guo et al. 2017 (arXiv 1706.04599)
 
 
 class AveragePrecisionScores:
@@ -125,6 +127,27 @@ def best_thresholds(probabilities: Tensor, labels: Tensor) -> Tensor:
         last[:-1] = values[1:] < values[:-1]
         thresholds[index] = values[f1.masked_fill(~last, -1).argmax()]
     return thresholds
+
+
+def calibration_errors(probabilities: Tensor, labels: Tensor) -> list[float]:
+    """Expected calibration error of each class: how far the share of positives lies from the probability, on average.
+
+    torchmetrics' binary form with 15 bins of equal width: within each the mean probability of the class is compared
+    with the share of clips that show it.
+
+    Args:
+        probabilities: float, shape ``(N, C)``, in ``[0, 1]``.
+        labels: 0 or 1, shape ``(N, C)``.
+
+    Returns:
+        C values in ``[0, 1]``; NaN without a clip.
+    """
+    if not len(labels):
+        return [math.nan] * labels.shape[1]
+    return [
+        float(binary_calibration_error(probabilities[:, c].contiguous(), labels[:, c].contiguous(), CALIBRATION_BINS))
+        for c in range(labels.shape[1])
+    ]
 
 
 def segments_by_count(counts: Sequence[int], head: int = 500, tail: int = 100) -> list[str]:

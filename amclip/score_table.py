@@ -10,8 +10,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
-from amclip.draw import draw_scores
-from amclip.metrics import MICRO_BATCH
+from amclip.draw import draw_reliability, draw_scores
+from amclip.metrics import MICRO_BATCH, calibration_errors
 from amclip.task import BehaviourTask
 
 __all__ = ["ScoreTable"]
@@ -21,7 +21,7 @@ class ScoreTable(Callback):
     """Prints the scores after validation or test on its own; after a test also writes them to the run's folder.
 
     ``test_classes.csv`` has a row per class, ``test_scores.csv`` one per average, and ``test_classes.png`` shows the
-    classes in the order of their support.
+    classes in the order of their support, ``test_calibration.png`` whether probabilities mean what they say.
     """
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -62,7 +62,14 @@ class ScoreTable(Callback):
                 scores.support.tolist(),
                 pl_module.segments,
             )
-            rank_zero_info(f"Wrote test_classes.csv, test_scores.csv and test_classes.png to {folder}")
+            draw_reliability(
+                folder / "test_calibration.png",
+                {"as trained": scores.probabilities, "calibrated": pl_module.calibrate(scores.probabilities)},
+                scores.labels,
+            )
+            rank_zero_info(
+                f"Wrote test_classes.csv, test_scores.csv, test_classes.png and test_calibration.png to {folder}"
+            )
 
 
 def _classes(task: BehaviourTask) -> Iterator[dict[str, Any]]:
@@ -71,6 +78,8 @@ def _classes(task: BehaviourTask) -> Iterator[dict[str, Any]]:
     assert scores is not None
     half = scores.f1(torch.full((len(task.classes),), 0.5)).tolist()
     tuned = None if task.thresholds is None else scores.f1(task.thresholds).tolist()
+    calibrated = task.calibrate(scores.probabilities)
+    errors = [calibration_errors(values, scores.labels) for values in (scores.probabilities, calibrated)]
     for index in torch.argsort(scores.support, descending=True, stable=True).tolist():
         yield {
             "class": task.classes[index],
@@ -81,6 +90,9 @@ def _classes(task: BehaviourTask) -> Iterator[dict[str, Any]]:
             "F1_at_0.5": _number(half[index]),
             "threshold_tuned_on_val": "" if task.thresholds is None else _number(float(task.thresholds[index])),
             "F1_at_threshold_tuned_on_val": "" if tuned is None else _number(tuned[index]),
+            "calibration_error": _number(errors[0][index]),
+            "temperature": "" if task.temperatures is None else _number(float(task.temperatures[index])),
+            "calibration_error_after": "" if task.temperatures is None else _number(errors[1][index]),
         }
 
 

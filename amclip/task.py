@@ -12,6 +12,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, SumMetric
 
+from amclip.ethogram.calibration import calibrate, fit_temperatures
 from amclip.imbalance import LDAMLoss
 from amclip.losses import COUNTING_LOSSES, LossName, make_loss, probabilities
 from amclip.metrics import (
@@ -230,6 +231,10 @@ class BehaviourTask(LightningModule):
         """Head, middle or tail of each class: as the data set says, or else by the counts."""
         self.thresholds: Tensor | None = None
         """Thresholds of each class with the best F1 on the last validation, shape ``(C,)``."""
+        self.temperatures: Tensor | None = None
+        """Temperatures that calibrate each class, fitted on the last validation, shape ``(C,)``."""
+        self.calibrated_thresholds: Tensor | None = None
+        """The same thresholds for probabilities that were calibrated, shape ``(C,)``."""
         self.val_evaluation = _Evaluation(len(classes))
         self.test_evaluation = _Evaluation(len(classes))
         self.skipped_clips = SumMetric()
@@ -348,10 +353,15 @@ class BehaviourTask(LightningModule):
                 "leave the settings of model and data as they were trained, or train anew"
             )
         known = checkpoint.get(KNOWLEDGE_KEY, {})
-        if known.get("thresholds") is not None:
-            self.thresholds = torch.tensor(known["thresholds"])
+        self.know_scale(known)
         if self.trainer.state.fn != "fit":  # what it was trained on, whatever the table at hand holds
             self._know_classes(known.get("class_counts"), known.get("num_training_clips"), known.get("segments"))
+
+    def know_scale(self, known: dict[str, Any]) -> None:
+        """Take over thresholds and temperatures from what a checkpoint says; older ones have no temperatures."""
+        for name in ("thresholds", "temperatures", "calibrated_thresholds"):
+            if known.get(name) is not None:
+                setattr(self, name, torch.tensor(known[name]))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what evaluation needs of the training data, in plain lists."""
@@ -359,7 +369,11 @@ class BehaviourTask(LightningModule):
             "class_counts": self.class_counts,
             "num_training_clips": self.num_training_clips,
             "segments": self.segments,
-            "thresholds": None if self.thresholds is None else self.thresholds.tolist(),
+            **{
+                name: None if getattr(self, name) is None else getattr(self, name).tolist()
+                for name in ("thresholds", "temperatures", "calibrated_thresholds")
+            },
+            "clip_seconds": getattr(getattr(self.trainer, "datamodule", None), "clip_seconds", None),
         }
 
     # ------------------------------------------------------------------ steps
@@ -414,6 +428,12 @@ class BehaviourTask(LightningModule):
         """Probabilities in float32 from logits ``(B, C)``, as the loss understands them."""
         return probabilities(logits, self.loss_name)
 
+    def calibrate(self, probabilities: Tensor) -> Tensor:
+        """Probabilities ``(..., C)`` by the temperatures of the last validation; as they are where there was none."""
+        if self.temperatures is None:
+            return probabilities
+        return calibrate(probabilities, self.temperatures, self.loss_name == "cross_entropy")
+
     def _score(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits ``(B, W, C)`` of the ``W`` views of each clip, and the probabilities ``(B, C)`` they make together."""
         logits = self(batch["images"], batch["segments"]).float().unflatten(0, (len(batch["labels"]), -1))
@@ -450,7 +470,10 @@ class BehaviourTask(LightningModule):
             if not math.isnan(value):
                 self.log(f"{prefix}/AP/{name}", value)
         if prefix == "val" and self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
+            softmax = self.loss_name == "cross_entropy"
             self.thresholds = best_thresholds(scores.probabilities, scores.labels)
+            self.temperatures = fit_temperatures(scores.probabilities, scores.labels, softmax)
+            self.calibrated_thresholds = best_thresholds(self.calibrate(scores.probabilities), scores.labels)
         self.scores = scores
         evaluation.reset()
 

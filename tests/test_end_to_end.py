@@ -121,7 +121,31 @@ def test_test_writes_the_scores_class_by_class_and_as_averages(checkpoint: Path,
     mean = sum(float(row["average_precision"]) for row in classes) / len(classes)
     assert float(scores["mAP_macro"]["value"]) == pytest.approx(mean, abs=1e-5)
     assert {"mAP_micro", "mAP_micro_mean_of_batches_of_32", "F1_at_thresholds_tuned_on_val"} <= scores.keys()
-    assert (folder / "test_classes.png").read_bytes().startswith(b"\x89PNG")
+    for row in classes:
+        assert 0 <= float(row["calibration_error"]) <= 1
+        assert 0 <= float(row["calibration_error_after"]) <= 1
+        assert 0.05 <= float(row["temperature"]) <= 20
+    for name in ("test_classes.png", "test_calibration.png"):
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_checkpoint_without_temperatures_still_loads(checkpoint: Path, tmp_path: Path) -> None:
+    model = amclip.load_model(checkpoint)
+    assert len(model.temperatures) == len(model.thresholds) == len(model.classes)
+    values = torch.rand(5, len(model.classes), generator=torch.Generator().manual_seed(0))
+    temperatures = torch.tensor(model.temperatures)
+    torch.testing.assert_close(model.calibrate(values), torch.sigmoid(torch.logit(values) / temperatures))
+    old = torch.load(checkpoint, weights_only=True)
+    thresholds = old["amclip"]["thresholds"]
+    del old["amclip"]["temperatures"], old["amclip"]["calibrated_thresholds"]
+    torch.save(old, tmp_path / "old.ckpt")
+    model = amclip.load_model(tmp_path / "old.ckpt")
+    assert model.thresholds == pytest.approx(thresholds)
+    assert set(model.temperatures) == {1.0}
+    assert torch.equal(model.calibrate(values), values)
+    del old["amclip"]
+    torch.save(old, tmp_path / "older.ckpt")
+    assert set(amclip.load_model(tmp_path / "older.ckpt").thresholds) == {0.5}
 
 
 def run(*arguments: str) -> str:

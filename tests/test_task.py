@@ -387,7 +387,13 @@ def test_ldam_weighs_late_and_checkpoints_know_what_was_counted(drawn: Path, tmp
     run.save_checkpoint(tmp_path / "x.ckpt")
     known = torch.load(tmp_path / "x.ckpt", weights_only=True)["amclip"]
     assert known["class_counts"] == module.class_counts
-    assert len(known["thresholds"]) == len(known["segments"]) == len(module.classes)
+    for name in ("thresholds", "temperatures", "calibrated_thresholds", "segments"):
+        assert len(known[name]) == len(module.classes)
+    assert model.temperatures is not None
+    assert model.thresholds is not None
+    assert known["temperatures"] == model.temperatures.tolist()
+    # A temperature keeps the order of clips, so the best threshold is the same clip's.
+    torch.testing.assert_close(model.calibrate(model.thresholds), torch.tensor(known["calibrated_thresholds"]))
 
     alone = tmp_path / "test_only.csv"  # a table that says nothing of the training
     lines = (drawn / "labels.csv").read_text().splitlines()

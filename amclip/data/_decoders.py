@@ -14,6 +14,7 @@ __all__ = [
     "DecordDecoder",
     "PyAVDecoder",
     "dimensions",
+    "first_timestamp",
     "garbled_by_decord",
     "has_video_stream",
     "mp4_boxes",
@@ -86,6 +87,15 @@ def dimensions(path: str | os.PathLike[str]) -> tuple[int, int]:
         return codec.height, codec.width
 
 
+def first_timestamp(path: str | os.PathLike[str]) -> float:
+    """The time stamp that the container gives its first frame, in seconds; 0 where it gives none."""
+    import av
+
+    with av.open(os.fspath(path)) as container:
+        stream = container.streams.video[0]
+        return float((stream.start_time or 0) * (stream.time_base or 0))
+
+
 class DecordDecoder:
     """decord with one thread: workers are parallel already."""
 
@@ -156,7 +166,7 @@ class PyAVDecoder:
         """Frames at sorted, unique indices: ``[n, height, width, 3]``, RGB."""
         pixels: list[NDArray[np.uint8]] = []
         for run in self._runs(indices):
-            pixels += self._read_run(run)
+            pixels += self.read_in_order(run)
         return np.stack(pixels)
 
     def _runs(self, indices: Sequence[int]) -> list[list[int]]:
@@ -170,24 +180,25 @@ class PyAVDecoder:
             runs[-1].append(indices[number])
         return runs
 
-    def _read_run(self, indices: Sequence[int]) -> list[NDArray[np.uint8]]:
-        frames: list[NDArray[np.uint8]] = []
-        pending = list(indices)
+    def read_in_order(self, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+        """Frames at increasing indices, one by one, ``[height, width, 3]``: one pass, however many are passed over."""
         last: Any = None
         previous = -1
+        pending = iter(indices)
+        wanted = next(pending, None)
         for index, frame in self._decode_from(indices[0]):
-            while pending and pending[0] < index:
+            while wanted is not None and wanted < index:
                 if last is None or index - previous - 1 > _LARGEST_HOLE:
-                    raise RuntimeError(f"frame {pending[0]} is missing")
-                frames.append(self._pixels(last))
-                del pending[0]
-            if pending and pending[0] == index:
-                frames.append(self._pixels(frame))
-                del pending[0]
-            if not pending:
-                return frames
+                    raise RuntimeError(f"frame {wanted} is missing")
+                yield self._pixels(last)
+                wanted = next(pending, None)
+            if wanted == index:
+                yield self._pixels(frame)
+                wanted = next(pending, None)
+            if wanted is None:
+                return
             previous, last = index, frame
-        raise RuntimeError(f"decoding ends before frame {pending[0]}")
+        raise RuntimeError(f"decoding ends before frame {wanted}")
 
     def in_sequence(self) -> Iterator[int]:
         """Decode frame after frame, giving the number of frames up to the one just decoded."""

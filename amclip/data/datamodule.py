@@ -222,6 +222,8 @@ class VideoDataModule(LightningDataModule):
         self.class_counts: list[int] | None = None
         """Training clips per class, where the table names training clips; set with the stage."""
         self.num_training_clips: int | None = None
+        self.clip_seconds: float | None = None
+        """Median length of the training clips in seconds; set with the stage, for those who cut videos into windows."""
         self.mixing = Mixing(mixup, cutmix)
         self.temporal_views, self.spatial_views = temporal_views, spatial_views
         self.left_out_clips = 0
@@ -278,6 +280,7 @@ class VideoDataModule(LightningDataModule):
             if name == "train":
                 self.left_out_clips = len(table) - len(readable)
                 table = self.tables["train"] = readable
+                self.clip_seconds = self._median_length(table, found)
             if not len(table if name == "predict" else readable):
                 raise ValueError(self._empty_split_message(name))
             self.datasets[name] = ClipDataset(
@@ -419,6 +422,15 @@ class VideoDataModule(LightningDataModule):
                 "for example:\n" + "\n".join(examples) + "\n`amclip check` lists them all"
             )
         return LabelTable(kept, table.classes, table.source)
+
+    def _median_length(self, table: LabelTable, found: dict[Path, VideoInfo | VideoError]) -> float | None:
+        lengths = []
+        for clip in table.clips:
+            info = found[self.root_folder / clip.video]
+            if isinstance(info, VideoInfo):
+                stop = info.duration if clip.stop is None else min(clip.stop, info.duration)
+                lengths.append(stop - (clip.start or 0.0))
+        return round(float(np.median(lengths)), 3) if lengths else None
 
     def _empty_split_message(self, name: str) -> str:
         source = self.table.source if self.table else self.root

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -47,6 +47,8 @@ IMAGE_FOLDER_FPS = 25.0
 """Frames per second that a folder of images is taken to have: images carry no time."""
 # Times in tables are often rounded to milliseconds, and decord's are float32: a frame at 2.0399999 s is at 2.04 s.
 _TIME_TOLERANCE = 1e-3
+# Frames that a pass over a video decodes at a time.
+_CHUNK = 32
 
 
 class VideoError(RuntimeError):
@@ -169,6 +171,13 @@ class Video:
         """Seconds from the first frame to the end of the last, which is taken to last as long as the average."""
         return float(self._times[-1] + 1 / self.fps)
 
+    @property
+    def offset(self) -> float:
+        """Time stamp that the file gives its first frame, in seconds: what a player shows there. Mostly 0."""
+        from amclip.data._decoders import first_timestamp
+
+        return 0.0 if os.path.isdir(self.path) else first_timestamp(self.path)
+
     def timestamps(self) -> NDArray[np.float64]:
         """Seconds since the first frame, shape ``[num_frames]``; right for variable frame rates too."""
         times: NDArray[np.float64] = self._times.copy()
@@ -215,15 +224,56 @@ class Video:
         wanted = [int(index) for index in indices]
         if not wanted:
             return np.empty((0, *(self.size or self._header()), 3), np.uint8)
-        if wanted[0] < 0 or wanted[-1] >= self.num_frames:
+        self._check_range(wanted)
+        return self._cut(self._decode(wanted))
+
+    def read_in_order(self, indices: Sequence[int] | NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
+        """Read many frames in one pass over the video, in constant memory.
+
+        Unlike repeated calls of :meth:`read_array`, it never decodes a stretch twice, in whatever container.
+
+        Args:
+            indices: Frame numbers in ``[0, num_frames)``, increasing.
+
+        Yields:
+            uint8 array ``[H, W, 3]``, RGB, for each index.
+
+        Raises:
+            IndexError: If an index lies outside the video.
+            VideoError: If a frame cannot be decoded.
+        """
+        from amclip.data._decoders import PyAVDecoder
+
+        done = 0
+        while done < len(indices) and not isinstance(self._open_decoder(), PyAVDecoder):
+            chunk = self.read_array(indices[done : done + _CHUNK])  # may find damage and go over to PyAV
+            yield from chunk
+            done += len(chunk)
+        rest = [int(index) for index in indices[done:]]
+        if not rest:
+            return
+        self._check_range(rest)
+        decoder = self._open_decoder()
+        assert isinstance(decoder, PyAVDecoder)
+        try:
+            for frame in decoder.read_in_order(rest):
+                yield self._cut(frame[None])[0]
+                done += 1
+        except Exception as error:
+            raise _damaged(self.path, f"frame {indices[done]}", error) from error
+
+    def _cut(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What ``resize="crop"`` leaves of frames that were scaled to cover the size."""
+        if self.size is None:
+            return frames
+        top, left = ((have - want) // 2 for have, want in zip(frames.shape[1:3], self.size, strict=True))
+        return frames[:, top : top + self.size[0], left : left + self.size[1]]
+
+    def _check_range(self, indices: Sequence[int]) -> None:
+        if indices[0] < 0 or indices[-1] >= self.num_frames:
             raise IndexError(
-                f"frames {wanted[0]} to {wanted[-1]} of {self.path}, which has frames 0 to {self.num_frames - 1}"
+                f"frames {indices[0]} to {indices[-1]} of {self.path}, which has frames 0 to {self.num_frames - 1}"
             )
-        frames = self._decode(wanted)
-        if self.size is not None:
-            top, left = ((have - want) // 2 for have, want in zip(frames.shape[1:3], self.size, strict=True))
-            frames = frames[:, top : top + self.size[0], left : left + self.size[1]]
-        return frames
 
     def _decode(self, indices: Sequence[int]) -> NDArray[np.uint8]:
         from amclip.data._decoders import DecordDecoder, PyAVDecoder
@@ -238,7 +288,7 @@ class Video:
             return decoder.read(indices)
         except Exception as error:  # decord's and PyAV's errors share no base class
             span = f"frame {indices[0]}" if len(indices) == 1 else f"frames {indices[0]} to {indices[-1]}"
-            raise VideoError(self.path, f"is damaged: {span} cannot be decoded ({_short(error)})") from error
+            raise _damaged(self.path, span, error) from error
 
     def _open_decoder(self) -> Decoder:
         if self._decoder is None:
@@ -287,6 +337,10 @@ def _cover(native: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
     scale = max(want / have for want, have in zip(size, native, strict=True))
     height, width = (max(want, round(have * scale)) for want, have in zip(size, native, strict=True))
     return height, width
+
+
+def _damaged(path: str, span: str, error: Exception) -> VideoError:
+    return VideoError(path, f"is damaged: {span} cannot be decoded ({_short(error)})")
 
 
 def _short(error: Exception) -> str:

@@ -40,6 +40,44 @@ def test_any_frame_of_any_container_is_the_frame_asked_for(
         assert frame_numbers(video.read([3])) == [3]
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_one_pass_gives_the_frames_asked_for_and_decodes_no_stretch_twice(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = draw_video(tmp_path / name, 120, **FORMATS[name])
+    passes = []
+    decode_from = _decoders.PyAVDecoder._decode_from
+    monkeypatch.setattr(
+        _decoders.PyAVDecoder, "_decode_from", lambda self, index: passes.append(index) or decode_from(self, index)
+    )
+    asked = np.unique(np.random.default_rng(1).integers(5, 120, 70))
+    with Video(path, (48, 64), resize="crop") as video:
+        frames = list(video.read_in_order(asked))
+        assert len(passes) <= 1
+        np.testing.assert_array_equal(np.stack(frames), video.read_array(asked))
+        assert list(video.read_in_order([])) == []
+        with pytest.raises(IndexError, match="has frames 0 to 119"):
+            list(video.read_in_order([0, 120]))
+
+
+def test_one_pass_goes_on_with_the_other_decoder_where_decord_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = draw_video(tmp_path / "a.mp4", 100)
+    read = _decoders.DecordDecoder.read
+
+    def fails_from_40_on(self: Any, indices: Any) -> np.ndarray:
+        if indices[-1] >= 40:
+            raise RuntimeError("decord gives up")
+        return read(self, indices)
+
+    with Video(path) as video:
+        expected = video.read_array(range(100))
+    monkeypatch.setattr(_decoders.DecordDecoder, "read", fails_from_40_on)
+    with Video(path) as video:
+        np.testing.assert_array_equal(np.stack(list(video.read_in_order(np.arange(100)))), expected)
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_variable_frame_rate_and_shifted_start_are_counted_from_the_first_frame(tmp_path: Path, suffix: str) -> None:
     steps = np.random.default_rng(0).integers(10, 90, 59)
@@ -171,6 +209,20 @@ def test_a_hole_of_more_than_two_frames_is_an_error_and_what_lies_before_it_is_n
         assert frame_numbers(video.read([0, 10, 30])) == [0, 10, 30]
         with pytest.raises(VideoError, match="is damaged"):
             video.read(range(120))
+
+
+def test_one_pass_names_the_frame_that_damage_hides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = draw_video(tmp_path / "a.ts", 60)
+    decode_from = _decoders.PyAVDecoder._decode_from
+    monkeypatch.setattr(
+        _decoders.PyAVDecoder,
+        "_decode_from",
+        lambda self, index: ((i, frame) for i, frame in decode_from(self, index) if not 30 <= i < 36),
+    )
+    frames = []
+    with Video(path) as video, pytest.raises(VideoError, match=r"frame 30 cannot be decoded"):
+        frames.extend(video.read_in_order(range(60)))
+    assert len(frames) == 30
 
 
 def test_frames_beyond_the_known_length_are_never_asked_for(videos: Path) -> None:

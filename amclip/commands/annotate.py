@@ -1,0 +1,196 @@
+"""``amclip annotate``: from long videos to scores of windows, bouts and the files of other tools."""
+
+import hashlib
+import logging
+import sys
+import warnings
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+__all__ = ["annotate", "run_annotate"]
+
+# Where the checkpoint does not know how long its training clips were.
+_WINDOW = 2.0
+# Processes wait for the slowest of them at the end, which may have hours more to do.
+_PATIENCE = timedelta(days=30)
+
+
+def run_annotate(args: list[str]) -> None:
+    """Parse the words after ``annotate`` and carry it out.
+
+    Args:
+        args: The words.
+    """
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(prog="amclip annotate", description=(annotate.__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("videos", nargs="+", help="Videos, folders of videos, or patterns in quotes.")
+    parser.add_argument("--restart", action="store_true", help="Throw away what earlier runs scored, and begin anew.")
+    parser.add_function_arguments(annotate, skip={"videos", "restart"}, as_group=False, as_positional=False)
+    annotate(**vars(parser.parse_args(args)))
+
+
+def annotate(
+    videos: list[str],
+    checkpoint: str,
+    output: str,
+    window: float | None = None,
+    hop: float | None = None,
+    settings: str | None = None,
+    threshold: float | None = None,
+    off_threshold: float | None = None,
+    smoothing: float | None = None,
+    minimum_bout: float | None = None,
+    minimum_gap: float | None = None,
+    restart: bool = False,
+    batch_size: int | None = None,
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto",
+    devices: int = 1,
+    nodes: int = 1,
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true",
+    probe_timeout: float = 20.0,
+) -> None:
+    """Find bouts of behaviours in long videos; the same command goes on where an earlier one ended.
+
+    Windows slide over each video and are scored; the scores are cut into bouts. Only the cutting is done again where a
+    finished annotation is run with other thresholds or times.
+
+    Args:
+        videos: Videos, folders of videos, or patterns in quotes.
+        checkpoint: A checkpoint of `amclip fit`; classes, sampling and flow come with it.
+        output: Folder for the results, new or of this very annotation.
+        window: Length of a window in seconds. Default: the length of the clips that the checkpoint was trained on.
+        hop: Seconds from the start of one window to the next. Default: a quarter of a window.
+        settings: YAML or CSV file that says for each behaviour how bouts are cut: threshold, off_threshold, smoothing,
+            minimum_bout, minimum_gap. It goes before the five options below, which hold for all behaviours.
+        threshold: Probability that a bout must reach. Default: for each behaviour the one tuned on validation.
+        off_threshold: Probability down to which it lasts, before and after. Default: the threshold.
+        smoothing: Span in seconds of the moving average that smooths the probabilities. Default: 0, none.
+        minimum_bout: Bouts shorter than this are dropped, in seconds. Default: 0.
+        minimum_gap: Bouts with a shorter gap between them are joined, in seconds. Default: 0.
+        restart: Throw away what earlier runs scored, and begin anew.
+        batch_size: Windows scored at a time. Default: 1 on a CPU, 8 on a GPU.
+        accelerator: auto takes a GPU where there is one.
+        devices: GPUs (or, on a CPU, processes) to share the videos out among, per machine.
+        nodes: Machines, where a scheduler such as SLURM starts the command on each; all must see videos and output.
+        precision: bf16-mixed and 16-mixed are faster on GPUs, with slightly other scores.
+        probe_timeout: Seconds without progress after which a video counts as unreadable.
+
+    Raises:
+        ValueError: If a setting does not fit, or the folder holds an annotation made otherwise.
+        FileNotFoundError: If a video or the checkpoint does not exist.
+        SystemExit: With 1 where videos could not be annotated; all others are.
+    """
+    import torch
+
+    from amclip.ethogram.annotator import Annotator, Settings, VideoShares, collect_scores, errors_of
+    from amclip.ethogram.inputs import find_sources
+    from amclip.ethogram.outputs import write_outputs
+    from amclip.ethogram.settings import bout_settings
+    from amclip.ethogram.workplace import Workplace
+    from amclip.inference import load_model
+
+    for name, value in (("devices", devices), ("nodes", nodes), ("batch_size", batch_size)):
+        if value is not None and value < 1:
+            raise ValueError(f"--{name}: expected 1 or more, got {value}")
+    for name, seconds in (("window", window), ("hop", hop), ("probe_timeout", probe_timeout)):
+        if seconds is not None and not 0 < seconds < float("inf"):
+            raise ValueError(f"--{name}: expected seconds above 0, got {seconds}")
+    sources = find_sources(videos)
+    model = load_model(checkpoint)
+    given = {
+        "threshold": threshold,
+        "off_threshold": off_threshold,
+        "smoothing": smoothing,
+        "minimum_bout": minimum_bout,
+        "minimum_gap": minimum_gap,
+    }
+    defaults = {name: value for name, value in given.items() if value is not None}
+    cutting = bout_settings(model.classes, model.thresholds, settings, **defaults)
+    chosen = window or model.clip_seconds or _WINDOW
+    step = hop or chosen / 4
+    made_by = {
+        "checkpoint": _digest(Path(checkpoint)),
+        "window": chosen,
+        "hop": step,
+        "precision": precision,
+    }
+    if accelerator == "auto":
+        accelerator = "gpu" if torch.cuda.is_available() else "cpu"
+    how = Settings(chosen, step, batch_size or (1 if accelerator == "cpu" else 8), made_by, probe_timeout)
+    trainer = _trainer(accelerator, devices, nodes, precision)
+    workplace = Workplace(Path(output))
+    with workplace.claimed(made_by, restart, first=trainer.is_global_zero):
+        if trainer.is_global_zero:
+            print(_plan_in_words(model, len(sources), chosen, step, window is None))
+        annotator = Annotator(model, sources, workplace.journals, how)
+        try:
+            trainer.predict(annotator, datamodule=VideoShares(sources), return_predictions=False)
+        except SystemExit:
+            if not trainer.interrupted:
+                raise
+            print("Stopped. What was scored is kept: the same command goes on from there.", file=sys.stderr)
+            raise SystemExit(130) from None
+        finally:
+            annotator.close()
+        trainer.strategy.barrier("videos annotated")
+        if not trainer.is_global_zero:
+            return
+        errors = errors_of(sources, workplace.journals, made_by)
+        details = {
+            "checkpoint": str(Path(checkpoint).absolute()),
+            "window": chosen,
+            "hop": step,
+            "paths": {source.name: str(source.path) for source in sources},
+            "errors": [{"video": name, "reason": reason} for name, reason in errors.items()],
+        }
+        scores = collect_scores(sources, workplace.journals, made_by)
+        errors.update(write_outputs(output, scores, cutting, details))
+    print(f"{output}: {len(sources) - len(errors)} of {len(sources)} videos annotated")
+    if errors:
+        print(f"{len(errors)} could not be annotated, or not to the end:", file=sys.stderr)
+        for name, reason in errors.items():
+            print(f"  {name}: {reason}", file=sys.stderr)
+        raise SystemExit(1)
+
+
+def _trainer(accelerator: str, devices: int, nodes: int, precision: Any) -> Any:
+    from lightning.pytorch import Trainer
+    from lightning.pytorch.strategies import DDPStrategy
+
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # what it says of devices and loops helps nobody
+    warnings.filterwarnings("ignore", message=".*does not have many workers")
+    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.* is deprecated")
+    return Trainer(
+        accelerator=accelerator,
+        devices=devices,
+        num_nodes=nodes,
+        strategy=DDPStrategy(timeout=_PATIENCE) if devices * nodes > 1 else "auto",
+        precision=precision,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,  # the data module shares out whole videos
+    )
+
+
+def _plan_in_words(model: Any, videos: int, window: float, hop: float, default: bool) -> str:
+    where = ""
+    if default:
+        known = model.clip_seconds is not None
+        where = ", as long as its training clips" if known else "; the checkpoint does not say what it was trained on"
+    network = model.task.network
+    shared = "" if not network.cross_frame and not network.prompted else "; each window's images are embedded anew"
+    between = f"; {hop - window:g} s between windows are not looked at" if hop > window else ""
+    return f"{videos} video(s), windows of {window:g} s{where}, every {hop:g} s{between}{shared}"
+
+
+def _digest(path: Path) -> str:
+    """What tells one checkpoint from another, wherever it lies."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,215 @@
+"""Score video after video, with progress on disk, whatever happens to single videos or to the run.
+
+Videos are the unit that processes share: each is scored by one of them, alone, so scores do not depend on how many
+there are. Lightning starts the processes and gives each its device.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import LightningDataModule, LightningModule
+from torch.utils.data import DataLoader
+
+from amclip.data.probe import probe
+from amclip.data.sampling import num_positions
+from amclip.data.video import Video, VideoError, VideoInfo
+from amclip.ethogram.inputs import Source
+from amclip.ethogram.journal import (
+    Journal,
+    JournalHeader,
+    file_state,
+    is_finished,
+    journal_path,
+    read_scores,
+    replace_file,
+)
+from amclip.ethogram.plan import plan_windows
+from amclip.ethogram.progress import Progress
+from amclip.ethogram.scores import WindowScores
+from amclip.ethogram.stream import stream_scores
+from amclip.inference import TrainedModel
+
+__all__ = ["Annotator", "Settings", "VideoShares", "collect_scores", "errors_of"]
+
+_SYNC_EVERY = 10.0  # seconds: what is lost at most, and the next batch
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How videos are annotated.
+
+    Attributes:
+        window: Length of a window in seconds.
+        hop: Seconds from one window to the next.
+        batch: Windows scored at a time.
+        made_by: Everything that decides the scores, plain values; scores made otherwise are not mixed.
+        probe_timeout: Seconds without progress after which a video counts as unreadable.
+    """
+
+    window: float
+    hop: float
+    batch: int
+    made_by: dict[str, Any]
+    probe_timeout: float = 20.0
+
+
+class VideoShares(LightningDataModule):
+    """Shares videos out among the processes: by size, the largest first, each in turn.
+
+    Args:
+        sources: The videos, the same list in every process.
+    """
+
+    # With more processes than videos some have nothing to do.
+    allow_zero_length_dataloader_with_multiple_devices = True
+
+    def __init__(self, sources: list[Source]) -> None:
+        super().__init__()
+        self.sources = sources
+
+    def share(self) -> list[int]:
+        """Numbers of this process's videos."""
+        rank, processes = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        order = list(range(len(self.sources)))
+        if processes > 1:
+            order.sort(key=lambda number: -_size(self.sources[number].path))
+        return order[rank::processes]
+
+    def predict_dataloader(self) -> DataLoader[int]:
+        """This process's videos, by number, one by one."""
+        return DataLoader(self.share(), batch_size=None)  # type: ignore[arg-type]
+
+
+class Annotator(LightningModule):
+    """Scores videos and keeps journals; a video that cannot be read is noted and passed over.
+
+    Args:
+        model: The trained network.
+        sources: The videos, the same list as in :class:`VideoShares`.
+        folder: Where the journals are, an existing folder that all processes see.
+        settings: How.
+        progress: Show a bar, and a line per video where standard error is no terminal.
+    """
+
+    def __init__(
+        self, model: TrainedModel, sources: list[Source], folder: Path, settings: Settings, progress: bool = True
+    ) -> None:
+        super().__init__()
+        self.task = model.task
+        self.model, self.sources, self.folder, self.settings = model, sources, folder, settings
+        self.found: dict[Path, VideoInfo | VideoError] = {}
+        self.progress = progress
+        self._bar: Progress | None = None
+
+    def on_predict_start(self) -> None:
+        """Look at this process's videos: which are done, which can be read, how long it all will take."""
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        todo = [self.sources[number] for number in data.share() if not self._done(self.sources[number])]
+        show = self.progress and self.trainer.is_global_zero
+        self.found = probe((source.path for source in todo), timeout=self.settings.probe_timeout, progress=show)
+        seconds = [info.duration for info in self.found.values() if isinstance(info, VideoInfo)]
+        self._bar = Progress(len(seconds), sum(seconds), show)
+
+    def predict_step(self, number: int) -> int:
+        """Score one video, or what is left of it; returns its number."""
+        source = self.sources[int(number)]
+        if self._done(source):
+            return number
+        note = self._journal(source).with_suffix(".error")
+        try:
+            info = self.found[source.path]
+            if isinstance(info, VideoError):
+                raise info
+            self._annotate(source, info)
+            if info.note:
+                raise VideoError(source.path, info.note)
+            note.unlink(missing_ok=True)
+        except VideoError as error:
+            replace_file(note, error.reason.encode("utf-8", "replace"))
+        return number
+
+    def on_predict_end(self) -> None:
+        """Leave the last line of progress."""
+        self.close()
+
+    def close(self) -> None:
+        """Take the bar away, also where the run ended early."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def _annotate(self, source: Source, info: VideoInfo) -> None:
+        sampling, settings = self.model.sampling, self.settings
+        positions = num_positions(*(sampling[key] for key in ("scheme", "num_segments", "positions_per_segment")))
+        size = (int(sampling["frame_size"][0]), int(sampling["frame_size"][1]))
+        assert self._bar is not None
+        with contextlib.closing(Video(source.path, size, sampling["resize"], info.num_frames)) as video:
+            try:
+                plan = plan_windows(
+                    video.timestamps(), video.duration, settings.window, settings.hop, positions, sampling["flow_gap"]
+                )
+            except ValueError as error:
+                raise VideoError(source.path, str(error)) from error
+            header = JournalHeader(
+                path=str(source.path),
+                state=file_state(source.path),
+                made_by=settings.made_by,
+                classes=tuple(self.model.classes),
+                windows=len(plan),
+                fps=video.fps,
+                num_frames=video.num_frames,
+                duration=video.duration,
+                offset=video.offset,
+            )
+            with Journal(self._journal(source), header) as journal, self._bar.video(source.name, video.duration) as at:
+                batch = min(settings.batch, len(plan))
+                known = journal.rows % batch  # of the first batch, where another size was used before
+                synced = time.monotonic()
+                at(plan.stop[journal.rows - 1] if journal.rows else 0.0, new=False)
+                for scored in stream_scores(self.model, video, plan, journal.rows - known, batch):
+                    journal.add(plan, scored[known:])
+                    known = 0
+                    if time.monotonic() - synced > _SYNC_EVERY:
+                        journal.sync()
+                        synced = time.monotonic()
+                    at(float(plan.stop[journal.rows - 1]))
+
+    def _journal(self, source: Source) -> Path:
+        return journal_path(self.folder, source.path)
+
+    def _done(self, source: Source) -> bool:
+        journal = self._journal(source)
+        if journal.with_suffix(".error").exists():
+            return False  # the reason may be gone: a disk that was not there, a copy that is complete now
+        return is_finished(journal, source.path, self.settings.made_by)
+
+
+def collect_scores(sources: list[Source], folder: Path, made_by: dict[str, Any]) -> Iterator[WindowScores]:
+    """The scores of all videos that have any, one at a time, in the order given."""
+    for source in sources:
+        scores = read_scores(journal_path(folder, source.path), source.name, source.path, made_by)
+        if scores is not None:
+            yield scores
+
+
+def errors_of(sources: list[Source], folder: Path, made_by: dict[str, Any]) -> dict[str, str]:
+    """Why videos have no scores, or none to their end, by name."""
+    errors = {}
+    for source in sources:
+        journal = journal_path(folder, source.path)
+        note = journal.with_suffix(".error")
+        if note.exists():
+            errors[source.name] = note.read_text(encoding="utf-8")
+        elif not is_finished(journal, source.path, made_by):
+            errors[source.name] = "has changed since it was scored; is it still being written? Run the command again"
+    return errors
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,201 @@
+"""Bouts as BORIS writes them: tabular and aggregated events of version 9, and a project that BORIS opens.
+
+Times are seconds since the first frame and the time offset is 0: BORIS' player, too, counts from where the file starts,
+whatever time stamp that has. Image indices are those of the frames shown at these times.
+"""
+
+import json
+import math
+import string
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from amclip.ethogram.bouts import ScoredBout
+from amclip.ethogram.scores import WindowScores
+
+__all__ = ["AGGREGATED_COLUMNS", "TABULAR_COLUMNS", "aggregated_rows", "observation", "project_frame", "tabular_rows"]
+
+# As BORIS 9.15 writes them (boris/export_observation.py).
+TABULAR_COLUMNS = (
+    *("Observation id", "Observation date", "Description", "Observation duration", "Observation type", "Source"),
+    *("Time offset (s)", "Media duration (s)", "FPS", "Subject", "Behavior", "Behavioral category", "Behavior type"),
+    *("Time", "Media file name", "Image index", "Image file path", "Comment"),
+)
+AGGREGATED_COLUMNS = (
+    *("Observation id", "Observation date", "Description", "Observation type", "Source", "Time offset (s)"),
+    *("Coding duration", "Media duration (s)", "FPS (frame/s)", "Subject"),
+    *("Observation duration by subject by observation", "Behavior", "Behavioral category", "Behavior type"),
+    *("Start (s)", "Stop (s)", "Duration (s)", "Media file name", "Image index start", "Image index stop"),
+    *("Image file path start", "Image file path stop", "Comment start", "Comment stop"),
+)
+_NOBODY = "No focal subject"
+
+
+def seconds(time: float) -> str:
+    """A time to the microsecond."""
+    return f"{time:.6f}"
+
+
+def _events(bouts: Sequence[ScoredBout], num_frames: int) -> list[tuple[float, str, str, int]]:
+    """Time, behaviour, START or STOP, and frame, in the order of BORIS: by time, then by behaviour.
+
+    What stops is told before what starts at the same time, so that no state is open twice.
+    """
+    events = []
+    for bout in bouts:
+        events.append((bout.start, bout.behaviour, "START", bout.start_frame))
+        events.append((bout.stop, bout.behaviour, "STOP", min(bout.stop_frame, num_frames - 1)))
+    return sorted(events, key=lambda event: (event[0], event[1], event[2] == "START"))
+
+
+def tabular_rows(observation_id: str, scores: WindowScores, bouts: Sequence[ScoredBout]) -> Iterator[list[str]]:
+    """A row per start and per stop, in the order of :data:`TABULAR_COLUMNS`."""
+    for time, behaviour, kind, frame in _events(bouts, scores.num_frames):
+        cells = _common(observation_id, scores) | {
+            "Observation duration": seconds(scores.duration),
+            "Observation type": "Media file(s)",
+            "FPS": f"{scores.fps:.3f}",
+            "Behavior": behaviour,
+            "Behavior type": kind,
+            "Time": seconds(time),
+            "Image index": str(frame),
+            "Image file path": "NA",
+        }
+        yield [cells.get(name, "") for name in TABULAR_COLUMNS]
+
+
+def aggregated_rows(observation_id: str, scores: WindowScores, bouts: Sequence[ScoredBout]) -> Iterator[list[str]]:
+    """A row per bout, in the order of :data:`AGGREGATED_COLUMNS`; probabilities stand in the comments."""
+    total = seconds(sum(bout.duration for bout in bouts))
+    for bout in bouts:
+        cells = _common(observation_id, scores) | {
+            "Observation type": "Media file",
+            "Coding duration": seconds(scores.duration),
+            "FPS (frame/s)": f"{scores.fps:.3f}",
+            "Observation duration by subject by observation": total,
+            "Behavior": bout.behaviour,
+            "Behavioral category": "Not defined",
+            "Behavior type": "STATE",
+            "Start (s)": seconds(bout.start),
+            "Stop (s)": seconds(bout.stop),
+            "Duration (s)": seconds(bout.duration),
+            "Image index start": str(bout.start_frame),
+            "Image index stop": str(min(bout.stop_frame, scores.num_frames - 1)),
+            "Image file path start": "NA",
+            "Image file path stop": "NA",
+            "Comment start": comment(bout),
+        }
+        yield [cells.get(name, "") for name in AGGREGATED_COLUMNS]
+
+
+def _common(observation_id: str, scores: WindowScores) -> dict[str, str]:
+    return {
+        "Observation id": observation_id,
+        "Source": f"player #1:{scores.video}",
+        "Time offset (s)": "0.0",
+        "Media duration (s)": seconds(scores.duration),
+        "Subject": _NOBODY,
+        "Media file name": scores.video,
+    }
+
+
+def comment(bout: ScoredBout) -> str:
+    """How sure the network is, in words."""
+    return f"mean probability {bout.mean:.3f}, peak {bout.peak:.3f}"
+
+
+def observation(scores: WindowScores, bouts: Sequence[ScoredBout], path: str | None) -> dict[str, Any]:
+    """One observation of a project, by the keys that BORIS 9 saves.
+
+    Args:
+        scores: Of the video.
+        bouts: Its bouts.
+        path: Where the video lies, so that BORIS can play it; without it, its name in the tables.
+    """
+    media = path or scores.video
+    comments = {(bout.start, bout.behaviour): comment(bout) for bout in bouts}
+    date = ""
+    if path is not None and Path(path).is_file():  # the nearest to when it was recorded; the same in every run
+        written = datetime.fromtimestamp(int(Path(path).stat().st_mtime), tz=timezone.utc)
+        date = written.strftime("%Y-%m-%dT%H:%M:%S")
+    return {
+        "type": "MEDIA",
+        "date": date,
+        "description": "annotated by amclip",
+        "time offset": 0.0,
+        "events": [
+            [round(time, 6), "", name, "", comments[time, name] if kind == "START" else "", frame]
+            for time, name, kind, frame in _events(bouts, scores.num_frames)
+        ],
+        "observation time interval": [0, 0],
+        "file": {"1": [media], **{str(player): [] for player in range(2, 9)}},
+        "media_info": {
+            # BORIS cuts it to milliseconds and leaves out what is later, so it must not be shorter by rounding.
+            "length": {media: math.ceil(round(scores.duration * 1000, 3)) / 1000 + 0.0005},
+            "fps": {media: scores.fps},
+            "hasVideo": {media: True},
+            "hasAudio": {media: False},
+            "offset": {"1": 0.0},
+        },
+        "independent_variables": {},
+        "close_behaviors_between_videos": False,
+        "visualize_spectrogram": False,
+        "visualize_waveform": False,
+        "media_creation_date_as_offset": False,
+        "media_scan_sampling_duration": 0,
+        "image_display_duration": 1,
+    }
+
+
+def project_frame(classes: Sequence[str], settings: Mapping[str, str]) -> tuple[str, str]:
+    """Text before and behind a project's observations, so that these can be written one at a time.
+
+    Args:
+        classes: Names of the behaviours; each gets a key of its own while there are letters and digits.
+        settings: A line of text per class, its description.
+    """
+    keys = _keys(classes)
+    behaviours = {
+        str(index): {
+            "type": "State event",
+            "key": keys[name],
+            "code": name,
+            "description": settings.get(name, ""),
+            "color": "",
+            "category": "",
+            "modifiers": {},
+            "excluded": "",
+            "coding map": "",
+        }
+        for index, name in enumerate(classes)
+    }
+    project = {
+        "time_format": "hh:mm:ss",
+        "project_date": "",
+        "project_name": "amclip",
+        "project_description": "Bouts found by amclip",
+        "project_format_version": "7.0",
+        "subjects_conf": {},
+        "behaviors_conf": behaviours,
+        "behavioral_categories": [],
+        "behavioral_categories_config": {},
+        "independent_variables": {},
+        "coding_map": {},
+        "behaviors_coding_map": [],
+        "converters": {},
+    }
+    text = json.dumps(project, ensure_ascii=False, indent=1)
+    return text[:-2] + ',\n "observations": {', "}\n}\n"
+
+
+def _keys(classes: Sequence[str]) -> dict[str, str]:
+    free = list(string.ascii_lowercase + string.digits)
+    keys = {}
+    for name in classes:
+        wanted = [letter for letter in name.lower() if letter in free] or free[:1]
+        keys[name] = wanted[0] if wanted else ""
+        if wanted:
+            free.remove(wanted[0])
+    return keys

@@ -1,0 +1,213 @@
+"""An ethogram as a figure for a paper: bouts of each behaviour over time, beside curves or other annotations."""
+
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amclip.data.intervals import Bout
+from amclip.ethogram.bouts import ScoredBout, ScoreTimeline
+
+__all__ = ["Panel", "Track", "draw_confusion", "draw_ethogram"]
+
+# Okabe and Ito's colours, told apart with every common colour blindness; without yellow, which is too pale on white.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+# Observers: the first one, usually a human, in black.
+_TRACK_COLOURS = ("#000000", *_COLOURS[:-1])
+_WIDTH = 7.2  # inches: two columns of a journal
+_MAX_POINTS = 2000  # of a curve: more than the figure has pixels
+_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+
+
+@dataclass(frozen=True)
+class Track:
+    """What one observer, human or network, saw in a video.
+
+    Attributes:
+        name: For the legend.
+        bouts: In any order.
+    """
+
+    name: str
+    bouts: Sequence[Bout | ScoredBout]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One video.
+
+    Attributes:
+        title: Above the panel; may be empty.
+        tracks: What each observer saw; within a row they lie one below the other.
+        start: First second shown.
+        stop: Last second shown.
+        curves: Probabilities to draw over the rows, for a single track.
+    """
+
+    title: str
+    tracks: Sequence[Track]
+    start: float
+    stop: float
+    curves: ScoreTimeline | None = None
+
+
+def draw_ethogram(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], panels: Sequence[Panel], classes: Sequence[str]
+) -> None:
+    """Draw panels below each other, a row per behaviour.
+
+    With one track colours tell behaviours apart, with several the tracks.
+
+    Args:
+        paths: The picture to write, or several of the same drawing; the suffix (.png, .svg, .pdf) is the format.
+        panels: At least one.
+        classes: Behaviours, from the top down; bouts of others are not drawn.
+
+    Raises:
+        ValueError: If there is nothing to draw, or a panel ends before it starts.
+    """
+    if not panels or not classes:
+        raise ValueError("an ethogram needs at least one video and one behaviour")
+    for panel in panels:
+        if not panel.stop > panel.start:
+            raise ValueError(f"{panel.title}: cannot draw from {panel.start} s to {panel.stop} s")
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    many = len(classes) > 15
+    tracks = max(len(panel.tracks) for panel in panels)
+    row = (0.15 if many else 0.24) + 0.07 * (tracks - 1)
+    height = sum(len(classes) * row + 0.55 for _ in panels) + (0.3 if tracks > 1 else 0.1)
+    # Text stays text in SVG, to be edited; a fixed salt makes the same drawing the same file.
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "amclip", "font.size": 7, "axes.linewidth": 0.6}):
+        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
+        for axis, panel in zip(axes, panels, strict=True):
+            _draw(axis, panel, classes, 5.5 if many else 7)
+        if tracks > 1:
+            _legend(figure, max(panels, key=lambda panel: len(panel.tracks)).tracks)
+        for path in [paths] if isinstance(paths, str | os.PathLike) else paths:
+            form = Path(path).suffix.removeprefix(".")
+            metadata = {"Date": None} if form == "svg" else {"Software": None} if form == "png" else None
+            figure.savefig(path, dpi=300, format=form, metadata=metadata)
+
+
+def draw_confusion(path: str | os.PathLike[str], table: NDArray[np.float64], names: Sequence[str]) -> None:
+    """Draw a confusion table, each row as shares of its sum.
+
+    Args:
+        path: The picture to write.
+        table: Frames, ``[C, C]``: rows what the labels say, columns what was predicted.
+        names: Names of rows and columns.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1e-12)
+    size = 1.6 + 0.34 * len(names)
+    few = len(names) <= 15
+    figure = Figure(figsize=(size + 0.8, size), layout="constrained")
+    FigureCanvasAgg(figure)
+    axis = figure.subplots()
+    picture = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axis.set_xticks(range(len(names)), names, rotation=90, fontsize=8 if few else 6)
+    rows = [f"{name} ({round(total)})" for name, total in zip(names, table.sum(axis=1), strict=True)]
+    axis.set_yticks(range(len(names)), rows, fontsize=8 if few else 6)
+    axis.set_xlabel("predicted", fontsize=8)
+    axis.set_ylabel("labelled (frames)", fontsize=8)
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    for row, column in zip(*np.nonzero(shares >= 0.005), strict=True) if few else ():
+        colour = "white" if shares[row, column] > 0.6 else "0.2"
+        axis.text(column, row, f"{shares[row, column]:.2f}", ha="center", va="center", color=colour, fontsize=7)
+    bar = figure.colorbar(picture, ax=axis, shrink=0.7)
+    bar.set_label("share of the row", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    bar.outline.set_visible(False)
+    figure.savefig(path, dpi=200)
+
+
+def _draw(axis: Any, panel: Panel, classes: Sequence[str], size: float) -> None:
+    lanes = len(panel.tracks)
+    for index, name in enumerate(classes):
+        for lane, track in enumerate(panel.tracks):
+            colour = _COLOURS[index % len(_COLOURS)] if lanes == 1 else _track_colour(lane)
+            spans = _spans(track.bouts, name, panel)
+            lane_height = 0.8 / lanes
+            bottom = index - 0.4 + lane * lane_height
+            alpha = 0.35 if panel.curves is not None and lanes == 1 else 1.0
+            axis.broken_barh(spans, (bottom, lane_height * 0.94), facecolors=colour, alpha=alpha, linewidth=0)
+        if panel.curves is not None and lanes == 1 and name in panel.curves.classes:
+            times, values = _curve(panel.curves, name, panel)
+            axis.plot(times, index + 0.4 - 0.8 * values, color=_COLOURS[index % len(_COLOURS)], linewidth=0.6)
+    axis.set_yticks(range(len(classes)), classes, fontsize=size)
+    axis.set_ylim(len(classes) - 0.5, -0.5)
+    axis.set_xlim(panel.start, panel.stop)
+    ticks, labels, unit = _time_ticks(panel.start, panel.stop)
+    axis.set_xticks(ticks, labels)
+    axis.set_xlabel(unit, labelpad=1)
+    axis.tick_params(axis="y", length=0)
+    axis.tick_params(axis="x", length=2.5, width=0.6)
+    axis.spines[["top", "right", "left"]].set_visible(False)
+    for border in np.arange(len(classes) - 1) + 0.5:
+        axis.axhline(border, color="0.9", linewidth=0.4, zorder=0)
+    if panel.title:
+        axis.set_title(panel.title, loc="left", fontsize=7.5)
+
+
+def _spans(bouts: Sequence[Bout | ScoredBout], name: str, panel: Panel) -> list[tuple[float, float]]:
+    """Starts and lengths of the bouts of one behaviour, as far as they lie in the panel."""
+    least = (panel.stop - panel.start) / 4000  # what is shorter than a printed dot would not be seen
+    spans = []
+    for bout in bouts:
+        label = bout.behaviour if isinstance(bout, ScoredBout) else bout.label
+        start, stop = max(bout.start, panel.start), min(bout.stop, panel.stop)
+        if label == name and stop >= start:
+            spans.append((start, max(stop - start, least)))
+    return spans
+
+
+def _curve(curves: ScoreTimeline, name: str, panel: Panel) -> tuple[Any, Any]:
+    """Times and values of a curve within the panel; long ones are averaged to no more points than can be seen."""
+    edges, values = curves.edges, curves.probabilities[:, curves.classes.index(name)].astype(np.float64)
+    inside = (edges[1:] > panel.start) & (edges[:-1] < panel.stop)
+    if inside.sum() > _MAX_POINTS:
+        grid = np.linspace(panel.start, min(panel.stop, edges[-1]), _MAX_POINTS + 1)
+        area = np.interp(grid, edges, np.concatenate([[0.0], np.cumsum(values * np.diff(edges))]))
+        return (grid[:-1] + grid[1:]) / 2, np.diff(area) / np.diff(grid)
+    return np.repeat(edges, 2)[1:-1][np.repeat(inside, 2)], np.repeat(values, 2)[np.repeat(inside, 2)]
+
+
+def _time_ticks(start: float, stop: float) -> tuple[list[float], list[str], str]:
+    """Places, texts and the axis' name: seconds under a minute, min:s under an hour, else h:min."""
+    step = next(
+        (step for step in _STEPS if (stop - start) / step <= 10), _STEPS[-1] * math.ceil((stop - start) / 864e3)
+    )
+    first = math.ceil(start / step - 1e-9)
+    ticks = [number * step for number in range(first, math.floor(stop / step + 1e-9) + 1)]
+    if stop <= 60:
+        return list(map(float, ticks)), [f"{tick:g}" for tick in ticks], "time (s)"
+    if stop <= 3600:
+        return list(map(float, ticks)), [f"{tick // 60}:{tick % 60:02d}" for tick in ticks], "time (min:s)"
+    if step < 60:
+        texts = [f"{tick // 3600}:{tick // 60 % 60:02d}:{tick % 60:02d}" for tick in ticks]
+        return list(map(float, ticks)), texts, "time (h:min:s)"
+    return list(map(float, ticks)), [f"{tick // 3600}:{tick // 60 % 60:02d}" for tick in ticks], "time (h:min)"
+
+
+def _track_colour(lane: int) -> str:
+    return _TRACK_COLOURS[lane % len(_TRACK_COLOURS)]
+
+
+def _legend(figure: Any, tracks: Sequence[Track]) -> None:
+    from matplotlib.patches import Patch
+
+    handles = [Patch(color=_track_colour(lane), label=track.name) for lane, track in enumerate(tracks)]
+    figure.legend(handles=handles, loc="outside upper right", ncols=len(tracks), frameon=False, handlelength=1)

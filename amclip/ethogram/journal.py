@@ -1,0 +1,254 @@
+"""Progress on disk: the scores of each video so far, so that a run that ended anyhow can go on.
+
+One file per video. It begins with a line of JSON that says what was scored and how; blocks of rows follow, each with
+its length and a checksum in front. What a crash or a power cut left half written does not fit its checksum and is cut
+off. Whole blocks are valid for good: a run that goes on takes them as they are.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amclip.data.video import VideoError
+from amclip.ethogram.plan import WindowPlan
+from amclip.ethogram.scores import WindowScores
+
+__all__ = [
+    "Journal",
+    "JournalHeader",
+    "file_state",
+    "is_finished",
+    "journal_path",
+    "read_scores",
+    "replace_file",
+]
+
+_HEAD = struct.Struct("<4sII")  # mark, bytes of rows, CRC-32 of the rows
+_MARK = b"rows"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class JournalHeader:
+    """What a journal is about; a journal with another header is another video's, or was made otherwise.
+
+    Attributes:
+        path: The video, absolute.
+        state: Size in bytes and time of change in nanoseconds.
+        made_by: Everything that decides the scores, such as the checkpoint's digest, the window and the hop.
+        classes: Names of the behaviours.
+        windows: How many there are.
+        fps: As in :class:`amclip.ethogram.scores.WindowScores`.
+        num_frames: As there.
+        duration: As there.
+        offset: As there.
+    """
+
+    path: str
+    state: tuple[int, int]
+    made_by: dict[str, Any]
+    classes: tuple[str, ...]
+    windows: int
+    fps: float
+    num_frames: int
+    duration: float
+    offset: float
+
+    def line(self) -> bytes:
+        """As the first line of a file."""
+        return json.dumps({"format": _FORMAT, **dataclasses.asdict(self)}).encode() + b"\n"
+
+
+class Journal:
+    """The journal of one video, open for adding rows; a context manager.
+
+    Args:
+        path: Its file. One that has this very header is taken up, anything else begun anew.
+        header: What it is about.
+        fresh: Begin anew in any case.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+
+    def __init__(self, path: Path, header: JournalHeader, fresh: bool = False) -> None:
+        self.path, self.header = path, header
+        line = header.line()
+        rows, end = (None, 0) if fresh else _read(path, line)
+        if rows is None:
+            replace_file(path, line)
+            rows, end = np.empty(0, _row_type(len(header.classes))), len(line)
+        self.rows = len(rows)
+        """Windows scored so far."""
+        self._file: IO[bytes] = path.open("r+b")
+        self._file.truncate(end)
+        self._file.seek(end)
+        self._pending: list[NDArray[Any]] = []
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Whatever ended the run, what was scored stays; where the disk is full, the first error is the one to see.
+        with contextlib.suppress(OSError) if kind is not None else contextlib.nullcontext():
+            try:
+                self.sync()
+            finally:
+                self._file.close()
+
+    def add(self, plan: WindowPlan, probabilities: NDArray[np.float32]) -> None:
+        """Take in the scores of the next windows, float32 ``[n, C]``; :meth:`sync` brings them to the disk."""
+        rows = np.empty(len(probabilities), _row_type(len(self.header.classes)))
+        here = slice(self.rows, self.rows + len(rows))
+        for name in ("start_frame", "stop_frame", "start", "stop"):
+            rows[name] = getattr(plan, name)[here]
+        rows["probabilities"] = probabilities
+        self._pending.append(rows)
+        self.rows += len(rows)
+
+    def sync(self) -> None:
+        """Bring the rows to the disk; returns when they lie there."""
+        content = b"".join(rows.tobytes() for rows in self._pending)
+        self._pending = []  # before they are written: rows that are cut short are scored again, none comes twice
+        if content:
+            self._file.write(_HEAD.pack(_MARK, len(content), zlib.crc32(content)) + content)
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+
+def read_scores(path: Path, name: str, video: Path, made_by: dict[str, Any]) -> WindowScores | None:
+    """The scores that a journal holds.
+
+    Args:
+        path: Its file.
+        name: The video as tables shall name it.
+        video: The video.
+        made_by: How its scores shall have been made.
+
+    Returns:
+        All its windows, or None where there are none, or they are of a file that was there before, or were made
+        otherwise. Where there are fewer windows than the video has, the scores end with the last of them, as if the
+        video did.
+    """
+    header, rows = _load(path, video, made_by)
+    if header is None or not len(rows):
+        return None
+    whole = len(rows) == header.windows
+    return WindowScores(
+        video=name,
+        classes=header.classes,
+        start_frame=rows["start_frame"],
+        stop_frame=rows["stop_frame"],
+        start=rows["start"],
+        stop=rows["stop"],
+        probabilities=rows["probabilities"],
+        fps=header.fps,
+        num_frames=header.num_frames if whole else int(rows["stop_frame"][-1]),
+        duration=header.duration if whole else float(rows["stop"][-1]),
+        offset=header.offset,
+    )
+
+
+def is_finished(path: Path, video: Path, made_by: dict[str, Any]) -> bool:
+    """Whether a journal holds all windows of a video as it is now, made so."""
+    header, rows = _load(path, video, made_by)
+    return header is not None and len(rows) == header.windows
+
+
+def file_state(video: Path) -> tuple[int, int]:
+    """Size in bytes and time of change in nanoseconds: a copy that goes on, or another file, has others.
+
+    Raises:
+        VideoError: If it is gone.
+    """
+    try:
+        status = video.stat()
+    except OSError as error:
+        raise VideoError(video, f"cannot be read: {error.strerror}") from error
+    return status.st_size, status.st_mtime_ns
+
+
+def journal_path(folder: Path, video: Path) -> Path:
+    """Where the journal of a video lies: a name for people, and a digest of its path, since names repeat."""
+    digest = hashlib.sha256(os.fsencode(video)).hexdigest()[:12]
+    return folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', video.stem)[:40]}-{digest}.scores"
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, and onto the disk."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _load(path: Path, video: Path, made_by: dict[str, Any]) -> tuple[JournalHeader | None, NDArray[Any]]:
+    """Header and rows of a journal; no header where it is not of this very video, made so."""
+    nothing = np.empty(0, _row_type(0))
+    try:
+        with path.open("rb") as file:
+            line = file.readline()
+        content = json.loads(line)
+        if content.pop("format") != _FORMAT:
+            return None, nothing
+        header = JournalHeader(**{**content, "classes": tuple(content["classes"]), "state": tuple(content["state"])})
+        if header.made_by != made_by or header.state != file_state(video):
+            return None, nothing
+    except (FileNotFoundError, VideoError, ValueError, KeyError, TypeError, AttributeError):
+        return None, nothing
+    rows = _read(path, line)[0]
+    return (None, nothing) if rows is None else (header, rows)
+
+
+def _row_type(classes: int) -> np.dtype[Any]:
+    times = [("start_frame", "<i8"), ("stop_frame", "<i8"), ("start", "<f8"), ("stop", "<f8")]
+    return np.dtype([*times, ("probabilities", "<f4", (classes,))])
+
+
+def _read(path: Path, line: bytes) -> tuple[NDArray[Any] | None, int]:
+    """All rows of a journal that begins with ``line``, and where the last whole block ends; None if it does not."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return None, 0
+    with file:
+        if file.read(len(line)) != line:
+            return None, 0
+        kind = _row_type(len(json.loads(line)["classes"]))
+        blocks, end = [np.empty(0, kind)], len(line)
+        for block in _blocks(file):
+            if len(block) % kind.itemsize:
+                break
+            blocks.append(np.frombuffer(block, kind))
+            end += _HEAD.size + len(block)
+    return np.concatenate(blocks), end
+
+
+def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+    """Blocks up to the first that is not whole."""
+    while len(head := file.read(_HEAD.size)) == _HEAD.size:
+        mark, length, checksum = _HEAD.unpack(head)
+        content = file.read(length) if mark == _MARK else b""
+        if not content or len(content) < length or zlib.crc32(content) != checksum:
+            return
+        yield content

@@ -1,0 +1,277 @@
+"""The folder that annotating leaves: tables of windows, bouts and time budgets, files for other tools, a figure."""
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, astuple, fields, replace
+from itertools import chain, count, starmap
+from pathlib import Path, PurePosixPath
+from typing import Any, TextIO
+
+import numpy as np
+
+from amclip import __version__
+from amclip.ethogram import boris_files
+from amclip.ethogram.bouts import BoutSettings, ScoredBout, ScoreTimeline, find_bouts, smooth, timeline
+from amclip.ethogram.budget import Budget, time_budget
+from amclip.ethogram.figure import Panel, Track, draw_ethogram
+from amclip.ethogram.scores import WindowScores
+
+__all__ = ["BOUT_COLUMNS", "WINDOW_COLUMNS", "write_outputs"]
+
+WINDOW_COLUMNS = ("video", "start", "stop", "start_frame", "stop_frame")
+BOUT_COLUMNS = (
+    *("video", "behaviour", "start", "stop", "duration", "start_frame", "stop_frame"),
+    *("mean_probability", "peak_probability"),
+)
+_BUDGET_COLUMNS = ("video", "behaviour", "bouts", "total", "share_of_video", "mean_bout", "mean_gap", "latency")
+# Of the figure: what still fits a page.
+_MAX_PANELS = 12
+_MAX_ROWS = 60
+_FRAMES_AT_ONCE = 1 << 16
+
+
+def write_outputs(
+    directory: str | os.PathLike[str],
+    scores: Iterable[WindowScores],
+    settings: Mapping[str, BoutSettings],
+    details: Mapping[str, Any],
+) -> list[tuple[str, str]]:
+    """Write everything that is known of some videos; no file is ever there by half.
+
+    A video whose scores cannot be used is left out, and named among the errors.
+
+    Args:
+        directory: The folder; made where it is missing. Files of the same name are replaced.
+        scores: One video at a time; no more than one is held in memory.
+        settings: For each class, how its bouts are cut.
+        details: More for ``annotation.json``: ``checkpoint``, ``window``, ``hop``; ``errors``, a list of ``{"video":
+            …, "reason": …}`` of videos that could not be annotated; ``paths``, the absolute path of each video.
+
+    Returns:
+        Name and reason of each video that was left out here; they are in ``annotation.json`` as well.
+
+    Raises:
+        ValueError: If videos have other classes than the first one or than ``settings``, or a video comes twice.
+        OSError: If a file cannot be written.
+    """
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    classes = tuple(settings)
+    paths: Mapping[str, str] = details.get("paths", {})
+    videos: list[dict[str, Any]] = []
+    errors: list[tuple[str, str]] = []
+    panels: list[Panel] = []
+    seen: set[str] = set()
+    stems: set[str] = set()
+    alone: ScoreTimeline | None = None  # a single video has room for its curves
+    shown = max(1, min(_MAX_PANELS, _MAX_ROWS // max(len(classes), 1)))
+    with ExitStack() as stack:
+        windows = stack.enter_context(_Windows.open(folder, classes))
+        bouts_file = stack.enter_context(_table(folder / "bouts.csv", BOUT_COLUMNS))
+        budget_file = stack.enter_context(_table(folder / "time_budget.csv", _BUDGET_COLUMNS))
+        project = stack.enter_context(_Project.open(folder / "boris" / "amclip.boris", settings))
+        for one in scores:
+            if one.classes != classes:
+                raise ValueError(f"{one.video}: was scored for {one.classes}, and the settings are for {classes}")
+            if one.video in seen:
+                raise ValueError(f"{one.video}: is there twice")
+            seen.add(one.video)
+            try:
+                curves = timeline(one)
+            except ValueError as error:
+                errors.append((one.video, str(error)))
+                continue
+            bouts = find_bouts(curves, settings)
+            stem = _stem(one.video, stems)
+            windows.add(one)
+            bouts_file.writerows(map(_bout_row, bouts))
+            budget_file.writerows(map(_budget_row, time_budget(one.video, one.duration, classes, bouts)))
+            project.add(stem, one, bouts, paths.get(one.video))
+            _write_boris_tables(folder / "boris", stem, one, bouts)
+            _write_deepethogram(folder / "deepethogram" / f"{stem}_predictions.csv", one, bouts)
+            videos.append(_described(one, paths.get(one.video)))
+            if len(panels) < shown:
+                panels.append(Panel(one.video, [Track("amclip", bouts)], 0.0, one.duration))
+            alone = smooth(curves, settings) if len(videos) == 1 else None
+    if panels:
+        _draw(folder, [replace(panel, curves=alone) for panel in panels], classes, len(videos))
+    told = {key: value for key, value in details.items() if key not in ("paths", "errors")}
+    annotation = {
+        "amclip": __version__,
+        **told,
+        "classes": list(classes),
+        "settings": {name: asdict(mine) | {"off_threshold": mine.lower} for name, mine in settings.items()},
+        "videos": videos,
+        "errors": [*details.get("errors", []), *({"video": video, "reason": reason} for video, reason in errors)],
+    }
+    with _file(folder / "annotation.json") as file:
+        file.write(json.dumps(annotation, ensure_ascii=False, indent=1) + "\n")
+    return errors
+
+
+@contextmanager
+def _file(path: Path) -> Iterator[TextIO]:
+    """A text file that gets its name when it is complete; names of videos may hold bytes that are no UTF-8."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+            yield file
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _table(path: Path, header: Sequence[str]) -> Iterator[Any]:
+    with _file(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        yield writer
+
+
+class _Windows:
+    """``windows.csv`` and ``windows.parquet``, a video at a time."""
+
+    def __init__(self, rows: Any, parquet: Any, schema: Any) -> None:
+        self._rows, self._parquet, self._schema = rows, parquet, schema
+
+    @classmethod
+    @contextmanager
+    def open(cls, folder: Path, classes: Sequence[str]) -> Iterator["_Windows"]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        # A behaviour named like a column of ours gets another name, rather than two columns the same.
+        named = [f"{name} (behaviour)" if name in WINDOW_COLUMNS else name for name in classes]
+        types = (pa.string(), pa.float64(), pa.float64(), pa.int64(), pa.int64())
+        columns: list[tuple[str, Any]] = [*zip(WINDOW_COLUMNS, types, strict=True)]
+        schema = pa.schema(columns + [(name, pa.float32()) for name in named])
+        partial = folder / f".windows.parquet.{os.getpid()}.partial"
+        try:
+            with (
+                _table(folder / "windows.csv", (*WINDOW_COLUMNS, *named)) as rows,
+                pq.ParquetWriter(partial, schema) as parquet,
+            ):
+                yield cls(rows, parquet, schema)
+            partial.replace(folder / "windows.parquet")
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def add(self, scores: WindowScores) -> None:
+        import pyarrow as pa
+
+        columns = [scores.start, scores.stop, scores.start_frame, scores.stop_frame]
+        # Parquet's text is UTF-8 and nothing else.
+        name = scores.video.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        arrays: list[Any] = [pa.array([name] * len(scores.start), pa.string()), *map(pa.array, columns)]
+        arrays += [pa.array(column) for column in scores.probabilities.astype(np.float32).T]
+        self._parquet.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+        times = [list(map(boris_files.seconds, column.tolist())) for column in columns[:2]]
+        frames = [column.tolist() for column in columns[2:]]
+        # The shortest digits that read back as the same float32.
+        values = scores.probabilities.astype(np.float32).astype(str).tolist()
+        for *row, numbers in zip(*times, *frames, values, strict=True):
+            self._rows.writerow([scores.video, *row, *numbers])
+
+
+class _Project:
+    """A BORIS project, an observation at a time."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file, self._separator = file, "\n"
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path, settings: Mapping[str, BoutSettings]) -> Iterator["_Project"]:
+        said = {name: f"amclip: {', '.join(starmap('{}={:g}'.format, _told(mine)))}" for name, mine in settings.items()}
+        before, behind = boris_files.project_frame(tuple(settings), said)
+        with _file(path) as file:
+            file.write(before)
+            yield cls(file)
+            file.write(behind)
+
+    def add(self, stem: str, scores: WindowScores, bouts: Sequence[ScoredBout], path: str | None) -> None:
+        text = json.dumps(boris_files.observation(scores, bouts, path), ensure_ascii=False)
+        self._file.write(f"{self._separator}{json.dumps(stem, ensure_ascii=False)}: {text}")
+        self._separator = ",\n"
+
+
+def _told(settings: BoutSettings) -> list[tuple[str, float]]:
+    values = asdict(settings) | {"off_threshold": settings.lower}
+    return [(field.name, values[field.name]) for field in fields(settings)]
+
+
+def _bout_row(bout: ScoredBout) -> list[str]:
+    times = map(boris_files.seconds, (bout.start, bout.stop, bout.duration))
+    frames = map(str, (bout.start_frame, bout.stop_frame))
+    return [bout.video, bout.behaviour, *times, *frames, f"{bout.mean:.6f}", f"{bout.peak:.6f}"]
+
+
+def _budget_row(budget: Budget) -> list[str]:
+    return [
+        "" if value is None else boris_files.seconds(value) if isinstance(value, float) else str(value)
+        for value in astuple(budget)
+    ]
+
+
+def _write_boris_tables(folder: Path, stem: str, scores: WindowScores, bouts: Sequence[ScoredBout]) -> None:
+    with _table(folder / f"{stem}_tabular_events.csv", boris_files.TABULAR_COLUMNS) as rows:
+        rows.writerows(boris_files.tabular_rows(stem, scores, bouts))
+    with _table(folder / f"{stem}_aggregated_events.csv", boris_files.AGGREGATED_COLUMNS) as rows:
+        rows.writerows(boris_files.aggregated_rows(stem, scores, bouts))
+
+
+def _write_deepethogram(path: Path, scores: WindowScores, bouts: Sequence[ScoredBout]) -> None:
+    """A row per frame: its number, 1 where no behaviour is shown, and 0 or 1 per behaviour."""
+    # "background" is DeepEthogram's word for no behaviour at all, and it has one such column.
+    names = [name for name in scores.classes if name != "background"]
+    with _table(path, ("", "background", *names)) as rows:
+        for first in range(0, scores.num_frames, _FRAMES_AT_ONCE):
+            shown = np.zeros((min(_FRAMES_AT_ONCE, scores.num_frames - first), len(names)), np.int8)
+            for bout in bouts:
+                if bout.behaviour in names:
+                    begin, end = max(bout.start_frame - first, 0), max(bout.stop_frame - first, 0)
+                    shown[begin:end, names.index(bout.behaviour)] = 1
+            background = (shown.max(axis=1, initial=0) == 0).astype(np.int8)
+            table = np.column_stack([np.arange(first, first + len(shown)), background, shown])
+            rows.writerows(table.tolist())
+
+
+def _described(scores: WindowScores, path: str | None) -> dict[str, Any]:
+    return {
+        "video": scores.video,
+        "path": path,
+        "fps": scores.fps,
+        "num_frames": scores.num_frames,
+        "duration": scores.duration,
+        "offset": scores.offset,
+    }
+
+
+def _stem(video: str, taken: set[str]) -> str:
+    """The video's name without suffix, below its folder; with it where another video has the same."""
+    parts = [part for part in PurePosixPath(video).parts if part not in ("/", "..")]
+    whole = PurePosixPath(*parts) if parts else PurePosixPath("video")
+    names = chain((str(whole.with_suffix("")), str(whole)), (f"{whole} ({number})" for number in count(2)))
+    stem = next(name for name in names if name not in taken)
+    taken.add(stem)
+    return stem
+
+
+def _draw(folder: Path, panels: Sequence[Panel], classes: Sequence[str], videos: int) -> None:
+    if videos > len(panels):
+        last = panels[-1]
+        title = f"{last.title}  (the first {len(panels)} of {videos} videos)"
+        panels = [*panels[:-1], Panel(title, last.tracks, last.start, last.stop)]
+    partial = {folder / f".ethogram.{os.getpid()}{end}": folder / f"ethogram{end}" for end in (".png", ".svg")}
+    try:
+        draw_ethogram(partial, panels, classes)
+        for temporary, path in partial.items():
+            temporary.replace(path)
+    finally:
+        for temporary in partial:
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,115 @@
+"""Scores of windows that slide over a video, in one pass and in memory that does not grow with its length.
+
+Each frame is decoded once and each flow pair computed once, however far windows overlap. Where the network looks at
+images one by one, each is embedded once too, and a window is classified from the embeddings it shares with its
+neighbours. Where images exchange messages or prompt the text (X-CLIP), an image means something else in every window
+and must be embedded anew in each.
+
+The network always sees batches of one shape, filled up at the end of a video, and they are cut at the same places
+wherever a run begins: libraries of linear algebra choose their order of summation by shape, so only thus are a run that
+was interrupted and one that was not equal to the last bit.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from amclip.data.sampling import segment_indices
+from amclip.data.video import Video
+from amclip.ethogram.plan import WindowPlan
+from amclip.inference import TrainedModel
+
+__all__ = ["stream_scores"]
+
+
+def stream_scores(
+    model: TrainedModel, video: Video, plan: WindowPlan, first: int = 0, batch: int = 1
+) -> Iterator[NDArray[np.float32]]:
+    """Score the windows of a video, in order.
+
+    Args:
+        model: The network, on the device where it shall run.
+        video: Open, decoding to the size that the model's sampling names.
+        plan: The windows.
+        first: The window to begin with, a multiple of ``batch``; the scores are those of a run from the start.
+        batch: Windows that are classified at a time; and as many images are embedded at a time as they would have if
+            they shared none.
+
+    Yields:
+        Calibrated probabilities of the next windows, float32 ``[n, C]``; ``n`` is ``batch``, less at the end.
+
+    Raises:
+        ValueError: If ``first`` is no multiple of ``batch``.
+        VideoError: If a frame cannot be decoded; what was yielded before it stands.
+    """
+    if first % batch:
+        raise ValueError(f"first: expected a multiple of the batch size {batch}, got {first}")
+    if first >= len(plan):
+        return
+    network, device = model.task.network, model.task.device
+    alone = not network.cross_frame and not network.prompted
+    keys = ("scheme", "num_segments", "positions_per_segment")
+    segments = segment_indices(*(model.sampling[key] for key in keys)).to(device).expand(batch, -1, -1)
+    size = batch * plan.positions
+    begin = plan.images(first)[0] // size * size
+    views = 1 if model.preprocess.modality == "frames" else 2
+    window = first
+    kept: Tensor | None = None  # embeddings, or images, from the one numbered `base` on
+    base = begin
+    for pixels in _read_ahead(_decoded(video, plan, int(begin), size, views)):
+        with torch.inference_mode():
+            images = model.preprocess(pixels.to(device))
+            fresh = (network.embed(images) if alone else images).flatten(0, 1)
+            kept = fresh if kept is None else torch.cat([kept, fresh])
+        while window < len(plan):
+            chosen = np.arange(window, min(window + batch, len(plan)))
+            if plan.images(chosen[-1])[-1] >= base + len(kept):
+                break
+            rows = np.stack([plan.images(min(row, len(plan) - 1)) for row in range(window, window + batch)])
+            with torch.inference_mode():
+                views_of = kept[torch.from_numpy(rows - base).to(device)]
+                logits = network.classify(views_of, segments) if alone else network(views_of, segments)
+                scored = model.calibrate(model.task.probabilities(logits)[: len(chosen)].cpu()).numpy()
+            yield scored
+            window += len(chosen)
+        if window < len(plan):
+            needed = int(plan.images(window)[0])
+            kept, base = kept[max(0, needed - base) :], max(base, needed)
+
+
+def _decoded(video: Video, plan: WindowPlan, begin: int, size: int, views: int) -> Iterator[Tensor]:
+    """Frames with their partners from the one numbered ``begin`` on, uint8 ``[size / K, K, V, 3, H, W]``.
+
+    The last are filled up by repeating the last one.
+    """
+    frames, partners = plan.frames[begin:], plan.partners[begin:]
+    wanted = np.unique(np.concatenate([frames, partners][:views]))
+    stream = video.read_in_order(wanted)
+    read = 0
+    held: NDArray[np.uint8] | None = None  # decoded, from the one at place `oldest` of `wanted` on
+    oldest = 0
+    for at in range(0, len(frames), size):
+        mine = np.minimum(np.arange(at, at + size), len(frames) - 1)
+        pairs = np.searchsorted(wanted, np.stack([frames[mine], partners[mine]][:views], axis=1))
+        fresh = [next(stream) for _ in range(int(pairs.max()) + 1 - read)]
+        read += len(fresh)
+        if held is None:
+            held = np.stack(fresh)
+        else:
+            needed = int(pairs.min())
+            held, oldest = np.concatenate([held[needed - oldest :], *(x[None] for x in fresh)]), needed
+        pixels = torch.from_numpy(held[pairs - oldest])
+        yield pixels.movedim(-1, 2).contiguous().view(-1, plan.positions, *pixels.shape[1:2], 3, *pixels.shape[2:4])
+
+
+def _read_ahead(items: Iterator[Tensor]) -> Iterator[Tensor]:
+    """The same items, each made by a thread of its own while the one before is worked on."""
+    with ThreadPoolExecutor(1) as reader:
+        upcoming = reader.submit(next, items, None)
+        while (item := upcoming.result()) is not None:
+            upcoming = reader.submit(next, items, None)
+            yield item

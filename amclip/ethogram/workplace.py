@@ -1,0 +1,83 @@
+"""The folder that an annotation is made in: whose it is, how it was begun, and that one run at a time works there."""
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from amclip.ethogram.journal import replace_file
+
+__all__ = ["Workplace"]
+
+_WORDS = {
+    "checkpoint": "another checkpoint (or the file has changed since)",
+    "window": "windows of {} s",
+    "hop": "a hop of {} s",
+    "precision": "precision {}",
+}
+
+
+class Workplace:
+    """An output folder and the journals inside.
+
+    Args:
+        folder: The output folder; made if missing.
+
+    Raises:
+        ValueError: If it is a file.
+        OSError: If it cannot be made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"--output: {folder} is a file; name a folder")
+        self.folder = folder
+        self.journals = folder / ".journal"
+        self.journals.mkdir(parents=True, exist_ok=True)
+        self._begun = self.journals / "run.json"
+
+    @contextmanager
+    def claimed(self, made_by: dict[str, Any], restart: bool = False, first: bool = True) -> Iterator[None]:
+        """Hold the folder for one run.
+
+        Args:
+            made_by: Everything that decides the scores.
+            restart: Throw away what was scored before.
+            first: Whether this is the first of several processes, which acts for all.
+
+        Raises:
+            ValueError: If another run works there, or what lies there was made otherwise.
+        """
+        if not first:
+            yield
+            return
+        with (self.journals / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ValueError(f"another `amclip annotate` is at work in {self.folder}") from None
+            except OSError:  # a network disk without locks: better unlocked than not at all
+                pass
+            if restart:
+                for journal in (*self.journals.glob("*.scores"), *self.journals.glob("*.error"), self._begun):
+                    journal.unlink(missing_ok=True)
+            self._compare(made_by)
+            replace_file(self._begun, json.dumps(made_by, indent=2).encode())
+            yield
+
+    def _compare(self, made_by: dict[str, Any]) -> None:
+        try:
+            begun = json.loads(self._begun.read_text(encoding="utf-8"))
+            other = [key for key in {**begun, **made_by} if begun.get(key) != made_by.get(key)]
+        except FileNotFoundError:
+            return
+        except (ValueError, TypeError, AttributeError):
+            other, begun = list(_WORDS), {}
+        if other:
+            words = ", ".join(_WORDS.get(key, key).format(begun.get(key, "?")) for key in other)
+            raise ValueError(
+                f"{self.folder} holds an annotation made with {words}: give the same settings to go on with it, name "
+                "another --output, or add --restart to begin anew"
+            )

@@ -1,0 +1,63 @@
+"""BORIS' own code opens the project and exports the events that amclip's tables for BORIS hold."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import boris_reader
+import pytest
+from drawn_scores import CLASSES, scores_of
+
+from amclip.ethogram.bouts import BoutSettings, find_bouts, timeline
+from amclip.ethogram.outputs import write_outputs
+
+pytestmark = pytest.mark.skipif(find_spec("boris") is None, reason="needs BORIS: pip install amclip[boris]")
+
+
+def test_boris_reads_the_same_events(tmp_path: Path) -> None:
+    settings = dict.fromkeys(CLASSES, BoutSettings())
+    videos = [scores_of("a.mp4", 400, seed=1), scores_of("night/b.mp4", 91, seed=2, offset=1.4)]
+    write_outputs(tmp_path / "out", videos, settings, {})
+    project = tmp_path / "out" / "boris" / "amclip.boris"
+    command = [sys.executable, boris_reader.__file__, str(project), str(tmp_path)]
+    done = subprocess.run(
+        command, env={**os.environ, "QT_QPA_PLATFORM": "offscreen"}, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report == {"observations": ["a", "night/b"], "converted": "", "integrity": ""}
+    for number, one in enumerate(videos):
+        bouts = find_bouts(timeline(one), settings)
+        stem = report["observations"][number]
+        theirs = rows(tmp_path / f"tabular_{number}.csv")
+        ours = rows(tmp_path / "out" / "boris" / f"{stem}_tabular_events.csv")
+        if int(version("boris-behav-obs").split(".")[0]) >= 9:
+            assert list(theirs[0]) == list(ours[0])  # the columns, in this order
+        assert len(theirs) == len(ours) == 2 * len(bouts)
+        kinds = ("Observation id", "Behavior", "Behavior type", "Image index", "Source", "Media file name")
+        # Events at one time may come in either order.
+        order = [
+            sorted(table, key=lambda row: (round(float(row["Time"]), 3), row["Behavior"])) for table in (theirs, ours)
+        ]
+        for their, our in zip(*order, strict=True):
+            assert [their[name] for name in kinds] == [our[name] for name in kinds]
+            assert float(their["Time"]) == pytest.approx(float(our["Time"]), abs=6e-4)  # BORIS writes milliseconds
+        exported = json.loads((tmp_path / f"aggregated_{number}.json").read_text())
+        table = rows(tmp_path / "out" / "boris" / f"{stem}_aggregated_events.csv")
+        spans = [(row["Behavior"], float(row["Start (s)"]), float(row["Stop (s)"])) for row in table]
+        column = list(table[0]).index("Behavior")
+        assert len(exported) == len(spans)
+        got = [(row[column], float(row[column + 3]), float(row[column + 4])) for row in exported]
+        for their_bout, our_bout in zip(sorted(got), sorted(spans), strict=True):
+            assert their_bout[0] == our_bout[0]
+            assert their_bout[1:] == pytest.approx(our_bout[1:], abs=6e-4)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
