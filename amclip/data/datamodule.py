@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -102,7 +103,8 @@ class VideoDataModule(LightningDataModule):
         synthetic_clips: Clips of the built-in data to draw below `root` where there is no table; 0 draws nothing.
 
     Raises:
-        LabelError: If the table cannot be used.
+        LabelError: If the table cannot be used. Where `classes` are given, not before something needs the labels:
+            prediction does not, and takes a table that names other classes.
         ValueError: If a setting is out of range.
     """
 
@@ -175,10 +177,15 @@ class VideoDataModule(LightningDataModule):
         windows = None if window is None else Windows(window, window_hop or window, window_share)
         self.table: LabelTable | None = None
         first = next(iter(labels.values())) if isinstance(labels, dict) else labels
-        if isinstance(labels, dict):
-            self.table = read_splits(labels, classes, windows, label_fps)
-        elif labels is not None:
-            self.table = read_labels(labels, classes, windows, label_fps)
+        self._windows, self._label_fps = windows, label_fps
+        self._refused: LabelError | None = None
+        try:
+            self.table = self._read(labels, classes)
+        except LabelError as error:
+            if classes is None:
+                raise
+            # Prediction needs no labels, and may read the table without the classes; all else raises this.
+            self._refused = error
         self.root = Path(root) if root else (_home(Path(first)) if first else None)
         # Resolved before it is saved: a checkpoint alone must say which output is which behaviour.
         self.classes = classes = list(classes or (self.table.classes if self.table else BEHAVIOURS))
@@ -238,6 +245,8 @@ class VideoDataModule(LightningDataModule):
         Raises:
             ValueError: If there is neither a table nor a place for the built-in data.
         """
+        if self._refused is not None:
+            raise self._refused
         table = self.table
         if table is None:
             table = read_labels(self.draw_synthetic(), self.classes)
@@ -245,6 +254,11 @@ class VideoDataModule(LightningDataModule):
             located = hold_out(locate_videos(table, self.root_folder), self.val_fraction, self.split_seed)
             self._divided = table, assign_splits(located, self.split_fractions, self.split_seed)
         return self._divided[1]
+
+    def _read(self, labels: str | dict[str, str] | None, classes: list[str] | None) -> LabelTable | None:
+        if isinstance(labels, dict):
+            return read_splits(labels, classes, self._windows, self._label_fps)
+        return None if labels is None else read_labels(labels, classes, self._windows, self._label_fps)
 
     def draw_synthetic(self) -> Path:
         """Draw the built-in data below ``root``, unless it lies there already; returns its table."""
@@ -260,7 +274,7 @@ class VideoDataModule(LightningDataModule):
         stage = self._trainer_stage()
         if self.modality != "frames":
             self.preprocess.flow.prepare()
-        if stage != "predict" and self.table is None:
+        if stage != "predict" and self.table is None and self._refused is None:
             self.draw_synthetic()
         if self.cache_dir is not None:
             self._probe(self._tables(stage))
@@ -395,6 +409,12 @@ class VideoDataModule(LightningDataModule):
         return {name: table.split(name) for name in names}
 
     def _prediction_table(self) -> LabelTable:
+        if self._refused is not None and self.table is None:
+            table = self._read(self.labels, None)
+            assert table is not None
+            rank_zero_warn(f"the table's labels are not looked at: {self._refused}")
+            clips = tuple(replace(clip, labels=None) for clip in table.clips)
+            self.table = LabelTable(clips, tuple(self.classes), table.source)
         if self.table is not None:
             return locate_videos(self.table, self.root_folder)
         if self.root is None:

@@ -109,6 +109,20 @@ def kabr(root: Path) -> Path:
     return root
 
 
+def baboonland(root: Path) -> Path:
+    """BaboonLand: lists as KABR's, with twelve behaviours and `Occluded`."""
+    (root / "annotation").mkdir(parents=True)
+    names = [f"Doing {word}" for word in "ABCDEFGHIJKL"] + ["Occluded"]
+    (root / "annotation" / "classes.json").write_text(json.dumps({name: n for n, name in enumerate(names)}))
+    clips = [f"NP{n}.{n % 2}" for n in range(8)]
+    labels = {clip: [str((3 * n + k // 4) % len(names)) for k in range(24)] for n, clip in enumerate(clips)}
+    for file, mine in (("train.csv", clips[:6]), ("val.csv", clips[6:])):
+        frame_list(root / "annotation" / file, {clip: labels[clip] for clip in mine})
+    for clip in clips:
+        image_folder(root / "dataset" / "image" / clip, 24)
+    return root
+
+
 def mammalnet(root: Path) -> Path:
     """MammalNet's composition lists: path, behaviour, genus, without a header."""
     (root / "annotation" / "composition").mkdir(parents=True)

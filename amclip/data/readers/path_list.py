@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Sequence
 
 from amclip.data.readers.class_names import by_number
+from amclip.data.readers.delimited import lines_of
 from amclip.data.table import Clip, LabelError, LabelTable, build_table, raise_together
 from amclip.data.video import VIDEO_SUFFIXES
 
@@ -15,7 +16,7 @@ _WORD = re.compile(r'"([^"]*)"|(\S+)')  # quotes keep blanks together
 
 def matches(text: str) -> bool:
     """Whether the first line that is no comment begins with the path of a video."""
-    for line in text.splitlines():
+    for line in lines_of(text):
         words = _words(line)
         if words:
             return words[0].lower().endswith(VIDEO_SUFFIXES)
@@ -35,7 +36,7 @@ def read(text: str, source: str, classes: Sequence[str] | None = None) -> LabelT
         LabelError: If a line cannot be used.
     """
     rows: list[tuple[int, str, tuple[str, ...]]] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(lines_of(text), start=1):
         words = _words(line)
         if not words:
             continue
