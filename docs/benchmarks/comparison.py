@@ -253,7 +253,6 @@ def write(results: dict[Key, list[dict[str, Any]]], seeds: list[int], share: dic
         )
     whole = 100 * statistics.mean(share.values())
     lines.append(f"| *chance* | | | {whole:.1f} | {' | '.join(f'{value:.1f}' for value in chance.values())} | | |")
-    text = (HERE / "comparison_text.md").read_text() if (HERE / "comparison_text.md").exists() else ""
     head = [
         "# Fed, scheme and encoder, compared",
         "",
@@ -266,7 +265,7 @@ def write(results: dict[Key, list[dict[str, Any]]], seeds: list[int], share: dic
         "movement* (a dark, pale or rusty animal that feeds), *order* (what came before what).",
         "",
     ]
-    output.write_text("\n".join([*head, *lines, "", f"![macro mAP]({output.stem}.png)", "", text]).rstrip() + "\n")
+    output.write_text("\n".join([*head, *lines, "", f"![macro mAP]({output.stem}.png)", ""]))
     picture(results, chance, whole, output.with_suffix(".png"))
 
 
