@@ -50,6 +50,7 @@ def test_a_checkpoint_is_plain_and_holds_what_prediction_needs(checkpoint: Path)
     content = torch.load(checkpoint, weights_only=True)
     assert content["hyper_parameters"]["classes"] == sorted(BEHAVIOURS)
     assert content["datamodule_hyper_parameters"]["flow_preset"] == "fast"
+    assert content["amclip"]["clip_seconds"] == 1.4
 
 
 def test_predict_needs_only_a_checkpoint_and_videos_and_reports_the_broken_one(

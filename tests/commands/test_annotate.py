@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -11,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import open_clip
 import pytest
+import torch
 from drawn import draw_video
 from untrained import make_checkpoint, write_animals
 
 import amclip
 from amclip.cli import main
+from amclip.commands.demo import config_path
 from amclip.data.video import Video, VideoError
 from amclip.ethogram import annotator, journal, outputs
 from amclip.ethogram.plan import plan_windows
@@ -317,3 +321,49 @@ def test_a_batch_size_of_another_run_is_no_obstacle(
     for row, expected in zip(rows, whole, strict=True):
         for label in ("grooming", "eating", "still"):
             assert float(row[label]) == pytest.approx(float(expected[label]), abs=1e-5)
+
+
+def test_zero_shot_scores_windows_as_predict_scores_clips(
+    recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = json.loads((Path(amclip.__file__).parent / "models" / "tiny.json").read_text())
+    torch.manual_seed(7)
+    clip = open_clip.CLIP(**config)
+    with torch.no_grad():
+        clip.logit_scale.fill_(math.log(40.0))
+    weights = tmp_path / "clip.pt"
+    torch.save(clip.state_dict(), weights)
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    shutil.copy(recordings / "day2" / "a.mp4", videos)
+    zero_shot = ["--classes=walking,eating grass", "--backbone=amclip-tiny", f"--pretrained={weights}"]
+    main(["annotate", str(videos), *zero_shot, f"--output={tmp_path / 'out'}", "--window=10", "--accelerator=cpu"])
+    main(
+        [
+            "predict",
+            f"--config={config_path('zero_shot')}",
+            "--model.backbone=amclip-tiny",
+            f"--model.pretrained={weights}",
+            "--data.classes=[walking,eating grass]",
+            f"--data.root={videos}",
+            "--data.num_workers=0",
+            "--data.cache_dir=null",
+            "--trainer.accelerator=cpu",
+            f"--predictions.path={tmp_path / 'predictions.csv'}",
+        ]
+    )
+    (row,), (expected,) = table(tmp_path / "out" / "windows.csv"), table(tmp_path / "predictions.csv")
+    for label in ("walking", "eating grass"):
+        assert float(row[label]) == pytest.approx(float(expected[label]), abs=2e-6)  # which predict rounds to
+    notes = json.loads((tmp_path / "out" / "annotation.json").read_text())
+    assert notes["checkpoint"] == f"zero-shot: amclip-tiny {weights}"
+    capsys.readouterr()
+    words = ["annotate", str(videos), f"--output={tmp_path / 'out'}", "--window=10", *zero_shot[1:]]
+    for more, message in (
+        (["--classes=walking,running"], "another checkpoint or other classes"),
+        (["--classes=walking,"], "different names with commas between"),
+        ([], "give --checkpoint, or --classes"),
+    ):
+        with pytest.raises(SystemExit):
+            main([*words, *more])
+        assert message in capsys.readouterr().err
