@@ -24,6 +24,7 @@ __all__ = [
     "raise_together",
     "refuse_unwritable",
     "split_name",
+    "unknown_class",
     "write_table",
 ]
 
@@ -187,9 +188,7 @@ def build_table(
             _check_times(clip, source)
             for name in clip.labels or ():
                 if name not in known:
-                    close = difflib.get_close_matches(name, names, n=1)
-                    hint = f"; did you mean {close[0]!r}?" if close else f"; the classes are {', '.join(names)}"
-                    raise LabelError(f"unknown class {name!r}{hint}", source, clip.line, "label")
+                    raise LabelError(unknown_class(name, names), source, clip.line, "label")
             if clip.key in seen:
                 raise LabelError(_twice(seen[clip.key], clip), source, clip.line)
         except LabelError as error:
@@ -202,6 +201,14 @@ def build_table(
         checked.append(clip)
     raise_together(errors)
     return LabelTable(tuple(checked), names, source)
+
+
+def unknown_class(name: str, classes: Sequence[str]) -> str:
+    """What to say of a class that is none of those known."""
+    close = difflib.get_close_matches(name, classes, n=1)
+    return f"unknown class {name!r}; " + (
+        f"did you mean {close[0]!r}?" if close else f"the classes are {', '.join(classes)}"
+    )
 
 
 def _class_names(

@@ -189,19 +189,22 @@ def feral_text() -> str:
     return json.dumps(content, indent=1)
 
 
-def as_rows(text: str) -> list[list[str]]:
+def as_rows(text: str, delimiter: str = ",") -> list[list[str]]:
     import csv
     import io
 
-    return list(csv.reader(io.StringIO(text)))
+    return list(csv.reader(io.StringIO(text), delimiter=delimiter))
 
 
 def save_book(path: Path, rows: Sequence[Sequence[object]], title: str = "events") -> Path:
-    book = Workbook()
-    sheet = book.active
-    assert sheet is not None
-    sheet.title = title
-    for row in rows:
-        sheet.append(list(row))
+    return save_sheets(path, {title: rows})
+
+
+def save_sheets(path: Path, sheets: dict[str, Sequence[Sequence[object]]]) -> Path:
+    book = Workbook(write_only=True)
+    for title, rows in sheets.items():
+        sheet = book.create_sheet(title)
+        for row in rows:
+            sheet.append(list(row))
     book.save(path)
     return path

@@ -7,7 +7,11 @@ from layouts import ACTIONS, BORIS_AGGREGATED, CLIPS, animal_kingdom
 from amclip.data.datamodule import VideoDataModule
 from amclip.data.dataset import ClipDataset
 from amclip.data.readers import read_labels
+<<<<<<< HEAD
 from amclip.data.samplers import ClassAwareSampler
+=======
+from amclip.data.table import LabelError
+>>>>>>> data
 from amclip.flow import FlowMethod
 
 SMALL = {
@@ -256,3 +260,12 @@ def test_bouts_are_cut_into_windows_on_the_way_in(videos: Path, tmp_path: Path) 
     clips = data.tables["predict"].clips
     assert [(clip.start, clip.stop) for clip in clips][:2] == [(0.0, 0.6), (0.3, 0.9)]
     assert len(clips) == 7
+
+
+@pytest.mark.parametrize("stage", ["fit", "validate", "test"])
+def test_classes_that_are_not_known_are_refused_where_labels_are_needed(drawn: Path, stage: str) -> None:
+    data = build(drawn, classes=["walking", "running"])
+    with pytest.raises(LabelError, match=r"labels.csv, line \d+, column 'label': unknown class"):
+        data.setup(stage)
+    with pytest.raises(LabelError, match="does not exist"):
+        build(drawn, labels=str(drawn / "none.csv"))

@@ -26,7 +26,7 @@ def path_list(table: LabelTable, target: Path, fps: float) -> list[str]:
             raise LabelError(
                 "labels that are numbers would be taken for the numbers of classes; name them", table.source
             )
-        if all(len(clip.labels or ()) == 2 for clip in table.clips):
+        if sum(len(clip.labels or ()) == 2 for clip in table.clips) >= 0.9 * len(table.clips):
             raise LabelError("the second of two numbers would be taken for a genus; name the classes", table.source)
     lines = ["\t".join((clip.video, *(clip.labels or ()))) for clip in table.clips]
     lines = [f'"{line}"' if " " in line and "\t" not in line else line for line in lines]

@@ -12,7 +12,15 @@ from amclip.data.readers import animal_kingdom, boris, csv_table, deepethogram, 
 from amclip.data.readers.class_names import read_classes, read_segments
 from amclip.data.readers.delimited import first_line
 from amclip.data.readers.spreadsheet import as_text, read_sheets
-from amclip.data.table import Clip, LabelError, LabelTable, build_table, split_name
+from amclip.data.table import (
+    Clip,
+    LabelError,
+    LabelTable,
+    build_table,
+    raise_together,
+    split_name,
+    unknown_class,
+)
 
 __all__ = ["read_classes", "read_labels", "read_segments", "read_splits"]
 
@@ -121,7 +129,7 @@ def _read(
             "the file is empty; write a header such as 'filepath,label,split' and one line per clip", source
         )
     text = _SEPARATOR_LINE.sub("", text, count=1)
-    timelines = _timelines(text, source, fps)
+    timelines = _timelines(text, source, classes, fps)
     if timelines is not None:
         return build_table(clips_of(timelines[0], windows, source), source, classes, timelines[1])
     if frame_list.matches(text):
@@ -145,15 +153,32 @@ def _read(
     )
 
 
-def _timelines(text: str, source: str, fps: float | None) -> tuple[list[Timeline], list[str] | None] | None:
+def _timelines(
+    text: str, source: str, classes: Sequence[str] | None, fps: float | None
+) -> tuple[list[Timeline], list[str] | None] | None:
     """Time lines and ordered classes from a format of bouts or frames; ``None`` for any other."""
+    names: list[str] | None
     if boris.matches(text):
-        return boris.read(text, source)
-    if deepethogram.matches(text):
-        return deepethogram.read(text, source, _rate(fps, "DeepEthogram", source))
-    if feral.matches(text):
-        return feral.read(text, source, _rate(fps, "FERAL", source))
-    return None
+        timelines, names = boris.read(text, source)
+        column: str | None = "Behavior"
+    elif deepethogram.matches(text):
+        timelines, names = deepethogram.read(text, source, _rate(fps, "DeepEthogram", source))
+        column = None  # each behaviour is one
+    elif feral.matches(text):
+        timelines, names = feral.read(text, source, _rate(fps, "FERAL", source))
+        column = "class_names"
+    else:
+        return None
+    if classes is not None:  # here the line that names a behaviour is still known; clips know their video's
+        unknown = {
+            (bout.label, bout.line or (timeline.line if column is None else None)): None
+            for timeline in timelines
+            for bout in sorted(timeline.bouts, key=lambda bout: bout.line or 0)
+            if bout.label not in classes
+        }
+        errors = [LabelError(unknown_class(name, classes), source, line, column or name) for name, line in unknown]
+        raise_together(errors)
+    return timelines, names
 
 
 def _rate(fps: float | None, name: str, source: str) -> float:
@@ -181,7 +206,7 @@ def _folder(folder: Path, classes: Sequence[str] | None, windows: Windows | None
         text = _decoded(_bytes(file), str(file))
         if not deepethogram.matches(text):
             raise LabelError("is no label file of DeepEthogram: its first behaviour is not 'background'", str(file), 1)
-        mine, names = _timelines(text, str(file), fps) or ([], None)
+        mine, names = _timelines(text, str(file), classes, fps) or ([], None)
         if found is not None and names != found:
             raise LabelError(f"has the behaviours {names}, and the files before it {found}", str(file), 1)
         found = names
