@@ -26,8 +26,13 @@ Your own videos
 
 Long videos
   annotate   behaviours over time, window by window: amclip annotate VIDEOS --checkpoint X.ckpt --output FOLDER
+<<<<<<< HEAD
   evaluate   how far an annotation agrees with labels, or two coders with each other:
                amclip evaluate PREDICTED LABELS [--output agreement]
+=======
+  report     the page to look at, correct and download what was found: amclip report FOLDER
+  suggest    what to label next: amclip suggest VIDEOS --checkpoint X.ckpt --output FOLDER
+>>>>>>> report
 
 Tools
   convert    labels to amclip's table from BORIS, DeepEthogram, FERAL, Animal Kingdom, frame lists, and back:
@@ -40,7 +45,11 @@ and model; `amclip fit --config FILE --print_config` prints them all as a config
 """
 
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
+<<<<<<< HEAD
 PLAIN_COMMANDS = ("annotate", "check", "convert", "demo", "doctor", "evaluate", "flow", "synth")
+=======
+PLAIN_COMMANDS = ("annotate", "check", "convert", "demo", "doctor", "flow", "report", "suggest", "synth")
+>>>>>>> report
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -101,6 +110,14 @@ def _run(command: str, args: list[str]) -> None:
         from amclip.commands.annotate import run_annotate
 
         run_annotate(args)
+    elif command == "report":
+        from amclip.commands.report import run_report
+
+        run_report(args)
+    elif command == "suggest":
+        from amclip.commands.suggest import run_suggest
+
+        run_suggest(args)
     else:
         from jsonargparse import auto_cli
 

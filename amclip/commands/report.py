@@ -1,0 +1,77 @@
+"""``amclip report``: the page to look at, correct and download what `amclip annotate` found."""
+
+import shlex
+from pathlib import Path
+
+from amclip.flow.tvl1 import Preset
+
+__all__ = ["report", "run_report"]
+
+
+def run_report(args: list[str]) -> None:
+    """Parse the words after ``report`` and carry it out.
+
+    Args:
+        args: The words.
+    """
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(prog="amclip report", description=(report.__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("folder", help="The folder that `amclip annotate … --output FOLDER` has written.")
+    parser.add_argument("--transcode", action="store_true", help="Make copies of videos that browsers do not play.")
+    parser.add_argument("--flow_overlay", action="store_true", help="Draw the optical flow, to be laid over the videos.")
+    skip = {"folder", "transcode", "flow_overlay"}
+    parser.add_function_arguments(report, skip=skip, as_positional=False, fail_untyped=True)
+    report(**vars(parser.parse_args(args)))
+
+
+def report(
+    folder: str,
+    output: str | None = None,
+    transcode: bool = False,
+    flow_overlay: bool = False,
+    flow_size: int = 256,
+    flow_bound: float = 6.0,
+    flow_preset: Preset = "fast",
+) -> None:
+    """Write one HTML page for a folder of `amclip annotate`: video beside raster, thresholds to move, bouts to correct.
+
+    The page works offline and needs nothing but a browser. It plays the videos from where they lie: keep them there, or
+    move them together with the folder. Corrections stay in the browser until they are downloaded.
+
+    Args:
+        folder: The folder that `amclip annotate … --output FOLDER` has written.
+        output: The page; default: report.html in the folder.
+        transcode: Make copies, in `media` beside the page, of videos that browsers do not play (AVI and others).
+        flow_overlay: Draw the optical flow of every video, in `media` beside the page, to be laid over it.
+        flow_size: Shorter side of the flow pictures in pixels; videos are shrunk to it.
+        flow_bound: Flow in pixels of that size that gives the strongest colour; take less if all is pale.
+        flow_preset: TV-L1's settings: fast, default, opencv.
+
+    Raises:
+        FileNotFoundError: If the folder is not one of `amclip annotate`.
+        ValueError: If a file in it is damaged, or an argument does not fit.
+    """
+    from amclip.ethogram.bouts import timeline
+    from amclip.report.html import Page, write_page
+    from amclip.report.make import make_media
+    from amclip.report.run import read_run, read_windows
+
+    run = read_run(folder)
+    target = Path(output) if output is not None else run.folder / "report.html"
+    overlay = (flow_size, flow_bound, flow_preset) if flow_overlay else None
+    media, notes = make_media(run.videos, target.parent / "media", transcode, overlay)
+    page = Page(
+        heading=f"Ethogram: {run.folder.resolve().name}",
+        name=run.folder.resolve().name,
+        copy_command=f"amclip report {shlex.quote(folder)} --transcode",
+        classes=run.classes,
+        settings=run.settings,
+        window=run.window,
+        videos=run.videos,
+        media=media,
+    )
+    path = write_page(target, page, map(timeline, read_windows(run)))
+    print(f"{path}: {len(run.videos)} videos, {len(run.classes)} behaviours, {path.stat().st_size / 1e6:.1f} MB")
+    for note in (*notes, *(f"{video}: was not annotated: {reason}" for video, reason in run.errors)):
+        print(f"  {note}")

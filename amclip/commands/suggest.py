@@ -1,0 +1,96 @@
+"""``amclip suggest``: which stretches of unlabelled video to label next, and a page to label them in."""
+
+from pathlib import Path
+from typing import Literal
+
+__all__ = ["run_suggest", "suggest"]
+
+# Where the checkpoint does not know how long its training clips were.
+_WINDOW = 2.0
+
+
+def run_suggest(args: list[str]) -> None:
+    """Parse the words after ``suggest`` and carry it out.
+
+    Args:
+        args: The words.
+    """
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(prog="amclip suggest", description=(suggest.__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("videos", nargs="+", help="Videos, folders of videos, or patterns in quotes.")
+    parser.add_argument("--transcode", action="store_true", help="Make copies of videos that browsers do not play.")
+    parser.add_function_arguments(suggest, skip={"videos", "transcode"}, as_positional=False, fail_untyped=True)
+    suggest(**vars(parser.parse_args(args)))
+
+
+def suggest(
+    videos: list[str],
+    checkpoint: str,
+    output: str,
+    count: int = 50,
+    window: float | None = None,
+    hop: float | None = None,
+    labelled: str | None = None,
+    root: str | None = None,
+    transcode: bool = False,
+    seed: int = 0,
+    batch_size: int | None = None,
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto",
+    probe_timeout: float = 20.0,
+) -> None:
+    """List the windows of unlabelled videos that are best labelled next, and write a page to label them in.
+
+    Chosen are windows that the network is unsure of and that differ from each other. OUTPUT/suggestions.csv lists them,
+    the most telling first; OUTPUT/suggest.html plays them one by one and gives the labels as a table for `amclip fit`.
+
+    Args:
+        videos: Videos, folders of videos, or patterns in quotes.
+        checkpoint: A checkpoint of `amclip fit`.
+        output: Folder for list and page.
+        count: How many windows to suggest.
+        window: Length of a window in seconds. Default: the length of the clips that the checkpoint was trained on.
+        hop: Seconds from the start of one window to the next. Default: the length, so that windows do not overlap.
+        labelled: A table of clips that are labelled already; windows that overlap one of them are left out.
+        root: The folder that this table's paths start from. Default: the folder of the table.
+        transcode: Make copies, in `media` beside the page, of videos that browsers do not play (AVI and others).
+        seed: Of the drawing.
+        batch_size: Windows scored at a time. Default: 1 on a CPU, 8 on a GPU.
+        accelerator: auto takes a GPU where there is one.
+        probe_timeout: Seconds without progress after which a video counts as unreadable.
+
+    Raises:
+        ValueError: If a setting does not fit, or no window is left to suggest.
+        FileNotFoundError: If a video, the checkpoint or the table does not exist.
+        SystemExit: With 1 where videos could not be read; windows of all others are suggested.
+    """
+    import torch
+
+    from amclip.ethogram.inputs import find_sources
+    from amclip.inference import load_model
+    from amclip.suggest.outputs import write_list, write_suggestions
+    from amclip.suggest.pool import choose_from, embed_pool, labelled_stretches
+
+    for name, seconds in (("window", window), ("hop", hop), ("probe-timeout", probe_timeout)):
+        if seconds is not None and not 0 < seconds < float("inf"):
+            raise ValueError(f"--{name}: expected seconds above 0, got {seconds}")
+    for name, number in (("count", count), ("batch-size", batch_size)):
+        if number is not None and number < 1:
+            raise ValueError(f"--{name}: expected 1 or more, got {number}")
+    sources = find_sources(videos)
+    taken = {} if labelled is None else labelled_stretches(labelled, root)
+    gpu = accelerator == "gpu" or (accelerator == "auto" and torch.cuda.is_available())
+    model = load_model(checkpoint, "cuda" if gpu else "cpu")
+    length = window or model.clip_seconds or _WINDOW
+    pool, errors = embed_pool(model, sources, length, hop or length, batch_size or (8 if gpu else 1), probe_timeout)
+    chosen, free = choose_from(pool, taken, count, seed)
+    folder = Path(output)
+    write_list(folder / "suggestions.csv", chosen)
+    page = write_suggestions(folder, chosen, dict(zip(model.classes, model.thresholds, strict=True)), length, transcode)
+    print(f"{len(chosen)} of {free} windows of {length:g} s suggested")
+    print(f"  list  {folder / 'suggestions.csv'}\n  page  {page}")
+    if errors:
+        print(f"{len(errors)} of {len(sources)} videos could not be read:")
+        for name, reason in errors.items():
+            print(f"  {name}: {reason}")
+        raise SystemExit(1)

@@ -1,0 +1,71 @@
+"""Make what the pages' videos need, one video after the other; a video that fails does not end it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.progress import Progress, TaskID
+
+from amclip.data.video import VideoError
+from amclip.flow.tvl1 import Preset
+from amclip.report.media import Media, copy_video, draw_flow, media_path, why_unplayable
+from amclip.report.run import AnnotatedVideo
+
+__all__ = ["make_media"]
+
+
+def make_media(
+    videos: Sequence[AnnotatedVideo], folder: Path, transcode: bool, overlay: tuple[int, float, Preset] | None
+) -> tuple[list[Media], list[str]]:
+    """Copies of videos that browsers do not play, and flow videos.
+
+    Args:
+        videos: The videos of the page.
+        folder: Where made videos go.
+        transcode: Whether copies are made.
+        overlay: Size, bound and preset of the flow; ``None``: none is drawn.
+
+    Returns:
+        What each video has, and in words what a user should know.
+    """
+    media, notes = [], []
+    with Progress(transient=True) as bar:
+        for video in videos:
+            mine, said = _media_of(video, folder, transcode, overlay, bar)
+            media.append(mine)
+            notes += [f"{video.video}: {note}" for note in said]
+    return media, notes
+
+
+def _media_of(
+    video: AnnotatedVideo,
+    folder: Path,
+    transcode: bool,
+    overlay: tuple[int, float, Preset] | None,
+    bar: Progress,
+) -> tuple[Media, list[str]]:
+    if not video.path or not Path(video.path).exists():
+        return Media(), ["is no longer where it was annotated; the page asks for it"]
+    copy, flow, notes = None, None, []
+    task = bar.add_task(video.video, total=1)
+    reason = why_unplayable(video.path)
+    place = media_path(folder, video.video, video.path, "")
+    try:
+        if reason and transcode:
+            copy = copy_video(video.path, place, lambda share: _advance(bar, task, share))
+        elif reason and place.exists():
+            copy = place
+        elif reason:
+            notes.append(f"{reason}, which browsers do not play; --transcode makes a copy that they do")
+        drawn = media_path(folder, video.video, video.path, "-flow")
+        if overlay is not None:
+            flow = draw_flow(video.path, drawn, *overlay, lambda share: _advance(bar, task, share))
+        elif drawn.exists():
+            flow = drawn
+    except VideoError as error:
+        notes.append(error.reason)
+    bar.remove_task(task)
+    return Media(copy, flow), notes
+
+
+def _advance(bar: Progress, task: TaskID, share: float) -> None:
+    bar.update(task, completed=share)

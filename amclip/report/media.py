@@ -1,0 +1,149 @@
+"""Videos that a browser plays: copies of those that it does not, and the optical flow to lay over a video."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from amclip.data.video import Video
+from amclip.data.writer import VideoWriter
+from amclip.flow.image import encode_flow
+from amclip.flow.tvl1 import TVL1, Preset
+
+__all__ = ["Media", "copy_video", "draw_flow", "media_path", "why_unplayable"]
+
+#: What current Chromium, Firefox and Safari all play.
+_CODECS = ("h264", "vp8", "vp9", "av1")
+_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm")
+_CHUNK = 2**22  # pixels of the frames worked on at a time
+
+
+@dataclass(frozen=True)
+class Media:
+    """Pictures of one video: a copy that plays (``None``: the video itself), and its flow, where it was drawn."""
+
+    copy: Path | None = None
+    flow: Path | None = None
+
+
+def why_unplayable(path: str | os.PathLike[str]) -> str:
+    """Say why browsers do not play a video; empty where they do, as far as the file's header tells."""
+    import av
+
+    path = Path(path)
+    if path.is_dir():
+        return "is a folder of images"
+    try:
+        with av.open(os.fspath(path)) as container:
+            context = container.streams.video[0].codec_context
+            codec, pixels = context.name, context.pix_fmt or ""
+    except (av.error.FFmpegError, IndexError, OSError) as error:
+        return f"cannot be read ({error})"
+    codec = {"libdav1d": "av1", "libvpx-vp9": "vp9", "libvpx": "vp8"}.get(codec, codec)
+    if codec not in _CODECS:
+        return f"is coded as {codec}"
+    if path.suffix.lower() not in _SUFFIXES:
+        return f"is a {path.suffix or 'file without a suffix'} file"
+    if codec == "h264" and pixels not in ("yuv420p", "yuvj420p"):
+        return f"has pixels of the kind {pixels}"
+    return ""
+
+
+def media_path(folder: Path, video: str, path: str, kind: str) -> Path:
+    """Where a made video lies: named for people, with a digest of the source's path, since names repeat."""
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
+    return folder / f"{Path(video).stem[:60]}-{digest}{kind}.mp4"
+
+
+def copy_video(source: str | os.PathLike[str], target: Path, progress: Callable[[float], None]) -> Path:
+    """Write a copy that browsers play: H.264, as many frames as the video has, evenly spaced.
+
+    A copy that is newer than the video is left as it is.
+
+    Args:
+        source: The video.
+        target: The copy.
+        progress: Is told the share that is done, in [0, 1].
+
+    Raises:
+        VideoError: If the video cannot be read.
+    """
+    if _is_newer(target, Path(source)):
+        return target
+    with Video(source) as reader, VideoWriter(target, reader.fps, (reader.height, reader.width), crf=20) as writer:
+        for frames in _chunks(reader, reader.height * reader.width):
+            for frame in frames.movedim(1, -1).contiguous().numpy():
+                writer.write(frame)
+            progress(writer.num_frames / reader.num_frames)
+    return target
+
+
+def draw_flow(
+    source: str | os.PathLike[str],
+    target: Path,
+    size: int,
+    bound: float,
+    preset: Preset,
+    progress: Callable[[float], None],
+) -> Path:
+    """Write the flow of a video as colour wheel, to be multiplied with it: still is white and changes nothing.
+
+    As many frames as the video has, evenly spaced; each shows the flow to the next, the last that before it. One that
+    is newer than the video is left as it is.
+
+    Args:
+        source: The video.
+        target: The file to write.
+        size: Shorter side, in pixels, that frames are shrunk to.
+        bound: Flow in pixels of that size that gives the strongest colour.
+        preset: Of TV-L1.
+        progress: Is told the share that is done, in [0, 1].
+
+    Raises:
+        ValueError: If the size is below 16 pixels, or the bound not above 0.
+        VideoError: If the video cannot be read.
+    """
+    if size < 16:
+        raise ValueError(f"flow size: expected 16 pixels or more, got {size}")
+    if not 0 < bound < float("inf"):
+        raise ValueError(f"flow bound: expected pixels above 0, got {bound}")
+    if _is_newer(target, Path(source)):
+        return target
+    method = TVL1.preset(preset)
+    with Video(source) as native:
+        scale = min(1.0, size / min(native.height, native.width))
+        shape = (max(2, round(native.height * scale)), max(2, round(native.width * scale)))
+    with Video(source, size=shape) as reader, VideoWriter(target, reader.fps, shape, crf=26) as writer:
+        picture = torch.ones(3, *shape)  # of a video of one frame
+        last: Tensor | None = None
+        for frames in _chunks(reader, shape[0] * shape[1]):
+            joined = frames if last is None else torch.cat([last, frames])
+            last = frames[-1:]
+            if len(joined) > 1:
+                for picture in encode_flow(method(torch.stack([joined[:-1], joined[1:]], dim=1)), "wheel", bound):
+                    writer.write(_pixels(picture))
+            progress(writer.num_frames / reader.num_frames)
+        writer.write(_pixels(picture))
+    return target
+
+
+def _pixels(picture: Tensor) -> NDArray[np.uint8]:
+    pixels: NDArray[np.uint8] = (picture * 255).round().to(torch.uint8).movedim(0, -1).contiguous().numpy()
+    return pixels
+
+
+def _chunks(reader: Video, pixels: int) -> Iterator[Tensor]:
+    """All frames in order, uint8 ``[n, 3, H, W]``."""
+    length = max(1, _CHUNK // pixels)
+    for at in range(0, reader.num_frames, length):
+        yield reader.read(range(at, min(at + length, reader.num_frames)))
+
+
+def _is_newer(target: Path, source: Path) -> bool:
+    return target.exists() and source.exists() and target.stat().st_mtime >= source.stat().st_mtime

@@ -1,0 +1,122 @@
+// Corrected bouts as files that `amclip fit` reads: amclip's own label table, and BORIS' events.
+
+function csv(rows) {
+  const cell = (value) => (/[",\r\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
+  return rows.map((row) => row.map(cell).join(",") + "\n").join("");
+}
+
+/** Stretches of a video to be written: all of it, or what was checked. */
+function stretchesOf(corrections, video, onlyChecked) {
+  const { duration } = corrections.run.videos[video];
+  return onlyChecked ? corrections.checked(video) : [[0, duration]];
+}
+
+/** Windows of one length within a stretch; what is left behind the last is left out (amclip/data/intervals.py). */
+function windowsIn([from, to], length, hop) {
+  const last = Math.floor((to - from - length + SAME_TIME) / hop);
+  if (last < 0) return [[from, to]];
+  const rounded = (x) => Math.round(x * 1e9) / 1e9;
+  return Array.from({ length: last + 1 }, (_, k) => {
+    const start = rounded(from + k * hop);
+    return [start, Math.min(rounded(start + length), to)];
+  });
+}
+
+/** Pieces of a stretch, cut wherever a behaviour starts or stops. */
+function piecesIn([from, to], bouts) {
+  const inner = bouts.flatMap((one) => one.flat()).filter((time) => time > from && time < to);
+  const edges = [...new Set([from, ...inner, to])].sort((a, b) => a - b);
+  return edges.slice(1).map((stop, k) => [edges[k], stop]);
+}
+
+/**
+ * The label table: filepath,start,stop,label, and split where one is given.
+ *
+ * @param how { form: "windows" | "pieces", length, hop, share, onlyChecked, split }
+ */
+function labelTable(corrections, how) {
+  const { classes, videos } = corrections.run;
+  const split = how.split ? [how.split] : [];
+  const rows = [["filepath", "start", "stop", "label", ...split.map(() => "split")]];
+  videos.forEach(({ video }, index) => {
+    const bouts = classes.map((_, column) => withStretches(corrections.bouts(index, column)));
+    for (const stretch of stretchesOf(corrections, index, how.onlyChecked)) {
+      const clips = how.form === "windows" ? windowsIn(stretch, how.length, how.hop) : piecesIn(stretch, bouts);
+      const share = how.form === "windows" ? how.share : 0.5;
+      for (const [start, stop] of clips) {
+        const held = classes.filter((_, c) => covered(bouts[c], start, stop) >= share * (stop - start) - SAME_TIME);
+        rows.push([video, start, stop, held.join(";"), ...split]);
+      }
+    }
+  });
+  return csv(rows);
+}
+
+/** Bouts of one behaviour as stretches; where a person's bout touches the model's they are one. */
+function withStretches(bouts) {
+  return bouts.reduce((joined, { start, stop }) => withStretch(joined, [start, stop]), []);
+}
+
+/** All corrected bouts: one per behaviour and stretch. */
+function correctedBouts(corrections, video) {
+  const { classes } = corrections.run;
+  return classes
+    .flatMap((behaviour, c) =>
+      withStretches(corrections.bouts(video, c)).map(([start, stop]) => ({ behaviour, start, stop })),
+    )
+    .sort((a, b) => a.start - b.start);
+}
+
+const withoutSuffix = (name) => name.replace(/\.[^./\\]+$/, "");
+
+/** Aggregated events with the columns of BORIS that amclip reads and writes. */
+function borisAggregated(corrections) {
+  const header = [
+    ...["Observation id", "Observation date", "Description", "Observation type", "Source", "Time offset (s)"],
+    ...["Media duration (s)", "FPS (frame/s)", "Subject", "Behavior", "Behavioral category", "Behavior type"],
+    ...["Start (s)", "Stop (s)", "Duration (s)", "Media file name", "Comment start", "Comment stop"],
+  ];
+  const rows = [header];
+  corrections.run.videos.forEach(({ video, duration, fps }, index) => {
+    for (const { behaviour, start, stop } of correctedBouts(corrections, index)) {
+      rows.push([
+        ...[withoutSuffix(video), "", "", "Media file(s)", `player #1:${video}`, "0.0"],
+        ...[duration, fps, "No focal subject", behaviour, "", "STATE"],
+        ...[start, stop, (stop - start).toFixed(6), video, "", ""],
+      ]);
+    }
+  });
+  return csv(rows);
+}
+
+/** Tabular events: a row when a behaviour starts and one when it stops. */
+function borisTabular(corrections) {
+  const header = [
+    ...["Observation id", "Observation date", "Description", "Observation type", "Source", "Time offset (s)"],
+    ...["Media duration (s)", "FPS (frame/s)", "Subject", "Behavior", "Behavioral category", "Behavior type"],
+    ...["Time", "Media file name", "Comment"],
+  ];
+  const rows = [header];
+  corrections.run.videos.forEach(({ video, duration, fps }, index) => {
+    const events = correctedBouts(corrections, index).flatMap(({ behaviour, start, stop }) => [
+      { behaviour, time: start, type: "START" },
+      { behaviour, time: stop, type: "STOP" },
+    ]);
+    events.sort((a, b) => a.time - b.time || (a.type < b.type ? 1 : -1)); // of equal times the stops come first
+    for (const { behaviour, time, type } of events) {
+      rows.push([
+        ...[withoutSuffix(video), "", "", "Media file(s)", `player #1:${video}`, "0.0"],
+        ...[duration, fps, "No focal subject", behaviour, "", type],
+        ...[time, video, ""],
+      ]);
+    }
+  });
+  return csv(rows);
+}
+
+function download(name, text) {
+  const url = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
+  const link = element("a", { href: url, download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}

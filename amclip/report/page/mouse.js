@@ -1,0 +1,184 @@
+// The mouse (and pen, and finger) on raster, overview and curve.
+
+function connectMouse(page) {
+  const raster = byId("raster");
+  const at = (event, canvas) => {
+    const box = canvas.getBoundingClientRect();
+    return { x: event.clientX - box.left, y: event.clientY - box.top, width: box.width, height: box.height };
+  };
+  let drag = null; // what a drag does: gets a place, and at the end is told so
+
+  raster.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    const place = at(event, raster);
+    drag = beginDrag(page, place, event.shiftKey || byId("draw").checked);
+    raster.setPointerCapture(event.pointerId);
+    event.preventDefault();
+    byId("raster-box").focus({ preventScroll: true });
+  });
+  raster.addEventListener("pointermove", (event) => {
+    const place = at(event, raster);
+    if (drag) drag.move(place);
+    else raster.classList.toggle("edge", Boolean(edgeAt(page, place)));
+  });
+  raster.addEventListener("pointerup", (event) => {
+    drag?.end(at(event, raster));
+    drag = null;
+  });
+  raster.addEventListener("pointercancel", () => {
+    drag = null;
+    page.preview = null;
+    page.changed();
+  });
+  raster.addEventListener("wheel", (event) => wheel(page, event, at(event, raster)), { passive: false });
+  connectOverview(page, at);
+  connectCurve(page, at);
+}
+
+function wheel(page, event, place) {
+  const { view } = page;
+  const sideways = event.shiftKey ? event.deltaY || event.deltaX : event.deltaX;
+  if (event.ctrlKey || event.metaKey) {
+    event.preventDefault();
+    view.zoom(Math.exp(clamp(event.deltaY, -200, 200) / 300), view.time(place.x, place.width));
+  } else if (Math.abs(sideways) > 0) {
+    event.preventDefault();
+    const move = (sideways / place.width) * (view.to - view.from);
+    view.show(view.from + move, view.to + move);
+  }
+}
+
+const rowAt = (page, y) => {
+  const row = Math.floor((y - AXIS) / ROW);
+  return row >= 0 && row < page.run.classes.length ? row : null;
+};
+
+function boutAt(page, column, time) {
+  return page.corrections.bouts(page.video, column).find((b) => b.start <= time && time < b.stop) ?? null;
+}
+
+/** The edge under the mouse: { column, bout, side }; the selected bout's first, then the nearest. */
+function edgeAt(page, { x, y, width }) {
+  const column = rowAt(page, y);
+  if (column === null) return null;
+  let best = null;
+  for (const bout of page.corrections.bouts(page.video, column)) {
+    for (const side of ["start", "stop"]) {
+      const away = Math.abs(page.view.x(bout[side], width) - x) - (bout === page.bout ? 1 : 0);
+      if (away <= GRIP && (!best || away < best.away)) best = { column, bout, side, away };
+    }
+  }
+  // A bout a few pixels wide is to be clicked on, not to be pulled at, unless it is selected already.
+  if (best && best.bout !== page.bout && page.view.x(best.bout.stop, width) - page.view.x(best.bout.start, width) < 3 * GRIP)
+    return null;
+  return best;
+}
+
+function beginDrag(page, place, drawing) {
+  const { view, scores } = page;
+  const time = view.time(place.x, place.width);
+  const column = rowAt(page, place.y);
+  const edge = drawing ? null : edgeAt(page, place);
+  if (drawing && column !== null) return drawDrag(page, column, scores.snapped(time));
+  if (edge) return edgeDrag(page, edge);
+  page.player.until = null;
+  page.player.seek(time);
+  if (column !== null) page.selectBout(column, boutAt(page, column, time), false);
+  return {
+    move: (now) => page.player.seek(view.time(now.x, now.width)),
+    end: () => {},
+  };
+}
+
+function edgeDrag(page, { column, bout, side }) {
+  page.selectBout(column, bout, false);
+  const stretch = { start: bout.start, stop: bout.stop };
+  let moved = false;
+  return {
+    move: (now) => {
+      const time = page.scores.snapped(page.view.time(now.x, now.width));
+      if (side === "start" ? time >= stretch.stop : time <= stretch.start) return;
+      moved ||= time !== stretch[side];
+      stretch[side] = time;
+      page.preview = { bout, column, ...stretch };
+      page.player.seek(time);
+      page.changed();
+    },
+    end: () => {
+      page.preview = null;
+      if (moved) moveBout(page, bout, stretch.start, stretch.stop);
+      else page.player.seek(bout[side]);
+      page.changed();
+    },
+  };
+}
+
+function drawDrag(page, column, begin) {
+  page.selectColumn(column);
+  let stretch = null;
+  return {
+    move: (now) => {
+      const time = page.scores.snapped(page.view.time(now.x, now.width));
+      stretch = [Math.min(begin, time), Math.max(begin, time)];
+      page.preview = { bout: null, column, start: stretch[0], stop: stretch[1] };
+      page.player.seek(time);
+      page.changed();
+    },
+    end: () => {
+      page.preview = null;
+      if (stretch && stretch[1] > stretch[0]) addBout(page, ...stretch);
+      page.changed();
+    },
+  };
+}
+
+function addBout(page, start, stop) {
+  page.corrections.add(page.video, page.column, start, stop);
+  page.selected = { start, stop };
+  page.selected = page.bout;
+}
+
+function connectOverview(page, at) {
+  const overview = byId("overview");
+  let grip = null;
+  const follow = (event) => {
+    const place = at(event, overview);
+    const span = page.view.to - page.view.from;
+    const from = (place.x / place.width) * page.view.duration - grip * span;
+    page.view.show(from, from + span);
+  };
+  overview.addEventListener("pointerdown", (event) => {
+    const place = at(event, overview);
+    const time = (place.x / place.width) * page.view.duration;
+    const inside = (time - page.view.from) / (page.view.to - page.view.from);
+    grip = inside >= 0 && inside <= 1 ? inside : 0.5;
+    overview.setPointerCapture(event.pointerId);
+    follow(event);
+    if (page.view.to - page.view.from >= page.view.duration) page.player.seek(time);
+  });
+  overview.addEventListener("pointermove", (event) => grip !== null && follow(event));
+  for (const kind of ["pointerup", "pointercancel"]) overview.addEventListener(kind, () => (grip = null));
+}
+
+function connectCurve(page, at) {
+  const curve = byId("curve");
+  let drag = null;
+  curve.addEventListener("pointerdown", (event) => {
+    const place = at(event, curve);
+    const settings = page.corrections.settings(page.column);
+    const near = ["threshold", "off_threshold"].find((name) => Math.abs(curveY(settings[name], place.height) - place.y) <= GRIP);
+    drag = { name: near, first: true };
+    curve.setPointerCapture(event.pointerId);
+    if (!near) page.player.seek(page.view.time(place.x, place.width));
+  });
+  curve.addEventListener("pointermove", (event) => {
+    const place = at(event, curve);
+    if (!drag) return;
+    if (!drag.name) return page.player.seek(page.view.time(place.x, place.width));
+    const value = Math.round(curveProbability(place.y, place.height) * 100) / 100;
+    page.corrections.set(page.column, { [drag.name]: value }, drag.first);
+    drag.first = false;
+  });
+  for (const kind of ["pointerup", "pointercancel"]) curve.addEventListener(kind, () => (drag = null));
+  curve.addEventListener("wheel", (event) => wheel(page, event, at(event, curve)), { passive: false });
+}

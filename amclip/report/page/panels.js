@@ -1,0 +1,293 @@
+// The panels beside the raster: the selected bout, thresholds, suggestions, downloads, and what to do about a video
+// that does not play.
+
+const SLIDERS = ["threshold", "off_threshold", "minimum_bout", "minimum_gap"];
+
+const percent = (p) => `${(100 * p).toFixed(0)} %`;
+
+function describeBout(page, bout) {
+  const { mean, peak } = page.scores.summary(page.column, bout.start, bout.stop);
+  const whose = bout.human ? "yours" : "the model's";
+  const length = (bout.stop - bout.start).toFixed(2);
+  return (
+    `${page.run.classes[page.column]}, ${clock(bout.start)} to ${clock(bout.stop)} (${length} s), ${whose}; ` +
+    `probability ${percent(mean)} on average, ${percent(peak)} at its highest`
+  );
+}
+
+function fillClasses(page) {
+  const colours = palette();
+  const rows = page.run.classes.map((name, column) => {
+    const swatch = element("span", { className: "swatch" });
+    swatch.style.background = colourOf(column, colours);
+    const row = element(
+      "div",
+      { id: `class-${column}`, title: name, role: "option" },
+      swatch,
+      element("span", { className: "name", textContent: name }),
+      element("span", { className: "count" }),
+    );
+    row.addEventListener("click", () => page.selectColumn(column));
+    return row;
+  });
+  byId("classes").replaceChildren(...rows);
+  byId("bout-behaviour").replaceChildren(
+    ...page.run.classes.map((name, column) => element("option", { value: column, textContent: name })),
+  );
+}
+
+function updateClasses(page) {
+  const list = byId("classes");
+  list.setAttribute("aria-activedescendant", `class-${page.column}`);
+  [...list.children].forEach((row, column) => {
+    row.setAttribute("aria-selected", column === page.column);
+    const count = page.corrections.bouts(page.video, column).length;
+    row.lastChild.textContent = count;
+    row.setAttribute("aria-label", `${page.run.classes[column]}, ${count} bout${count === 1 ? "" : "s"}`);
+  });
+}
+
+function connectPanels(page) {
+  const on = (id, act) => byId(id).addEventListener("click", () => act());
+  const { corrections } = page;
+  byId("videos").addEventListener("change", (event) => page.showVideo(Number(event.target.value)));
+  on("undo", () => corrections.undo());
+  on("redo", () => corrections.redo());
+  on("play", () => page.player.toggle());
+  on("back", () => page.player.step(-1));
+  on("forward", () => page.player.step(1));
+  on("video", () => page.player.toggle());
+  byId("speed").addEventListener("change", (event) => page.player.setSpeed(Number(event.target.value)));
+  byId("flow-on").addEventListener("change", (event) => page.player.showFlow(event.target.checked));
+  byId("flow-opacity").addEventListener("input", (event) => (byId("flow").style.opacity = event.target.value));
+  byId("flow").style.opacity = byId("flow-opacity").value;
+  byId("curves").addEventListener("change", () => page.changed());
+  on("zoom-in", () => page.view.zoom(1 / 2, page.player.time));
+  on("zoom-out", () => page.view.zoom(2, page.player.time));
+  on("zoom-all", () => page.view.show(0, page.view.duration));
+  on("zoom-bout", () => act(page, "zoomToBout"));
+  on("bout-before", () => page.jump(-1));
+  on("bout-next", () => page.jump(1));
+  on("bout-play", () => act(page, "playBout"));
+  on("bout-set-start", () => act(page, "startHere"));
+  on("bout-set-stop", () => act(page, "stopHere"));
+  on("bout-accept", () => act(page, "accept"));
+  on("bout-delete", () => act(page, "remove"));
+  on("mark-in", () => act(page, "markIn"));
+  on("mark-out", () => act(page, "markOut"));
+  on("mark-add", () => act(page, "add"));
+  on("mark-checked", () => act(page, "checked"));
+  connectRelabelling(page);
+  for (const id of ["bout-start", "bout-stop"]) byId(id).addEventListener("change", () => moveByNumbers(page));
+  for (const name of SLIDERS) connectSlider(page, name);
+  on("reset", () => corrections.resetSettings([page.column]));
+  on("reset-all", () => corrections.resetSettings(page.run.classes.keys()));
+  on("open-help", () => byId("help").showModal());
+  on("open-download", () => openDownload(page));
+  on("open-files", () => byId("files").click());
+  byId("files").addEventListener("change", (event) => chooseFiles(page, [...event.target.files]));
+  connectDownload(page);
+  if (page.run.suggestions) connectSuggestions(page);
+}
+
+/** A slider and its number change one setting; one drag is one step back. */
+function connectSlider(page, name) {
+  const [slider, number] = [byId(name), byId(`${name}-number`)];
+  let dragging = false;
+  slider.addEventListener("input", () => {
+    page.corrections.set(page.column, { [name]: Number(slider.value) }, !dragging);
+    dragging = true;
+  });
+  slider.addEventListener("change", () => {
+    dragging = false;
+    const count = page.corrections.bouts(page.video, page.column).length;
+    page.say(`${count} bout${count === 1 ? "" : "s"} of ${page.run.classes[page.column]}`);
+  });
+  number.addEventListener("change", () => {
+    const value = number.valueAsNumber;
+    const valid = value >= 0 && (name.startsWith("minimum") || value <= 1);
+    if (valid) page.corrections.set(page.column, { [name]: value }, true);
+    else page.changed(); // shows the old value again
+  });
+}
+
+function moveByNumbers(page) {
+  const { bout, scores } = page;
+  const [start, stop] = ["bout-start", "bout-stop"].map((id) => byId(id).valueAsNumber);
+  if (!bout) return;
+  if (!(start >= 0 && stop <= page.view.duration + 0.01 && stop > start)) {
+    page.say("a bout must start before it stops, within the video");
+    return page.changed();
+  }
+  moveBout(page, bout, scores.snapped(start), scores.snapped(stop));
+}
+
+/** Move the edges of a bout of the selected behaviour, at least a frame apart. */
+function moveBout(page, bout, start, stop) {
+  const { scores } = page;
+  if (scores.frameAt(stop) - scores.frameAt(start) < 0.5) return page.say("a bout lasts at least one frame");
+  if (Math.abs(start - bout.start) < SAME_TIME && Math.abs(stop - bout.stop) < SAME_TIME) return page.changed();
+  page.corrections.move(page.video, page.column, bout, start, stop);
+  page.selected = { start, stop };
+  page.selected = page.bout;
+  page.changed();
+}
+
+/**
+ * The list of behaviours relabels the selected bout. Keys run through a closed list and change it at every step: each
+ * step begins from the bout as it was when the list was entered, so that what lies between leaves no trace.
+ */
+function connectRelabelling(page) {
+  const list = byId("bout-behaviour");
+  let entered = null;
+  const enter = () => {
+    const { bout, column, video } = page;
+    entered = bout && { bout, column, video, state: page.corrections.state, changed: false };
+  };
+  list.addEventListener("focus", enter);
+  list.addEventListener("change", () => {
+    if (!entered) enter();
+    if (!entered) return;
+    const { bout, column, video, state, changed } = entered;
+    entered.changed = true;
+    page.corrections.relabel(state, video, column, bout, Number(list.value), !changed);
+    page.selectColumn(Number(list.value));
+    page.selected = { start: bout.start, stop: bout.stop };
+    page.selected = page.bout;
+    page.changed();
+  });
+  list.addEventListener("blur", () => (entered = null));
+}
+
+function updatePanels(page) {
+  const { bout, corrections } = page;
+  const name = page.run.classes[page.column];
+  byId("bout-text").textContent = bout
+    ? describeBout(page, bout)
+    : `No bout of ${name} is selected: click on one, or press N for the next.`;
+  for (const id of ["bout-play", "bout-set-start", "bout-set-stop", "bout-accept", "bout-delete", "zoom-bout"])
+    byId(id).disabled = !bout;
+  for (const field of byId("bout-fields").querySelectorAll("input, select")) {
+    field.disabled = !bout;
+    if (field !== document.activeElement || field.tagName === "SELECT") field.value = "";
+  }
+  byId("bout-behaviour").value = page.column;
+  if (bout) {
+    const frame = 1 / page.run.videos[page.video].fps;
+    for (const [id, value] of [
+      ["bout-start", bout.start],
+      ["bout-stop", bout.stop],
+    ]) {
+      const field = byId(id);
+      field.step = frame.toFixed(6);
+      if (field !== document.activeElement || !field.value) field.value = Number(value.toFixed(4));
+    }
+  }
+  byId("undo").disabled = !corrections.done.length;
+  byId("redo").disabled = !corrections.undone.length;
+  const settings = corrections.settings(page.column);
+  byId("settings-title").textContent = `Thresholds of ${name}`;
+  for (const key of SLIDERS) {
+    if (key.startsWith("minimum")) byId(key).max = Math.max(10, settings[key]);
+    byId(key).value = settings[key];
+    if (byId(`${key}-number`) !== document.activeElement) byId(`${key}-number`).value = Number(settings[key].toFixed(4));
+  }
+  byId("smoothing").textContent = settings.smoothing
+    ? `The curve was smoothed over ${settings.smoothing} s by the run.`
+    : "";
+  byId("curve-title").textContent = `Probability of ${name}`;
+  const count = corrections.bouts(page.video, page.column).length;
+  byId("curve").setAttribute(
+    "aria-label",
+    `Probability of ${name} over time; ${count} bouts at threshold ${settings.threshold.toFixed(2)}`,
+  );
+  byId("warning").hidden = corrections.stored;
+  if (!corrections.stored)
+    byId("warning").textContent =
+      "This browser does not let the page keep anything: download your corrections before you close it.";
+  if (page.run.suggestions) updateSuggestion(page);
+}
+
+// Downloads
+
+function openDownload(page) {
+  const sum = page.run.videos.reduce(
+    (total, _, index) => total + page.corrections.checked(index).reduce((length, [a, b]) => length + b - a, 0),
+    0,
+  );
+  byId("checked-sum").textContent = clock(sum, 1);
+  const checked = document.querySelector('input[name="part"][value="checked"]');
+  checked.disabled = sum === 0;
+  if (sum === 0 || page.run.suggestions) document.querySelector(`[name="part"][value="${sum ? "checked" : "all"}"]`).checked = true;
+  byId("window-length").value ||= page.run.window;
+  byId("window-hop").value ||= page.run.window;
+  byId("download-note").textContent =
+    `Videos are named as in the run; give their folder as --data.root. A behaviour that nobody shows is in no row: ` +
+    `name all of them by --data.classes to keep the order (${page.run.classes.length}).`;
+  byId("download").showModal();
+}
+
+function connectDownload(page) {
+  const chosen = (name) => document.querySelector(`input[name="${name}"]:checked`).value;
+  const stem = page.run.name;
+  byId("download-labels").addEventListener("click", () => {
+    const how = {
+      form: chosen("form"),
+      length: byId("window-length").valueAsNumber,
+      hop: byId("window-hop").valueAsNumber,
+      share: byId("window-share").valueAsNumber / 100,
+      onlyChecked: chosen("part") === "checked",
+      split: byId("split").value,
+    };
+    if (how.form === "windows" && !(how.length > 0 && how.hop > 0 && how.share > 0 && how.share <= 1)) {
+      byId("download-note").textContent = "Windows need a length and a distance above 0 s, and a share up to 100 %.";
+      return;
+    }
+    download(`${stem}_labels.csv`, labelTable(page.corrections, how));
+  });
+  byId("download-aggregated").addEventListener("click", () =>
+    download(`${stem}_aggregated_events.csv`, borisAggregated(page.corrections)),
+  );
+  byId("download-tabular").addEventListener("click", () =>
+    download(`${stem}_tabular_events.csv`, borisTabular(page.corrections)),
+  );
+  byId("discard").addEventListener("click", () => {
+    if (confirm("Discard every correction, threshold and mark of this report? Undo brings them back until you close the page."))
+      page.corrections.discard();
+  });
+}
+
+// Videos that do not play
+
+function showProblem(page, problem) {
+  const box = byId("problem");
+  box.hidden = !problem;
+  byId("video").hidden = problem === "missing";
+  if (!problem) return;
+  if (problem !== "missing") return box.replaceChildren(element("p", { textContent: problem }));
+  const { video, path } = page.run.videos[page.video];
+  const find = element("button", { type: "button", textContent: "Find the video…", className: "primary" });
+  find.addEventListener("click", () => byId("files").click());
+  box.replaceChildren(
+    element("p", {}, element("strong", { textContent: `${video} cannot be played.` })),
+    element("p", { textContent: `It was at ${path} when the report was made. If it was moved, find it:` }),
+    element("p", {}, find),
+    element(
+      "p",
+      { textContent: "Browsers play MP4 and WebM with H.264, VP9 or AV1. Of any other video this makes a copy they play: " },
+      element("code", { textContent: page.run.copy_command }),
+    ),
+    element("p", { textContent: "Scores and bouts can be looked at and corrected without it." }),
+  );
+}
+
+/** Take files for the videos of the same name; a single file is for the video on the page. */
+function chooseFiles(page, files) {
+  const mine = (name) => files.find((file) => name.split(/[/\\]/).at(-1) === file.name);
+  const file = mine(page.run.videos[page.video].video) ?? (files.length === 1 ? files[0] : undefined);
+  for (const about of page.run.videos) {
+    const found = mine(about.video);
+    if (found) about.addresses = [{ address: URL.createObjectURL(found), byFrames: false }];
+  }
+  if (file) page.player.choose(file);
+}

@@ -1,0 +1,279 @@
+// The raster: a row per behaviour over time, with bouts as bars and the probability as a line above its row's floor.
+// Drawn by hand on a canvas: thousands of bouts stay quick, and raster, overview and curve share one time axis.
+
+const ROW = 26; // pixels
+const AXIS = 22;
+const GRIP = 6; // how near to an edge the mouse takes hold of it
+
+/** The part of the video that is in sight. */
+class View {
+  constructor(onChange) {
+    this.onChange = onChange;
+    this.open(1, 0.1);
+  }
+
+  open(duration, shortest) {
+    Object.assign(this, { duration, shortest: Math.min(shortest, duration), from: 0, to: duration });
+  }
+
+  show(from, to) {
+    const span = clamp(to - from, this.shortest, this.duration);
+    this.from = clamp(from, 0, this.duration - span);
+    this.to = this.from + span;
+    this.onChange();
+  }
+
+  zoom(factor, around) {
+    const share = (around - this.from) / (this.to - this.from);
+    const span = clamp((this.to - this.from) * factor, this.shortest, this.duration);
+    this.show(around - share * span, around + (1 - share) * span);
+  }
+
+  /** Move so that a time is in sight; `jump` puts it at a quarter of the width. */
+  reveal(time) {
+    if (time >= this.from && time <= this.to) return;
+    const span = this.to - this.from;
+    this.show(time - span / 4, time + (3 * span) / 4);
+  }
+
+  x(time, width) {
+    return ((time - this.from) / (this.to - this.from)) * width;
+  }
+
+  time(x, width) {
+    return clamp(this.from + (x / width) * (this.to - this.from), 0, this.duration);
+  }
+}
+
+/** A canvas at the screen's resolution, cleared; drawing is in CSS pixels. */
+function prepare(canvas, width, height) {
+  const ratio = window.devicePixelRatio || 1;
+  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== w || canvas.height !== h) {
+    Object.assign(canvas, { width: w, height: h });
+    canvas.style.height = `${height}px`;
+  }
+  const pen = canvas.getContext("2d");
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  pen.clearRect(0, 0, width, height);
+  return pen;
+}
+
+/** Colours of the page, as the theme has them now. */
+function palette() {
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name) => style.getPropertyValue(`--${name}`).trim();
+  return {
+    ink: colour("ink"),
+    faint: colour("faint"),
+    line: colour("line"),
+    stripe: colour("stripe"),
+    accent: colour("accent"),
+    selected: colour("selected"),
+    checked: colour("checked"),
+    light: colour("lightness"),
+  };
+}
+
+/** A colour per behaviour; rows that are neighbours get hues far apart. */
+function colourOf(column, colours) {
+  return `oklch(${colours.light} 0.13 ${(column * 137.5 + 255) % 360})`;
+}
+
+/** Ticks at round times, some 90 pixels apart. */
+function drawAxis(pen, view, width, colours) {
+  const steps = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400];
+  const least = ((view.to - view.from) / width) * 90;
+  const step = steps.find((s) => s >= least) ?? 28800;
+  const digits = step >= 1 ? 0 : step >= 0.1 ? 1 : 2;
+  pen.font = "11px system-ui, sans-serif";
+  pen.textBaseline = "middle";
+  pen.fillStyle = colours.faint;
+  pen.strokeStyle = colours.line;
+  pen.lineWidth = 1;
+  for (let k = Math.ceil(view.from / step); k * step <= view.to; k++) {
+    const x = Math.round(view.x(k * step, width)) + 0.5;
+    pen.beginPath();
+    pen.moveTo(x, AXIS - 5);
+    pen.lineTo(x, AXIS);
+    pen.stroke();
+    const text = clock(k * step, digits);
+    const wide = pen.measureText(text).width;
+    pen.fillText(text, clamp(x - wide / 2, 2, width - wide - 2), AXIS / 2 - 2);
+  }
+}
+
+/** The line of a curve; where several cells fall on one pixel, the highest shows. */
+function traceCurve(pen, scores, curve, view, width, y, height) {
+  const { edges } = scores;
+  const first = Math.max(0, lastNotAbove(edges, view.from));
+  pen.beginPath();
+  let [column, top, started] = [-1, 0, false];
+  const point = (x, value) => {
+    if (started) pen.lineTo(x, y + height * (1 - value));
+    else pen.moveTo(x, y + height * (1 - value));
+    started = true;
+  };
+  for (let cell = first; cell < curve.length && edges[cell] < view.to; cell++) {
+    const left = Math.max(0, view.x(edges[cell], width));
+    const right = Math.min(width, view.x(edges[cell + 1], width));
+    if (right - left >= 1) {
+      point(left, curve[cell]);
+      point(right, curve[cell]);
+      column = -1;
+    } else if (Math.floor(left) !== column) {
+      column = Math.floor(left);
+      top = curve[cell];
+      point(left, top);
+    } else if (curve[cell] > top) {
+      top = curve[cell];
+      point(left, top);
+    }
+  }
+}
+
+/** Draw all rows. `state` has corrections, video, column, bout, marks, curves, preview. */
+function drawRaster(canvas, width, view, scores, state) {
+  const { classes } = state.corrections.run;
+  const colours = palette();
+  const pen = prepare(canvas, width, AXIS + classes.length * ROW);
+  drawAxis(pen, view, width, colours);
+  const bottom = AXIS + classes.length * ROW;
+  classes.forEach((_, column) => {
+    const y = AXIS + column * ROW;
+    if (column === state.column) pen.fillStyle = colours.selected;
+    else pen.fillStyle = column % 2 ? colours.stripe : "transparent";
+    pen.fillRect(0, y, width, ROW);
+  });
+  pen.fillStyle = colours.checked;
+  for (const [start, stop] of state.corrections.checked(state.video))
+    pen.fillRect(view.x(start, width), AXIS - 4, Math.max(1, view.x(stop, width) - view.x(start, width)), 4);
+  classes.forEach((_, column) => drawRow(pen, AXIS + column * ROW, width, view, scores, state, column, colours));
+  if (state.marks.from != null || state.marks.to != null) {
+    const [from, to] = [state.marks.from ?? state.marks.to, state.marks.to ?? state.marks.from];
+    const [a, b] = [view.x(from, width), view.x(to, width)];
+    pen.globalAlpha = 0.14;
+    pen.fillStyle = colours.accent;
+    pen.fillRect(a, 0, b - a, bottom);
+    pen.globalAlpha = 1;
+    pen.strokeStyle = colours.accent;
+    pen.setLineDash([4, 3]);
+    for (const x of [a, b]) {
+      pen.beginPath();
+      pen.moveTo(x, 0);
+      pen.lineTo(x, bottom);
+      pen.stroke();
+    }
+    pen.setLineDash([]);
+  }
+}
+
+function drawRow(pen, y, width, view, scores, state, column, colours) {
+  const colour = colourOf(column, colours);
+  const inSight = (start, stop) => stop >= view.from && start <= view.to;
+  for (const bout of state.corrections.bouts(state.video, column)) {
+    if (!inSight(bout.start, bout.stop)) continue;
+    const moved = state.preview?.bout === bout ? state.preview : bout;
+    drawBout(pen, moved, bout.human || moved !== bout, y, width, view, colour, colours, bout === state.bout);
+  }
+  if (state.preview && !state.preview.bout && state.preview.column === column)
+    drawBout(pen, state.preview, true, y, width, view, colour, colours, true);
+  if (!state.curves) return;
+  traceCurve(pen, scores, scores.curves[column], view, width, y + 3, ROW - 6);
+  pen.strokeStyle = colours.ink;
+  pen.globalAlpha = 0.55;
+  pen.lineWidth = 1;
+  pen.stroke();
+  pen.globalAlpha = 1;
+}
+
+function drawBout(pen, { start, stop }, human, y, width, view, colour, colours, selected) {
+  const left = view.x(start, width);
+  const wide = Math.max(1.5, view.x(stop, width) - left);
+  pen.fillStyle = colour;
+  pen.globalAlpha = human ? 1 : 0.72;
+  pen.fillRect(left, y + 4, wide, ROW - 8);
+  pen.globalAlpha = 1;
+  if (human) {
+    pen.fillStyle = colours.ink; // a bar below: who looks at it without seeing colours still sees whose bout it is
+    pen.fillRect(left, y + ROW - 4, wide, 2);
+  }
+  if (!selected) return;
+  pen.strokeStyle = colours.ink;
+  pen.lineWidth = 2;
+  pen.strokeRect(left - 1, y + 3, wide + 2, ROW - 6);
+}
+
+/** The whole video in a strip: bouts of all behaviours, what was checked, and the part in sight. */
+function drawOverview(canvas, width, view, state) {
+  const height = 36;
+  const colours = palette();
+  const pen = prepare(canvas, width, height);
+  const { classes } = state.corrections.run;
+  const whole = { from: 0, to: view.duration, x: View.prototype.x };
+  const each = (height - 6) / classes.length;
+  classes.forEach((_, column) => {
+    pen.fillStyle = colourOf(column, colours);
+    for (const { start, stop } of state.corrections.bouts(state.video, column)) {
+      const left = whole.x(start, width);
+      pen.fillRect(left, column * each, Math.max(0.7, whole.x(stop, width) - left), Math.max(0.7, each - 0.5));
+    }
+  });
+  pen.fillStyle = colours.checked;
+  for (const [start, stop] of state.corrections.checked(state.video))
+    pen.fillRect(whole.x(start, width), height - 5, Math.max(1, whole.x(stop, width) - whole.x(start, width)), 4);
+  const [a, b] = [whole.x(view.from, width), whole.x(view.to, width)];
+  pen.fillStyle = colours.accent;
+  pen.globalAlpha = 0.12;
+  pen.fillRect(a, 0, b - a, height);
+  pen.globalAlpha = 1;
+  pen.strokeStyle = colours.accent;
+  pen.lineWidth = 2;
+  pen.strokeRect(a + 1, 1, Math.max(2, b - a - 2), height - 2);
+}
+
+/** The selected behaviour's probability with its two thresholds. */
+function drawCurve(canvas, width, view, scores, state) {
+  const height = 120;
+  const colours = palette();
+  const pen = prepare(canvas, width, height);
+  const { threshold, off_threshold: off } = state.corrections.settings(state.column);
+  const colour = colourOf(state.column, colours);
+  const y = (p) => curveY(p, height);
+  pen.fillStyle = colour;
+  pen.globalAlpha = 0.2;
+  for (const { start, stop } of state.corrections.bouts(state.video, state.column))
+    pen.fillRect(view.x(start, width), y(1), view.x(stop, width) - view.x(start, width), y(0) - y(1));
+  pen.globalAlpha = 1;
+  pen.font = "11px system-ui, sans-serif";
+  pen.textBaseline = "middle";
+  for (const p of [0, 0.25, 0.5, 0.75, 1]) {
+    pen.strokeStyle = colours.line;
+    pen.lineWidth = 1;
+    pen.beginPath();
+    pen.moveTo(0, Math.round(y(p)) + 0.5);
+    pen.lineTo(width, Math.round(y(p)) + 0.5);
+    pen.stroke();
+  }
+  traceCurve(pen, scores, scores.curves[state.column], view, width, y(1), y(0) - y(1));
+  pen.strokeStyle = colour;
+  pen.lineWidth = 1.75;
+  pen.lineJoin = "round";
+  pen.stroke();
+  for (const [value, dash] of [...(off < threshold ? [[off, [3, 4]]] : []), [threshold, []]]) {
+    pen.strokeStyle = colours.ink;
+    pen.lineWidth = 1.5;
+    pen.setLineDash(dash);
+    pen.beginPath();
+    pen.moveTo(0, y(value));
+    pen.lineTo(width, y(value));
+    pen.stroke();
+    pen.setLineDash([]);
+  }
+  pen.fillStyle = colours.ink;
+  pen.fillText(threshold.toFixed(2), 4, y(threshold) + (threshold > 0.85 ? 9 : -8));
+}
+
+/** Height of a probability on the curve's canvas, and back. */
+const curveY = (p, height) => 8 + (1 - p) * (height - 16);
+const curveProbability = (y, height) => clamp(1 - (y - 8) / (height - 16), 0, 1);

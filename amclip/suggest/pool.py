@@ -1,0 +1,133 @@
+"""All windows that could be suggested, and the choice among them."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from rich.progress import Progress, TaskID
+
+from amclip.data.probe import probe
+from amclip.data.readers import read_labels
+from amclip.data.video import VideoError
+from amclip.ethogram.inputs import Source
+from amclip.inference import TrainedModel
+from amclip.suggest.choose import choose_windows, uncertainty
+from amclip.suggest.windows import EmbeddedWindows, embed_windows
+
+__all__ = ["Chosen", "PoolVideo", "choose_from", "embed_pool", "labelled_stretches"]
+
+Stretches = Mapping[Path, Sequence[tuple[float, float]]]
+
+
+@dataclass(frozen=True)
+class PoolVideo:
+    """One video of the pool and its windows."""
+
+    source: Source
+    windows: EmbeddedWindows
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A window to label.
+
+    Attributes:
+        video: Its video.
+        row: Its number among the windows of the video.
+        uncertainty: See :func:`amclip.suggest.choose.uncertainty`, in bits.
+    """
+
+    video: PoolVideo
+    row: int
+    uncertainty: float
+
+    @property
+    def start(self) -> float:
+        """Seconds since the first frame."""
+        return float(self.video.windows.scores.start[self.row])
+
+    @property
+    def stop(self) -> float:
+        """Seconds since the first frame."""
+        return float(self.video.windows.scores.stop[self.row])
+
+
+def embed_pool(
+    model: TrainedModel, sources: Sequence[Source], window: float, hop: float, batch: int, probe_timeout: float
+) -> tuple[list[PoolVideo], dict[str, str]]:
+    """Score and embed the windows of all videos.
+
+    Returns:
+        The videos that could be read, and by name why others could not.
+    """
+    found = probe((source.path for source in sources), timeout=probe_timeout)
+    pool: list[PoolVideo] = []
+    errors: dict[str, str] = {}
+    with Progress(transient=True) as bar:
+        all_of = bar.add_task("videos", total=len(sources))
+        for source in sources:
+            task = bar.add_task(source.name, total=1.0)
+            try:
+                info = found[source.path]
+                if isinstance(info, VideoError):
+                    raise info
+                advance = partial(_advance, bar, task)
+                windows = embed_windows(model, source.name, source.path, info, window, hop, batch, advance)
+                pool.append(PoolVideo(source, windows))
+            except VideoError as error:
+                errors[source.name] = error.reason
+            bar.remove_task(task)
+            bar.advance(all_of)
+    return pool, errors
+
+
+def labelled_stretches(labels: str, root: str | None) -> dict[Path, list[tuple[float, float]]]:
+    """Which stretches a table has labels for, by video; a clip without times is its whole video.
+
+    Raises:
+        LabelError: If the table cannot be read.
+    """
+    home = Path(root) if root is not None else Path(labels).parent
+    stretches: dict[Path, list[tuple[float, float]]] = {}
+    for clip in read_labels(labels).clips:
+        stretch = (0.0, float("inf")) if clip.start is None or clip.stop is None else (clip.start, clip.stop)
+        stretches.setdefault((home / os.fspath(clip.video)).resolve(), []).append(stretch)
+    return stretches
+
+
+def choose_from(pool: Sequence[PoolVideo], taken: Stretches, count: int, seed: int) -> tuple[list[Chosen], int]:
+    """Choose windows from the pool that overlap no stretch that is labelled already.
+
+    Returns:
+        The chosen, in the order of choosing, and how many there were to choose from.
+
+    Raises:
+        ValueError: If there is none to choose from.
+    """
+    free = [
+        (video, row)
+        for video in pool
+        for row in range(len(video.windows.scores.start))
+        if _is_free(video, row, taken.get(video.source.path.resolve(), ()))
+    ]
+    if not free:
+        raise ValueError("there is no window to suggest: no video could be read, or all are labelled already")
+    probabilities = np.stack([video.windows.scores.probabilities[row] for video, row in free])
+    embeddings = np.stack([video.windows.embeddings[row] for video, row in free])
+    unsure = uncertainty(probabilities).tolist()
+    order = choose_windows(embeddings, probabilities, count, seed).tolist()
+    return [Chosen(free[index][0], free[index][1], unsure[index]) for index in order], len(free)
+
+
+def _advance(bar: Progress, task: TaskID, share: float) -> None:
+    bar.update(task, completed=share)
+
+
+def _is_free(video: PoolVideo, row: int, stretches: Sequence[tuple[float, float]]) -> bool:
+    scores = video.windows.scores
+    start, stop = float(scores.start[row]), float(scores.stop[row])
+    margin = 0.5 / scores.fps  # tables are rounded: half a frame is no overlap
+    return not any(a < stop - margin and b > start + margin for a, b in stretches)

@@ -1,0 +1,223 @@
+"""The report page where it is hard: names with markup, many behaviours, long videos, videos that do not play."""
+
+import time
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from drawn import CLIPS
+from pages import Opened, OpenPage, write_run, write_video
+
+from amclip.commands.report import report
+from amclip.data.readers import read_labels
+from amclip.data.video import Video
+
+NASTY = ("</script><img src=x onerror=boom()>", '"><b>bold</b>', "a & b, 'c'", "línea ✓", "$data $script")
+
+
+def test_markup_in_names_stays_text(tmp_path: Path, opened: OpenPage) -> None:
+    folder = tmp_path / "<i>run & co"
+    name = "</script><script>boom()</script>.mp4"
+    video = write_video(tmp_path / "odd #1 ?.mp4", frames=150)
+    run = write_run(folder, NASTY, [(name, str(video), 6.0, 25.0)])
+    report(str(run))
+    page = opened(run / "report.html")
+    page.wait("page.player.ready")  # the path has signs that an address must not hold
+    for column in range(len(NASTY)):
+        page.press("n", "ArrowDown")
+        assert page.tab.inner_text(f"#class-{column} .name") == NASTY[column]
+    assert page.tab.evaluate("document.querySelectorAll('img, b, i, main script').length") == 0
+    assert page.tab.inner_text("h1") == "Ethogram: <i>run & co"
+    page.press("d")
+    page.tab.check("[name=form][value=pieces]")
+    table = read_labels(page.download("#download-labels", tmp_path), NASTY)
+    assert table.videos() == (name,)
+    assert {label for clip in table.clips for label in clip.labels or ()} == set(NASTY)
+
+
+def test_a_two_hour_video_with_forty_behaviours(tmp_path: Path, opened: OpenPage) -> None:
+    classes = [f"behaviour {k}" for k in range(40)]
+    run = write_run(tmp_path / "run", classes, [("long.mp4", "", 7200.0, 25.0)], window=2.0, hop=1.0)
+    report(str(run))
+    assert (run / "report.html").stat().st_size < 5e6
+    begin = time.perf_counter()
+    page = opened(run / "report.html")
+    assert time.perf_counter() - begin < 30  # measured: about a second; machines that run tests may be busy
+    assert len(page.bouts(39)) > 1000
+    page.tab.mouse.click(*page.place(3600.0, 5))
+    assert page.now() == pytest.approx(3600, abs=5)
+    page.press("ArrowDown", "n", "z", "Delete", "0")
+    assert page.tab.evaluate("page.view.to") == 7200
+    page.tab.evaluate("page.selectColumn(39)")
+    page.settle()
+    box = page.tab.evaluate(
+        "[byId('class-39'), document.querySelector('.rows')].map(e => e.getBoundingClientRect().bottom)"
+    )
+    assert box[0] <= box[1] + 1  # scrolled into sight
+
+
+def test_several_videos_keep_their_corrections_apart(tmp_path: Path, opened: OpenPage) -> None:
+    videos = [(f"{k}.mp4", str(write_video(tmp_path / f"{k}.mp4", 150)), 6.0, 25.0) for k in range(3)]
+    run = write_run(tmp_path / "run", ("a", "b"), videos)
+    report(str(run))
+    page = opened(run / "report.html")
+    counts = [len(page.bouts(0, video)) for video in range(3)]
+    page.press("v", "n", "Delete")
+    assert page.tab.evaluate("byId('videos').value") == "1"
+    page.wait("page.player.ready && byId('video').src.endsWith('/1.mp4')")
+    assert [len(page.bouts(0, video)) for video in range(3)] == [counts[0], counts[1] - 1, counts[2]]
+    page.tab.select_option("#videos", "2")
+    page.wait("byId('video').src.endsWith('/2.mp4')")
+    page.press("u")
+    assert [len(page.bouts(0, video)) for video in range(3)] == counts
+
+
+def test_page_and_videos_can_move_together(tmp_path: Path, opened: OpenPage) -> None:
+    home = tmp_path / "home"
+    video = write_video(home / "videos" / "clip.mp4")
+    run = write_run(home / "run", videos=[("clip.mp4", str(video), 6.0, 25.0)])
+    report(str(run))
+    home.rename(tmp_path / "moved")
+    page = opened(tmp_path / "moved" / "run" / "report.html")
+    page.wait("page.player.ready")
+    (tmp_path / "moved" / "run" / "report.html").rename(tmp_path / "alone.html")
+    page = opened(tmp_path / "alone.html")  # without its videos: they can be chosen
+    page.wait("!byId('problem').hidden")
+    assert "clip.mp4 cannot be played" in page.tab.inner_text("#problem")
+    page.press("n")  # and without them the scores can be looked at
+    assert page.now() == page.bouts(0)[0][0]
+    page.tab.set_input_files("#files", tmp_path / "moved" / "videos" / "clip.mp4")
+    page.wait("page.player.ready")
+    assert page.tab.evaluate("byId('problem').hidden")
+    assert page.tab.evaluate("byId('video').currentTime") == pytest.approx(page.bouts(0)[0][0], abs=0.04)
+
+
+def test_a_video_that_browsers_do_not_play_is_copied(
+    tmp_path: Path, opened: OpenPage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = CLIPS / "11060025.AVI"
+    with Video(source) as video:
+        about = ("11060025.AVI", str(source), video.duration, video.fps)
+    run = write_run(tmp_path / "run", videos=[about], window=about[2] / 4, hop=about[2] / 8)
+    report(str(run))
+    assert "--transcode" in capsys.readouterr().out
+    page = opened(run / "report.html")
+    page.wait("!byId('problem').hidden")
+    assert "--transcode" in page.tab.inner_text("#problem")
+    report(str(run), transcode=True)
+    page.tab.reload()
+    page.wait("page.player?.ready")
+    (copy,) = (run / "media").iterdir()
+    with Video(copy) as mine:
+        assert mine.num_frames == round(about[2] * about[3])
+    written = copy.stat().st_mtime_ns
+    report(str(run), transcode=True)
+    assert copy.stat().st_mtime_ns == written  # made once
+
+
+def test_the_flow_overlay_keeps_step(tmp_path: Path, opened: OpenPage) -> None:
+    video = write_video(tmp_path / "clip.mp4", frames=50)
+    run = write_run(tmp_path / "run", videos=[("clip.mp4", str(video), 2.0, 25.0)])
+    report(str(run))
+    page = opened(run / "report.html")
+    assert page.tab.is_hidden("#flow-switch")
+    report(str(run), flow_overlay=True, flow_size=48, flow_bound=2.0)
+    (drawn,) = (run / "media").iterdir()
+    with Video(drawn) as flow:
+        assert flow.num_frames == 50
+        moving = flow.read_array([10])[0]
+    assert moving.reshape(-1, 3).max(axis=0).min() > 240  # still is white
+    assert moving.min() < 200  # the square is not
+    page.tab.reload()
+    page.wait("page.player?.ready")
+    page.tab.locator("#raster-box").focus()
+    page.press("f")
+    assert page.tab.is_visible("#flow")
+    for seconds in (0.4, 1.52):
+        page.tab.evaluate("time => page.player.seek(time)", seconds)
+        page.wait("!byId('video').seeking && !byId('flow').seeking && page.player.waiting == null")
+        page.wait(f"Math.abs(byId('flow').currentTime - {seconds}) < 0.03")
+    page.tab.evaluate("page.player.seek(0)")
+    page.press("Space")
+    page.wait("page.player.time > 1")
+    apart = page.tab.evaluate("Math.abs(byId('flow').currentTime - byId('video').currentTime)")
+    assert apart < 0.2
+    page.press("f")
+    assert page.tab.is_hidden("#flow")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_serious_finding_of_the_accessibility_checker(
+    tmp_path: Path, opened: OpenPage, theme: Literal["light", "dark"]
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
+    video = write_video(tmp_path / "clip.mp4")
+    classes = [f"behaviour {k}" for k in range(12)]
+    run = write_run(
+        tmp_path / "run", classes, [("clip.mp4", str(video), 6.0, 25.0), ("gone.avi", "/gone.avi", 6.0, 25.0)]
+    )
+    report(str(run))
+    page = opened(run / "report.html")
+    page.tab.emulate_media(color_scheme=theme)
+    page.wait("page.player.ready")
+    page.press("n", "Enter")
+    states = {"plain": (), "help": ("?",), "download": ("Escape", "d"), "missing video": ("Escape", "v")}
+    for state, keys in states.items():
+        page.press(*keys)
+        page.tab.wait_for_timeout(100)
+        found = axe.run(page.tab).response["violations"]
+        serious = [
+            (one["id"], [node["html"] for node in one["nodes"]])
+            for one in found
+            if one["impact"] in ("serious", "critical")
+        ]
+        assert serious == [], state
+
+
+def test_themes_follow_the_system_or_the_switch(tmp_path: Path, opened: OpenPage) -> None:
+    run = write_run(tmp_path / "run")
+    report(str(run))
+    page = opened(run / "report.html")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    page.tab.emulate_media(color_scheme="light")
+    light = page.tab.evaluate(paper)
+    page.tab.emulate_media(color_scheme="dark")
+    dark = page.tab.evaluate(paper)
+    assert light != dark
+    page.tab.select_option("#theme", "light")
+    assert page.tab.evaluate(paper) == light
+    page.tab.reload()
+    assert page.tab.evaluate(paper) == light
+    page.tab.select_option("#theme", "system")
+    assert page.tab.evaluate(paper) == dark
+
+
+def test_the_keyboard_reaches_everything_and_its_focus_is_seen(tmp_path: Path, opened: OpenPage) -> None:
+    run = write_run(tmp_path / "run")
+    report(str(run))
+    page: Opened = opened(run / "report.html")
+    page.press("n", "Enter")
+    want = page.tab.evaluate(
+        """[...document.querySelectorAll("button, select, input, [tabindex='0']")]
+           .filter(e => e.checkVisibility() && !e.disabled).map(e => e.id)"""
+    )
+    seen = set()
+    page.tab.evaluate("document.activeElement.blur()")
+    for _ in range(len(want) + 5):
+        page.tab.keyboard.press("Tab")
+        name, outline = page.tab.evaluate(
+            "[document.activeElement.id, getComputedStyle(document.activeElement).outlineStyle]"
+        )
+        seen.add(name)
+        if name:
+            assert outline == "solid", name
+    assert set(want) <= seen
+
+
+def test_a_browser_that_keeps_nothing_says_so(tmp_path: Path, opened: OpenPage) -> None:
+    run = write_run(tmp_path / "run")
+    report(str(run))
+    page = opened(run / "report.html")
+    page.tab.evaluate("void (Storage.prototype.setItem = () => { throw new Error('full') })")
+    page.press("n", "Delete")
+    assert "download your corrections" in page.tab.inner_text("#warning")

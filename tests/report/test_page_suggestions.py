@@ -1,0 +1,86 @@
+"""The page that asks for labels, in a real browser."""
+
+from pathlib import Path
+
+import pytest
+from pages import Opened, OpenPage, write_run, write_video
+
+from amclip.data.readers import read_labels
+from amclip.ethogram.bouts import timeline
+from amclip.report.html import Page, Suggestion, write_page
+from amclip.report.media import Media
+from amclip.report.run import read_run, read_windows
+
+CLASSES = ("walking", "grooming", "still")
+STRETCHES = [(1, 2.0, 2.8), (0, 0.4, 1.2), (1, 4.0, 4.8)]
+
+
+@pytest.fixture
+def page(tmp_path: Path, opened: OpenPage) -> Opened:
+    videos = [(f"{k}.mp4", str(write_video(tmp_path / f"{k}.mp4")), 6.0, 25.0) for k in range(2)]
+    run = read_run(write_run(tmp_path / "run", CLASSES, videos))
+    about = Page(
+        heading="3 stretches to label",
+        name="mine",
+        copy_command="",
+        classes=run.classes,
+        settings=run.settings,
+        window=0.8,
+        videos=run.videos,
+        media=[Media(), Media()],
+        suggestions=[Suggestion(*one) for one in STRETCHES],
+    )
+    return opened(write_page(tmp_path / "suggest.html", about, map(timeline, read_windows(run))))
+
+
+def test_stretches_are_asked_for_one_after_the_other(page: Opened, tmp_path: Path) -> None:
+    answers = [("grooming",), (), ("walking", "still")]
+    for number, ((video, start, _), answer) in enumerate(zip(STRETCHES, answers, strict=True)):
+        assert page.tab.evaluate("page.video") == video
+        assert page.tab.evaluate("page.run.suggestions[page.suggestion].start") == start
+        page.wait("page.player.ready && page.player.until.loop")
+        if number:  # browsers play nothing before the first key or click
+            page.wait("!byId('video').paused")
+        for column, name in enumerate(CLASSES):
+            if page.tab.is_checked(f"#suggestion-classes input[value='{column}']") != (name in answer):
+                page.press(str(column + 1))
+        page.press("Enter")
+    assert "every stretch is labelled" in page.tab.inner_text("#status")
+    page.press("d")
+    assert page.tab.is_checked("[name=part][value=checked]")
+    table = read_labels(page.download("#download-labels", tmp_path), CLASSES)
+    assert {(clip.video, clip.start, clip.stop): clip.labels for clip in table.clips} == {
+        (f"{video}.mp4", start, pytest.approx(stop)): answer
+        for (video, start, stop), answer in zip(STRETCHES, answers, strict=True)
+    }
+
+
+def test_answers_can_be_skipped_changed_and_taken_back(page: Opened) -> None:
+    page.press("g")
+    assert page.tab.inner_text("#suggestion-title") == "Stretch 2 of 3"
+    page.press("Enter")  # the third, then the first, which was skipped
+    assert page.tab.inner_text("#suggestion-title") == "Stretch 3 of 3"
+    page.press("Enter")
+    assert page.tab.inner_text("#suggestion-title") == "Stretch 1 of 3"
+    assert "1 still to label" in page.tab.inner_text("#suggestion-text")
+    page.press("u")
+    assert "2 still to label" in page.tab.inner_text("#suggestion-text")
+    page.tab.reload()
+    page.wait("document.readyState === 'complete'")
+    assert page.tab.inner_text("#suggestion-title") == "Stretch 1 of 3"  # the first that is open
+
+
+def test_an_answer_says_nothing_about_what_lies_beside_it(page: Opened) -> None:
+    before = page.bouts(1, 1)
+    page.press("Enter")
+    video, start, stop = STRETCHES[0]
+    after = page.bouts(1, video)
+    outside = [(a, b) for a, b in before if b <= start or a >= stop]
+    assert [bout for bout in after if bout[1] <= start or bout[0] >= stop][: len(outside)] != []
+    assert set(outside) <= set(after)
+
+
+def test_accessibility_of_the_page_that_asks(page: Opened) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
+    found = axe.run(page.tab).response["violations"]
+    assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []

@@ -1,0 +1,308 @@
+"""The report page as a person uses it, in a real browser: mouse, keys, corrections of every kind, downloads."""
+
+from pathlib import Path
+
+import pytest
+from pages import Opened, OpenPage, write_run, write_video
+
+from amclip.commands.report import report
+from amclip.data.readers import boris, read_labels
+from amclip.ethogram.bouts import BoutSettings, find_bouts, timeline
+from amclip.report.run import read_run, read_windows
+
+CLASSES = ("walking", "grooming", "still")
+FRAME = 1 / 25
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("annotated")
+    video = write_video(root / "clip.mp4")
+    run = write_run(root / "run", CLASSES, [("clip.mp4", str(video), 6.0, 25.0)], seed=3)
+    report(str(run))
+    return run
+
+
+@pytest.fixture
+def page(folder: Path, opened: OpenPage) -> Opened:
+    page = opened(folder / "report.html")
+    page.wait("page.player.ready")
+    return page
+
+
+def test_click_and_drag_on_the_raster_seek_the_video(page: Opened) -> None:
+    page.tab.mouse.click(*page.place(3.0, 1))
+    page.settle()
+    assert page.now() == pytest.approx(3.0, abs=0.02)
+    page.wait("!byId('video').seeking")
+    assert page.tab.evaluate("byId('video').currentTime") == pytest.approx(page.now(), abs=FRAME)
+    assert page.tab.evaluate("page.column") == 1
+    page.drag(page.place(3.0, 1), page.place(4.5, 1))
+    assert page.now() == pytest.approx(4.5, abs=0.02)
+
+
+def test_the_frame_shown_is_the_frame_named(page: Opened) -> None:
+    page.press("0", ".", ".", ".")
+    page.wait("!byId('video').seeking && page.player.waiting == null")
+    assert page.tab.evaluate("page.scores.shownAt(page.player.time)") == 3
+    media = page.tab.evaluate(
+        """() => new Promise(done => {
+          const video = byId("video");
+          video.requestVideoFrameCallback((now, frame) => done(frame.mediaTime));
+          page.player.step(1);
+        })"""
+    )
+    assert media == pytest.approx(4 * FRAME, abs=1e-3)
+    assert "frame 4" in page.tab.inner_text("#clock")
+    page.press(",")
+    assert page.now() == pytest.approx(3 * FRAME)
+
+
+def test_playing_moves_the_cursor_and_a_bout_stops_at_its_end(page: Opened) -> None:
+    page.press("n")
+    start, stop = page.bouts(0)[0]
+    page.tab.select_option("#speed", "8")
+    page.tab.locator("#raster-box").focus()
+    page.press("b")
+    page.wait("byId('video').paused && page.player.until === null")
+    assert start < page.now() <= stop + FRAME
+
+
+def test_keys_jump_between_bouts_and_behaviours(page: Opened) -> None:
+    page.press("ArrowDown")
+    assert page.tab.evaluate("page.column") == 1
+    starts = [start for start, _ in page.bouts(1)]
+    seen = []
+    for _ in starts:
+        page.press("n")
+        seen.append(page.now())
+    assert seen == pytest.approx(starts)
+    page.press("p")
+    assert page.now() == pytest.approx(starts[-2])
+    every = sorted(start for column in range(3) for start, _ in page.bouts(column))
+    page.press("Escape", "Home")
+    seen = []
+    for _ in every:
+        page.press("Shift+N")
+        seen.append(page.now())
+    assert seen == pytest.approx(every)
+
+
+@pytest.mark.parametrize("way", ["slider", "number", "curve"])
+def test_bouts_follow_a_moved_threshold(page: Opened, folder: Path, way: str) -> None:
+    before = page.bouts(0)
+    if way == "slider":
+        page.press("t", *["ArrowRight"] * 20)
+    elif way == "number":
+        page.tab.fill("#threshold-number", "0.7")
+        page.press("Tab")
+    else:
+        x, y, height = page.tab.evaluate(
+            "(() => { const b = byId('curve').getBoundingClientRect(); return [b.left + 200, b.top, b.height]; })()"
+        )
+        from_y, to_y = (page.tab.evaluate("([p, h]) => curveY(p, h)", [p, height]) for p in (0.5, 0.7))
+        page.drag((x, y + from_y), (x, y + to_y))
+    settings = page.tab.evaluate("page.corrections.settings(0)")
+    assert settings["threshold"] == pytest.approx(0.7)
+    assert settings["off_threshold"] == settings["threshold"]  # they were one, and stay one
+    run = read_run(folder)
+    mine = dict(run.settings, walking=BoutSettings(threshold=settings["threshold"]))
+    want = [(b.start, b.stop) for b in find_bouts(timeline(next(read_windows(run))), mine) if b.behaviour == "walking"]
+    assert page.bouts(0) == want != before
+    page.press("Control+z")
+    while page.tab.evaluate("page.corrections.done.length"):
+        page.press("u")
+    assert page.bouts(0) == before
+
+
+def test_shortest_bout_and_gap_move_bouts(page: Opened) -> None:
+    before = page.bouts(2)
+    page.press("ArrowDown", "ArrowDown")
+    page.tab.fill("#minimum_gap-number", "9")
+    page.press("Tab")
+    assert page.bouts(2) == [(before[0][0], before[-1][1])]
+    page.tab.fill("#minimum_bout-number", "9")
+    page.press("Tab")
+    assert page.bouts(2) == []
+    page.tab.click("#reset-all")
+    assert page.bouts(2) == before
+
+
+def test_every_correction_by_keyboard(page: Opened) -> None:
+    page.press("n")
+    first = page.bouts(0)[0]
+    assert page.now() == first[0]
+    page.press(".", ".", "s")  # starts two frames later
+    assert page.bouts(0)[0] == pytest.approx((first[0] + 2 * FRAME, first[1]))
+    page.press("ArrowLeft", "Home")
+    page.tab.evaluate("time => page.player.seek(time)", first[1] - 5 * FRAME)
+    page.press("e")  # its last frame is the one on screen
+    assert page.bouts(0)[0][1] == pytest.approx(first[1] - 4 * FRAME)
+    moved = page.bouts(0)[0]
+    page.press("r")
+    assert page.tab.evaluate("document.activeElement.id") == "bout-behaviour"
+    page.press("ArrowDown", "ArrowDown", "Escape")  # by way of grooming to still
+    assert page.tab.evaluate("page.corrections.ruling(0, 1).ruled.length") == 0
+    page.wait("page.column === 2")
+    assert moved not in page.bouts(0)
+    assert any(start <= moved[0] + 1e-9 and moved[1] <= stop + 1e-9 for start, stop in page.bouts(2))
+    count = len(page.bouts(2))
+    page.press("Delete")
+    assert len(page.bouts(2)) == count - 1
+    before = page.bouts(0)
+    page.press("ArrowUp", "ArrowUp", "Home", "i", ".", ".", "o", "a")
+    assert page.bouts(0) == [(0.0, pytest.approx(3 * FRAME)), *before]
+    page.press(*["u"] * page.tab.evaluate("page.corrections.done.length"))
+    assert page.bouts(0)[0] == first
+    assert not page.tab.evaluate("page.corrections.changed")
+    page.press(*["Shift+U"] * page.tab.evaluate("page.corrections.undone.length"))
+    assert page.bouts(0) != before
+
+
+def test_edges_by_number(page: Opened) -> None:
+    page.press("n")
+    start, stop = page.bouts(0)[0]
+    page.tab.fill("#bout-stop", f"{stop - 0.11:.4f}")
+    page.press("Tab")
+    assert page.bouts(0)[0] == pytest.approx((start, round((stop - 0.11) * 25) / 25))  # on the nearest frame
+    page.tab.fill("#bout-stop", f"{start - 1:.4f}")
+    page.press("Tab")
+    assert page.bouts(0)[0] == pytest.approx((start, round((stop - 0.11) * 25) / 25))
+    assert "start before it stops" in page.tab.inner_text("#status")
+
+
+def test_every_correction_by_mouse(page: Opened) -> None:
+    start, stop = page.bouts(0)[1]
+    page.tab.mouse.click(*page.place((start + stop) / 2, 0))
+    page.settle()
+    assert page.tab.evaluate("page.bout.start") == start
+    page.drag(page.place(stop, 0), page.place(stop + 0.2, 0))
+    grown = next(bout for bout in page.bouts(0) if bout[0] == start)
+    assert grown[1] == pytest.approx(stop + 0.2, abs=FRAME)
+    page.tab.select_option("#bout-behaviour", label="grooming")
+    assert not any(bout[0] == start for bout in page.bouts(0))
+    assert page.tab.evaluate("page.column") == 1
+    page.tab.click("#bout-delete")
+    assert not any(a < (start + stop) / 2 < b for a, b in page.bouts(1))
+    page.tab.keyboard.down("Shift")
+    page.drag(page.place(start, 1), page.place(stop, 1))
+    page.tab.keyboard.up("Shift")
+    assert any(a == pytest.approx(start, abs=FRAME) and b == pytest.approx(stop, abs=FRAME) for a, b in page.bouts(1))
+
+
+def test_a_ruling_stands_when_thresholds_move(page: Opened) -> None:
+    page.press("n", "Delete")
+    page.press("n", "Enter")
+    kept = page.tab.evaluate("page.bout")
+    gone = page.tab.evaluate("page.corrections.ruling(0, 0).ruled[0]")
+    page.tab.fill("#threshold-number", "1")
+    page.press("Tab")
+    assert page.bouts(0) == [(kept["start"], kept["stop"])]
+    page.tab.fill("#threshold-number", "0")
+    page.press("Tab")
+    assert not any(a < gone[1] and b > gone[0] for a, b in page.bouts(0))
+
+
+def test_bouts_of_one_behaviour_never_overlap(page: Opened) -> None:
+    page.tab.evaluate(
+        """() => {
+          let seed = 7;
+          const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
+          for (let k = 0; k < 300; k++) {
+            const [a, b] = [random() * 6, random() * 6].sort();
+            const c = Math.floor(random() * 3);
+            const bouts = page.corrections.bouts(0, c);
+            const bout = bouts[Math.floor(random() * bouts.length)];
+            const kind = Math.floor(random() * 5);
+            if (kind === 0 && b - a > 0.05) page.corrections.add(0, c, a, b);
+            else if (bout && kind === 1) page.corrections.remove(0, c, bout);
+            else if (bout && kind === 2 && b - a > 0.05) page.corrections.move(0, c, bout, a, b);
+            else if (bout && kind === 3) page.corrections.relabel(page.corrections.state, 0, c, bout, 2 - c, true);
+            else page.corrections.set(c, { threshold: Math.round(random() * 20) / 20 }, true);
+            for (let d = 0; d < 3; d++) {
+              const now = page.corrections.bouts(0, d);
+              now.forEach((one, i) => {
+                if (one.stop <= one.start) throw new Error(`empty bout after step ${k}`);
+                if (i && now[i - 1].stop > one.start) throw new Error(`overlap after step ${k}`);
+              });
+            }
+          }
+        }"""
+    )
+
+
+def test_corrections_outlive_a_reload(page: Opened, folder: Path, opened: OpenPage) -> None:
+    page.press("n", "Delete", "0", "c")
+    before = page.bouts(0)
+    page.tab.reload()
+    page.wait("document.readyState === 'complete'")
+    assert page.bouts(0) == before
+    assert page.tab.evaluate("page.corrections.checked(0)") == [[0, 6]]
+    report(str(folder))  # the same scores: the page, written again, is still that page
+    page.tab.reload()
+    page.wait("document.readyState === 'complete'")
+    assert page.bouts(0) == before
+    other = opened(folder / "report.html")
+    other.press("n", "Delete")
+    page.wait(f"page.corrections.bouts(0, 0).length === {len(before) - 1}")
+
+
+def test_downloads_are_what_fit_reads(page: Opened, tmp_path: Path) -> None:
+    page.press("n", "Delete", "ArrowDown", "n", "Enter", "d")
+    page.tab.check("[name=form][value=pieces]")
+    labels = page.download("#download-labels", tmp_path)
+    table = read_labels(labels, CLASSES)
+    assert {clip.video for clip in table.clips} == {"clip.mp4"}
+    assert (table.clips[0].start, table.clips[-1].stop) == (0.0, 6.0)
+    for column, name in enumerate(CLASSES):
+        for start, stop in page.bouts(column):
+            for clip in table.clips:
+                assert clip.start is not None
+                assert clip.stop is not None
+                if clip.start < stop and clip.stop > start:
+                    assert name in (clip.labels or ())
+    want = {(start, stop, name) for column, name in enumerate(CLASSES) for start, stop in page.bouts(column)}
+    for button in ("#download-aggregated", "#download-tabular"):
+        (told,), _ = boris.read(page.download(button, tmp_path).read_text(), "")
+        assert {(bout.start, bout.stop, bout.label) for bout in told.bouts} == want
+        assert told.duration == 6.0
+
+
+def test_only_what_was_checked_is_downloaded(page: Opened, tmp_path: Path) -> None:
+    page.tab.evaluate("page.marks = { from: 1, to: 3 }")
+    page.press("c", "d")
+    assert page.tab.inner_text("#checked-sum") == "0:02.0"
+    page.tab.check("[name=part][value=checked]")
+    page.tab.check("[name=form][value=windows]")
+    page.tab.fill("#window-length", "1")
+    page.tab.fill("#window-hop", "0.5")
+    table = read_labels(page.download("#download-labels", tmp_path), CLASSES)
+    assert [(clip.start, clip.stop) for clip in table.clips] == [(1.0, 2.0), (1.5, 2.5), (2.0, 3.0)]
+
+
+def test_zoom_shows_more_of_less(page: Opened) -> None:
+    page.tab.evaluate("page.player.seek(3)")
+    page.press("+", "+")
+    left, right = page.tab.evaluate("[page.view.from, page.view.to]")
+    assert right - left == pytest.approx(1.5)
+    assert left < 3 < right
+    page.press("-", "0")
+    assert page.tab.evaluate("[page.view.from, page.view.to]") == [0, 6]
+    page.press("n", "z")
+    bout = page.tab.evaluate("page.bout")
+    left, right = page.tab.evaluate("[page.view.from, page.view.to]")
+    assert left <= bout["start"] < bout["stop"] <= right
+    assert right - left < 4
+
+
+def test_help_lists_every_key_and_keys_can_be_switched_off(page: Opened) -> None:
+    page.press("?")
+    listed = page.tab.inner_text("#keys")
+    for keys in page.tab.evaluate("KEYS.flatMap(([keys]) => keys.map(shown))"):
+        assert keys in listed
+    page.tab.uncheck("#keys-on")
+    page.press("Escape")
+    page.press("ArrowDown")
+    assert page.tab.evaluate("page.column") == 0
+    page.press("Control+z")  # with Ctrl they still work
+    assert page.tab.inner_text("#status") == "nothing to be undone"
