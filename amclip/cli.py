@@ -26,13 +26,10 @@ Your own videos
 
 Long videos
   annotate   behaviours over time, window by window: amclip annotate VIDEOS --checkpoint X.ckpt --output FOLDER
-<<<<<<< HEAD
-  evaluate   how far an annotation agrees with labels, or two coders with each other:
-               amclip evaluate PREDICTED LABELS [--output agreement]
-=======
   report     the page to look at, correct and download what was found: amclip report FOLDER
   suggest    what to label next: amclip suggest VIDEOS --checkpoint X.ckpt --output FOLDER
->>>>>>> report
+  evaluate   how far an annotation agrees with labels, or two coders with each other:
+               amclip evaluate PREDICTED LABELS [--output agreement]
 
 Tools
   convert    labels to amclip's table from BORIS, DeepEthogram, FERAL, Animal Kingdom, frame lists, and back:
@@ -45,11 +42,10 @@ and model; `amclip fit --config FILE --print_config` prints them all as a config
 """
 
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
-<<<<<<< HEAD
-PLAIN_COMMANDS = ("annotate", "check", "convert", "demo", "doctor", "evaluate", "flow", "synth")
-=======
-PLAIN_COMMANDS = ("annotate", "check", "convert", "demo", "doctor", "flow", "report", "suggest", "synth")
->>>>>>> report
+PLAIN_COMMANDS = (
+    *("annotate", "check", "convert", "demo", "doctor"),
+    *("evaluate", "flow", "report", "suggest", "synth"),
+)
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -7,11 +7,8 @@ from layouts import ACTIONS, BORIS_AGGREGATED, CLIPS, animal_kingdom
 from amclip.data.datamodule import VideoDataModule
 from amclip.data.dataset import ClipDataset
 from amclip.data.readers import read_labels
-<<<<<<< HEAD
 from amclip.data.samplers import ClassAwareSampler
-=======
 from amclip.data.table import LabelError
->>>>>>> data
 from amclip.flow import FlowMethod
 
 SMALL = {
