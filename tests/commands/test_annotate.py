@@ -170,18 +170,17 @@ def test_a_run_that_was_stopped_goes_on_where_it_stood(
 
         return stream
 
-    monkeypatch.setattr(annotator, "stream_scores", stops(15))
-    status = annotate(recordings, checkpoint=checkpoint, output=tmp_path)
-    said = capsys.readouterr().err
-    assert (status, ("the same command goes on" if how == "Ctrl-C" else "No space left") in said) in (
-        (130, True),
-        (2, True),
-    )
+    videos = [recordings / "day1" / "a.mp4", recordings / "day2" / "a.mp4"]
+    monkeypatch.setattr(annotator, "stream_scores", stops(13))  # in the second video
+    status = annotate(*videos, checkpoint=checkpoint, output=tmp_path)
+    assert status == (130 if how == "Ctrl-C" else 2)
+    assert ("the same command goes on" if how == "Ctrl-C" else "No space left") in capsys.readouterr().err
     assert not (tmp_path / "windows.csv").exists()
     monkeypatch.setattr(annotator, "stream_scores", stops(10_000))
-    assert annotate(recordings, checkpoint=checkpoint, output=tmp_path) == 1
-    assert sum(scored) == len(table(annotated / "windows.csv"))  # no window twice
-    assert texts(tmp_path) == texts(annotated)
+    assert annotate(*videos, checkpoint=checkpoint, output=tmp_path) == 0
+    rows = table(tmp_path / "windows.csv")
+    assert sum(scored) == len(rows)  # no window twice
+    assert rows == [row for row in table(annotated / "windows.csv") if row["video"] != "varies.mkv"]
 
 
 def test_damage_on_the_way_keeps_what_lies_before_it_and_says_so(
