@@ -167,3 +167,39 @@ def test_labels_of_other_tools_train_for_a_step(form: str, tmp_path: Path, monke
         more.append("--data.label_fps=25")
     words = [f"--config={ROOT / 'configs' / 'own_videos.yaml'}", *TINY, *more, "--trainer.fast_dev_run=1"]
     main(["fit", *words, f"--data.labels={labels}", f"--data.root={tmp_path}", "--trainer.logger=false"])
+
+
+REAL = layouts.SHARED / "animal_kingdom"
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real clips lie elsewhere")
+def test_the_four_real_clips_of_animal_kingdom_are_classified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four rows of the real metadata and their clips, under the names that the data set gives them."""
+    from openpyxl import Workbook, load_workbook
+
+    monkeypatch.chdir(tmp_path)
+    videos = {path.stem.split("-")[1]: path for path in sorted(REAL.glob("*.mp4"))}
+    (tmp_path / "video").mkdir()
+    for name, path in videos.items():
+        (tmp_path / "video" / f"{name}.mp4").symlink_to(path)
+    real, book = load_workbook(REAL / "AR_metadata.xlsx", read_only=True), Workbook(write_only=True)
+    for title in ("AR", "Action"):
+        sheet = book.create_sheet(title)
+        for index, row in enumerate(real[title].iter_rows(values_only=True)):
+            if title == "Action" or not index or row[1] in videos:
+                sheet.append(row)
+    book.save(tmp_path / "AR_metadata.xlsx")
+    own = [
+        f"--data.root={tmp_path / 'video'}",
+        f"--data.segments={REAL / 'df_action.xlsx'}",
+        "--data.val_fraction=0.25",
+    ]
+    saved = f"--trainer.logger.save_dir={tmp_path}"
+    config = f"--config={ROOT / 'configs/animal_kingdom/sparse_b32_1gpu.yaml'}"
+    main(["fit", config, *TINY, *own, "--data.labels=AR_metadata.xlsx", "--trainer.max_epochs=1", saved])
+    words = ["--data.labels=AR_metadata.xlsx", own[0], "--predictions.path=out.csv", "--data.num_workers=0"]
+    main(["predict", f"--ckpt_path={tmp_path / 'version_0' / 'checkpoints' / 'last.ckpt'}", *words])
+    header, *lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert len(header.split(",")) == 3 + 140 + 1
+    assert sorted(line.split(",")[0] for line in lines) == sorted(f"{name}.mp4" for name in videos)
+    assert all(line.endswith(",") for line in lines)  # the column `error` is empty

@@ -207,7 +207,8 @@ PART = Clip("a.mp4", 0, 1, ("walk",), "train")
         ([WHOLE, Clip("b.mp4")], "table", "some rows are labelled and others are not"),
         ([PART, Clip("a.avi", 0, 1, ())], "deepethogram", "would have one label file"),
         *(
-            ([Clip(video, 0, 1, ("walk",))], "deepethogram", "label files lie below the target folder")
+            ([Clip(video, 0, 1, ("walk",))], form, "lie below one folder as the videos do below theirs")
+            for form in ("deepethogram", "frame-list")
             for video in ("/videos/a.mp4", "../a.mp4", "day//a.mp4", "C:\\..\\a.mp4", "..")
         ),
         ([PART, Clip("a.avi", 0, 1, ())], "frame-list", "would have one folder of images"),

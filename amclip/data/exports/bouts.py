@@ -109,11 +109,7 @@ def deepethogram(table: LabelTable, target: Path, fps: float) -> list[str]:
     """DeepEthogram's label files, one per video, below the target folder."""
     timelines = timelines_of(table)
     _one_name_each(table, "label file")
-    for video in table.videos():
-        name = without_suffix(video)
-        if posixpath.normpath(name) != name or name.startswith(("/", "../")) or posixpath.basename(name) in ("", ".."):
-            reason = "label files lie below the target folder as the videos do below theirs; write such a path"
-            raise LabelError(f"{video!r}: {reason}, as in day1/a.mp4", table.source)
+    _below_a_folder(table, "label files")
     off = 0
     for timeline in timelines:
         frames, between = _frames(timeline, table.classes, fps)
@@ -162,6 +158,7 @@ def frame_list(table: LabelTable, target: Path, fps: float) -> list[str]:
     """
     timelines = timelines_of(table)
     _one_name_each(table, "folder of images")
+    _below_a_folder(table, "folders of images")
     for video in table.videos():
         if any(letter.isspace() or letter == '"' for letter in video):
             raise LabelError(f"{video!r}: a frame list is split at blanks; rename the video", table.source)
@@ -195,6 +192,19 @@ def _one_name_each(table: LabelTable, what: str) -> None:
         other = first.setdefault(without_suffix(video), video)
         if other != video:
             raise LabelError(f"{other} and {video} would have one {what}; rename one of them", table.source)
+
+
+def _below_a_folder(table: LabelTable, what: str) -> None:
+    """Refuse paths that lead out of the folder, or that have two spellings."""
+    for video in table.videos():
+        name = without_suffix(video)
+        if (
+            posixpath.normpath(name) != name
+            or name.startswith(("/", "../"))
+            or posixpath.basename(name) in ("", ".", "..")
+        ):
+            reason = f"{what} lie below one folder as the videos do below theirs; write such a path, as in day1/a.mp4"
+            raise LabelError(f"{video!r}: {reason}", table.source)
 
 
 def _frames(timeline: Timeline, classes: Sequence[str], fps: float) -> tuple[NDArray[np.int64], int]:
