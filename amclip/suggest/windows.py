@@ -68,7 +68,6 @@ def embed_windows(
                 probabilities.append(scored)
                 embeddings.append(pooled.pop()[: len(scored)])  # a batch is filled up at the end of a video
                 progress(len(probabilities) * min(batch, len(plan)) / len(plan))
-        calibrated = model.calibrate(torch.from_numpy(np.concatenate(probabilities))).numpy()
         scores = WindowScores(
             video=name,
             classes=tuple(model.classes),
@@ -76,7 +75,7 @@ def embed_windows(
             stop_frame=plan.stop_frame,
             start=plan.start,
             stop=plan.stop,
-            probabilities=calibrated.astype(np.float32),
+            probabilities=np.concatenate(probabilities),
             fps=video.fps,
             num_frames=video.num_frames,
             duration=video.duration,

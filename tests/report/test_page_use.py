@@ -274,10 +274,21 @@ def test_only_what_was_checked_is_downloaded(page: Opened, tmp_path: Path) -> No
     assert page.tab.inner_text("#checked-sum") == "0:02.0"
     page.tab.check("[name=part][value=checked]")
     page.tab.check("[name=form][value=windows]")
+    page.tab.select_option("#split", "")
     page.tab.fill("#window-length", "1")
     page.tab.fill("#window-hop", "0.5")
     table = read_labels(page.download("#download-labels", tmp_path), CLASSES)
     assert [(clip.start, clip.stop) for clip in table.clips] == [(1.0, 2.0), (1.5, 2.5), (2.0, 3.0)]
+
+
+def test_one_video_is_divided_by_time(page: Opened, tmp_path: Path) -> None:
+    page.press("d")
+    page.tab.fill("#window-length", "1")
+    page.tab.fill("#window-hop", "0.5")
+    clips = read_labels(page.download("#download-labels", tmp_path), CLASSES).clips
+    train, val = ([(c.start, c.stop) for c in clips if c.split == split] for split in ("train", "val"))
+    assert train == [(k / 2, k / 2 + 1) for k in range(9)]
+    assert val == [(5.0, 6.0)]  # that from 4.5 s on shares frames with the last one to train on
 
 
 def test_zoom_shows_more_of_less(page: Opened) -> None:

@@ -14,21 +14,6 @@ from amclip.data.readers import read_labels
 from amclip.inference import load_model
 from amclip.suggest.windows import embed_windows
 
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def checkpoint(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("runs")
-    words = (
-        *("fit", f"--config={ROOT / 'configs/demo.yaml'}", f"--data.labels={drawn / 'labels.csv'}"),
-        *(f"--data.root={drawn}", f"--trainer.logger.save_dir={folder}", "--trainer.limit_train_batches=2"),
-        *("--trainer.max_epochs=1", "--trainer.enable_progress_bar=false", "--data.num_workers=0"),
-        *("--data.num_segments=2", "--data.positions_per_segment=2", "--data.cache_dir=null"),
-    )
-    main(list(words))
-    return folder / "version_0" / "checkpoints" / "last.ckpt"
-
 
 def suggest(checkpoint: Path, output: Path, *words: object) -> list[dict[str, str]]:
     main([str(word) for word in ("suggest", *words, "--checkpoint", checkpoint, "--output", output)])
@@ -36,8 +21,8 @@ def suggest(checkpoint: Path, output: Path, *words: object) -> list[dict[str, st
         return list(csv.DictReader(file))
 
 
-def test_an_embedding_is_what_the_window_was_classified_from(checkpoint: Path, drawn: Path) -> None:
-    model = load_model(checkpoint)
+def test_an_embedding_is_what_the_window_was_classified_from(trained: Path, drawn: Path) -> None:
+    model = load_model(trained)
     path = drawn / "videos" / "clip_00000.mp4"
     info = probe([path], progress=False)[path]
     shares: list[float] = []
@@ -46,7 +31,7 @@ def test_an_embedding_is_what_the_window_was_classified_from(checkpoint: Path, d
     assert windows > 2
     assert found.embeddings.shape == (windows, model.task.network.encoder.width)
     assert shares[-1] >= 1
-    # The head is linear and segments are averaged: the mean embedding gives the mean logit.
+    # Of the one segment that a window of this network has.
     (classifier,) = model.task.network.classifiers
     with torch.inference_mode():
         logits = classifier.head(torch.from_numpy(found.embeddings))  # type: ignore[operator,union-attr]
@@ -54,8 +39,8 @@ def test_an_embedding_is_what_the_window_was_classified_from(checkpoint: Path, d
     np.testing.assert_allclose(found.scores.probabilities, want, atol=1e-5)
 
 
-def test_list_and_page_of_some_videos(checkpoint: Path, drawn: Path, tmp_path: Path) -> None:
-    rows = suggest(checkpoint, tmp_path / "out", drawn / "videos", "--count", 6, "--window", 0.7)
+def test_list_and_page_of_some_videos(trained: Path, drawn: Path, tmp_path: Path) -> None:
+    rows = suggest(trained, tmp_path / "out", drawn / "videos", "--count", 6, "--window", 0.7)
     assert len(rows) == 6
     assert len({(row["filepath"], row["start"]) for row in rows}) == 6
     for row in rows:
@@ -71,14 +56,14 @@ def test_list_and_page_of_some_videos(checkpoint: Path, drawn: Path, tmp_path: P
     assert len(data["videos"]) == len({name for name, _ in listed})  # no others
 
 
-def test_what_is_labelled_already_is_not_suggested(checkpoint: Path, drawn: Path, tmp_path: Path) -> None:
+def test_what_is_labelled_already_is_not_suggested(trained: Path, drawn: Path, tmp_path: Path) -> None:
     labels = tmp_path / "labels.csv"
     names = [f"videos/clip_{index:05d}.mp4" for index in range(40)]
     whole = [f"{name},,,walking" for name in names[2:]]
     labels.write_text("\n".join(["filepath,start,stop,label", f"{names[0]},0.0,0.7,walking", *whole]) + "\n")
     assert len(read_labels(labels)) == 39
     words = ("--labelled", labels, "--root", drawn, "--window", 0.7, "--count", 100)
-    rows = suggest(checkpoint, tmp_path / "out", drawn / "videos", *words)
+    rows = suggest(trained, tmp_path / "out", drawn / "videos", *words)
     assert sorted((row["filepath"], float(row["start"])) for row in rows) == [
         ("clip_00000.mp4", pytest.approx(0.7, abs=0.05)),
         ("clip_00001.mp4", 0.0),
@@ -86,19 +71,19 @@ def test_what_is_labelled_already_is_not_suggested(checkpoint: Path, drawn: Path
     ]
     labels.write_text("\n".join(["filepath,label", *(f"{name},walking" for name in names)]) + "\n")
     with pytest.raises(SystemExit) as error:
-        suggest(checkpoint, tmp_path / "none", drawn / "videos", *words)
+        suggest(trained, tmp_path / "none", drawn / "videos", *words)
     assert error.value.code == 2
 
 
 def test_a_broken_video_does_not_stop_the_others(
-    checkpoint: Path, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained: Path, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "videos"
     folder.mkdir()
     (folder / "good.mp4").write_bytes((drawn / "videos" / "clip_00000.mp4").read_bytes())
     (folder / "bad.mp4").write_bytes(b"no video at all")
     with pytest.raises(SystemExit) as error:
-        suggest(checkpoint, tmp_path / "out", folder)
+        suggest(trained, tmp_path / "out", folder)
     assert error.value.code == 1
     assert "bad.mp4: is not a video" in capsys.readouterr().out
     assert (tmp_path / "out" / "suggest.html").exists()
@@ -106,8 +91,8 @@ def test_a_broken_video_does_not_stop_the_others(
 
 @pytest.mark.parametrize(("words", "said"), [(("--count", 0), "--count"), (("--window", -1), "--window")], ids=str)
 def test_settings_out_of_range_are_named(
-    checkpoint: Path, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple, said: str
+    trained: Path, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple, said: str
 ) -> None:
     with pytest.raises(SystemExit):
-        suggest(checkpoint, tmp_path / "out", drawn / "videos", *words)
+        suggest(trained, tmp_path / "out", drawn / "videos", *words)
     assert said in capsys.readouterr().err

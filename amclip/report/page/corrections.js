@@ -108,7 +108,7 @@ class Corrections {
   }
 
   checked(video) {
-    return this.state.checked[this.run.videos[video].video] ?? [];
+    return this.state.checked[this.run.videos[video].video] ?? NOTHING.bouts;
   }
 
   /** Bouts of one behaviour as they stand: { start, stop, human }, by start. */

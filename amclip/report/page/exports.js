@@ -32,24 +32,38 @@ function piecesIn([from, to], bouts) {
 /**
  * The label table: filepath,start,stop,label, and split where one is given.
  *
- * @param how { form: "windows" | "pieces", length, hop, share, onlyChecked, split }
+ * @param how { form: "windows" | "pieces", length, hop, share, onlyChecked, split: "" | "time" | a split }
  */
 function labelTable(corrections, how) {
   const { classes, videos } = corrections.run;
-  const split = how.split ? [how.split] : [];
-  const rows = [["filepath", "start", "stop", "label", ...split.map(() => "split")]];
+  const rows = [["filepath", "start", "stop", "label", ...(how.split ? ["split"] : [])]];
   videos.forEach(({ video }, index) => {
     const bouts = classes.map((_, column) => withStretches(corrections.bouts(index, column)));
+    const mine = [];
     for (const stretch of stretchesOf(corrections, index, how.onlyChecked)) {
       const clips = how.form === "windows" ? windowsIn(stretch, how.length, how.hop) : piecesIn(stretch, bouts);
       const share = how.form === "windows" ? how.share : 0.5;
       for (const [start, stop] of clips) {
         const held = classes.filter((_, c) => covered(bouts[c], start, stop) >= share * (stop - start) - SAME_TIME);
-        rows.push([video, start, stop, held.join(";"), ...split]);
+        mine.push([video, start, stop, held.join(";")]);
       }
     }
+    rows.push(...(how.split ? withSplits(mine, how.split) : mine));
   });
   return csv(rows);
+}
+
+/**
+ * Clips of one video with their split. By time, the last fifth is for validation; clips that reach over the border are
+ * left out, so that no frame is in both.
+ */
+function withSplits(clips, split) {
+  if (split !== "time") return clips.map((clip) => [...clip, split]);
+  const count = clips.length < 2 ? clips.length : Math.min(Math.ceil(0.8 * clips.length), clips.length - 1);
+  const train = clips.slice(0, count);
+  const border = Math.max(...train.map((clip) => clip[2]));
+  const val = clips.slice(count).filter((clip) => clip[1] >= border - SAME_TIME);
+  return [...train.map((clip) => [...clip, "train"]), ...val.map((clip) => [...clip, "val"])];
 }
 
 /** Bouts of one behaviour as stretches; where a person's bout touches the model's they are one. */

@@ -9,6 +9,7 @@ const page = {
   preview: null, // a bout while the mouse changes it: { bout, column, start, stop }
   kept: new Map(), // scores that were decoded
   pending: false,
+  told: 0, // when assistive technology was last told the time
 
   begin() {
     this.corrections = new Corrections(this.run, (video) => this.scoresOf(video));
@@ -112,13 +113,14 @@ const page = {
     const digits = fps > 100 ? 3 : 2;
     byId("clock").textContent =
       `${clock(time, digits)} / ${clock(duration, 0)} · frame ${this.scores.shownAt(time)}`;
-    const held = this.run.classes.filter((_, column) =>
-      this.corrections.bouts(this.video, column).some((b) => b.start <= time && time < b.stop),
-    );
+    this.placeCursors();
+    const now = performance.now();
+    if (!byId("video").paused && now - this.told < 500) return; // often enough for who listens
+    this.told = now;
+    const held = this.run.classes.filter((_, column) => boutAt(this, column, time));
     const box = byId("raster-box");
     box.setAttribute("aria-valuenow", time.toFixed(3));
     box.setAttribute("aria-valuetext", `${clock(time)}, ${held.join(", ") || "no behaviour"}`);
-    this.placeCursors();
   },
 
   placeCursors() {

@@ -219,6 +219,7 @@ function openDownload(page) {
   const checked = document.querySelector('input[name="part"][value="checked"]');
   checked.disabled = sum === 0;
   if (sum === 0 || page.run.suggestions) document.querySelector(`[name="part"][value="${sum ? "checked" : "all"}"]`).checked = true;
+  if (!byId("window-length").value && page.run.videos.length === 1) byId("split").value = "time"; // one cannot be divided
   byId("window-length").value ||= page.run.window;
   byId("window-hop").value ||= page.run.window;
   byId("download-note").textContent =

@@ -45,8 +45,8 @@ class View {
   }
 }
 
-/** A canvas at the screen's resolution, cleared; drawing is in CSS pixels. */
-function prepare(canvas, width, height) {
+/** The pen of a canvas at the screen's resolution; drawing is in CSS pixels. */
+function prepare(canvas, width, height, clear = true) {
   const ratio = window.devicePixelRatio || 1;
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== w || canvas.height !== h) {
@@ -55,7 +55,7 @@ function prepare(canvas, width, height) {
   }
   const pen = canvas.getContext("2d");
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-  pen.clearRect(0, 0, width, height);
+  if (clear) pen.clearRect(0, 0, width, height);
   return pen;
 }
 
@@ -132,59 +132,71 @@ function traceCurve(pen, scores, curve, view, width, y, height) {
   }
 }
 
-/** Draw all rows. `state` has corrections, video, column, bout, marks, curves, preview. */
+/**
+ * Draw the rows. `state` has corrections, video, column, bout, marks, curves, preview. Only rows that differ from what the
+ * canvas shows are drawn again: a moved threshold costs one row, however many there are.
+ */
 function drawRaster(canvas, width, view, scores, state) {
   const { classes } = state.corrections.run;
   const colours = palette();
-  const pen = prepare(canvas, width, AXIS + classes.length * ROW);
-  drawAxis(pen, view, width, colours);
-  const bottom = AXIS + classes.length * ROW;
-  classes.forEach((_, column) => {
-    const y = AXIS + column * ROW;
-    if (column === state.column) pen.fillStyle = colours.selected;
-    else pen.fillStyle = column % 2 ? colours.stripe : "transparent";
-    pen.fillRect(0, y, width, ROW);
-  });
-  pen.fillStyle = colours.checked;
-  for (const [start, stop] of state.corrections.checked(state.video))
-    pen.fillRect(view.x(start, width), AXIS - 4, Math.max(1, view.x(stop, width) - view.x(start, width)), 4);
-  classes.forEach((_, column) => drawRow(pen, AXIS + column * ROW, width, view, scores, state, column, colours));
-  if (state.marks.from != null || state.marks.to != null) {
-    const [from, to] = [state.marks.from ?? state.marks.to, state.marks.to ?? state.marks.from];
-    const [a, b] = [view.x(from, width), view.x(to, width)];
-    pen.globalAlpha = 0.14;
-    pen.fillStyle = colours.accent;
-    pen.fillRect(a, 0, b - a, bottom);
-    pen.globalAlpha = 1;
-    pen.strokeStyle = colours.accent;
-    pen.setLineDash([4, 3]);
-    for (const x of [a, b]) {
-      pen.beginPath();
-      pen.moveTo(x, 0);
-      pen.lineTo(x, bottom);
-      pen.stroke();
-    }
-    pen.setLineDash([]);
+  const checked = state.corrections.checked(state.video);
+  const whole = JSON.stringify([view.from, view.to, width, devicePixelRatio, colours, state.curves, state.video, state.marks]);
+  const fresh = canvas.shown?.whole !== whole || canvas.shown.checked !== checked;
+  if (fresh) canvas.shown = { whole, checked, rows: [] };
+  const pen = prepare(canvas, width, AXIS + classes.length * ROW, fresh);
+  if (fresh) {
+    drawAxis(pen, view, width, colours);
+    pen.fillStyle = colours.checked;
+    for (const [start, stop] of checked)
+      pen.fillRect(view.x(start, width), AXIS - 4, Math.max(1, view.x(stop, width) - view.x(start, width)), 4);
+    drawMarks(pen, 0, AXIS, width, view, state.marks, colours);
   }
+  classes.forEach((_, column) => {
+    const mine = state.preview?.column === column ? state.preview : null;
+    const chosen = column === state.column;
+    const row = { bouts: state.corrections.bouts(state.video, column), mine, chosen, bout: chosen ? state.bout : null };
+    const before = canvas.shown.rows[column];
+    if (before && Object.keys(row).every((key) => row[key] === before[key])) return;
+    canvas.shown.rows[column] = row;
+    drawRow(pen, AXIS + column * ROW, width, view, scores, state, column, row, colours);
+  });
 }
 
-function drawRow(pen, y, width, view, scores, state, column, colours) {
+function drawRow(pen, y, width, view, scores, state, column, row, colours) {
+  pen.clearRect(0, y, width, ROW);
+  pen.fillStyle = row.chosen ? colours.selected : column % 2 ? colours.stripe : "transparent";
+  pen.fillRect(0, y, width, ROW);
   const colour = colourOf(column, colours);
-  const inSight = (start, stop) => stop >= view.from && start <= view.to;
-  for (const bout of state.corrections.bouts(state.video, column)) {
-    if (!inSight(bout.start, bout.stop)) continue;
-    const moved = state.preview?.bout === bout ? state.preview : bout;
-    drawBout(pen, moved, bout.human || moved !== bout, y, width, view, colour, colours, bout === state.bout);
+  let drawn = -Infinity; // up to where a bar reaches already
+  for (const bout of row.bouts) {
+    if (bout.stop < view.from || bout.start > view.to) continue;
+    // Of bouts that are smaller than a pixel, one on each pixel is enough.
+    if (!bout.human && view.x(bout.stop, width) < drawn) continue;
+    const moved = row.mine?.bout === bout ? row.mine : bout;
+    drawn = drawBout(pen, moved, bout.human || moved !== bout, y, width, view, colour, colours, bout === row.bout);
   }
-  if (state.preview && !state.preview.bout && state.preview.column === column)
-    drawBout(pen, state.preview, true, y, width, view, colour, colours, true);
-  if (!state.curves) return;
-  traceCurve(pen, scores, scores.curves[column], view, width, y + 3, ROW - 6);
-  pen.strokeStyle = colours.ink;
-  pen.globalAlpha = 0.55;
-  pen.lineWidth = 1;
-  pen.stroke();
+  if (row.mine && !row.mine.bout) drawBout(pen, row.mine, true, y, width, view, colour, colours, true);
+  if (state.curves) {
+    traceCurve(pen, scores, scores.curves[column], view, width, y + 3, ROW - 6);
+    pen.strokeStyle = colours.ink;
+    pen.globalAlpha = 0.55;
+    pen.lineWidth = 1;
+    pen.stroke();
+    pen.globalAlpha = 1;
+  }
+  drawMarks(pen, y, ROW, width, view, state.marks, colours);
+}
+
+/** The part of the marked stretch that lies in a band of the canvas. */
+function drawMarks(pen, y, height, width, view, { from, to }, colours) {
+  if (from == null && to == null) return;
+  const [a, b] = [view.x(from ?? to, width), view.x(to ?? from, width)];
+  pen.globalAlpha = 0.14;
+  pen.fillStyle = colours.accent;
+  pen.fillRect(a, y, b - a, height);
   pen.globalAlpha = 1;
+  pen.fillRect(a - 0.5, y, 1, height);
+  pen.fillRect(b - 0.5, y, 1, height);
 }
 
 function drawBout(pen, { start, stop }, human, y, width, view, colour, colours, selected) {
@@ -198,31 +210,46 @@ function drawBout(pen, { start, stop }, human, y, width, view, colour, colours, 
     pen.fillStyle = colours.ink; // a bar below: who looks at it without seeing colours still sees whose bout it is
     pen.fillRect(left, y + ROW - 4, wide, 2);
   }
-  if (!selected) return;
-  pen.strokeStyle = colours.ink;
-  pen.lineWidth = 2;
-  pen.strokeRect(left - 1, y + 3, wide + 2, ROW - 6);
+  if (selected) {
+    pen.strokeStyle = colours.ink;
+    pen.lineWidth = 2;
+    pen.strokeRect(left - 1, y + 3, wide + 2, ROW - 6);
+  }
+  return left + wide;
 }
 
 /** The whole video in a strip: bouts of all behaviours, what was checked, and the part in sight. */
 function drawOverview(canvas, width, view, state) {
   const height = 36;
   const colours = palette();
-  const pen = prepare(canvas, width, height);
   const { classes } = state.corrections.run;
-  const whole = { from: 0, to: view.duration, x: View.prototype.x };
+  const x = (time) => (time / view.duration) * width;
   const each = (height - 6) / classes.length;
+  // The bouts lie on a canvas of their own, where only the rows that changed are drawn again.
+  canvas.bars ??= document.createElement("canvas");
+  const whole = JSON.stringify([width, devicePixelRatio, colours, state.video]);
+  const fresh = canvas.bars.whole !== whole;
+  if (fresh) Object.assign(canvas.bars, { whole, rows: [] });
+  const bars = prepare(canvas.bars, width, height, fresh);
   classes.forEach((_, column) => {
-    pen.fillStyle = colourOf(column, colours);
-    for (const { start, stop } of state.corrections.bouts(state.video, column)) {
-      const left = whole.x(start, width);
-      pen.fillRect(left, column * each, Math.max(0.7, whole.x(stop, width) - left), Math.max(0.7, each - 0.5));
+    const bouts = state.corrections.bouts(state.video, column);
+    if (canvas.bars.rows[column] === bouts) return;
+    canvas.bars.rows[column] = bouts;
+    bars.clearRect(0, column * each, width, each);
+    bars.fillStyle = colourOf(column, colours);
+    let drawn = -Infinity;
+    for (const { start, stop } of bouts) {
+      if (x(stop) < drawn) continue;
+      drawn = x(start) + Math.max(0.7, x(stop) - x(start));
+      bars.fillRect(x(start), column * each, drawn - x(start), Math.max(0.7, each - 0.5));
     }
   });
+  const pen = prepare(canvas, width, height);
+  pen.drawImage(canvas.bars, 0, 0, width, height);
   pen.fillStyle = colours.checked;
   for (const [start, stop] of state.corrections.checked(state.video))
-    pen.fillRect(whole.x(start, width), height - 5, Math.max(1, whole.x(stop, width) - whole.x(start, width)), 4);
-  const [a, b] = [whole.x(view.from, width), whole.x(view.to, width)];
+    pen.fillRect(x(start), height - 5, Math.max(1, x(stop) - x(start)), 4);
+  const [a, b] = [x(view.from), x(view.to)];
   pen.fillStyle = colours.accent;
   pen.globalAlpha = 0.12;
   pen.fillRect(a, 0, b - a, height);
@@ -255,6 +282,8 @@ function drawCurve(canvas, width, view, scores, state) {
     pen.lineTo(width, Math.round(y(p)) + 0.5);
     pen.stroke();
   }
+  pen.fillStyle = colours.faint;
+  for (const p of [0, 1]) pen.fillText(p.toFixed(1), width - 20, y(p) + (p ? 8 : -8));
   traceCurve(pen, scores, scores.curves[state.column], view, width, y(1), y(0) - y(1));
   pen.strokeStyle = colour;
   pen.lineWidth = 1.75;
