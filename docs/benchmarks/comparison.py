@@ -262,8 +262,8 @@ def write(results: dict[Key, list[dict[str, Any]]], seeds: list[int], share: dic
         f"cent: mean over classes, ± standard deviation over seeds {', '.join(map(str, seeds))} (first weights, order, "
         "sampled frames). Images per clip were counted at the encoder and are what `fit` prints. The kinds of label: "
         "*coat* (in any frame, in no flow image), *movement* (direction or speed, alike in single frames), *coat and "
-        "movement* (a dark, pale or rusty animal that feeds), *order* (what came before what). Training time: the median "
-        "of the seeds, relative to frames in dense segments.",
+        "movement* (a dark, pale or rusty animal that feeds), *order* (what came before what). Training time: "
+        "the median of the seeds, relative to frames in dense segments.",
         "",
     ]
     output.write_text("\n".join([*head, *lines, "", f"![macro mAP]({output.stem}.png)", ""]))
