@@ -33,7 +33,7 @@ def stream_scores(
 
     Args:
         model: The network, on the device where it shall run.
-        video: Open, decoding to the size that the model's sampling names.
+        video: Open to be read in order, decoding to the size that the model's sampling names.
         plan: The windows.
         first: The window to begin with, a multiple of ``batch``; the scores are those of a run from the start.
         batch: Windows that are classified at a time; and as many images are embedded at a time as they would have if
