@@ -28,6 +28,8 @@ Long videos
   annotate   behaviours over time, window by window: amclip annotate VIDEOS --checkpoint X.ckpt --output FOLDER
   report     the page to look at, correct and download what was found: amclip report FOLDER
   suggest    what to label next: amclip suggest VIDEOS --checkpoint X.ckpt --output FOLDER
+  evaluate   how far an annotation agrees with labels, or two coders with each other:
+               amclip evaluate PREDICTED LABELS [--output agreement]
 
 Tools
   convert    labels to amclip's table from BORIS, DeepEthogram, FERAL, Animal Kingdom, frame lists, and back:
@@ -40,7 +42,10 @@ and model; `amclip fit --config FILE --print_config` prints them all as a config
 """
 
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
-PLAIN_COMMANDS = ("annotate", "check", "convert", "demo", "doctor", "flow", "report", "suggest", "synth")
+PLAIN_COMMANDS = (
+    *("annotate", "check", "convert", "demo", "doctor"),
+    *("evaluate", "flow", "report", "suggest", "synth"),
+)
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -1,5 +1,6 @@
 """A trained model from its checkpoint alone: classes, sampling, flow and network travel inside."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,10 +14,12 @@ from amclip.data.video import VideoError, VideoInfo
 from amclip.preprocess import Preprocess
 from amclip.task import KNOWLEDGE_KEY, BehaviourTask
 
-__all__ = ["TrainedModel", "load_model", "read_checkpoint"]
+__all__ = ["TrainedModel", "load_model", "read_checkpoint", "zero_shot_model"]
 
 DATA_KEY = "datamodule_hyper_parameters"
 TASK_KEY = "hyper_parameters"
+LAYOUT_KEYS = ("scheme", "num_segments", "positions_per_segment", "segment_overlap")
+SAMPLING_KEYS = (*LAYOUT_KEYS, "flow_gap", "frame_size", "resize")
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -50,7 +53,8 @@ class TrainedModel:
     Attributes:
         task: The network with its classes, in evaluation mode.
         preprocess: From decoded frames to the network's images.
-        sampling: ``scheme``, ``num_segments``, ``positions_per_segment``, ``flow_gap``, ``frame_size``, ``resize``.
+        sampling: ``scheme``, ``num_segments``, ``positions_per_segment``, ``segment_overlap``, ``flow_gap``,
+            ``frame_size``, ``resize``.
         clip_seconds: Median length of the clips it was trained on, in seconds; None where the checkpoint does not say.
     """
 
@@ -59,6 +63,11 @@ class TrainedModel:
     sampling: dict[str, Any]
     clip_seconds: float | None = None
     _probed: dict[Path, VideoInfo | VideoError] = field(default_factory=dict, repr=False)
+
+    @property
+    def layout(self) -> tuple[Any, ...]:
+        """How segments share out a clip, in the order that :func:`amclip.data.sampling.num_positions` takes."""
+        return tuple(self.sampling[key] for key in LAYOUT_KEYS)
 
     @property
     def classes(self) -> list[str]:
@@ -133,7 +142,41 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> TrainedM
     task.know_scale(checkpoint.get(KNOWLEDGE_KEY, {}))
     settings = dict(checkpoint[DATA_KEY], labels=None, root=None)
     data = VideoDataModule(**settings)
-    keys = ("scheme", "num_segments", "positions_per_segment", "flow_gap", "frame_size", "resize")
     known = checkpoint.get(KNOWLEDGE_KEY, {}).get("clip_seconds")
-    sampling = {key: settings[key] for key in keys}
+    sampling = {key: data.hparams[key] for key in SAMPLING_KEYS}
     return TrainedModel(task.to(device).eval(), data.preprocess, sampling, known or settings.get("window"))
+
+
+def zero_shot_model(classes: Sequence[str], backbone: str | None = None, pretrained: str | None = None) -> TrainedModel:
+    """A published CLIP and the names of behaviours in place of a trained model, as `configs/zero_shot.yaml` sets it up.
+
+    Args:
+        classes: Names of the behaviours, in words that CLIP may know.
+        backbone: Image tower, as for :class:`amclip.task.BehaviourTask`; default: the config's.
+        pretrained: Its weights; default: the config's, or none where a backbone is given, which may bring its own.
+
+    Returns:
+        The model in evaluation mode, on the CPU. It looks at frames alone: flow images mean nothing to CLIP.
+
+    Raises:
+        ValueError: If there are no classes, or the weights cannot be had or do not fit.
+    """
+    import yaml
+
+    from amclip.commands.demo import config_path
+    from amclip.data.datamodule import VideoDataModule
+    from amclip.models.pretrained import describe_backbone
+
+    config = yaml.safe_load(config_path("zero_shot").read_text(encoding="utf-8"))
+    model = config["model"]
+    if backbone is not None:
+        model.update(backbone=backbone, pretrained=pretrained)
+    elif pretrained is not None:
+        model.update(pretrained=pretrained)
+    architecture = describe_backbone(model["backbone"], model["pretrained"], config["data"]["image_size"])
+    own = {"classes": list(classes), "mean": architecture["mean"], "std": architecture["std"], "num_workers": 0}
+    data = VideoDataModule(**{**config["data"], **own, "labels": None, "root": None})
+    shape = {name: getattr(data, name) for name in ("num_segments", "positions_per_segment", "num_views", "image_size")}
+    task = BehaviourTask(classes=list(classes), architecture=architecture, **shape, **model)
+    task.load_published()
+    return TrainedModel(task.eval(), data.preprocess, {key: data.hparams[key] for key in SAMPLING_KEYS})

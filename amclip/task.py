@@ -270,6 +270,15 @@ class BehaviourTask(LightningModule):
             raise ValueError("zero_shot classifies without training; set it to false to train")
         if not self._starts_from_pretrained():
             return
+        self.load_published()
+
+    def load_published(self) -> None:
+        """Fetch published weights, embed the class names, and set the scale of zero-shot, as the settings say.
+
+        Raises:
+            ValueError: If weights cannot be had or do not fit.
+        """
+        settings = self.hparams
         prompts = []
         if settings["head"] == "text":
             prompts = [[template.format(name) for template in settings["prompt_templates"]] for name in self.classes]

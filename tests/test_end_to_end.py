@@ -50,6 +50,7 @@ def test_a_checkpoint_is_plain_and_holds_what_prediction_needs(checkpoint: Path)
     content = torch.load(checkpoint, weights_only=True)
     assert content["hyper_parameters"]["classes"] == sorted(BEHAVIOURS)
     assert content["datamodule_hyper_parameters"]["flow_preset"] == "fast"
+    assert content["amclip"]["clip_seconds"] == 1.4
 
 
 def test_predict_needs_only_a_checkpoint_and_videos_and_reports_the_broken_one(
@@ -78,6 +79,24 @@ def test_predict_needs_only_a_checkpoint_and_videos_and_reports_the_broken_one(
     assert good["error"] == ""
     expected = amclip.load_model(checkpoint).predict(videos / "good one.mp4")
     assert {name: float(good[name]) for name in BEHAVIOURS} == pytest.approx(expected, abs=1e-5)
+
+
+def test_predict_does_not_mind_labels_that_the_network_cannot_give(
+    checkpoint: Path, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = sorted((drawn / "videos").iterdir())[0].name
+    table = tmp_path / "labels.csv"
+    table.write_text(f"filepath,start,stop,label\n{video},0,0.5,singing\n{video},0.5,1,\n")
+    settings = [f"--ckpt_path={checkpoint}", f"--data.labels={table}", f"--data.root={drawn / 'videos'}"]
+    settings += ["--data.cache_dir=null", "--data.num_workers=0"]
+    output = tmp_path / "out.csv"
+    with pytest.warns(UserWarning, match="labels are not looked at: .*line 2, column 'label': unknown class 'singing'"):
+        main(["predict", *settings, f"--predictions.path={output}"])
+    first, second = rows(output)
+    assert (first["error"], second["start"]) == ("", "0.5")
+    with pytest.raises(SystemExit):
+        main(["test", *settings])
+    assert "unknown class 'singing'" in capsys.readouterr().err
 
 
 def test_test_writes_predictions_with_labels(checkpoint: Path, drawn: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """``amclip annotate``: from long videos to scores of windows, bouts and the files of other tools."""
 
 import hashlib
+import json
 import logging
 import sys
 import warnings
@@ -33,8 +34,11 @@ def run_annotate(args: list[str]) -> None:
 
 def annotate(
     videos: list[str],
-    checkpoint: str,
     output: str,
+    checkpoint: str | None = None,
+    classes: str | None = None,
+    backbone: str | None = None,
+    pretrained: str | None = None,
     window: float | None = None,
     hop: float | None = None,
     settings: str | None = None,
@@ -58,8 +62,11 @@ def annotate(
 
     Args:
         videos: Videos, folders of videos, or patterns in quotes.
-        checkpoint: A checkpoint of `amclip fit`; classes, sampling and flow come with it.
         output: Folder for the results, new or of this very annotation.
+        checkpoint: A checkpoint of `amclip fit`; classes, sampling and flow come with it.
+        classes: Names of behaviours with commas between, in place of a checkpoint: zero-shot, by a published CLIP.
+        backbone: Its image tower, as for `amclip fit`. Default: that of configs/zero_shot.yaml.
+        pretrained: Its weights: a name that open_clip knows, or a file. Default: those of configs/zero_shot.yaml.
         window: Length of a window in seconds. Default: the length of the clips that the checkpoint was trained on.
         hop: Seconds from the start of one window to the next. Default: a quarter of a window.
         settings: YAML or CSV file that says for each behaviour how bouts are cut: threshold, off_threshold, smoothing,
@@ -89,7 +96,6 @@ def annotate(
     from amclip.ethogram.outputs import write_outputs
     from amclip.ethogram.settings import bout_settings
     from amclip.ethogram.workplace import Workplace
-    from amclip.inference import load_model
 
     for name, value in (("devices", devices), ("nodes", nodes), ("batch_size", batch_size)):
         if value is not None and value < 1:
@@ -98,7 +104,7 @@ def annotate(
         if seconds is not None and not 0 < seconds < float("inf"):
             raise ValueError(f"--{name}: expected seconds above 0, got {seconds}")
     sources = find_sources(videos)
-    model = load_model(checkpoint)
+    model, identity = _model(checkpoint, classes, backbone, pretrained)
     given = {
         "threshold": threshold,
         "off_threshold": off_threshold,
@@ -111,7 +117,7 @@ def annotate(
     chosen = window or model.clip_seconds or _WINDOW
     step = hop or chosen / 4
     made_by = {
-        "checkpoint": _digest(Path(checkpoint)),
+        "checkpoint": identity,
         "window": chosen,
         "hop": step,
         "precision": precision,
@@ -139,7 +145,7 @@ def annotate(
             return
         errors = errors_of(sources, workplace.journals, made_by)
         details = {
-            "checkpoint": str(Path(checkpoint).absolute()),
+            "checkpoint": str(Path(checkpoint).absolute()) if checkpoint else _published(model),
             "window": chosen,
             "hop": step,
             "paths": {source.name: str(source.path) for source in sources},
@@ -153,6 +159,32 @@ def annotate(
         for name, reason in errors.items():
             print(f"  {name}: {reason}", file=sys.stderr)
         raise SystemExit(1)
+
+
+def _model(
+    checkpoint: str | None, classes: str | None, backbone: str | None, pretrained: str | None
+) -> tuple[Any, str]:
+    """The network, and what tells it from every other one."""
+    from amclip.inference import load_model, zero_shot_model
+
+    if (checkpoint is None) == (classes is None):
+        raise ValueError("give --checkpoint, or --classes 'walking,eating' for zero-shot, and not both")
+    if checkpoint is not None:
+        if backbone or pretrained:
+            raise ValueError("--backbone and --pretrained are for zero-shot; the checkpoint has its own network")
+        return load_model(checkpoint), _digest(Path(checkpoint))
+    names = [name.strip() for name in (classes or "").split(",")]
+    if not all(names) or len(set(names)) < len(names):
+        raise ValueError(f"--classes: expected different names with commas between, got {classes!r}")
+    model = zero_shot_model(names, backbone, pretrained)
+    settings = json.dumps(dict(model.task.hparams), sort_keys=True, default=str)
+    weights = str(model.task.hparams["pretrained"])
+    file = _digest(Path(weights)) if Path(weights).is_file() else ""
+    return model, f"zero-shot {hashlib.sha256((settings + file).encode()).hexdigest()}"
+
+
+def _published(model: Any) -> str:
+    return f"zero-shot: {model.task.hparams['backbone']} {model.task.hparams['pretrained'] or ''}".rstrip()
 
 
 def _trainer(accelerator: str, devices: int, nodes: int, precision: Any) -> Any:

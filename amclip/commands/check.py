@@ -179,9 +179,7 @@ def _check_videos(
     findings = []
     for video in missing:
         detail = "does not exist"
-        if "\\" in video:
-            detail += "; write paths with / instead of \\"
-        elif len(missing) == len(paths):
+        if len(missing) == len(paths):
             detail += f" below {paths[video].parent}; is the root folder right?"
         findings.append(Finding("videos that are missing", True, video, detail, lines[video]))
     for video, path in paths.items():

@@ -6,14 +6,25 @@ __all__ = ["convert"]
 
 
 def convert(
-    source: str,
+    source: str | dict[str, str],
     target: str,
-    to: Literal["table", "boris", "deepethogram", "feral", "list", "zamba"] = "table",
+    to: Literal[
+        "table",
+        "list",
+        "zamba",
+        "animal-kingdom",
+        "boris",
+        "boris-tabular",
+        "deepethogram",
+        "feral",
+        "frame-list",
+    ] = "table",
     classes: str | None = None,
     fps: float | None = None,
     window: float | None = None,
     hop: float | None = None,
     share: float = 0.5,
+    per_frame: bool = False,
     root: str | None = None,
 ) -> None:
     """Turn labels of any format that amclip reads into amclip's table, or into another tool's format.
@@ -23,26 +34,35 @@ def convert(
 
     Args:
         source: The labels: a table, a list, Animal Kingdom's AR_metadata.xlsx, a frame list, BORIS, DeepEthogram (a
-            file or a folder of them), FERAL.
-        target: The file to write; with deepethogram a folder.
-        to: table is amclip's own; boris are aggregated events; list has a path and its labels per line.
+            file or a folder of them), FERAL. Or one per split: '{train: train.csv, test: val.csv}'.
+        target: The file to write; with deepethogram and frame-list a folder. BORIS' forms are written as CSV, TSV or
+            XLSX, as the suffix says.
+        to: table is amclip's own; list has a path and its labels per line; animal-kingdom is AR_metadata.xlsx; boris
+            are aggregated events; frame-list has a row per frame, as KABR and Animal Kingdom have it.
         classes: File with the names of the classes, where the source has numbers.
         fps: Frames per second of the videos, where source or target count frames.
         window: Length of the clips in seconds.
         hop: Seconds from one window's start to the next; default: the length.
         share: Share of a window that a behaviour must fill to be its label.
+        per_frame: Cut frame lists where a label changes, which forms of bouts always do; else a folder of images is one
+            clip with the labels of all its frames.
         root: Folder of the videos, to complete names without a suffix.
 
     Raises:
         LabelError: If the source cannot be used, or the target cannot hold it.
     """
-    from amclip.data.exports import export
+    from amclip.data.exports import OF_BOUTS, export
     from amclip.data.intervals import Windows
     from amclip.data.locate import locate_videos
-    from amclip.data.readers import read_classes, read_labels
+    from amclip.data.readers import read_classes, read_labels, read_splits
 
     windows = None if window is None else Windows(window, hop or window, share)
-    table = read_labels(source, None if classes is None else read_classes(classes), windows, fps)
+    names = None if classes is None else read_classes(classes)
+    per_frame = per_frame or to in OF_BOUTS
+    if isinstance(source, dict):
+        table = read_splits(source, names, windows, fps, per_frame)
+    else:
+        table = read_labels(source, names, windows, fps, per_frame)
     if root is not None:
         table = locate_videos(table, root)
     notes = export(table, target, to, fps)

@@ -16,6 +16,8 @@ from torch import Tensor
 from amclip.data.video import Video
 from amclip.data.writer import VideoWriter
 from amclip.flow.image import FlowImage, encode_flow
+from amclip.flow.method import FlowMethod
+from amclip.flow.raft import RAFT
 from amclip.flow.tvl1 import TVL1, Preset
 
 __all__ = ["flow"]
@@ -35,8 +37,10 @@ def flow(
     gap: int = 1,
     kind: FlowImage = "wheel",
     bound: float = 20.0,
+    raft: Literal["small", "large"] | None = None,
+    raft_weights: str = "published",
 ) -> None:
-    """Compute the TV-L1 optical flow of a video, from each frame to the one ``gap`` later.
+    """Compute the optical flow of a video, from each frame to the one ``gap`` later; TV-L1, or RAFT where asked.
 
     Args:
         video: The video.
@@ -53,6 +57,8 @@ def flow(
         kind: Flow image of an ``.mp4``: ``wheel`` (hue is direction, saturation is length, still is white) or ``uvm``
             (right, down and length in one colour channel each).
         bound: Length of flow, in pixels, that gives the strongest colour.
+        raft: Use torchvision's RAFT of this size in place of TV-L1; ``preset`` and ``backend`` are TV-L1's.
+        raft_weights: ``published``, which are fetched where they are not on disk yet, or a file of weights.
 
     Raises:
         ValueError: If an argument does not fit, or the stretch holds no pair of frames.
@@ -67,7 +73,8 @@ def flow(
         raise ValueError(f"--gap must be at least 1 frame, not {gap}")
     if size is not None and size < 2:
         raise ValueError(f"--size must be at least 2 pixels, not {size}")
-    method = TVL1.preset(preset, backend)
+    method: FlowMethod = TVL1.preset(preset, backend) if raft is None else RAFT(raft, raft_weights, pairs_at_once=4)
+    method.prepare()
     encode_flow(torch.zeros(1, 2, 1, 1), kind, bound)  # a wrong bound is better known now than after a chunk
     with Video(video) as native:
         shape = _frame_size((native.height, native.width), size)

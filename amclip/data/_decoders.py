@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
@@ -145,22 +146,29 @@ class PyAVDecoder:
         import av
 
         self._path, self._size = path, size
+        known, keys, count = array("q"), array("q"), 0
         with av.open(path) as container:
             stream = container.streams.video[0]
             base = float(stream.time_base or 1)
-            packets = [(p.pts, p.is_keyframe) for p in container.demux(stream) if p.size]
+            for packet in container.demux(stream):
+                if packet.size and packet.pts is not None and packet.is_keyframe:
+                    keys.append(packet.pts)
+                if packet.size and not packet.is_discard:  # an edit list cuts off what a trimmed video begins with
+                    count += 1
+                    if packet.pts is not None:
+                        known.append(packet.pts)
             self.fps = float(stream.average_rate or stream.guessed_rate or 25)
-        # Streams cut out of a recording begin between two key frames; what precedes the first does not decode.
-        first = next((pts for pts, key in packets if key and pts is not None), None)
-        stamps = sorted(pts for pts, _ in packets if pts is not None and (first is None or pts >= first))
+        stamps = np.sort(np.frombuffer(known, np.int64)) if known else np.empty(0, np.int64)
+        if keys:  # streams cut out of a recording begin between two key frames; what precedes the first does not decode
+            stamps = stamps[stamps >= keys[0]]
+        self._keys = np.searchsorted(stamps, np.sort(np.asarray(keys, np.int64)))
         # Without a time stamp per packet, frames can only be counted.
-        complete = len(set(stamps)) == len(stamps) and all(pts is not None for pts, _ in packets)
-        self._stamps: list[int] | None = stamps if complete else None
-        self._keys = np.searchsorted(stamps, sorted(pts for pts, key in packets if key and pts is not None))
+        complete = len(known) == count and bool((np.diff(stamps) > 0).all())
+        self._stamps: NDArray[np.int64] | None = stamps if complete else None
         if self._stamps is None:
-            self.times = np.arange(len(packets)) / self.fps
+            self.times = np.arange(count) / self.fps
         else:
-            self.times = _usable_times(np.asarray(self._stamps, np.float64) * base, self.fps)
+            self.times = _usable_times(self._stamps * base, self.fps)
 
     def read(self, indices: Sequence[int]) -> NDArray[np.uint8]:
         """Frames at sorted, unique indices: ``[n, height, width, 3]``, RGB."""
@@ -215,15 +223,14 @@ class PyAVDecoder:
             if self._stamps is None:
                 yield from enumerate(_frames(container, stream))
                 return
-            position = {stamp: number for number, stamp in enumerate(self._stamps)}
             back = 0
             while True:
                 target = max(index - back, 0)
                 if target == 0:
-                    container.seek(0 if self._stamps[0] >= 0 else self._stamps[0], stream=stream)
+                    container.seek(min(0, int(self._stamps[0])), stream=stream)
                 else:
-                    container.seek(self._stamps[target], stream=stream)
-                numbered = ((position[f.pts], f) for f in _frames(container, stream) if f.pts in position)
+                    container.seek(int(self._stamps[target]), stream=stream)
+                numbered = _numbered(_frames(container, stream), self._stamps)
                 first = next(numbered, None)
                 if first is not None and (first[0] <= index or target == 0):
                     yield first
@@ -250,6 +257,15 @@ def _frames(container: Any, stream: Any) -> Iterator[Any]:
             yield from packet.decode()
         except av.error.FFmpegError:
             continue
+
+
+def _numbered(frames: Iterator[Any], stamps: NDArray[np.int64]) -> Iterator[tuple[int, Any]]:
+    """Each frame with its place among the time stamps; frames that have none of them are left out."""
+    for frame in frames:
+        if frame.pts is not None:
+            place = int(np.searchsorted(stamps, frame.pts))
+            if place < len(stamps) and stamps[place] == frame.pts:
+                yield place, frame
 
 
 def _usable_times(seconds: NDArray[Any], fps: float) -> NDArray[np.float64]:

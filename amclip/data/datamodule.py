@@ -1,9 +1,8 @@
 """Videos and a table of labels to batches on the device."""
 
-import inspect
 import os
 import warnings
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +12,7 @@ from lightning.pytorch import LightningDataModule
 from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import distributed
-from torch.utils.data import DataLoader, DistributedSampler, Sampler
+from torch.utils.data import DataLoader, Sampler
 
 from amclip.data.dataset import ClipDataset, collate
 from amclip.data.intervals import Windows
@@ -21,15 +20,16 @@ from amclip.data.locate import locate_videos
 from amclip.data.mixing import Mixing
 from amclip.data.probe import probe
 from amclip.data.readers import read_classes, read_labels, read_segments, read_splits
+from amclip.data.samplers import ClassAwareSampler, EpochSampler
 from amclip.data.sampling import Scheme, num_positions
 from amclip.data.splits import assign_splits, hold_out
 from amclip.data.synthetic import BEHAVIOURS, write_dataset
 from amclip.data.table import Clip, LabelError, LabelTable
 from amclip.data.video import Resize, VideoError, VideoInfo, list_videos
 from amclip.data.views import clip_views
+from amclip.flow.configure import configure_flow
 from amclip.flow.image import FlowImage
-from amclip.flow.method import FlowMethod, make_flow
-from amclip.flow.tvl1 import PRESETS, TVL1, Backend, Preset
+from amclip.flow.tvl1 import Backend, Preset
 from amclip.metrics import SEGMENTS
 from amclip.preprocess import Modality, Preprocess
 
@@ -69,13 +69,14 @@ class VideoDataModule(LightningDataModule):
             frames in its part, half in the rest of the clip. sparse: each looks at the whole clip.
         num_segments: Segments per clip, M.
         positions_per_segment: Sampled positions per segment, P.
+        segment_overlap: Share of its own part that a dense or semi-dense segment has in common with the next one's.
         modality: interleaved (frames and flow images), frames, or flow.
         flow_gap: Flow runs from a sampled frame to the one this many frames later.
         frame_size: Height and width in pixels that videos are decoded to.
         resize: stretch keeps the whole picture, crop keeps its proportions and cuts the longer side.
         image_size: Side of the square images that flow is computed on and the network sees, in pixels.
-        flow: Another flow method than TV-L1: {class_path: my_project.MyFlow, init_args: {...}}, a subclass of
-            amclip.flow.FlowMethod. The three settings below are TV-L1's and must then be left alone.
+        flow: Another flow method than TV-L1: {class_path: amclip.flow.RAFT, init_args: {size: small}} or your own
+            subclass of amclip.flow.FlowMethod. The three settings below are TV-L1's and must then be left alone.
         flow_preset: Preset of TV-L1: fast, default, or opencv (OpenCV's own settings).
         flow_options: Changes to the preset by TVL1's parameter names, such as {warps: 3}.
         flow_backend: auto takes the best for the device; or numba, opencv, reference, cuda.
@@ -102,7 +103,8 @@ class VideoDataModule(LightningDataModule):
         synthetic_clips: Clips of the built-in data to draw below `root` where there is no table; 0 draws nothing.
 
     Raises:
-        LabelError: If the table cannot be used.
+        LabelError: If the table cannot be used. Where `classes` are given, not before something needs the labels:
+            prediction does not, and takes a table that names other classes.
         ValueError: If a setting is out of range.
     """
 
@@ -122,6 +124,7 @@ class VideoDataModule(LightningDataModule):
         scheme: Scheme = "dense",
         num_segments: int = 2,
         positions_per_segment: int = 8,
+        segment_overlap: float = 0.0,
         modality: Modality = "interleaved",
         flow_gap: int = 1,
         frame_size: tuple[int, int] = (256, 256),
@@ -174,10 +177,15 @@ class VideoDataModule(LightningDataModule):
         windows = None if window is None else Windows(window, window_hop or window, window_share)
         self.table: LabelTable | None = None
         first = next(iter(labels.values())) if isinstance(labels, dict) else labels
-        if isinstance(labels, dict):
-            self.table = read_splits(labels, classes, windows, label_fps)
-        elif labels is not None:
-            self.table = read_labels(labels, classes, windows, label_fps)
+        self._windows, self._label_fps = windows, label_fps
+        self._refused: LabelError | None = None
+        try:
+            self.table = self._read(labels, classes)
+        except LabelError as error:
+            if classes is None:
+                raise
+            # Prediction needs no labels, and may read the table without the classes; all else raises this.
+            self._refused = error
         self.root = Path(root) if root else (_home(Path(first)) if first else None)
         # Resolved before it is saved: a checkpoint alone must say which output is which behaviour.
         self.classes = classes = list(classes or (self.table.classes if self.table else BEHAVIOURS))
@@ -193,7 +201,8 @@ class VideoDataModule(LightningDataModule):
         self.split_fractions, self.split_seed = split_fractions, split_seed
         self.scheme: Scheme = scheme
         self.num_segments, self.positions_per_segment = num_segments, positions_per_segment
-        self.num_positions = num_positions(scheme, num_segments, positions_per_segment)
+        self.segment_overlap = segment_overlap
+        self.num_positions = num_positions(scheme, num_segments, positions_per_segment, segment_overlap)
         self.flow_gap = flow_gap
         self.frame_size, self.resize, self.image_size = frame_size, resize, image_size
         self.mean, self.std = mean, std
@@ -208,7 +217,7 @@ class VideoDataModule(LightningDataModule):
         self.preprocess = Preprocess(
             image_size=image_size,
             modality=modality,
-            flow=_make_flow(flow, flow_preset, flow_options or {}, flow_backend),
+            flow=configure_flow(flow, flow_preset, flow_options or {}, flow_backend),
             flow_image=flow_image,
             flow_bound=flow_bound,
             mean=mean,
@@ -236,6 +245,8 @@ class VideoDataModule(LightningDataModule):
         Raises:
             ValueError: If there is neither a table nor a place for the built-in data.
         """
+        if self._refused is not None:
+            raise self._refused
         table = self.table
         if table is None:
             table = read_labels(self.draw_synthetic(), self.classes)
@@ -243,6 +254,11 @@ class VideoDataModule(LightningDataModule):
             located = hold_out(locate_videos(table, self.root_folder), self.val_fraction, self.split_seed)
             self._divided = table, assign_splits(located, self.split_fractions, self.split_seed)
         return self._divided[1]
+
+    def _read(self, labels: str | dict[str, str] | None, classes: list[str] | None) -> LabelTable | None:
+        if isinstance(labels, dict):
+            return read_splits(labels, classes, self._windows, self._label_fps)
+        return None if labels is None else read_labels(labels, classes, self._windows, self._label_fps)
 
     def draw_synthetic(self) -> Path:
         """Draw the built-in data below ``root``, unless it lies there already; returns its table."""
@@ -254,9 +270,11 @@ class VideoDataModule(LightningDataModule):
         return write_dataset(self.root, self.synthetic_clips, seed=0)
 
     def prepare_data(self) -> None:
-        """Draw the built-in data and probe the videos, once per machine."""
+        """Draw the built-in data, fetch the flow method's weights and probe the videos, once per machine."""
         stage = self._trainer_stage()
-        if stage != "predict" and self.table is None:
+        if self.modality != "frames":
+            self.preprocess.flow.prepare()
+        if stage != "predict" and self.table is None and self._refused is None:
             self.draw_synthetic()
         if self.cache_dir is not None:
             self._probe(self._tables(stage))
@@ -292,6 +310,7 @@ class VideoDataModule(LightningDataModule):
                 views=1 if self.modality == "frames" else 2,
                 training=name == "train",
                 seed=self.seed,
+                segment_overlap=self.segment_overlap,
                 temporal_views=self.temporal_views if name in ("test", "predict") else 1,
             )
 
@@ -356,8 +375,19 @@ class VideoDataModule(LightningDataModule):
                 rank_zero_warn(f"data.{key} is {now}, but the checkpoint was trained with {trained}; scores may suffer")
 
     def _seen(self) -> dict[str, Any]:
-        keys = ("scheme", "num_segments", "positions_per_segment", "modality", "flow_gap", "frame_size", "resize")
-        flow = ("image_size", "flow", "flow_preset", "flow_options", "flow_image", "flow_bound", "mean", "std")
+        keys = ("scheme", "num_segments", "positions_per_segment", "segment_overlap", "modality", "flow_gap")
+        flow = (
+            "frame_size",
+            "resize",
+            "image_size",
+            "flow",
+            "flow_preset",
+            "flow_options",
+            "flow_image",
+            "flow_bound",
+            "mean",
+            "std",
+        )
         values = {key: self.hparams[key] for key in (*keys, *flow)}
         return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
@@ -379,6 +409,12 @@ class VideoDataModule(LightningDataModule):
         return {name: table.split(name) for name in names}
 
     def _prediction_table(self) -> LabelTable:
+        if self._refused is not None and self.table is None:
+            table = self._read(self.labels, None)
+            assert table is not None
+            rank_zero_warn(f"the table's labels are not looked at: {self._refused}")
+            clips = tuple(replace(clip, labels=None) for clip in table.clips)
+            self.table = LabelTable(clips, tuple(self.classes), table.source)
         if self.table is not None:
             return locate_videos(self.table, self.root_folder)
         if self.root is None:
@@ -473,44 +509,6 @@ class VideoDataModule(LightningDataModule):
         )
 
 
-class EpochSampler(DistributedSampler[Any]):
-    """Yields ``(row, epoch)``, so that a clip's random positions depend on nothing but seed, epoch and row.
-
-    Workers live on over epochs and hold a copy of the dataset, so the epoch must travel with the index. Lightning calls
-    ``set_epoch``. With one process it is a plain seeded shuffle.
-    """
-
-    def __iter__(self) -> Iterator[Any]:
-        """Rows of this process in the epoch's order."""
-        return ((index, self.epoch) for index in super().__iter__())
-
-
-class ClassAwareSampler(EpochSampler):
-    """Draws classes in turn, and for each a clip that shows it; an epoch is as long as without it.
-
-    Shen, Lin & Huang 2016, "Relay Backpropagation for Effective Learning of Deep Convolutional Neural Networks" (arXiv
-    1512.05830), section 3.2. Clips that show none of the classes are drawn as one more class. A class's clips are gone
-    through in a random order before one of them comes again. Every process draws the whole epoch, from seed and epoch
-    alone, and takes its share.
-    """
-
-    def __iter__(self) -> Iterator[Any]:
-        """Rows of this process in the epoch's order."""
-        targets = self.dataset.targets.numpy()  # type: ignore[attr-defined]
-        groups = [np.flatnonzero(column) for column in targets.T] + [np.flatnonzero(~targets.any(axis=1))]
-        groups = [group for group in groups if len(group)]
-        rng = np.random.default_rng([self.seed % 2**32, self.epoch])
-        turns = -(-self.total_size // len(groups))
-        order = np.concatenate([rng.permutation(len(groups)) for _ in range(turns)])[: self.total_size]
-        rows = np.empty(self.total_size, np.int64)
-        for index, group in enumerate(groups):
-            places = np.flatnonzero(order == index)
-            rounds = -(-len(places) // len(group))
-            drawn = [rng.permutation(group) for _ in range(rounds)]
-            rows[places] = np.concatenate(drawn)[: len(places)] if drawn else []
-        return ((int(row), self.epoch) for row in rows[self.rank : self.total_size : self.num_replicas])
-
-
 def _home(labels: Path) -> Path:
     """The folder beside whose files a table's relative paths are meant; a folder of label files is its own."""
     return labels if labels.is_dir() else labels.parent
@@ -520,22 +518,6 @@ def default_workers() -> int:
     """Cores this process may use less one for the training itself, between 1 and 8."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(8, cores - 1))
-
-
-def _make_flow(other: dict[str, Any] | None, preset: Preset, changes: dict[str, float], backend: Backend) -> FlowMethod:
-    if other is not None:
-        if changes or preset != "default" or backend != "auto":
-            raise ValueError(
-                "flow: flow_preset, flow_options and flow_backend are TV-L1's; give them or flow, not both"
-            )
-        return make_flow(other)
-    if preset not in PRESETS:
-        raise ValueError(f"flow_preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
-    known = inspect.signature(TVL1).parameters.keys() - {"backend"}
-    if unknown := changes.keys() - known:
-        raise ValueError(f"flow_options: TV-L1 has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}")
-    counts = {key: int(value) if float(value).is_integer() else value for key, value in changes.items()}
-    return TVL1(**{**PRESETS[preset], **counts}, backend=backend)  # type: ignore[arg-type]
 
 
 def _process_group() -> tuple[int, int]:

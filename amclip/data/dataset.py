@@ -74,6 +74,7 @@ class ClipDataset(Dataset[Sample]):
         views: 2 = each frame and its partner; 1 = frames alone.
         training: Jitter positions, and replace clips that cannot be read.
         seed: Jitter is a function of (seed, epoch, row) only: the same on any number of workers and devices.
+        segment_overlap: Share of its window that a segment has in common with the next one's.
         temporal_views: ``T``; with more than one, ``K * T`` positions, see :func:`amclip.data.views.clip_views`.
     """
 
@@ -91,6 +92,7 @@ class ClipDataset(Dataset[Sample]):
         views: Literal[1, 2] = 2,
         training: bool = False,
         seed: int = 0,
+        segment_overlap: float = 0.0,
         temporal_views: int = 1,
     ) -> None:
         if views not in (1, 2):
@@ -100,8 +102,9 @@ class ClipDataset(Dataset[Sample]):
         self.lengths = dict(lengths)
         self.frame_size = (int(frame_size[0]), int(frame_size[1]))
         self.resize: Resize = resize
-        self.num_positions = temporal_views * num_positions(scheme, num_segments, positions_per_segment)
-        self.segments = segment_indices(scheme, num_segments, positions_per_segment)
+        layout = scheme, num_segments, positions_per_segment, segment_overlap
+        self.num_positions = temporal_views * num_positions(*layout)
+        self.segments = segment_indices(*layout)
         self.flow_gap = flow_gap
         self.views = views
         self.training = training

@@ -14,57 +14,62 @@ __all__ = ["Scheme", "num_positions", "sample_positions", "segment_indices"]
 Scheme = Literal["dense", "semi-dense", "sparse"]
 
 
-def num_positions(scheme: Scheme, num_segments: int, positions_per_segment: int) -> int:
-    """Number of unique positions of a clip, ``K``.
+def num_positions(scheme: Scheme, num_segments: int, positions_per_segment: int, segment_overlap: float = 0.0) -> int:
+    """Number of unique positions of a clip, ``K``: from the first segment's window to the end of the last one's.
 
-    Dense and sparse segments share no position: ``M * P``. A semi-dense segment has ``ceil(P / 2)`` of its own and
-    borrows the rest, so ``M * ceil(P / 2)``; with a single segment there is nothing to borrow: ``P``.
+    Segments that do not overlap take ``M * P`` when dense or sparse, which share no position. A semi-dense segment has
+    ``ceil(P / 2)`` of its own and borrows the rest, so ``M * ceil(P / 2)``; with a single segment there is nothing to
+    borrow: ``P``. Windows that overlap begin ``max(1, round((1 - overlap) * length))`` positions after each other.
 
     Raises:
-        ValueError: If ``scheme`` is not known, or a number is below 1.
+        ValueError: As :func:`segment_indices`.
     """
-    _check(scheme, num_segments, positions_per_segment)
-    if scheme == "semi-dense" and num_segments > 1:
-        return num_segments * _own(positions_per_segment)
-    return num_segments * positions_per_segment
+    _check(scheme, num_segments, positions_per_segment, segment_overlap)
+    length, hop = _window(scheme, num_segments, positions_per_segment, segment_overlap)
+    return (num_segments - 1) * hop + length
 
 
-def segment_indices(scheme: Scheme, num_segments: int, positions_per_segment: int) -> Tensor:
+def segment_indices(
+    scheme: Scheme, num_segments: int, positions_per_segment: int, segment_overlap: float = 0.0
+) -> Tensor:
     """Which of the ``K`` positions each segment uses.
 
-    * dense: segment ``m`` uses the ``m``-th stretch of ``P`` neighbouring positions.
+    * dense: segment ``m`` uses the ``m``-th window of ``P`` neighbouring positions.
     * sparse: segment ``m`` uses ``m, m + M, m + 2 M, …``: each spans the clip, and they differ by their offset.
     * semi-dense: first the ``ceil(P / 2)`` positions of the segment's own window, then ``floor(P / 2)`` of its
-      context: of the other segments' positions, chosen evenly and in order of time. The context window of
+      context: of the positions outside of its window, chosen evenly and in order of time. The context window of
       AnimalMotionCLIP is the clip outside the main window.
 
     Args:
         scheme: How segments divide the clip.
         num_segments: ``M``.
         positions_per_segment: ``P``.
+        segment_overlap: Share of its window that a dense or semi-dense segment has in common with the next one's, in
+            ``[0, 1)``, to the nearest position; neighbours differ by one position at least.
 
     Returns:
         int64 ``[M, P]``, values in ``[0, K)``.
 
     Raises:
-        ValueError: If ``scheme`` is not known, or a number is below 1.
+        ValueError: If ``scheme`` is not known, a number is below 1, or the overlap is out of range, asked of sparse
+            segments, or leaves semi-dense ones too little context.
     """
-    _check(scheme, num_segments, positions_per_segment)
+    _check(scheme, num_segments, positions_per_segment, segment_overlap)
     M, P = num_segments, positions_per_segment
     if scheme == "sparse":
         return torch.arange(M * P).reshape(P, M).T.contiguous()
-    if scheme == "dense" or M == 1:
-        return torch.arange(M * P).reshape(M, P)
-    own = _own(P)
-    context = P - own
-    positions = torch.arange(M * own)
+    length, hop = _window(scheme, M, P, segment_overlap)
+    windows = hop * torch.arange(M)[:, None] + torch.arange(length)
+    context = P - length
+    if context == 0:
+        return windows
+    positions = torch.arange((M - 1) * hop + length)
     rows = []
-    for m in range(M):
-        main = positions[m * own : (m + 1) * own]
-        others = torch.cat([positions[: m * own], positions[(m + 1) * own :]])
+    for m, window in enumerate(windows):
+        others = torch.cat([positions[: m * hop], positions[m * hop + length :]])
         # The middle of each of `context` equal parts; `others` is never shorter than `context`, so none repeats.
-        chosen = (2 * torch.arange(context) + 1) * len(others) // (2 * max(context, 1))
-        rows.append(torch.cat([main, others[chosen]]))
+        chosen = (2 * torch.arange(context) + 1) * len(others) // (2 * context)
+        rows.append(torch.cat([window, others[chosen]]))
     return torch.stack(rows)
 
 
@@ -105,15 +110,28 @@ def sample_positions(
     return frames, frames + gap
 
 
-def _own(positions_per_segment: int) -> int:
-    """Positions in a semi-dense segment's own window: the larger half."""
-    return -(-positions_per_segment // 2)
+def _window(scheme: str, num_segments: int, positions_per_segment: int, segment_overlap: float) -> tuple[int, int]:
+    """Positions in a segment's own window, and from the start of one window to the start of the next."""
+    half = scheme == "semi-dense" and num_segments > 1
+    length = -(-positions_per_segment // 2) if half else positions_per_segment  # the larger half
+    return length, max(1, round((1 - segment_overlap) * length))
 
 
-def _check(scheme: str, num_segments: int, positions_per_segment: int) -> None:
+def _check(scheme: str, num_segments: int, positions_per_segment: int, segment_overlap: float) -> None:
     if scheme not in get_args(Scheme):
         raise ValueError(f"scheme must be one of {', '.join(get_args(Scheme))}, not {scheme!r}")
     if num_segments < 1 or positions_per_segment < 1:
         raise ValueError(
             f"num_segments and positions_per_segment must be at least 1, not {num_segments} and {positions_per_segment}"
+        )
+    if not 0 <= segment_overlap < 1:
+        raise ValueError(f"segment_overlap must be a share in [0, 1), not {segment_overlap}")
+    if segment_overlap and scheme == "sparse":
+        raise ValueError("segment_overlap: sparse segments all span the clip and have no windows that could overlap")
+    length, hop = _window(scheme, num_segments, positions_per_segment, segment_overlap)
+    outside, context = (num_segments - 1) * hop, positions_per_segment - length
+    if outside < context:
+        raise ValueError(
+            f"segment_overlap: {segment_overlap} leaves {outside} positions outside of a semi-dense segment's window, "
+            f"and its context needs {context}; lower it, or take more segments"
         )

@@ -15,7 +15,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SPLITS", "Clip", "LabelError", "LabelTable", "build_table", "raise_together", "split_name", "write_table"]
+__all__ = [
+    "SPLITS",
+    "Clip",
+    "LabelError",
+    "LabelTable",
+    "build_table",
+    "raise_together",
+    "refuse_unwritable",
+    "split_name",
+    "unknown_class",
+    "write_table",
+]
 
 SPLITS = ("train", "val", "test")
 _SPLIT_NAMES = {
@@ -71,7 +82,7 @@ class Clip:
     """One row: a video, or a stretch of one, with what is seen in it.
 
     Attributes:
-        video: As written in the table: relative to the root folder, or absolute.
+        video: As written in the table: relative to the root folder, or absolute; with ``/``, in a checked table.
         start: Seconds since the first frame; ``None`` (then ``stop`` is ``None`` too) means the whole video.
         stop: End of the stretch in seconds; the frame at ``stop`` is no longer part of it.
         labels: Classes seen; ``()`` means labelled, none of the classes; ``None`` means not labelled.
@@ -169,15 +180,15 @@ def build_table(
     checked = []
     errors = []
     for clip in rows:
+        if "\\" in clip.video:  # Windows' way to write a path
+            clip = replace(clip, video=clip.video.replace("\\", "/"))
         try:
             if not clip.video.strip():
                 raise LabelError("the path of the video is empty", source, clip.line)
             _check_times(clip, source)
             for name in clip.labels or ():
                 if name not in known:
-                    close = difflib.get_close_matches(name, names, n=1)
-                    hint = f"; did you mean {close[0]!r}?" if close else f"; the classes are {', '.join(names)}"
-                    raise LabelError(f"unknown class {name!r}{hint}", source, clip.line, "label")
+                    raise LabelError(unknown_class(name, names), source, clip.line, "label")
             if clip.key in seen:
                 raise LabelError(_twice(seen[clip.key], clip), source, clip.line)
         except LabelError as error:
@@ -192,6 +203,14 @@ def build_table(
     return LabelTable(tuple(checked), names, source)
 
 
+def unknown_class(name: str, classes: Sequence[str]) -> str:
+    """What to say of a class that is none of those known."""
+    close = difflib.get_close_matches(name, classes, n=1)
+    return f"unknown class {name!r}; " + (
+        f"did you mean {close[0]!r}?" if close else f"the classes are {', '.join(classes)}"
+    )
+
+
 def _class_names(
     rows: Sequence[Clip], source: str, classes: Sequence[str] | None, found: Sequence[str] | None
 ) -> tuple[str, ...]:
@@ -202,8 +221,9 @@ def _class_names(
     else:
         names = tuple(sorted({name for clip in rows for name in clip.labels or ()}))
     for name in names:
-        if not name.strip() or ";" in name or name != name.strip():
-            raise LabelError(f"class name {name!r}: must not be empty, hold ';', or begin or end with a blank", source)
+        if not name.strip() or ";" in name or not _survives(name):
+            reason = "must not be empty, hold ';', a tab or a line break, or begin or end with a blank"
+            raise LabelError(f"class name {name!r}: {reason}", source)
         if name.lower() in _COLUMNS_OF_PREDICTIONS:
             raise LabelError(f"class name {name!r}: is a column of the predictions; take another name", source)
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -214,6 +234,22 @@ def _class_names(
             "no row names a class; fill the label column, or leave the column out of a table for prediction", source
         )
     return names
+
+
+def refuse_unwritable(table: LabelTable) -> None:
+    """Refuse names of videos that no table of text gives back.
+
+    Raises:
+        LabelError: At the first of them.
+    """
+    for clip in table.clips:
+        if not _survives(clip.video):
+            reason = "tables do not keep tabs, line breaks, and blanks at the ends of a name; rename the file"
+            raise LabelError(f"{clip.video!r}: {reason}", table.source, clip.line)
+
+
+def _survives(name: str) -> bool:
+    return name == name.strip() and "\t" not in name and len(name.splitlines()) == 1
 
 
 def _check_times(clip: Clip, source: str) -> None:
@@ -254,8 +290,10 @@ def write_table(table: LabelTable, path: str | os.PathLike[str]) -> Path:
     reading where the order matters or a class has no example.
 
     Raises:
-        LabelError: If some rows are labelled and others are not; one file cannot say both.
+        LabelError: If some rows are labelled and others are not, as one file cannot say both; or if the file would not
+            give back the name of a video.
     """
+    refuse_unwritable(table)
     labelled = {clip.labels is not None for clip in table.clips}
     if len(labelled) > 1:
         raise LabelError("some rows are labelled and others are not; write them to two files", table.source)

@@ -47,8 +47,6 @@ IMAGE_FOLDER_FPS = 25.0
 """Frames per second that a folder of images is taken to have: images carry no time."""
 # Times in tables are often rounded to milliseconds, and decord's are float32: a frame at 2.0399999 s is at 2.04 s.
 _TIME_TOLERANCE = 1e-3
-# Frames that a pass over a video decodes at a time.
-_CHUNK = 32
 
 
 class VideoError(RuntimeError):
@@ -109,6 +107,9 @@ class Video:
             equal parts off the longer one.
         num_frames: Number of frames that decode, where known from :func:`amclip.data.probe.probe`. Frames that the
             container claims beyond it are never asked for: decoders can hang on them.
+        in_order: Open for :meth:`read_in_order`, by PyAV whatever the container. decord decodes in a thread of its own,
+            and where that gets too little of a busy processor it hands out wrong frames without an error (it gives up
+            waiting after 10 000 looks; measured with decord2 3.4). Its time stamps are exact besides.
 
     Raises:
         VideoError: If the file cannot be opened.
@@ -120,6 +121,7 @@ class Video:
         size: tuple[int, int] | None = None,
         resize: Resize = "stretch",
         num_frames: int | None = None,
+        in_order: bool = False,
     ) -> None:
         if resize not in ("stretch", "crop"):
             raise ValueError(f"resize must be 'stretch' or 'crop', not {resize!r}")
@@ -132,7 +134,7 @@ class Video:
         if size is not None and resize == "crop":
             decoded = _cover((self.height, self.width), size)
         self._decoded_size = decoded
-        self._decoder: Decoder | None = _open(self.path, decoded, num_frames)
+        self._decoder: Decoder | None = _open(self.path, decoded, num_frames, in_order)
         times = self._decoder.times
         self.num_frames = len(times) if num_frames is None else min(num_frames, len(times))
         self._times = times[: self.num_frames]
@@ -228,9 +230,7 @@ class Video:
         return self._cut(self._decode(wanted))
 
     def read_in_order(self, indices: Sequence[int] | NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
-        """Read many frames in one pass over the video, in constant memory.
-
-        Unlike repeated calls of :meth:`read_array`, it never decodes a stretch twice, in whatever container.
+        """Read many frames in one pass over the video, in constant memory, decoding no stretch twice.
 
         Args:
             indices: Frame numbers in ``[0, num_frames)``, increasing.
@@ -239,28 +239,30 @@ class Video:
             uint8 array ``[H, W, 3]``, RGB, for each index.
 
         Raises:
+            ValueError: If the video was not opened for it (``in_order``).
             IndexError: If an index lies outside the video.
             VideoError: If a frame cannot be decoded.
         """
-        from amclip.data._decoders import PyAVDecoder
+        from amclip.data._decoders import DecordDecoder, PyAVDecoder
 
-        done = 0
-        while done < len(indices) and not isinstance(self._open_decoder(), PyAVDecoder):
-            chunk = self.read_array(indices[done : done + _CHUNK])  # may find damage and go over to PyAV
-            yield from chunk
-            done += len(chunk)
-        rest = [int(index) for index in indices[done:]]
-        if not rest:
+        wanted = [int(index) for index in indices]
+        if not wanted:
             return
-        self._check_range(rest)
+        self._check_range(wanted)
         decoder = self._open_decoder()
-        assert isinstance(decoder, PyAVDecoder)
+        if isinstance(decoder, DecordDecoder):
+            raise ValueError(f"{self.path}: was not opened to be read in order")
+        if not isinstance(decoder, PyAVDecoder):  # a folder of images, where each stands for itself
+            for index in wanted:
+                yield from self.read_array([index])
+            return
+        done = 0
         try:
-            for frame in decoder.read_in_order(rest):
+            for frame in decoder.read_in_order(wanted):
                 yield self._cut(frame[None])[0]
                 done += 1
         except Exception as error:
-            raise _damaged(self.path, f"frame {indices[done]}", error) from error
+            raise _damaged(self.path, f"frame {wanted[done]}", error) from error
 
     def _cut(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """What ``resize="crop"`` leaves of frames that were scaled to cover the size."""
@@ -308,7 +310,7 @@ class Video:
         return self._dimensions
 
 
-def _open(path: str, size: tuple[int, int] | None, num_frames: int | None) -> Decoder:
+def _open(path: str, size: tuple[int, int] | None, num_frames: int | None, in_order: bool) -> Decoder:
     from amclip.data._decoders import DecordDecoder, PyAVDecoder, dimensions, garbled_by_decord, seeks_exactly
     from amclip.data._images import ImageFolderDecoder
 
@@ -319,7 +321,7 @@ def _open(path: str, size: tuple[int, int] | None, num_frames: int | None) -> De
         decoder: Decoder | None = None
         if os.path.isdir(path):
             return ImageFolderDecoder(path, size)
-        if seeks_exactly(path) and not garbled_by_decord((size or dimensions(path))[1]):
+        if not in_order and seeks_exactly(path) and not garbled_by_decord((size or dimensions(path))[1]):
             decoder = DecordDecoder(path, size)
             if num_frames is not None and num_frames < len(decoder.times):
                 decoder = None  # ends early: decord's read-ahead would run into the damage

@@ -143,10 +143,10 @@ class Annotator(LightningModule):
 
     def _annotate(self, source: Source, info: VideoInfo) -> None:
         sampling, settings = self.model.sampling, self.settings
-        positions = num_positions(*(sampling[key] for key in ("scheme", "num_segments", "positions_per_segment")))
+        positions = num_positions(*self.model.layout)
         size = (int(sampling["frame_size"][0]), int(sampling["frame_size"][1]))
         assert self._bar is not None
-        with contextlib.closing(Video(source.path, size, sampling["resize"], info.num_frames)) as video:
+        with contextlib.closing(Video(source.path, size, sampling["resize"], info.num_frames, in_order=True)) as video:
             try:
                 plan = plan_windows(
                     video.timestamps(), video.duration, settings.window, settings.hop, positions, sampling["flow_gap"]

@@ -33,7 +33,7 @@ def stream_scores(
 
     Args:
         model: The network, on the device where it shall run.
-        video: Open, decoding to the size that the model's sampling names.
+        video: Open to be read in order, decoding to the size that the model's sampling names.
         plan: The windows.
         first: The window to begin with, a multiple of ``batch``; the scores are those of a run from the start.
         batch: Windows that are classified at a time; and as many images are embedded at a time as they would have if
@@ -52,8 +52,7 @@ def stream_scores(
         return
     network, device = model.task.network, model.task.device
     alone = not network.cross_frame and not network.prompted
-    keys = ("scheme", "num_segments", "positions_per_segment")
-    segments = segment_indices(*(model.sampling[key] for key in keys)).to(device).expand(batch, -1, -1)
+    segments = segment_indices(*model.layout).to(device).expand(batch, -1, -1)
     size = batch * plan.positions
     begin = plan.images(first)[0] // size * size
     views = 1 if model.preprocess.modality == "frames" else 2

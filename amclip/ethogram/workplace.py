@@ -12,7 +12,7 @@ from amclip.ethogram.journal import replace_file
 __all__ = ["Workplace"]
 
 _WORDS = {
-    "checkpoint": "another checkpoint (or the file has changed since)",
+    "checkpoint": "another checkpoint or other classes (or the file has changed since)",
     "window": "windows of {} s",
     "hop": "a hop of {} s",
     "precision": "precision {}",

@@ -17,6 +17,13 @@ class FlowMethod(nn.Module):
     autocast, on images as the network will see them.
     """
 
+    def prepare(self) -> None:
+        """Fetch what the method needs, such as weights: called once per machine before processes share the work.
+
+        A method that needs nothing leaves this as it is. One that does must also manage without the call, as streaming
+        and single predictions make none.
+        """
+
     def forward(self, pairs: Tensor) -> Tensor:
         """Optical flow of each pair.
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from amclip.data.datamodule import ClassAwareSampler
+from amclip.data.samplers import ClassAwareSampler
 from amclip.imbalance import LDAMLoss
 from amclip.losses import make_loss
 from amclip.metrics import AveragePrecisionScores, segments_by_count

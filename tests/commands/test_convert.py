@@ -4,7 +4,7 @@ import layouts
 import pytest
 
 from amclip.cli import main
-from amclip.data.readers import read_labels
+from amclip.data.readers import read_classes, read_labels, read_splits
 
 
 def test_labels_are_converted_and_what_is_lost_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -35,6 +35,44 @@ def test_names_of_numbers_and_suffixes_of_videos_come_from_beside_the_labels(tmp
     (tmp_path / "a_labels.csv").write_text(layouts.DEEPETHOGRAM)
     main(["convert", str(tmp_path / "a_labels.csv"), str(target), "--fps", "10", "--root", str(tmp_path)])
     assert read_labels(target).videos() == ("a.MP4",)
+
+
+def test_a_frame_list_becomes_events_and_a_frame_list_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = layouts.kabr(tmp_path / "kabr") / "annotation"
+    names = f"--classes={root / 'classes.json'}"
+    both = f"{{train: {root / 'train.csv'}, test: {root / 'val.csv'}}}"
+    table = tmp_path / "table.csv"
+    main(["convert", both, str(table), names, "--per_frame=true"])
+    clips = read_labels(table, ["Walk", "Graze", "Run"]).clips
+    assert [(c.video, c.stop, c.labels, c.split) for c in clips[:2]] == [
+        ("ZG0000.1", 0.24, ("Walk",), "train"),
+        ("ZG0000.1", 0.48, ("Graze",), "train"),
+    ]
+    main(["convert", both, str(tmp_path / "events.tsv"), "--to=boris-tabular", names])
+    assert [(c.video, c.stop, c.labels) for c in read_labels(tmp_path / "events.tsv").clips[:2]] == [
+        ("ZG0000.1", 0.24, ("Walk",)),
+        ("ZG0000.1", 0.48, ("Graze",)),
+    ]
+    capsys.readouterr()
+    main(["convert", str(table), str(tmp_path / "lists"), "--to=frame-list", "--fps=25"])
+    assert "not held" not in capsys.readouterr().out
+    # Classes of a table are in the order of their names, so the numbers are others; the frames are the same.
+    again = read_splits(
+        {name: tmp_path / "lists" / f"{name}.csv" for name in ("train", "test")},
+        read_classes(tmp_path / "lists" / "classes.json"),
+        per_frame=True,
+    )
+    assert [(c.video, c.stop, c.labels, c.split) for c in again.clips] == [
+        (c.video, c.stop, c.labels, c.split) for c in clips
+    ]
+
+
+def test_animal_kingdoms_metadata_there_and_back(tmp_path: Path) -> None:
+    book = layouts.animal_kingdom_book(tmp_path / "AR_metadata.xlsx", layouts.CLIPS)
+    main(["convert", str(book), str(tmp_path / "table.csv")])
+    main(["convert", str(tmp_path / "table.csv"), str(tmp_path / "again.xlsx"), "--to=animal-kingdom"])
+    assert read_labels(tmp_path / "again.xlsx").clips == read_labels(book).clips
+    assert read_classes(tmp_path / "again.xlsx") == list(layouts.ACTIONS)
 
 
 def test_a_source_that_cannot_be_used_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -67,3 +67,12 @@ def test_wrong_arguments_leave_nothing_behind(video: str, tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ValueError, match="is the video itself"):
         flow(video, video)
+
+
+def test_raft_takes_the_place_of_tvl1(video: str, tmp_path: Path) -> None:
+    target = tmp_path / "flow.npz"
+    flow(video, str(target), size=128, stop=0.3, raft="small", raft_weights="random")
+    with np.load(target) as found:
+        assert np.isfinite(found["flow"]).all()
+        assert found["flow"].shape[1] == 2
+        assert min(found["flow"].shape[2:]) == 128

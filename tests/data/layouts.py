@@ -109,6 +109,20 @@ def kabr(root: Path) -> Path:
     return root
 
 
+def baboonland(root: Path) -> Path:
+    """BaboonLand: lists as KABR's, with twelve behaviours and `Occluded`."""
+    (root / "annotation").mkdir(parents=True)
+    names = [f"Doing {word}" for word in "ABCDEFGHIJKL"] + ["Occluded"]
+    (root / "annotation" / "classes.json").write_text(json.dumps({name: n for n, name in enumerate(names)}))
+    clips = [f"NP{n}.{n % 2}" for n in range(8)]
+    labels = {clip: [str((3 * n + k // 4) % len(names)) for k in range(24)] for n, clip in enumerate(clips)}
+    for file, mine in (("train.csv", clips[:6]), ("val.csv", clips[6:])):
+        frame_list(root / "annotation" / file, {clip: labels[clip] for clip in mine})
+    for clip in clips:
+        image_folder(root / "dataset" / "image" / clip, 24)
+    return root
+
+
 def mammalnet(root: Path) -> Path:
     """MammalNet's composition lists: path, behaviour, genus, without a header."""
     (root / "annotation" / "composition").mkdir(parents=True)
@@ -175,19 +189,22 @@ def feral_text() -> str:
     return json.dumps(content, indent=1)
 
 
-def as_rows(text: str) -> list[list[str]]:
+def as_rows(text: str, delimiter: str = ",") -> list[list[str]]:
     import csv
     import io
 
-    return list(csv.reader(io.StringIO(text)))
+    return list(csv.reader(io.StringIO(text), delimiter=delimiter))
 
 
 def save_book(path: Path, rows: Sequence[Sequence[object]], title: str = "events") -> Path:
-    book = Workbook()
-    sheet = book.active
-    assert sheet is not None
-    sheet.title = title
-    for row in rows:
-        sheet.append(list(row))
+    return save_sheets(path, {title: rows})
+
+
+def save_sheets(path: Path, sheets: dict[str, Sequence[Sequence[object]]]) -> Path:
+    book = Workbook(write_only=True)
+    for title, rows in sheets.items():
+        sheet = book.create_sheet(title)
+        for row in rows:
+            sheet.append(list(row))
     book.save(path)
     return path

@@ -4,9 +4,11 @@ import pytest
 import torch
 from layouts import ACTIONS, BORIS_AGGREGATED, CLIPS, animal_kingdom
 
-from amclip.data.datamodule import ClassAwareSampler, VideoDataModule
+from amclip.data.datamodule import VideoDataModule
 from amclip.data.dataset import ClipDataset
 from amclip.data.readers import read_labels
+from amclip.data.samplers import ClassAwareSampler
+from amclip.data.table import LabelError
 from amclip.flow import FlowMethod
 
 SMALL = {
@@ -140,6 +142,23 @@ def test_another_flow_method_joins_by_its_name(drawn: Path) -> None:
         build(drawn, flow={"class_path": path}, flow_preset="fast")
 
 
+def test_a_method_is_prepared_before_processes_share_the_work(drawn: Path, tmp_path: Path) -> None:
+    raft = {"class_path": "amclip.flow.RAFT", "init_args": {"size": "small", "weights": str(tmp_path / "none.pth")}}
+    with pytest.raises(FileNotFoundError, match=r"no file .*none.pth"):
+        build(drawn, flow_preset="default", flow=raft).prepare_data()
+    build(drawn, flow_preset="default", flow=raft, modality="frames").prepare_data()  # needs no flow
+
+
+def test_windows_that_overlap_take_fewer_frames(drawn: Path) -> None:
+    data = build(drawn, scheme="dense", num_segments=3, positions_per_segment=4, segment_overlap=0.5)
+    data.setup("test")
+    sample = data.datasets["test"][0]
+    assert data.num_positions == len(sample["frames"]) == 8
+    assert sample["segments"].tolist() == [[0, 1, 2, 3], [2, 3, 4, 5], [4, 5, 6, 7]]
+    with pytest.warns(UserWarning, match="data.segment_overlap is 0.0, but the checkpoint was trained with 0.5"):
+        build(drawn).load_state_dict(data.state_dict())
+
+
 def test_flow_options_change_the_preset_and_are_checked(drawn: Path) -> None:
     data = build(drawn, flow_options={"warps": 3, "theta": 0.2})
     assert data.preprocess.flow.settings.warps == 3
@@ -238,3 +257,12 @@ def test_bouts_are_cut_into_windows_on_the_way_in(videos: Path, tmp_path: Path) 
     clips = data.tables["predict"].clips
     assert [(clip.start, clip.stop) for clip in clips][:2] == [(0.0, 0.6), (0.3, 0.9)]
     assert len(clips) == 7
+
+
+@pytest.mark.parametrize("stage", ["fit", "validate", "test"])
+def test_classes_that_are_not_known_are_refused_where_labels_are_needed(drawn: Path, stage: str) -> None:
+    data = build(drawn, classes=["walking", "running"])
+    with pytest.raises(LabelError, match=r"labels.csv, line \d+, column 'label': unknown class"):
+        data.setup(stage)
+    with pytest.raises(LabelError, match="does not exist"):
+        build(drawn, labels=str(drawn / "none.csv"))

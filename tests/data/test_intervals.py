@@ -1,17 +1,13 @@
-"""Windows and pieces against counting in small steps, and round trips through the formats of other tools."""
+"""Windows and pieces against counting in small steps."""
 
-from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amclip.data.exports import export
-from amclip.data.intervals import Bout, Timeline, Windows, clips_of, timelines_of
-from amclip.data.readers import read_labels
-from amclip.data.table import Clip, LabelError, LabelTable, build_table
+from amclip.data.intervals import Bout, Timeline, Windows, clips_of
+from amclip.data.table import LabelError
 
 FPS = 25.0
 frames = st.integers(0, 60)
@@ -69,79 +65,3 @@ def test_events_without_duration_and_unlabelled_stretches() -> None:
 def test_windows_out_of_range_are_refused(values: tuple[float, float, float]) -> None:
     with pytest.raises(ValueError, match="window"):
         Windows(*values)
-
-
-@st.composite
-def tables(draw: st.DrawFn, gaps: bool = True, quiet: bool = True) -> LabelTable:
-    """Clips of two videos that do not overlap, on frames; every class occurs."""
-    clips = []
-    for video in ("a.mp4", "b b.mp4"):
-        at = 0
-        for index in range(draw(st.integers(1, 5))):
-            at += draw(st.integers(0, 3)) if gaps else 0
-            length = draw(st.integers(1, 9))
-            labels = draw(st.sets(st.sampled_from(["rest", "walk, slow", "call"]), min_size=0 if quiet or index else 1))
-            clips.append(Clip(video, at / FPS, (at + length) / FPS, tuple(labels)))
-            at += length
-        if not quiet:  # ends with a behaviour: BORIS' table has rows for behaviours only
-            clips.append(Clip(video, at / FPS, (at + 1) / FPS, ("rest", "walk, slow", "call")))
-    names = {name for clip in clips for name in clip.labels or ()}
-    return build_table(clips, "drawn", sorted(names) or ["rest"])
-
-
-def joined(table: LabelTable) -> list[tuple[str, float | None, float | None, tuple[str, ...]]]:
-    """Clips with touching ones of the same labels made one."""
-    clips = sorted(clips_of(timelines_of(table), None, "test"), key=lambda clip: (clip.video, clip.start))
-    return [(clip.video, clip.start, clip.stop, tuple(sorted(clip.labels or ()))) for clip in clips]
-
-
-@pytest.mark.parametrize(
-    ("form", "name", "drawn", "rename"),
-    [
-        ("boris", "events.csv", tables(gaps=False, quiet=False), lambda video: video),
-        ("deepethogram", "labels", tables(), lambda video: video.removesuffix(".mp4")),
-        ("feral", "labels.json", tables(gaps=False), lambda video: video),
-        ("table", "table.csv", tables(), lambda video: video),
-    ],
-)
-def test_there_and_back_nothing_is_lost(
-    tmp_path_factory: pytest.TempPathFactory,
-    form: str,
-    name: str,
-    drawn: st.SearchStrategy[LabelTable],
-    rename: Callable[[str], str],
-) -> None:
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(drawn)
-    def there_and_back(table: LabelTable) -> None:
-        target = tmp_path_factory.mktemp("there") / name
-        if not any(clip.labels for clip in table.clips):
-            return
-        notes = export(table, target, form, FPS)
-        assert [note for note in notes if "suffix" not in note] == []
-        back = read_labels(target, table.classes, fps=FPS)
-        assert joined(back) == [(rename(video), *rest) for video, *rest in joined(table)]
-
-    there_and_back()
-
-
-def test_what_a_format_cannot_hold_is_said(tmp_path: Path) -> None:
-    whole = build_table([Clip("a.mp4", labels=("walk",), split="test")], "t")
-    with pytest.raises(LabelError, match="is a whole video; a format of bouts needs start and stop"):
-        export(whole, tmp_path / "x.csv", "boris")
-    assert export(whole, tmp_path / "zamba.csv", "zamba") == []
-    assert (tmp_path / "zamba.csv").read_text() == "filepath,label,split\na.mp4,walk,holdout\n"
-    assert export(whole, tmp_path / "list.txt", "list") == ["splits"]
-    assert read_labels(tmp_path / "list.txt").clips[0].labels == ("walk",)
-    overlapping = build_table([Clip("a.mp4", 0, 2, ("walk",)), Clip("a.mp4", 1, 3, ())], "t")
-    with pytest.raises(LabelError, match="windows that overlap"):
-        export(overlapping, tmp_path / "x.json", "feral", 25)
-    gap = build_table([Clip("a.mp4", 0, 1, ("walk",), "train"), Clip("a.mp4", 2.02, 3, ("rest",), "val")], "t")
-    notes = "; ".join(export(gap, tmp_path / "x.json", "feral", 25))
-    assert "splits within a video" in notes
-    assert "2 times lie between two frames" in notes
-    assert "read as showing nothing" in notes
-    with pytest.raises(ValueError, match="fps: feral counts frames"):
-        export(gap, tmp_path / "x.json", "feral")
-    with pytest.raises(LabelError, match="zamba's table holds whole videos"):
-        export(gap, tmp_path / "x.csv", "zamba")

@@ -256,7 +256,14 @@ def test_boris_of_every_kind_says_the_same(tmp_path: Path, form: str) -> None:
         (swap("0.2,1.0,0.8", '"0,2",1.0,0.8'), r"line 2, column 'Start .s.': '0,2' is not a number of seconds"),
         (swap("1.0,2.0,1.0", "1.0,9.0,1.0"), r"line 3: 'resting' stops at 9 s, after the end of a.mp4 at 2.4 s"),
         (swap("2.4,25.0", "2.4,NA"), r"line 4: 'calling' at 0.4 s has no duration, and the frame rate is not known"),
-        (swap("player #1:a.mp4,0.0", "player #1:a.mp4,5.0"), r"line 2, column 'Time offset .s.': .* 5.0 s"),
+        (
+            swap("player #1:a.mp4,0.0", "player #1:a.mp4,5.0"),
+            r"line 2, column 'Start .s.': -4.8 .0.2 less the time offset of 5 s. is not a time",
+        ),
+        (
+            swap("0.2,1.0,0.8", "1732000000.2,1732000001,0.8"),
+            r"line 2, column 'Start .s.': .*creation date of the media",
+        ),
         (
             swap("player #1:a.mp4", "player #1:a.mp4|player #2:b.mp4"),
             r"line 2, column 'Source': .*several videos at once",
@@ -297,6 +304,43 @@ def test_tabular_events_that_do_not_pair(tmp_path: Path, change: Change, expecte
     path = write(tmp_path / "events.csv", change(layouts.BORIS_TABULAR))
     with pytest.raises(LabelError, match=r"events.csv[^\n]*" + expected):
         read_labels(path)
+
+
+@pytest.mark.parametrize("offset", [5.0, -0.5, 5400.0])
+def test_a_time_offset_is_taken_off(tmp_path: Path, offset: float) -> None:
+    """BORIS adds the offset to the media's time when an event is coded, and exports the sum beside the offset."""
+    right = [
+        (c.start, pytest.approx(c.stop), c.labels)
+        for c in read_labels(write(tmp_path / "a.csv", layouts.BORIS_AGGREGATED)).clips
+    ]
+
+    def moved(text: str, columns: tuple[int, ...], at: int) -> str:
+        lines = []
+        for line in layouts.as_rows(text):
+            if line and line[0] == "day 1" and len(line) > 10:
+                line[at] = str(offset)
+                for column in columns:
+                    line[column] = f"{float(line[column]) + offset:.3f}"
+            lines.append(",".join(f'"{cell}"' for cell in line))
+        return "\n".join(lines)
+
+    for text in (moved(layouts.BORIS_AGGREGATED, (16, 17), 5), moved(layouts.BORIS_TABULAR, (13,), 6)):
+        clips = read_labels(write(tmp_path / "b.csv", text)).clips
+        assert [(pytest.approx(c.start), pytest.approx(c.stop), c.labels) for c in clips] == right
+
+
+def test_older_versions_write_the_time_offset_above_the_header(tmp_path: Path) -> None:
+    text = (
+        "Observation id\tday 1\n\nMedia file(s)\nPlayer #1\ta.mp4\n\nTime offset (s)\t60.0\n\n"
+        "Time\tMedia file path\tTotal length\tFPS\tSubject\tBehavior\tModifiers\tComment\tStatus\n"
+        "60.2\ta.mp4\t2.4\t25.0\t\twalking\t\t\tSTART\n61.0\ta.mp4\t2.4\t25.0\t\twalking\t\t\tSTOP\n"
+    )
+    clips = read_labels(write(tmp_path / "day 1.tsv", text)).clips
+    assert [(clip.start, clip.stop, clip.labels) for clip in clips] == [
+        (0.0, 0.2, ()),
+        (0.2, 1.0, ("walking",)),
+        (1.0, 2.4, ()),
+    ]
 
 
 def test_an_observation_of_several_files_is_cut_at_their_ends(tmp_path: Path) -> None:

@@ -53,6 +53,46 @@ def test_with_one_segment_semi_dense_is_dense() -> None:
     assert torch.equal(segment_indices("semi-dense", 1, 7), segment_indices("dense", 1, 7))
 
 
+@given(st.sampled_from(["dense", "semi-dense"]), counts, counts, st.floats(0, 0.99))
+def test_windows_that_overlap_share_positions_and_cover_the_clip(scheme: Scheme, M: int, P: int, share: float) -> None:
+    length = (P + 1) // 2 if scheme == "semi-dense" and M > 1 else P
+    if (M - 1) * max(1, round((1 - share) * length)) < P - length:
+        with pytest.raises(ValueError, match="its context needs"):
+            segment_indices(scheme, M, P, share)
+        return
+    K, indices = num_positions(scheme, M, P, share), segment_indices(scheme, M, P, share)
+    windows = indices[:, :length].tolist()
+    assert {position for window in windows for position in window} == set(range(K))
+    for first, second in pairwise(windows):
+        shared = len(set(first) & set(second))
+        assert shared < length
+        assert abs(shared - share * length) <= max(0.5, share * length - (length - 1)) + 1e-9
+    for row in indices.tolist():
+        assert len(set(row)) == P
+        assert row[:length] == list(range(row[0], row[0] + length))
+        assert row[length:] == sorted(row[length:])
+
+
+def test_half_overlapping_dense_windows() -> None:
+    assert segment_indices("dense", 3, 4, 0.5).tolist() == [[0, 1, 2, 3], [2, 3, 4, 5], [4, 5, 6, 7]]
+    assert num_positions("dense", 3, 4, 0.5) == 8
+    assert segment_indices("semi-dense", 3, 4, 0.5).tolist() == [[0, 1, 2, 3], [1, 2, 0, 3], [2, 3, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "share", "message"),
+    [
+        ("sparse", 0.5, "sparse segments all span the clip"),
+        ("dense", 1.0, "a share in"),
+        ("dense", -0.1, "a share in"),
+        ("semi-dense", 0.9, "leaves 1 positions outside"),
+    ],
+)
+def test_overlaps_that_cannot_be_are_refused(scheme: Scheme, share: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        segment_indices(scheme, 2, 8, share)
+
+
 @given(st.integers(1, 500), st.integers(1, 40), st.integers(1, 20), st.one_of(st.none(), st.integers(0, 2**60)))
 def test_frames_rise_within_the_clip_and_partners_follow(n: int, K: int, gap: int, seed: int | None) -> None:
     generator = None if seed is None else torch.Generator().manual_seed(seed)

@@ -11,8 +11,7 @@ from amclip.inference import TrainedModel
 
 def window_by_window(model: TrainedModel, video: Video, plan: WindowPlan, batch: int = 1) -> np.ndarray:
     """Probabilities of all windows, float32 ``[W, C]``, ``batch`` windows at a time."""
-    keys = ("scheme", "num_segments", "positions_per_segment")
-    segments = segment_indices(*(model.sampling[key] for key in keys)).expand(batch, -1, -1)
+    segments = segment_indices(*model.layout).expand(batch, -1, -1)
     scores = []
     for first in range(0, len(plan), batch):
         rows = [min(row, len(plan) - 1) for row in range(first, first + batch)]

@@ -58,7 +58,7 @@ def test_what_is_read_is_what_was_written(tmp_path: Path, video: Path) -> None:
     assert is_finished(path, video, MADE_BY)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.data())
 def test_after_any_cut_or_damage_whole_blocks_remain_and_the_rest_can_be_added(
     tmp_path: Path, video: Path, blocks: list[int], data: st.DataObject

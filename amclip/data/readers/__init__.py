@@ -2,6 +2,7 @@
 
 import codecs
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,22 @@ from pathlib import Path
 from amclip.data.intervals import Timeline, Windows, clips_of
 from amclip.data.readers import animal_kingdom, boris, csv_table, deepethogram, feral, frame_list, path_list
 from amclip.data.readers.class_names import read_classes, read_segments
+from amclip.data.readers.delimited import first_line
 from amclip.data.readers.spreadsheet import as_text, read_sheets
-from amclip.data.table import Clip, LabelError, LabelTable, build_table, split_name
+from amclip.data.table import (
+    Clip,
+    LabelError,
+    LabelTable,
+    build_table,
+    raise_together,
+    split_name,
+    unknown_class,
+)
 
 __all__ = ["read_classes", "read_labels", "read_segments", "read_splits"]
+
+# Excel's word for the delimiter that follows, in a line of its own, which stays as a blank one so that lines count.
+_SEPARATOR_LINE = re.compile(r'\A"?sep=."?(?=[\r\n])', re.IGNORECASE)
 
 
 def read_labels(
@@ -20,6 +33,7 @@ def read_labels(
     classes: Sequence[str] | None = None,
     windows: Windows | None = None,
     fps: float | None = None,
+    per_frame: bool = False,
 ) -> LabelTable:
     """Read a label table; the format is told by its content, not by its name.
 
@@ -34,6 +48,8 @@ def read_labels(
         windows: How formats of bouts and of frames are cut into clips; without it they are cut where a behaviour starts
             or stops.
         fps: Frames per second, for formats that count frames (DeepEthogram, FERAL).
+        per_frame: Cut frame lists where a label changes. Without it, and without windows, a folder of images is one
+            clip with the labels of all its frames.
 
     Raises:
         LabelError: If the file cannot be used; the message names file, line and column.
@@ -41,8 +57,7 @@ def read_labels(
     source = os.fspath(path)
     if Path(path).is_dir():
         return _folder(Path(path), classes, windows, fps)
-    data = _bytes(Path(path))
-    if data.startswith(b"PK\x03\x04"):
+    if _bytes(Path(path), 4) == b"PK\x03\x04":
         sheets = read_sheets(path)
         if animal_kingdom.matches(sheets):
             _refuse_windows(windows, "Animal Kingdom's metadata", source)
@@ -51,8 +66,8 @@ def read_labels(
         if len(fitting) != 1:
             said = f"{len(fitting)} sheets hold labels" if fitting else "no sheet holds labels in a form known here"
             raise LabelError(f"{said} (sheets: {', '.join(sheets)}); keep one, or save it as CSV (UTF-8)", source)
-        return _read(next(iter(fitting.values())), source, classes, windows, fps)
-    return _read(_decoded(data, source), source, classes, windows, fps)
+        return _read(next(iter(fitting.values())), source, classes, windows, fps, per_frame)
+    return _read(_decoded(_bytes(Path(path)), source), source, classes, windows, fps, per_frame)
 
 
 def read_splits(
@@ -60,6 +75,7 @@ def read_splits(
     classes: Sequence[str] | None = None,
     windows: Windows | None = None,
     fps: float | None = None,
+    per_frame: bool = False,
 ) -> LabelTable:
     """Read one file per split, and join them.
 
@@ -68,6 +84,7 @@ def read_splits(
         classes: See :func:`read_labels`; without it, those of all files together.
         windows: See :func:`read_labels`.
         fps: See :func:`read_labels`.
+        per_frame: See :func:`read_labels`.
 
     Raises:
         LabelError: If a file cannot be used, or a row names another split than that of its file.
@@ -77,7 +94,7 @@ def read_splits(
     ordered = True
     for split, path in paths.items():
         mine = split_name(split)
-        table = read_labels(path, classes, windows, fps)
+        table = read_labels(path, classes, windows, fps, per_frame)
         ordered = ordered and table.classes == tuple(sorted(table.classes))
         names.update(dict.fromkeys(table.classes))
         for clip in table.clips:
@@ -100,17 +117,23 @@ def _has_a_reader(text: str) -> bool:
 
 
 def _read(
-    text: str, source: str, classes: Sequence[str] | None, windows: Windows | None, fps: float | None
+    text: str,
+    source: str,
+    classes: Sequence[str] | None,
+    windows: Windows | None,
+    fps: float | None,
+    per_frame: bool,
 ) -> LabelTable:
     if not text.strip():
         raise LabelError(
             "the file is empty; write a header such as 'filepath,label,split' and one line per clip", source
         )
-    timelines = _timelines(text, source, fps)
+    text = _SEPARATOR_LINE.sub("", text, count=1)
+    timelines = _timelines(text, source, classes, fps)
     if timelines is not None:
         return build_table(clips_of(timelines[0], windows, source), source, classes, timelines[1])
     if frame_list.matches(text):
-        clips, lines = frame_list.read(text, source, classes, per_frame=windows is not None)
+        clips, lines = frame_list.read(text, source, classes, per_frame or windows is not None)
         clips += clips_of(lines, windows, source)
         labels = {name for clip in clips for name in clip.labels or ()}
         found = sorted(labels, key=int) if classes is None else None
@@ -121,7 +144,7 @@ def _read(
     if path_list.matches(text):
         _refuse_windows(windows, "a list of clips", source)
         return path_list.read(text, source, classes)
-    first = next(line for line in text.splitlines() if line.strip())
+    first = first_line(text).strip()
     raise LabelError(
         f"cannot tell the format from the first line {first[:80]!r}. A table needs a header with a column 'filepath'"
         " (such as 'filepath,label,split'); a plain list needs lines such as 'clip.mp4 walking'",
@@ -130,15 +153,32 @@ def _read(
     )
 
 
-def _timelines(text: str, source: str, fps: float | None) -> tuple[list[Timeline], list[str] | None] | None:
+def _timelines(
+    text: str, source: str, classes: Sequence[str] | None, fps: float | None
+) -> tuple[list[Timeline], list[str] | None] | None:
     """Time lines and ordered classes from a format of bouts or frames; ``None`` for any other."""
+    names: list[str] | None
     if boris.matches(text):
-        return boris.read(text, source)
-    if deepethogram.matches(text):
-        return deepethogram.read(text, source, _rate(fps, "DeepEthogram", source))
-    if feral.matches(text):
-        return feral.read(text, source, _rate(fps, "FERAL", source))
-    return None
+        timelines, names = boris.read(text, source)
+        column: str | None = "Behavior"
+    elif deepethogram.matches(text):
+        timelines, names = deepethogram.read(text, source, _rate(fps, "DeepEthogram", source))
+        column = None  # each behaviour is one
+    elif feral.matches(text):
+        timelines, names = feral.read(text, source, _rate(fps, "FERAL", source))
+        column = "class_names"
+    else:
+        return None
+    if classes is not None:  # here the line that names a behaviour is still known; clips know their video's
+        unknown = {
+            (bout.label, bout.line or (timeline.line if column is None else None)): None
+            for timeline in timelines
+            for bout in sorted(timeline.bouts, key=lambda bout: bout.line or 0)
+            if bout.label not in classes
+        }
+        errors = [LabelError(unknown_class(name, classes), source, line, column or name) for name, line in unknown]
+        raise_together(errors)
+    return timelines, names
 
 
 def _rate(fps: float | None, name: str, source: str) -> float:
@@ -166,7 +206,7 @@ def _folder(folder: Path, classes: Sequence[str] | None, windows: Windows | None
         text = _decoded(_bytes(file), str(file))
         if not deepethogram.matches(text):
             raise LabelError("is no label file of DeepEthogram: its first behaviour is not 'background'", str(file), 1)
-        mine, names = _timelines(text, str(file), fps) or ([], None)
+        mine, names = _timelines(text, str(file), classes, fps) or ([], None)
         if found is not None and names != found:
             raise LabelError(f"has the behaviours {names}, and the files before it {found}", str(file), 1)
         found = names
@@ -180,9 +220,10 @@ def _refuse_windows(windows: Windows | None, what: str, source: str) -> None:
         raise LabelError(f"is {what}: its clips are given, and set data.window to null", source)
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(path: Path, count: int = -1) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(count)
     except FileNotFoundError:
         raise LabelError("the file does not exist", str(path)) from None
     except OSError as error:

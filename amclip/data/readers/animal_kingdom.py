@@ -48,7 +48,10 @@ def read(
         if not any(row):
             continue
         try:
-            numbers = [part.strip() for part in row[labels].split(",") if part.strip()]
+            cell = (
+                row[labels][1:-1] if len(row[labels]) > 1 and row[labels][0] == row[labels][-1] == '"' else row[labels]
+            )
+            numbers = [part.strip() for part in cell.split(",") if part.strip()]
             named = tuple(by_number(number, classes, source, line, "labels") for number in numbers)
             clips.append(Clip(row[video], labels=named, split=_split(row[split], source, line), line=line))
         except LabelError as error:

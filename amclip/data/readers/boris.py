@@ -1,18 +1,21 @@
 """BORIS: aggregated and tabular events, exported as CSV, TSV or XLSX, with the columns of old and of new versions.
 
-Columns are found by name, since their set depends on version, modifiers and independent variables; rows above the
-header are passed over. Subjects and modifiers are not told apart: a behaviour holds while any subject shows it.
+Columns are found by name, since their set depends on version, modifiers and independent variables; of the rows above
+the header only a time offset is read. Subjects and modifiers are not told apart: a behaviour holds while any subject
+shows it. BORIS adds an observation's time offset to the time in its media when an event is coded (``write_event``), and
+exports the sum; here it is taken off again.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from amclip.data.intervals import Bout, Timeline
-from amclip.data.readers.delimited import find_header, number, rows
+from amclip.data.readers.delimited import find_header, lines_of, number, rows
 from amclip.data.table import LabelError, raise_together
 
-__all__ = ["matches", "read"]
+__all__ = ["MISSING", "matches", "read"]
 
 _DELIMITERS = (",", "\t", ";")
 # What each column holds: names of BORIS 9 first, then those of older versions; lower case.
@@ -31,8 +34,10 @@ _COLUMNS = {
     "stop": ("stop (s)", "stop"),
     "time": ("time",),
 }
-_MISSING = ("", "na", "nan", "none")
+MISSING = ("", "na", "nan", "none")
+"""What BORIS writes where there is nothing, in lower case."""
 _FEW_FRAMES = 0.1  # seconds by which a bout may reach beyond the media, which BORIS rounds
+_CLOCK = 1e8  # seconds, three years: a time of the day and not of a video
 
 
 def _is_header(cells: Sequence[str]) -> bool:
@@ -85,6 +90,7 @@ def read(text: str, source: str) -> tuple[list[Timeline], list[str] | None]:
     found = find_header(text, _is_header, _DELIMITERS)
     assert found is not None, "matches() comes first"
     skip, delimiter = found
+    above = _offset_above(text, delimiter, source, skip)
     lines = rows(text, delimiter, source, skip)
     head_line, header = next(lines)
     column = _columns([name.lower() for name in header])
@@ -96,13 +102,16 @@ def read(text: str, source: str) -> tuple[list[Timeline], list[str] | None]:
     for line, cells in lines:
         try:
             cells = cells[: len(header)] + [""] * (len(header) - len(cells))
-            row = {role: cells[index] for role, index in column.items()}
+            row = {"offset": above, **{role: cells[index] for role, index in column.items()}}
             name = {role: header[index] for role, index in column.items()}
             label = row["behavior"]
-            if label.lower() in _MISSING:
+            if label.lower() in MISSING:
                 raise LabelError("the behaviour is empty", source, line, name["behavior"])
-            mine = _media_of(row, name, media, source, line)
-            for start, stop in _times(row, name, open_bouts, source, line):
+            mine = _media_of(row, name, media, source, line, delimiter)
+            offset = 0.0
+            if row["offset"].lower() not in MISSING:
+                offset = number(row["offset"], name.get("offset", "Time offset (s)"), source, line, delimiter)
+            for start, stop in _times(row, name, open_bouts, offset, source, line, delimiter):
                 mine.add(start, stop, label, line, source)
         except LabelError as error:
             errors.append(error)
@@ -134,22 +143,24 @@ def _columns(header: Sequence[str]) -> dict[str, int]:
     return column
 
 
-def _media_of(row: dict[str, str], name: dict[str, str], media: dict[str, _Media], source: str, line: int) -> _Media:
+def _offset_above(text: str, delimiter: str, source: str, count: int) -> str:
+    """The time offset that older versions write above the header of tabular events, or ``""``."""
+    above = "".join(islice(lines_of(text), count))
+    for _, cells in rows(above, delimiter, source):
+        if cells[0].lower() in _COLUMNS["offset"] and len(cells) > 1:
+            return cells[1]
+    return ""
+
+
+def _media_of(
+    row: dict[str, str], name: dict[str, str], media: dict[str, _Media], source: str, line: int, delimiter: str
+) -> _Media:
     """The files of a row's observation, checked and entered on first sight."""
-    offset = row.get("offset", "")
-    if offset.lower() not in _MISSING and number(offset, name["offset"], source, line) != 0:
-        raise LabelError(
-            f"the observation has a time offset of {offset} s, so its times do not count from the first frame; set it "
-            "to 0 in BORIS and export again",
-            source,
-            line,
-            name["offset"],
-        )
     files = _files(row, name, source, line)
     key = f"{row.get('observation', '')}\n{';'.join(files)}"
     if key not in media:
-        durations = _numbers(row, "duration", name, len(files), source, line)
-        rates = _numbers(row, "fps", name, len(files), source, line)
+        durations = _numbers(row, "duration", name, len(files), source, line, delimiter)
+        rates = _numbers(row, "fps", name, len(files), source, line, delimiter)
         if len(files) > 1 and None in durations:
             raise LabelError(
                 f"the observation joins {len(files)} files, and the durations {row.get('duration', '')!r} do not say "
@@ -165,9 +176,9 @@ def _media_of(row: dict[str, str], name: dict[str, str], media: dict[str, _Media
 def _files(row: dict[str, str], name: dict[str, str], source: str, line: int) -> list[str]:
     """Media files of an observation, in the order they were watched: from `Source`, else from the row's own file."""
     told = row.get("source", "")
-    if told.lower() in _MISSING or "player #" not in told.lower():
+    if told.lower() in MISSING or "player #" not in told.lower():
         told = row.get("media", "")
-    if told.lower() in (*_MISSING, "not found"):
+    if told.lower() in (*MISSING, "not found"):
         where = name.get("media") or name.get("source")
         raise LabelError("names no media file; live observations have no video to learn from", source, line, where)
     players = [part for part in re.split(r"\|?\s*player\s*#\d+\s*:", told, flags=re.IGNORECASE) if part.strip(" |")]
@@ -182,11 +193,11 @@ def _files(row: dict[str, str], name: dict[str, str], source: str, line: int) ->
 
 
 def _numbers(
-    row: dict[str, str], role: str, name: dict[str, str], count: int, source: str, line: int
+    row: dict[str, str], role: str, name: dict[str, str], count: int, source: str, line: int, delimiter: str
 ) -> list[float | None]:
     """One number per file from a cell joined by ``;``; ``None`` where it has none, or not one per file."""
     parts = [part.strip() for part in row.get(role, "").split(";")]
-    values = [None if part.lower() in _MISSING else number(part, name[role], source, line) for part in parts]
+    values = [None if part.lower() in MISSING else number(part, name[role], source, line, delimiter) for part in parts]
     for value in values:
         if value is not None and not 0 < value < float("inf"):
             raise LabelError(f"{value:g} is not above 0", source, line, name[role])
@@ -197,17 +208,19 @@ def _times(
     row: dict[str, str],
     name: dict[str, str],
     open_bouts: dict[tuple[str, str, str, str], tuple[float, int]],
+    offset: float,
     source: str,
     line: int,
+    delimiter: str,
 ) -> Iterator[tuple[float, float]]:
     """Start and stop of the bout that a row completes: every row of aggregated events, the stops of tabular ones."""
     if "start" in row:
-        start, stop = (_time(row, role, name, source, line) for role in ("start", "stop"))
+        start, stop = (_time(row, role, name, offset, source, line, delimiter) for role in ("start", "stop"))
         if stop < start:
             raise LabelError(f"stops at {stop:g} s, before its start at {start:g} s", source, line, name["stop"])
         yield start, stop
         return
-    time = _time(row, "time", name, source, line)
+    time = _time(row, "time", name, offset, source, line, delimiter)
     kind = row.get("type", "").upper()
     key = (row.get("observation", ""), row.get("subject", ""), row["behavior"], row.get("modifiers", ""))
     if kind == "POINT":
@@ -230,15 +243,25 @@ def _times(
         )
 
 
-def _time(row: dict[str, str], role: str, name: dict[str, str], source: str, line: int) -> float:
-    if row[role].lower() in _MISSING:
+def _time(
+    row: dict[str, str], role: str, name: dict[str, str], offset: float, source: str, line: int, delimiter: str
+) -> float:
+    """Seconds since the start of the observation's media."""
+    if row[role].lower() in MISSING:
         raise LabelError(
             f"has no time ({row[role] or 'empty'}); a state that never stopped, or an observation of pictures",
             source,
             line,
             name[role],
         )
-    value = number(row[role], name[role], source, line)
-    if not 0 <= value < float("inf"):
-        raise LabelError(f"{value:g} is not a time in seconds since the first frame", source, line, name[role])
-    return value
+    told = number(row[role], name[role], source, line, delimiter)
+    value = told - offset if offset else told
+    if -_FEW_FRAMES < value < 0 and offset:
+        return 0.0
+    if not 0 <= value < _CLOCK:
+        less = f" ({told:.10g} less the time offset of {offset:.10g} s)" if offset else ""
+        hint = "; times by the creation date of the media say nothing of where in it they lie" if value > _CLOCK else ""
+        raise LabelError(
+            f"{value:.10g}{less} is not a time in seconds since the first frame{hint}", source, line, name[role]
+        )
+    return round(value, 6) if offset else value

@@ -1,10 +1,10 @@
 """Names of classes, and their segments, from the files that data sets bring beside labels that are numbers."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from amclip.data.readers import strict_json
 from amclip.data.readers.delimited import find_header, rows
 from amclip.data.readers.spreadsheet import as_text, read_sheets
 from amclip.data.table import LabelError
@@ -134,10 +134,7 @@ def _folded(name: str) -> str:
 
 
 def _from_json(text: str, source: str) -> list[str]:
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise LabelError(f"is not JSON: {error.msg}", source, error.lineno) from None
+    content = strict_json.load(text, source)
     if isinstance(content, list):
         return [str(name) for name in content]
     if not isinstance(content, Mapping):

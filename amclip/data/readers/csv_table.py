@@ -5,7 +5,7 @@ Covers zamba's ``filepath,label,split``. The delimiter (comma, semicolon or tab)
 
 from collections.abc import Sequence
 
-from amclip.data.readers.delimited import delimiter_of, number, rows
+from amclip.data.readers.delimited import delimiter_of, first_line, number, rows
 from amclip.data.table import Clip, LabelError, LabelTable, build_table, raise_together, split_name
 
 __all__ = ["matches", "read"]
@@ -25,7 +25,7 @@ _TRUTH = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "tru
 
 def matches(text: str) -> bool:
     """Whether the first line is a header that names the column of the videos."""
-    return _delimiter(_header_line(text)) is not None
+    return _delimiter(first_line(text)) is not None
 
 
 def read(text: str, source: str, classes: Sequence[str] | None = None) -> LabelTable:
@@ -34,14 +34,14 @@ def read(text: str, source: str, classes: Sequence[str] | None = None) -> LabelT
     Raises:
         LabelError: If a row or the header cannot be used; names line and column.
     """
-    delimiter = _delimiter(_header_line(text)) or ","
+    delimiter = _delimiter(first_line(text)) or ","
     lines = rows(text, delimiter, source)
     _, header = next(lines)
     roles, class_columns = _layout(header, source)
     clips, errors = [], []
     for line, row in lines:
         try:
-            clips.append(_clip(row, line, header, roles, class_columns, source))
+            clips.append(_clip(row, line, header, roles, class_columns, source, delimiter))
         except LabelError as error:
             errors.append(error)
     raise_together(errors)
@@ -55,10 +55,6 @@ def read(text: str, source: str, classes: Sequence[str] | None = None) -> LabelT
                 f"unknown class {unknown[0]!r}; the classes are {', '.join(classes)}", source, 1, unknown[0]
             )
     return build_table(clips, source, classes, found)
-
-
-def _header_line(text: str) -> str:
-    return next((line for line in text.splitlines() if line.strip()), "")
 
 
 def _delimiter(line: str) -> str | None:
@@ -96,7 +92,10 @@ def _clip(
     roles: dict[str, int],
     class_columns: Sequence[int],
     source: str,
+    delimiter: str,
 ) -> Clip:
+    if not any(row[len(header) :]):  # spreadsheet programs may end a row with empty cells
+        row = row[: len(header)]
     if len(row) != len(header):
         hint = "; quote cells that hold the delimiter" if len(row) > len(header) else ""
         raise LabelError(f"has {len(row)} cells where the header has {len(header)}{hint}", source, line)
@@ -115,7 +114,7 @@ def _clip(
         except ValueError as error:
             raise LabelError(str(error), source, line, header[roles["split"]]) from None
     start, stop = (
-        number(cells[role], header[roles[role]], source, line) if cells.get(role) else None
+        number(cells[role], header[roles[role]], source, line, delimiter) if cells.get(role) else None
         for role in ("start", "stop")
     )
     return Clip(cells["video"], start, stop, labels, split, line)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from amclip.data.intervals import Bout, Timeline
-from amclip.data.readers.delimited import delimiter_of, rows
+from amclip.data.readers.delimited import delimiter_of, first_line, rows
 from amclip.data.table import LabelError, raise_together
 
 __all__ = ["SUFFIX", "frame_bouts", "matches", "read"]
@@ -23,8 +23,7 @@ def _is_header(cells: Sequence[str]) -> bool:
 
 def matches(text: str) -> bool:
     """Whether the header is an unnamed column and ``background``."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    return delimiter_of(first, _is_header) is not None
+    return delimiter_of(first_line(text), _is_header) is not None
 
 
 def read(text: str, source: str, fps: float) -> tuple[list[Timeline], list[str]]:
@@ -38,8 +37,7 @@ def read(text: str, source: str, fps: float) -> tuple[list[Timeline], list[str]]
     Raises:
         LabelError: If a row cannot be used.
     """
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    lines = rows(text, delimiter_of(first, _is_header) or ",", source)
+    lines = rows(text, delimiter_of(first_line(text), _is_header) or ",", source)
     head_line, header = next(lines)
     names = header[2:]
     if not names or "" in names or len(set(names)) < len(names):

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from amclip.data.intervals import Bout, Timeline
+from amclip.data.readers import strict_json
 from amclip.data.readers.deepethogram import frame_bouts
 from amclip.data.table import LabelError, raise_together
 
@@ -35,10 +36,7 @@ def read(text: str, source: str, fps: float) -> tuple[list[Timeline], list[str]]
     Raises:
         LabelError: If the file is not as FERAL writes it; names the video and frame.
     """
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise LabelError(f"is not JSON: {error.msg}", source, error.lineno) from None
+    content = strict_json.load(text, source)
     names = _names(content, source)
     split_of = _splits(content, source)
     labels = content.get("labels")

@@ -7,8 +7,10 @@ video.
 
 import posixpath
 import re
+from array import array
 from collections.abc import Sequence
-from itertools import pairwise
+from dataclasses import dataclass, field
+from itertools import chain, pairwise
 
 from amclip.data.intervals import Timeline
 from amclip.data.readers.class_names import by_number
@@ -53,53 +55,86 @@ def read(text: str, source: str, classes: Sequence[str] | None, per_frame: bool)
     for name in _COLUMNS:
         if name not in column:
             raise LabelError("the list has no such column", source, head_line, name)
-    folders: dict[str, list[tuple[int, tuple[str, ...], int]]] = {}
-    owner: dict[str, str] = {}
+    video, frame, place, labels = (column[name] for name in ("original_vido_id", "frame_id", "path", "labels"))
+    folders: dict[str, _Folder] = {}
+    named: dict[str, tuple[str, ...]] = {}  # by the cell: millions of rows hold few different ones
     errors = []
     for line, row in lines:
         try:
             if len(row) != len(header):
                 hint = "; a path with blanks must be in quotes" if found[1] == " " and len(row) > len(header) else ""
                 raise LabelError(f"has {len(row)} cells where the header has {len(header)}{hint}", source, line)
-            path, name = row[column["path"]], row[column["original_vido_id"]]
-            folder = posixpath.dirname(path.replace("\\", "/"))
-            if not folder:
+            folder = folders.get(row[place].rpartition("/")[0])
+            if folder is None or "\\" in row[place]:
+                folder = _folder(row[place], row[video], line, folders, source)
+            if folder.owner != row[video]:
                 raise LabelError(
-                    f"{path!r} lies in no folder; a clip is the folder of its images", source, line, "path"
-                )
-            if owner.setdefault(folder, name) != name:
-                raise LabelError(
-                    f"the folder {folder} belongs to {owner[folder]!r} and to {name!r}",
+                    f"the folder {folder.name} belongs to {folder.owner!r} and to {row[video]!r}",
                     source,
                     line,
                     "original_vido_id",
                 )
-            frame = row[column["frame_id"]]
-            if not frame.isdecimal():
-                raise LabelError(f"{frame!r} is not the number of a frame", source, line, "frame_id")
-            numbers = [part for part in re.split(r"[,;\s]+", row[column["labels"]].strip('"')) if part]
-            named = tuple(by_number(number, classes, source, line, "labels") for number in numbers)
-            folders.setdefault(folder, []).append((int(frame), named, line))
+            if not row[frame].isdecimal():
+                raise LabelError(f"{row[frame]!r} is not the number of a frame", source, line, "frame_id")
+            cell = row[labels]
+            if cell not in named:
+                numbers = [part for part in re.split(r"[,;\s]+", cell.strip('"')) if part]
+                named[cell] = tuple(by_number(number, classes, source, line, "labels") for number in numbers)
+            folder.frames.append(int(row[frame]))
+            folder.lines.append(line)
+            folder.labels.append(named[cell])
         except LabelError as error:
             errors.append(error)
-    for folder, frames in folders.items():
-        frames.sort(key=lambda frame: frame[0])
-        for before, after in pairwise(frames):
-            if before[0] == after[0]:
-                reason = f"frame {after[0]} of {folder} stands twice (first in line {before[2]})"
-                errors.append(LabelError(reason, source, after[2], "frame_id"))
-            elif per_frame and after[0] != before[0] + 1:
-                reason = f"frames {before[0] + 1} to {after[0] - 1} of {folder} are missing; windows need them all"
-                errors.append(LabelError(reason, source, after[2], "frame_id"))
+    for folder in folders.values():
+        errors += folder.put_in_order(source, per_frame)
     raise_together(errors)
     if per_frame:
-        return [], [
-            _timeline(folder, [frame[1] for frame in frames], frames[0][2]) for folder, frames in folders.items()
-        ]
+        return [], [_timeline(folder.name, folder.labels, folder.line) for folder in folders.values()]
     return [
-        Clip(folder, labels=tuple(dict.fromkeys(name for frame in frames for name in frame[1])), line=frames[0][2])
-        for folder, frames in folders.items()
+        Clip(folder.name, labels=tuple(dict.fromkeys(chain.from_iterable(folder.labels))), line=folder.line)
+        for folder in folders.values()
     ], []
+
+
+@dataclass
+class _Folder:
+    """The rows of one folder: numbers of frames, lines of the file, and names; in arrays, as there are millions."""
+
+    name: str
+    owner: str
+    line: int
+    frames: "array[int]" = field(default_factory=lambda: array("q"))
+    lines: "array[int]" = field(default_factory=lambda: array("q"))
+    labels: list[tuple[str, ...]] = field(default_factory=list)
+
+    def put_in_order(self, source: str, whole: bool) -> list[LabelError]:
+        """Sort the rows by frame; says which frames stand twice and, where ``whole``, which are missing."""
+        order = range(len(self.frames))
+        if any(after <= before for before, after in pairwise(self.frames)):
+            order = sorted(order, key=self.frames.__getitem__)  # type: ignore[assignment]
+            self.labels = [self.labels[index] for index in order]
+            self.line = self.lines[order[0]]
+        errors = []
+        for index, following in pairwise(order):
+            before, after = self.frames[index], self.frames[following]
+            if before == after:
+                reason = f"frame {after} of {self.name} stands twice (first in line {self.lines[index]})"
+            elif whole and after != before + 1:
+                reason = f"frames {before + 1} to {after - 1} of {self.name} are missing; windows need them all"
+            else:
+                continue
+            errors.append(LabelError(reason, source, self.lines[following], "frame_id"))
+        return errors
+
+
+def _folder(path: str, owner: str, line: int, folders: dict[str, _Folder], source: str) -> _Folder:
+    """The folder of an image, entered on first sight."""
+    name = posixpath.dirname(path.replace("\\", "/"))
+    if not name:
+        raise LabelError(f"{path!r} lies in no folder; a clip is the folder of its images", source, line, "path")
+    if name not in folders:
+        folders[name] = _Folder(name, owner, line)
+    return folders[name]
 
 
 def _timeline(folder: str, frames: Sequence[Sequence[str]], line: int) -> Timeline:

@@ -5,17 +5,19 @@ import warnings
 from collections.abc import Sequence
 
 from amclip.data.readers.class_names import by_number
+from amclip.data.readers.delimited import lines_of
 from amclip.data.table import Clip, LabelError, LabelTable, build_table, raise_together
 from amclip.data.video import VIDEO_SUFFIXES
 
 __all__ = ["matches", "read"]
 
+_Row = tuple[int, str, tuple[str, ...]]  # line, video, labels
 _WORD = re.compile(r'"([^"]*)"|(\S+)')  # quotes keep blanks together
 
 
 def matches(text: str) -> bool:
     """Whether the first line that is no comment begins with the path of a video."""
-    for line in text.splitlines():
+    for line in lines_of(text):
         words = _words(line)
         if words:
             return words[0].lower().endswith(VIDEO_SUFFIXES)
@@ -29,16 +31,19 @@ def read(text: str, source: str, classes: Sequence[str] | None = None) -> LabelT
     other lines are split at blanks, and quotes keep a path or a label with blanks together.
 
     Where every line has exactly two numbers, the second is MammalNet's genus or LoTE-Animal's species, not a behaviour:
-    it is left out, with a warning. Where every label is a number and ``classes`` are given, the numbers count them.
+    it is left out, with a warning; where nearly every line has, the others are taken for damaged. Where every label is
+    a number and ``classes`` are given, the numbers count them.
 
     Raises:
         LabelError: If a line cannot be used.
     """
-    rows: list[tuple[int, str, tuple[str, ...]]] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    rows: list[_Row] = []
+    for number, line in enumerate(lines_of(text), start=1):
         words = _words(line)
         if not words:
             continue
+        if line.count('"') % 2:
+            raise LabelError("a quote is not closed", source, number)
         video, *labels = words
         if not video.lower().endswith(VIDEO_SUFFIXES):
             hint = "; quote a path that holds blanks" if " " in line else ""
@@ -47,13 +52,10 @@ def read(text: str, source: str, classes: Sequence[str] | None = None) -> LabelT
             labels = [part.strip() for label in labels for part in label.split(";") if part.strip()]
         rows.append((number, video, tuple(labels)))
     numbers = bool(rows) and all(label.isdecimal() for _, _, labels in rows for label in labels)
-    if numbers and all(len(labels) == 2 for _, _, labels in rows):
-        warnings.warn(
-            f"{source}: every line has two numbers; the second is taken for a genus or species, as in MammalNet and "
-            "LoTE-Animal, and left out",
-            stacklevel=2,
-        )
-        rows = [(number, video, labels[:1]) for number, video, labels in rows]
+    if numbers:
+        rows = _without_species(rows, source)
+    elif classes is not None and not any(name.isdecimal() for name in classes):
+        _refuse_slips(rows, source)
     labelled = any(labels for _, _, labels in rows)
     found = None
     if numbers and labelled:
@@ -70,6 +72,35 @@ def read(text: str, source: str, classes: Sequence[str] | None = None) -> LabelT
             found = sorted({label for _, _, labels in rows for label in labels}, key=int)
     clips = [Clip(video, labels=labels if labelled else None, line=number) for number, video, labels in rows]
     return build_table(clips, source, classes, found)
+
+
+def _without_species(rows: list[_Row], source: str) -> list[_Row]:
+    """Leave out the second number where every line has two; where a line in ten or fewer has not, they are damaged."""
+    others = [(number, len(labels)) for number, _, labels in rows if len(labels) != 2]
+    if not others:
+        warnings.warn(
+            f"{source}: every line has two numbers; the second is taken for a genus or species, as in MammalNet and "
+            "LoTE-Animal, and left out",
+            stacklevel=3,
+        )
+        return [(number, video, labels[:1]) for number, video, labels in rows]
+    if len(others) <= len(rows) / 10:
+        line, count = others[0]
+        raise LabelError(
+            f"has {count or 'no'} number{'' if count == 1 else 's'} where {len(rows) - len(others)} of {len(rows)} "
+            "lines have two, as in MammalNet, whose second number is no behaviour. Mend the line; or, where all are "
+            "behaviours, write a table with a column 'label'",
+            source,
+            line,
+        )
+    return rows
+
+
+def _refuse_slips(rows: Sequence[_Row], source: str) -> None:
+    """Refuse the few words among labels that are numbers: named as unknown classes, the numbers would be blamed."""
+    words = [(label, number) for number, _, labels in rows for label in labels if not label.isdecimal()]
+    if 2 * len(words) < sum(len(labels) for _, _, labels in rows):
+        raise LabelError(f"{words[0][0]!r} is not the number of a class", source, words[0][1], "label")
 
 
 def _words(line: str) -> list[str]:

@@ -41,7 +41,7 @@ def as_text(rows: Sequence[Sequence[str]]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     for row in rows:
-        cells = [" ".join(cell.split()) for cell in row]  # a break within a cell would shift the line numbers
+        cells = [" ".join(cell.splitlines()) for cell in row]  # a break within a cell would shift the line numbers
         while cells and not cells[-1]:
             cells.pop()
         writer.writerow(cells + [""] * (len(rows[0]) - len(cells)) if cells else [])

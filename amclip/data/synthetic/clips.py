@@ -19,6 +19,7 @@ __all__ = [
     "iterate_frames",
     "iterate_poses",
     "labels_of",
+    "look_of",
     "plan_clip",
 ]
 
@@ -123,6 +124,19 @@ def iterate_poses(
     cast = _cast(seed, index, seconds, num_bouts, SIZE, fps)
     for _ in range(cast.plan.num_frames):
         yield cast.actors[-1].step()
+
+
+def look_of(seed: int, index: int, seconds: float = SECONDS, num_bouts: int | None = None, fps: float = FPS) -> Look:
+    """How the animal in front looks: its body plan, coat and markings.
+
+    Args:
+        seed: Of the data set.
+        index: Number of the clip.
+        seconds: Length of the video.
+        num_bouts: As for :func:`plan_clip`.
+        fps: Frames per second.
+    """
+    return _cast(seed, index, seconds, num_bouts, SIZE, fps).looks[-1]
 
 
 @dataclass(frozen=True)

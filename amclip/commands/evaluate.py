@@ -1,0 +1,178 @@
+"""``amclip evaluate``: how far two annotations of the same videos agree."""
+
+import csv
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from amclip.ethogram.agreement import Agreement, BoutMatch, ClassAgreement
+
+__all__ = ["agreement_rows", "evaluate"]
+
+MEAN = "(mean)"
+_FPS = 25.0  # where nobody knows
+
+
+def evaluate(
+    predicted: str,
+    labels: str,
+    output: str = "agreement",
+    start: float = 0.0,
+    stop: float | None = None,
+    fps: float | None = None,
+) -> None:
+    """Compare an annotation with labels, or two human coders with each other, frame by frame and bout by bout.
+
+    Prints a table and writes agreement.csv (a row per behaviour), confusion.csv and confusion.png (behaviours taken for
+    each other, in frames) and matches.csv (every bout with its counterpart). Videos are told by their names.
+
+    Args:
+        predicted: What is judged: the folder that `amclip annotate` wrote, or any table of bouts: its bouts.csv, BORIS,
+            DeepEthogram, FERAL, amclip's table of clips.
+        labels: What it is judged by, in any of these forms.
+        output: Folder to write to.
+        start: Second of each video to start at.
+        stop: Second of each video to stop at; default: its end.
+        fps: Frames per second to compare at, and of formats that count frames; default: as the files say, or 25.
+
+    Raises:
+        ValueError: If a file cannot be used, or the two have no video or no behaviour in common.
+    """
+    from amclip.ethogram.agreement import NONE, agreement
+    from amclip.ethogram.annotations import pair_up, read_annotation
+    from amclip.ethogram.figure import draw_confusion
+
+    if fps is not None and not 0 < fps < math.inf:
+        raise ValueError(f"--fps: expected frames per second above 0, got {fps}")
+    if not 0 <= start < math.inf or (stop is not None and not stop > start):
+        raise ValueError(
+            f"--start, --stop: expected seconds from 0 on, the first below the second; got {start}, {stop}"
+        )
+    pairs, classes, notes = pair_up(read_annotation(predicted, fps), read_annotation(labels, fps), start, stop)
+    if not pairs:
+        raise ValueError("nothing is left to compare: no video lasts until --start, or none was looked at by both")
+    rate = fps or next((pair.fps for pair in pairs if pair.fps is not None), _FPS)
+    found = agreement(pairs, classes, rate)
+    rows = list(agreement_rows(found))
+    folder = Path(output)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "agreement.csv", list(rows[0]), (row.values() for row in rows))
+    names = [*classes, NONE]
+    table = zip(names, found.confusion.tolist(), strict=True)
+    _write(
+        folder / "confusion.csv", ["labelled \\ predicted", *names], ([name, *map(_text, row)] for name, row in table)
+    )
+    draw_confusion(folder / "confusion.png", found.confusion, names)
+    _write(folder / "matches.csv", _MATCH_COLUMNS, map(_match_row, found.matches))
+    _print(rows, len(pairs), found)
+    for note in notes:
+        print(f"  note: {note}")
+    print(f"Wrote agreement.csv, confusion.csv, confusion.png and matches.csv to {folder}")
+
+
+_MATCH_COLUMNS = ("video", "behaviour", "predicted_start", "predicted_stop", "start", "stop", "iou")
+
+
+def agreement_rows(found: "Agreement") -> Iterator[dict[str, Any]]:
+    """A row per behaviour, and one of means over those that the labels show; cells without a value are empty."""
+    rows = [_row(one) for one in found.classes]
+    yield from rows
+    shown = [index for index, one in enumerate(found.classes) if one.labelled_bouts]
+    mean: dict[str, Any] = {"behaviour": MEAN}
+    for name in rows[0]:
+        if name == "behaviour":
+            continue
+        # Of a behaviour that nobody predicted there is no precision; it pulls the mean of F1 down, not this one.
+        values = [float(rows[index][name]) for index in shown if rows[index][name] != ""]
+        averaged = name in ("precision", "recall", "f1", "kappa") or name.startswith("bout_f1")
+        mean[name] = "" if not averaged or not values else _text(sum(values) / len(values))
+    yield mean
+
+
+def _row(one: "ClassAgreement") -> dict[str, Any]:
+    from amclip.ethogram.agreement import IOUS
+
+    both, first, second, _ = one.frames.tolist()
+    row: dict[str, Any] = {
+        "behaviour": one.behaviour,
+        "predicted_frames": both + first,
+        "labelled_frames": both + second,
+        "precision": _text(one.precision),
+        "recall": _text(one.recall),
+        "f1": _text(one.f1),
+        "kappa": _text(one.kappa),
+        "predicted_bouts": one.predicted_bouts,
+        "labelled_bouts": one.labelled_bouts,
+    }
+    row |= {f"bout_f1_iou_{iou:g}": _text(one.bout_f1(iou)) for iou in IOUS}
+    for name, errors in (("onset", one.onset_errors), ("offset", one.offset_errors)):
+        low, median, high = _quartiles(errors)
+        row |= {f"{name}_error_median": median, f"{name}_error_q25": low, f"{name}_error_q75": high}
+    return row
+
+
+def _quartiles(values: Sequence[float]) -> list[str]:
+    import numpy as np
+
+    return [_text(float(value)) for value in np.quantile(values, (0.25, 0.5, 0.75))] if values else ["", "", ""]
+
+
+def _match_row(match: "BoutMatch") -> list[str]:
+    times = [
+        "" if bout is None else f"{time:.6f}"
+        for bout in (match.predicted, match.labelled)
+        for time in ((bout.start, bout.stop) if bout is not None else (0.0, 0.0))
+    ]
+    return [match.video, match.behaviour, *times, _text(match.iou)]
+
+
+def _text(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.6f}"
+
+
+def _write(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def _print(rows: Sequence[dict[str, Any]], videos: int, found: "Agreement") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from amclip.ethogram.agreement import IOUS
+
+    title = f"{found.seconds:g} s of {videos} {'videos' if videos > 1 else 'video'}"
+    frames = Table(title=f"{title}, frame by frame at {found.fps:g} per second", title_justify="left")
+    bouts = Table(
+        title="Bout by bout",
+        title_justify="left",
+        caption="F1 over bouts matched one to one that share at least that part of their union in time; start and "
+        "stop: median of predicted minus labelled, seconds",
+        caption_justify="left",
+    )
+    for table, names in (
+        (frames, ("precision", "recall", "F1", "kappa")),
+        (bouts, ("predicted", "labelled", *(f"F1 {iou:g}" for iou in IOUS), "start", "stop")),
+    ):
+        table.add_column("behaviour")
+        for name in names:
+            table.add_column(name, justify="right")
+    for row in rows:
+        frames.add_row(Text(row["behaviour"]), *(_short(row[name]) for name in ("precision", "recall", "f1", "kappa")))
+        bouts.add_row(
+            Text(row["behaviour"]),
+            *(str(row[name]) for name in ("predicted_bouts", "labelled_bouts")),
+            *(_short(row[f"bout_f1_iou_{iou:g}"]) for iou in IOUS),
+            *(_short(row[f"{name}_error_median"], "+.2f") for name in ("onset", "offset")),
+        )
+    Console().print(frames)
+    Console().print(bouts)
+
+
+def _short(text: str, form: str = ".2f") -> str:
+    return format(float(text), form) if text else "–"

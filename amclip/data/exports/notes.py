@@ -1,0 +1,56 @@
+"""What a format cannot hold of a table, in words, and what it refuses; the same for all formats."""
+
+from collections.abc import Callable, Sequence
+
+from amclip.data.intervals import Timeline
+from amclip.data.table import Clip, LabelError, LabelTable
+from amclip.data.video import VIDEO_SUFFIXES
+
+__all__ = ["gaps", "moved", "refuse", "splits", "unnamed", "whole_videos", "without_suffix"]
+
+
+def moved(count: int, fps: float) -> list[str]:
+    """Times that no frame of a format of frames has."""
+    return [f"{count} times lie between two frames at {fps:g} per second and move to the nearest"] if count else []
+
+
+def splits(table: LabelTable) -> list[str]:
+    """Splits, for formats without."""
+    return ["splits"] if any(clip.split for clip in table.clips) else []
+
+
+def gaps(timelines: Sequence[Timeline], what: str) -> list[str]:
+    """Stretches nobody looked at, for formats without."""
+    return [what] if any(timeline.unlabelled for timeline in timelines) else []
+
+
+def unnamed(table: LabelTable) -> list[str]:
+    """Classes without an example, for formats without a list of classes."""
+    named = {name for clip in table.clips for name in clip.labels or ()}
+    missing = [name for name in table.classes if name not in named]
+    return [f"classes without an example: {', '.join(missing)}"] if missing else []
+
+
+def whole_videos(table: LabelTable, what: str) -> None:
+    """Refuse clips that are part of a video.
+
+    Raises:
+        LabelError: At the first of them.
+    """
+    refuse(table, lambda clip: f"is part of a video; {what} holds whole videos" if clip.start is not None else None)
+
+
+def refuse(table: LabelTable, reason: Callable[[Clip], str | None]) -> None:
+    """Refuse a table for its first clip that there is a reason against.
+
+    Raises:
+        LabelError: With that reason.
+    """
+    for clip in table.clips:
+        if (said := reason(clip)) is not None:
+            raise LabelError(said, table.source, clip.line)
+
+
+def without_suffix(video: str) -> str:
+    """The name of a video without ``.mp4`` or the like."""
+    return video[: video.rindex(".")] if video.lower().endswith(VIDEO_SUFFIXES) else video

@@ -1,0 +1,241 @@
+"""Who saw what, read from annotations, other tools' exports and amclip's tables; and which videos belong together."""
+
+import difflib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from amclip.data.intervals import Bout, Timeline, timelines_of
+from amclip.data.readers import boris, deepethogram, feral, read_labels
+from amclip.data.readers.delimited import delimiter_of, number, rows
+from amclip.data.table import LabelError
+
+__all__ = ["Annotation", "Pair", "pair_up", "read_annotation"]
+
+_BOUT_TABLE = ("video", "behaviour", "start", "stop")
+_SAME_LENGTH = 1.0  # seconds by which two tools may tell the length of a video differently
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What one observer noted, a human or a network.
+
+    Attributes:
+        source: The file or folder, for messages.
+        classes: Behaviours that the observer knows, as far as the source tells.
+        timelines: One per video.
+    """
+
+    source: str
+    classes: tuple[str, ...]
+    timelines: tuple[Timeline, ...]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One video as two observers saw it.
+
+    Attributes:
+        video: Its name in the second annotation.
+        predicted: Bouts of the first; of one behaviour none overlap or touch.
+        labelled: Bouts of the second, likewise.
+        seen: Stretches, in seconds, that both looked at; bouts lie within them.
+        fps: Frames per second, where one of the two knows.
+    """
+
+    video: str
+    predicted: tuple[Bout, ...]
+    labelled: tuple[Bout, ...]
+    seen: tuple[tuple[float, float], ...]
+    fps: float | None
+
+
+def read_annotation(path: str | os.PathLike[str], fps: float | None = None) -> Annotation:
+    """Read bouts from whatever holds them.
+
+    Args:
+        path: The folder that `amclip annotate` writes; a table with the columns ``video``, ``behaviour``, ``start`` and
+            ``stop`` and a row per bout, such as its ``bouts.csv``; tabular or aggregated events of BORIS; DeepEthogram
+            (a file, or a folder of them) or FERAL; amclip's table of clips that do not overlap.
+        fps: Frames per second, for formats that count frames.
+
+    Raises:
+        LabelError: If it cannot be used; names file and line.
+    """
+    path = Path(path)
+    if path.is_dir() and (path / "bouts.csv").is_file():
+        path = path / "bouts.csv"
+    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape") if path.is_file() else ""
+    source = str(path)
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    if delimiter_of(first, _is_bout_table) is not None:
+        return _bout_table(text, path)
+    if boris.matches(text):
+        timelines, names = boris.read(text, source)
+        return Annotation(source, tuple(names or _shown(timelines)), tuple(timelines))
+    if deepethogram.matches(text) or feral.matches(text):
+        if fps is None:
+            raise LabelError("counts frames: give the frame rate of the videos (--fps)", source)
+        read = deepethogram.read if deepethogram.matches(text) else feral.read
+        timelines, names = read(text, source, fps)
+        return Annotation(source, tuple(names or _shown(timelines)), tuple(timelines))
+    table = read_labels(path, fps=fps)
+    return Annotation(source, table.classes, tuple(timelines_of(table)))
+
+
+def _is_bout_table(cells: Sequence[str]) -> bool:
+    return set(_BOUT_TABLE) <= set(cells)
+
+
+def _bout_table(text: str, path: Path) -> Annotation:
+    source = str(path)
+    first = next(line for line in text.splitlines() if line.strip())
+    lines = rows(text, delimiter_of(first, _is_bout_table) or ",", source)
+    _, header = next(lines)
+    column = {name: [cell.lower() for cell in header].index(name) for name in _BOUT_TABLE}
+    bouts: dict[str, list[Bout]] = {}
+    for line, cells in lines:
+        if len(cells) != len(header):
+            raise LabelError(f"has {len(cells)} cells where the header has {len(header)}", source, line)
+        start, stop = (number(cells[column[name]], name, source, line) for name in ("start", "stop"))
+        if not 0 <= start <= stop < float("inf"):
+            raise LabelError(f"a bout from {start:g} to {stop:g} s makes no sense", source, line, "stop")
+        video, behaviour = cells[column["video"]], cells[column["behaviour"]]
+        if not video or not behaviour:
+            raise LabelError("names no video or no behaviour", source, line)
+        bouts.setdefault(video, []).append(Bout(start, stop, behaviour, line))
+    beside = path.with_name("annotation.json")
+    if not beside.is_file():
+        lines_of = [Timeline(video, tuple(mine)) for video, mine in bouts.items()]
+        return Annotation(source, _shown(lines_of), tuple(lines_of))
+    said = json.loads(beside.read_text(encoding="utf-8", errors="surrogateescape"))
+    # Videos without any bout are in no row of the table.
+    known = [
+        Timeline(one["video"], tuple(bouts.get(one["video"], ())), one["duration"], one["fps"])
+        for one in said["videos"]
+    ]
+    return Annotation(source, tuple(said["classes"]), tuple(known))
+
+
+def _shown(timelines: Iterable[Timeline]) -> tuple[str, ...]:
+    return tuple(sorted({bout.label for timeline in timelines for bout in timeline.bouts}))
+
+
+def pair_up(
+    predicted: Annotation, labelled: Annotation, start: float = 0.0, stop: float | None = None
+) -> tuple[list[Pair], tuple[str, ...], list[str]]:
+    """Bring together what both say of the same videos.
+
+    Videos match by their names, or by these without folders and suffix where that is clear. Overlapping bouts of one
+    behaviour (several animals) become one.
+
+    Args:
+        predicted: What is judged.
+        labelled: What it is judged by.
+        start: Where in each video the comparison starts, seconds.
+        stop: Where it stops; default: the end.
+
+    Returns:
+        The pairs; the behaviours, those of the second annotation first; notes on what was left out or looks wrong.
+
+    Raises:
+        ValueError: If no video or no behaviour is in both, or they tell the length of a video differently.
+    """
+    matches, notes = _match_videos(predicted, labelled)
+    shared = [name for name in labelled.classes if name in predicted.classes]
+    if not shared:
+        raise ValueError(
+            f"no behaviour is in both: {labelled.source} has {', '.join(labelled.classes)}, and {predicted.source} has "
+            f"{', '.join(predicted.classes)}"
+        )
+    for mine, other in ((labelled, predicted), (predicted, labelled)):
+        for name in mine.classes:
+            if name not in other.classes:
+                near = difflib.get_close_matches(name.lower(), [known.lower() for known in other.classes], 1)
+                hint = f"; is it the same as {near[0]!r}?" if near else ""
+                notes.append(
+                    f"behaviour {name!r} is only in {mine.source}, and counts as never seen by the other{hint}"
+                )
+    pairs = [_pair(theirs, ours, predicted, labelled, start, stop) for theirs, ours in matches]
+    classes = (*labelled.classes, *(name for name in predicted.classes if name not in labelled.classes))
+    notes += [f"video {pair.video!r} has nothing to compare there, and is left out" for pair in pairs if not pair.seen]
+    return [pair for pair in pairs if pair.seen], classes, notes
+
+
+def _match_videos(predicted: Annotation, labelled: Annotation) -> tuple[list[tuple[Timeline, Timeline]], list[str]]:
+    exact = {PurePosixPath(timeline.video): timeline for timeline in predicted.timelines}
+    by_stem: dict[str, list[Timeline]] = {}
+    for timeline in predicted.timelines:
+        by_stem.setdefault(PurePosixPath(timeline.video).stem, []).append(timeline)
+    matches, notes, used = [], [], set()
+    for ours in labelled.timelines:
+        stem = PurePosixPath(ours.video).stem
+        theirs = exact.get(PurePosixPath(ours.video))
+        alone = sum(PurePosixPath(other.video).stem == stem for other in labelled.timelines) == 1
+        if theirs is None and alone and len(by_stem.get(stem, ())) == 1:
+            theirs = by_stem[stem][0]
+        if theirs is None:
+            notes.append(f"video {ours.video!r} is only in {labelled.source}, and is left out")
+        else:
+            matches.append((theirs, ours))
+            used.add(theirs.video)
+    notes += [
+        f"video {timeline.video!r} is only in {predicted.source}, and is left out"
+        for timeline in predicted.timelines
+        if timeline.video not in used
+    ]
+    if not matches:
+        raise ValueError(
+            f"no video is in both: {labelled.source} has {_some(labelled)}, and {predicted.source} has "
+            f"{_some(predicted)}"
+        )
+    return matches, notes
+
+
+def _some(annotation: Annotation) -> str:
+    names = [timeline.video for timeline in annotation.timelines]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") if names else "none"
+
+
+def _pair(
+    theirs: Timeline, ours: Timeline, predicted: Annotation, labelled: Annotation, start: float, stop: float | None
+) -> Pair:
+    told = [timeline.duration for timeline in (theirs, ours) if timeline.duration is not None]
+    end = min(told) if told else max(theirs.end, ours.end)
+    for timeline, annotation in ((theirs, predicted), (ours, labelled)):
+        if timeline.end > end + _SAME_LENGTH:
+            raise ValueError(
+                f"{ours.video}: ends at {timeline.end:g} s in {annotation.source}, and at {end:g} s in the other; is "
+                "it the same video, and are all times in seconds?"
+            )
+    fps = next((timeline.fps for timeline in (ours, theirs) if timeline.fps is not None), None)
+    seen = [(start, end if stop is None else min(stop, end))]
+    for gap in sorted((*theirs.unlabelled, *ours.unlabelled)):
+        seen = [
+            part
+            for stretch in seen
+            for part in ((stretch[0], min(stretch[1], gap[0])), (max(stretch[0], gap[1]), stretch[1]))
+        ]
+        seen = [part for part in seen if part[1] > part[0]]
+    seen = [part for part in seen if part[1] > part[0]]
+    cut = [_within(timeline.bouts, seen, 1 / (fps or 25.0)) for timeline in (theirs, ours)]
+    return Pair(ours.video, cut[0], cut[1], tuple(seen), fps)
+
+
+def _within(bouts: Sequence[Bout], seen: Sequence[tuple[float, float]], frame: float) -> tuple[Bout, ...]:
+    """Bouts as far as they lie in what was seen, those of one behaviour joined where they meet."""
+    parts = []
+    for bout in bouts:
+        stop = bout.stop if bout.stop > bout.start else bout.start + frame  # an event lasts a frame
+        for first, last in seen:
+            if min(stop, last) > max(bout.start, first):
+                parts.append(replace(bout, start=max(bout.start, first), stop=min(stop, last)))
+    joined: list[Bout] = []
+    for bout in sorted(parts, key=lambda part: (part.label, part.start)):
+        if joined and joined[-1].label == bout.label and bout.start <= joined[-1].stop:
+            joined[-1] = replace(joined[-1], stop=max(joined[-1].stop, bout.stop))
+        else:
+            joined.append(bout)
+    return tuple(joined)

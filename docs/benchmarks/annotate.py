@@ -1,0 +1,328 @@
+"""What `amclip annotate` promises of long videos, measured; writes annotate.md.
+
+    python docs/benchmarks/annotate.py CHECKPOINT FOLDER [--hours 2] [--kills 20] [--output annotate.md]
+
+FOLDER keeps the drawn videos and, in measured.json, what was measured: delete that file to measure again. One thread on
+one core; run it on a machine that is otherwise idle, or read the times of the processor alone. CHECKPOINT is one of
+`amclip demo`.
+
+* memory and time: a video of two hours against one of ten minutes, each annotated by a process of its own
+* equality: streamed scores against a run window by window, bit by bit
+* speed: against that run, at three overlaps, the two taking turns
+* kills: the same command killed with -9 at random moments until it has been killed so often
+"""
+
+import argparse
+import json
+import os
+import platform
+import random
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import amclip
+from amclip.data.sampling import num_positions, segment_indices
+from amclip.data.synthetic import iterate_frames
+from amclip.data.video import Video
+from amclip.data.writer import VideoWriter
+from amclip.ethogram.plan import WindowPlan, plan_windows
+from amclip.ethogram.stream import stream_scores
+from amclip.inference import TrainedModel, load_model
+
+SIZE, FPS = (96, 128), 15
+WINDOW = 4.0
+SAMPLING = ("scheme", "num_segments", "positions_per_segment")
+OVERLAPS = (0.5, 0.75, 0.9)
+ROUNDS = 3
+
+
+def drawn(folder: Path, seconds: float) -> Path:
+    path = folder / f"animals_{seconds:.0f}s.mp4"
+    if not path.exists():
+        print(f"drawing {path}", flush=True)
+        with VideoWriter(path, FPS, SIZE, crf=23) as writer:
+            for frame in iterate_frames(7, 3, seconds, size=SIZE, fps=FPS):
+                writer.write(frame)
+    return path
+
+
+# ---------------------------------------------------------------- memory and time
+
+
+def annotate_and_measure(words: list[str]) -> None:
+    """In a process of its own: run the command, and say what it took."""
+    from amclip.commands.annotate import run_annotate
+    from amclip.ethogram.annotator import Annotator
+
+    taken = {}
+    step = Annotator.predict_step
+
+    def measured(self: Annotator, number: int) -> int:
+        loaded = resident()
+        wall, cpu = time.perf_counter(), time.process_time()
+        result = step(self, number)
+        taken.update(wall=time.perf_counter() - wall, cpu=time.process_time() - cpu, scoring=peak() - loaded)
+        return result
+
+    Annotator.predict_step = measured  # type: ignore[method-assign]
+    run_annotate(words)
+    print(json.dumps({**taken, "megabytes": peak()}))
+
+
+def peak() -> float:
+    """Most memory this process has had so far, MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def resident() -> float:
+    """Memory it has now, MB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+def measure(checkpoint: Path, video: Path, output: Path) -> dict[str, float]:
+    shutil.rmtree(output, ignore_errors=True)
+    words = [str(video), f"--checkpoint={checkpoint}", f"--output={output}", f"--window={WINDOW}", "--accelerator=cpu"]
+    done = subprocess.run(
+        [sys.executable, __file__, "--child", *words], env=environment(), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    with Video(video) as reader:
+        found["frames"] = reader.num_frames
+    return found
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(Path(amclip.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+
+
+# ---------------------------------------------------------------- the straightforward run
+
+
+@dataclass
+class Straightforward:
+    """Each window on its own: its frames decoded, their flow computed, their images embedded, then classified."""
+
+    model: TrainedModel
+
+    def __post_init__(self) -> None:
+        self.segments = segment_indices(*(self.model.sampling[key] for key in SAMPLING))[None]
+
+    def score(self, video: Video, plan: WindowPlan, window: int) -> np.ndarray:
+        chosen = plan.images(window)
+        indices = np.stack([plan.frames[chosen], plan.partners[chosen]], axis=1)
+        with torch.inference_mode():
+            pixels = video.read(indices.ravel())
+            images = self.model.preprocess(pixels.view(1, *indices.shape, *pixels.shape[1:]))
+            scores = self.model.task.probabilities(self.model.task(images, self.segments))
+            return self.model.calibrate(scores)[0].numpy()
+
+
+def opened(model: TrainedModel, path: Path) -> Video:
+    return Video(path, tuple(model.sampling["frame_size"]), model.sampling["resize"], in_order=True)
+
+
+def planned(model: TrainedModel, video: Video, hop: float) -> WindowPlan:
+    positions = num_positions(*(model.sampling[key] for key in SAMPLING))
+    return plan_windows(video.timestamps(), video.duration, WINDOW, hop, positions, model.sampling["flow_gap"])
+
+
+def equal_to_straightforward(model: TrainedModel, path: Path, output: Path, sample: int | None) -> tuple[int, int]:
+    """Windows compared, and how many differ in any bit; ``output`` is the folder of an annotation of the video."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(output / "windows.parquet")
+    scores = np.stack([table[name].to_numpy() for name in model.classes], axis=1)
+    plain = Straightforward(model)
+    with opened(model, path) as video:
+        plan = planned(model, video, WINDOW / 4)
+        assert len(plan) == len(scores)
+        rows = np.arange(len(plan))
+        if sample is not None:
+            rows = np.sort(np.random.default_rng(0).choice(rows, sample, replace=False))
+        differ = sum(not np.array_equal(plain.score(video, plan, int(row)), scores[row]) for row in rows)
+    return len(rows), differ
+
+
+def speed(model: TrainedModel, path: Path, overlap: float) -> dict[str, Any]:
+    plain = Straightforward(model)
+    times: dict[str, list[tuple[float, float]]] = {"streamed": [], "straightforward": []}
+    scores = {}
+    with opened(model, path) as video:
+        plan = planned(model, video, WINDOW * (1 - overlap))
+    for _ in range(ROUNDS):
+        for name in times:
+            with opened(model, path) as video:
+                wall, cpu = time.perf_counter(), time.process_time()
+                if name == "streamed":
+                    rows = list(stream_scores(model, video, plan))
+                else:
+                    rows = [plain.score(video, plan, window)[None] for window in range(len(plan))]
+                times[name].append((time.perf_counter() - wall, time.process_time() - cpu))
+            scores[name] = np.concatenate(rows)
+    wall, cpu = (
+        statistics.median(b[i] / a[i] for a, b in zip(times["streamed"], times["straightforward"], strict=True))
+        for i in (0, 1)
+    )
+    return {
+        "windows": len(plan),
+        "wall": wall,
+        "cpu": cpu,
+        "equal": bool(np.array_equal(scores["streamed"], scores["straightforward"])),
+    }
+
+
+# ---------------------------------------------------------------- kills
+
+
+def killed(checkpoint: Path, video: Path, output: Path, kills: int, longest: float) -> dict[str, int]:
+    shutil.rmtree(output, ignore_errors=True)
+    words = [str(video), f"--checkpoint={checkpoint}", f"--output={output}", f"--window={WINDOW}", "--accelerator=cpu"]
+    rng = random.Random(0)
+    grown = before_scoring = 0
+    size = 0
+    for number in range(kills):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "amclip", "annotate", *words],
+            env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            process.wait(rng.uniform(0, longest))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        else:
+            raise SystemExit(f"the run was over before kill {number + 1}: take a longer video")
+        now = sum(path.stat().st_size for path in output.glob(".journal/*.scores"))
+        grown += now > size
+        before_scoring += now == size
+        size = now
+    subprocess.run([sys.executable, "-m", "amclip", "annotate", *words], env=environment(), check=True)
+    return {"kills": kills, "grown": grown, "idle": before_scoring}
+
+
+def texts(folder: Path) -> dict[str, bytes]:
+    found = [path for path in folder.rglob("*") if path.suffix in (".csv", ".json", ".boris", ".parquet", ".png")]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found if ".journal" not in path.parts}
+
+
+# ---------------------------------------------------------------- all of it
+
+
+def kept(folder: Path, name: str, measured: Callable[[], Any]) -> Any:
+    """What was measured before under this name, or is now."""
+    file = folder / "measured.json"
+    known = json.loads(file.read_text()) if file.exists() else {}
+    if name not in known:
+        known[name] = measured()
+        file.write_text(json.dumps(known, indent=1))
+    print(name, known[name], flush=True)
+    return known[name]
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["--child"]:
+        torch.set_num_threads(1)
+        annotate_and_measure(sys.argv[2:])
+        return
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--hours", type=float, default=2.0)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--longest", type=float, default=30.0, help="a run is killed within so many seconds")
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    folder, checkpoint = arguments.folder, arguments.checkpoint.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    model = load_model(checkpoint)
+    short, long = drawn(folder, 600), drawn(folder, 3600 * arguments.hours)
+    few, many = kept(
+        folder,
+        "memory and time",
+        lambda: [measure(checkpoint, short, folder / "short"), measure(checkpoint, long, folder / "long")],
+    )
+    speeds = kept(folder, "speed", lambda: [speed(model, drawn(folder, 60), overlap) for overlap in OVERLAPS])
+    all_short = kept(folder, "equal, all", lambda: equal_to_straightforward(model, short, folder / "short", None))
+    some_long = kept(folder, "equal, some", lambda: equal_to_straightforward(model, long, folder / "long", 300))
+    kills = kept(
+        folder, "kills", lambda: killed(checkpoint, short, folder / "killed", arguments.kills, arguments.longest)
+    )
+    undisturbed, resumed = texts(folder / "short"), texts(folder / "killed")
+    differ = sorted(name for name in undisturbed | resumed if undisturbed.get(name) != resumed.get(name))
+    ratios = [many[what] / few[what] for what in ("megabytes", "scoring")]
+    ratios += [_per_frame(many, what) / _per_frame(few, what) for what in ("cpu", "wall")]
+    text = f"""# Annotating long videos
+
+Written by `docs/benchmarks/annotate.py`: synthetic animals at {SIZE[1]} × {SIZE[0]} pixels and {FPS} frames/s, the
+network of `amclip demo` ({model.preprocess.image_size} × {model.preprocess.image_size} pixels), windows of
+{WINDOW:g} s; one thread of {platform.machine()}, PyTorch {torch.__version__}. A small network on small frames: the
+ratios carry over to large ones, where embedding is nearly all of the work; the times do not.
+
+## Memory and time do not depend on the length
+
+`amclip annotate`, a hop of {WINDOW / 4:g} s, each video by a process of its own. What is not for scoring is the
+libraries, the network and compiled code.
+
+| video | peak memory, MB | of it for scoring, MB | ms of processor per frame | ms per frame | × real time |
+|---|---|---|---|---|---|
+{_row("10 minutes", few)}
+{_row(f"{arguments.hours:g} hours", many)}
+| ratio | {" | ".join(f"{ratio:.3f}" for ratio in ratios)} | |
+
+## Against a run window by window
+
+That run decodes, computes flow, embeds and classifies every window on its own. One minute of video, medians of
+{ROUNDS} pairs of runs that took turns.
+
+| overlap | windows | times faster (processor) | times faster (clock) | bits that differ |
+|---|---|---|---|---|
+{chr(10).join(_speed_row(*row) for row in zip(OVERLAPS, speeds, strict=True))}
+
+Scores in `windows.parquet` against the same run: of the 10 minutes all {all_short[0]} windows were compared,
+{all_short[1]} of them differ in any bit; of the {arguments.hours:g} hours {some_long[0]} windows drawn at random,
+{some_long[1]} differ.
+
+## Killed and taken up again
+
+`kill -9` {kills["kills"]} times at random moments of the first {arguments.longest:g} s of a run on the 10 minutes, each
+time followed by the same command: {kills["grown"]} of the runs had brought scores to the disk, {kills["idle"]} were
+killed before. After the last run went through, {len(resumed)} files (tables, `annotation.json`, BORIS' and
+DeepEthogram's files, Parquet, PNG) were compared byte by byte with an undisturbed run's:
+{"these differ: " + ", ".join(differ) if differ else "all are equal"}.
+"""
+    arguments.output.write_text(text, encoding="utf-8")
+    print(text)
+
+
+def _per_frame(found: dict[str, float], what: str) -> float:
+    return 1e3 * found[what] / found["frames"]
+
+
+def _row(name: str, found: dict[str, float]) -> str:
+    times = f"{_per_frame(found, 'cpu'):.2f} | {_per_frame(found, 'wall'):.2f}"
+    memory = f"{found['megabytes']:.0f} | {found['scoring']:.0f}"
+    return f"| {name} | {memory} | {times} | {found['frames'] / FPS / found['wall']:.1f} |"
+
+
+def _speed_row(overlap: float, found: dict[str, Any]) -> str:
+    same = "none" if found["equal"] else "SOME"
+    return f"| {overlap:.0%} | {found['windows']} | {found['cpu']:.1f} | {found['wall']:.1f} | {same} |"
+
+
+if __name__ == "__main__":
+    main()

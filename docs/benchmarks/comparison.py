@@ -1,0 +1,333 @@
+"""Frames, flow or both × dense, semi-dense or sparse × frame-wise or X-CLIP: 18 models, three seeds, side by side.
+
+    python docs/benchmarks/comparison.py
+
+The clips are drawn (:mod:`amclip.data.synthetic`): 12 seconds of one animal, about five bouts that come and go. Their
+19 labels need different things to be told:
+
+* *coat* (3): dark, pale or rusty, which is in any frame and in no flow image;
+* *movement* (9): the demo's behaviours, alike in single frames and different in direction or speed;
+* *coat and movement* (3): a dark, pale or rusty animal that feeds, which takes both;
+* *order* (4): feeding before or after running, walking before or after moving the tail, which takes a view of the clip.
+
+Clips are drawn and flow is computed once; every model is amclip's :class:`BehaviourTask` with the demo's network and
+rates, trained by Lightning for the same number of steps on the same clips, and tested once, at the end, on clips of
+another seed. Average precision is scikit-learn's. Writes `comparison.md` and `comparison.png` beside this file. One
+finished model is one file below `--work`, so a run that was cut off goes on.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningDataModule, Trainer, seed_everything
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
+from torch.utils.data import DataLoader, Dataset
+
+from amclip.data.samplers import EpochSampler
+from amclip.data.sampling import num_positions, sample_positions, segment_indices
+from amclip.data.synthetic.clips import iterate_frames, labels_of, look_of, plan_clip
+from amclip.data.synthetic.motion import BEHAVIOURS, Bout
+from amclip.flow import TVL1
+from amclip.preprocess import Preprocess
+from amclip.task import BehaviourTask
+
+HERE = Path(__file__).parent
+SECONDS, FPS, STRIDE, SIDE = 12.0, 15.0, 3, 64
+TRAIN, TEST, BATCH, EPOCHS = 800, 240, 8, 4
+SEGMENTS, POSITIONS = 3, 4
+MODALITIES = {"frames": [0], "flow": [1], "interleaved": [0, 1]}
+SCHEMES = ("dense", "semi-dense", "sparse")
+ENCODERS = {"frame-wise": {}, "X-CLIP": {"cross_frame": True, "temporal": "mit"}}
+COATS = ("dark coat", "pale coat", "rusty coat")
+FEEDING, TAIL = ("pecking", "drinking"), ("tail flicking", "tail swaying")
+ORDERS = {
+    "feeding, then running": (FEEDING, ("running",)),
+    "running, then feeding": (("running",), FEEDING),
+    "walking, then tail": (("walking",), TAIL),
+    "tail, then walking": (TAIL, ("walking",)),
+}
+GROUPS = {
+    "coat": COATS,
+    "movement": BEHAVIOURS,
+    "coat and movement": tuple(f"{coat}, feeding" for coat in COATS),
+    "order": tuple(ORDERS),
+}
+CLASSES = [name for group in GROUPS.values() for name in group]
+
+
+# ---------------------------------------------------------------------- clips
+
+
+def clip_labels(bouts: tuple[Bout, ...], coat: str) -> set[str]:
+    """Every label that holds for a clip."""
+    shown = set(labels_of(bouts))
+    found = {coat} | shown
+    if shown.intersection(FEEDING):
+        found.add(f"{coat}, feeding")
+    for name, (first, second) in ORDERS.items():
+        starts = [bout.stop for bout in bouts if bout.behaviour in first]
+        ends = [bout.start for bout in bouts if bout.behaviour in second]
+        if starts and ends and min(starts) <= max(ends):
+            found.add(name)
+    return found
+
+
+def coat_of(colour: tuple[int, int, int]) -> str:
+    """Dark by its luma, else pale or rusty by its saturation; the drawn coats lie far apart."""
+    if np.dot(colour, (0.299, 0.587, 0.114)) < 90:
+        return COATS[0]
+    return COATS[1] if 1 - min(colour) / max(colour) < 0.4 else COATS[2]
+
+
+def alone(seed: int) -> Iterator[int]:
+    """Clips with one animal, whose coat is then the clip's."""
+    index = 0
+    while True:
+        if len(plan_clip(seed, index, SECONDS, fps=FPS).up) == 1:
+            yield index
+        index += 1
+
+
+def draw(work: Path, name: str, seed: int, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Images uint8 ``[N, T, 2, 3, S, S]`` (frame and flow image at every third frame) and labels ``[N, C]``, kept."""
+    images_path, labels_path = work / f"{name}_images.npy", work / f"{name}_labels.npy"
+    steps = (int(SECONDS * FPS) - 1) // STRIDE
+    if not labels_path.exists():
+        preprocess = Preprocess(SIDE, flow=TVL1.preset("fast"), flow_image="uvm", flow_bound=3.0)
+        images = np.lib.format.open_memmap(images_path, "w+", np.uint8, (count, steps, 2, 3, SIDE, SIDE))
+        labels = np.zeros((count, len(CLASSES)), np.int64)
+        for row, index in zip(range(count), alone(seed), strict=False):
+            frames = torch.from_numpy(np.stack(list(iterate_frames(seed, index, SECONDS, fps=FPS))))
+            first = torch.arange(steps) * STRIDE
+            pairs = torch.stack([frames[first], frames[first + 1]], dim=1).permute(0, 1, 4, 2, 3)
+            seen = preprocess.denormalise(preprocess(pairs[None]))[0]
+            images[row] = (seen * 255).round().to(torch.uint8).numpy()
+            coat = coat_of(look_of(seed, index, SECONDS, fps=FPS).coat)
+            found = clip_labels(plan_clip(seed, index, SECONDS, fps=FPS).bouts, coat)
+            labels[row] = [label in found for label in CLASSES]
+            if row % 100 == 0:
+                print(f"{name}: clip {row} of {count}", flush=True)
+        images.flush()
+        np.save(labels_path, labels)
+    return np.load(images_path, mmap_mode="r"), np.load(labels_path)
+
+
+class Clips(Dataset[dict[str, torch.Tensor]]):
+    """Drawn clips, sampled as amclip samples videos: a random frame of each bin in training, its middle otherwise."""
+
+    def __init__(
+        self, images: NDArray[np.uint8], labels: NDArray[np.int64], scheme: str, views: list[int], seed: int | None
+    ) -> None:
+        self.images, self.targets, self.views, self.seed = images, torch.from_numpy(labels).float(), views, seed
+        self.positions = num_positions(scheme, SEGMENTS, POSITIONS)  # type: ignore[arg-type]
+        self.segments = segment_indices(scheme, SEGMENTS, POSITIONS)  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, item: int | tuple[int, int]) -> dict[str, torch.Tensor]:
+        row, generator = (item, None) if isinstance(item, int) else (item[0], torch.Generator())
+        if generator is not None and not isinstance(item, int):
+            generator.manual_seed(int(np.random.SeedSequence([self.seed or 0, *item]).generate_state(1)[0]))
+        # Every step of the drawn grid has its flow already, so all of them are usable: one more for the partner.
+        chosen, _ = sample_positions(self.images.shape[1] + 1, self.positions, 1, generator)
+        pixels = torch.from_numpy(self.images[row][chosen.numpy()][:, self.views])
+        return {"images": pixels, "segments": self.segments, "labels": self.targets[row], "clip": torch.tensor(row)}
+
+
+class Data(LightningDataModule):
+    """The drawn clips as batches of normalised images."""
+
+    def __init__(self, train: Clips, test: Clips, seed: int) -> None:
+        super().__init__()
+        self.train, self.test, self.seed, self.num_positions = train, test, seed, train.positions
+        reference = Preprocess(SIDE)
+        self.mean = torch.tensor(reference.mean).view(3, 1, 1)
+        self.std = torch.tensor(reference.std).view(3, 1, 1)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        sampler = EpochSampler(self.train, num_replicas=1, rank=0, shuffle=True, seed=self.seed)
+        return DataLoader(self.train, batch_size=BATCH, sampler=sampler)
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        return DataLoader(self.test, batch_size=BATCH)
+
+    def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
+        size = len(batch["labels"])
+        images = (batch["images"].float() / 255 - self.mean) / self.std
+        return batch | {"images": images, "skipped": torch.zeros(size), "error": [""] * size}
+
+
+# ---------------------------------------------------------------------- models
+
+
+def train_and_test(encoder: str, scheme: str, modality: str, seed: int, work: Path) -> dict[str, Any]:
+    """Average precision per class, images per clip and seconds of one model."""
+    done = work / f"{encoder}-{scheme}-{modality}-{seed}.json"
+    if done.exists():
+        found: dict[str, Any] = json.loads(done.read_text())
+        return found
+    views = MODALITIES[modality]
+    train = Clips(*draw(work, "train", 0, TRAIN), scheme, views, seed)
+    test = Clips(*draw(work, "test", 1, TEST), scheme, views, None)
+    seed_everything(seed, verbose=False)
+    task = BehaviourTask(
+        CLASSES,
+        num_segments=SEGMENTS,
+        positions_per_segment=POSITIONS,
+        num_views=len(views),
+        image_size=SIDE,
+        backbone="amclip-tiny",
+        pretrained="synthetic",
+        temporal_heads=4,
+        learning_rate=2e-3,
+        backbone_learning_rate=3e-4,
+        weight_decay=0.01,
+        **ENCODERS[encoder],  # type: ignore[arg-type]
+    )
+    data = Data(train, test, seed)
+    embedded = 0
+
+    def count(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        nonlocal embedded
+        embedded += len(inputs[0])
+
+    trainer = Trainer(
+        max_epochs=EPOCHS,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    began = time.perf_counter()
+    trainer.fit(task, data)
+    seconds = time.perf_counter() - began
+    handle = task.network.encoder.register_forward_hook(count)
+    scores = torch.cat(trainer.predict(task, data)).numpy()  # type: ignore[arg-type]
+    handle.remove()
+    truth = test.targets.numpy()
+    result = {
+        "AP": {name: float(average_precision_score(truth[:, i], scores[:, i])) for i, name in enumerate(CLASSES)},
+        "images": embedded / len(test),
+        "said": task.network.images_per_clip(train.positions),
+        "seconds": seconds,
+    }
+    done.write_text(json.dumps(result))
+    return result
+
+
+def macro(run: dict[str, Any], names: tuple[str, ...] | list[str] = CLASSES) -> float:
+    """Mean of the classes' average precision, in per cent."""
+    return 100 * statistics.mean(run["AP"][name] for name in names)
+
+
+# ---------------------------------------------------------------------- table and picture
+
+Key = tuple[str, str, str]
+
+
+def write(results: dict[Key, list[dict[str, Any]]], seeds: list[int], share: dict[str, float], output: Path) -> None:
+    """The table and the picture."""
+    chance = {group: 100 * statistics.mean(share[name] for name in names) for group, names in GROUPS.items()}
+    base = statistics.median(run["seconds"] for run in results["frame-wise", "dense", "frames"])
+    lines = [
+        "| encoder | scheme | fed | macro mAP | " + " | ".join(GROUPS) + " | images per clip | training time |",
+        "|---|---|---|---|" + "---|" * len(GROUPS) + "---|---|",
+    ]
+    for (encoder, scheme, modality), runs in results.items():
+        cells = [spread([macro(run) for run in runs])]
+        cells += [f"{statistics.mean(macro(run, list(names)) for run in runs):.1f}" for names in GROUPS.values()]
+        ratio = statistics.median(run["seconds"] for run in runs) / base
+        assert runs[0]["images"] == runs[0]["said"], "the count that fit prints is not what was embedded"
+        lines.append(
+            f"| {encoder} | {scheme} | {modality} | {' | '.join(cells)} | {runs[0]['images']:.0f} | {ratio:.1f} × |"
+        )
+    whole = 100 * statistics.mean(share.values())
+    lines.append(f"| *chance* | | | {whole:.1f} | {' | '.join(f'{value:.1f}' for value in chance.values())} | | |")
+    head = [
+        "# Fed, scheme and encoder, compared",
+        "",
+        f"Written by `docs/benchmarks/comparison.py` (PyTorch {torch.__version__.split('+')[0]}, one CPU thread). "
+        f"{TRAIN} drawn clips of {SECONDS:g} s, {EPOCHS} epochs of batches of {BATCH}, {SEGMENTS} segments of "
+        f"{POSITIONS} positions, {SIDE} pixels, amclip-tiny; tested on {TEST} other clips. Average precision in per "
+        f"cent: mean over classes, ± standard deviation over seeds {', '.join(map(str, seeds))} (first weights, order, "
+        "sampled frames). Images per clip were counted at the encoder and are what `fit` prints. The kinds of label: "
+        "*coat* (in any frame, in no flow image), *movement* (direction or speed, alike in single frames), *coat and "
+        "movement* (a dark, pale or rusty animal that feeds), *order* (what came before what). Training time: "
+        "the median of the seeds, relative to frames in dense segments.",
+        "",
+    ]
+    output.write_text("\n".join([*head, *lines, "", f"![macro mAP]({output.stem}.png)", ""]))
+    picture(results, chance, whole, output.with_suffix(".png"))
+
+
+def spread(values: list[float]) -> str:
+    """Mean and standard deviation, where there are several values."""
+    more = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.1f}{more}"
+
+
+def picture(results: dict[Key, list[dict[str, Any]]], chance: dict[str, float], whole: float, path: Path) -> None:
+    """A panel for all labels and one for each kind; a dot per seed, a bar at the mean."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    colours = {"frames": "#888888", "flow": "#2166ac", "interleaved": "#1b7837"}
+    figure = Figure(figsize=(13, 4.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = {"all 19 labels": (CLASSES, whole)}
+    panels |= {name: (list(names), chance[name]) for name, names in GROUPS.items()}
+    rows = [(encoder, scheme) for encoder in ENCODERS for scheme in SCHEMES]
+    for axis, (title, (names, level)) in zip(figure.subplots(1, len(panels), sharey=True), panels.items(), strict=True):
+        axis.axvline(level, color="#cccccc", lw=1.5, zorder=0)
+        for place, (encoder, scheme) in enumerate(rows):
+            for shift, (modality, colour) in enumerate(colours.items()):
+                runs = results.get((encoder, scheme, modality), [])
+                values = [macro(run, names) for run in runs]
+                y = place + 0.24 * (shift - 1)
+                label = modality if place == 0 and title.startswith("all") else None
+                axis.plot(values, [y] * len(values), "o", color=colour, ms=5, alpha=0.65, mew=0, label=label)
+                if values:
+                    axis.plot([statistics.mean(values)] * 2, [y - 0.1, y + 0.1], color=colour, lw=2)
+        axis.set_title(title, fontsize=10)
+        axis.set_xlim(0, 105)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.tick_params(left=False)
+        axis.axhline(len(SCHEMES) - 0.5, color="#dddddd", lw=1)
+        axis.set_yticks(range(len(rows)), [f"{encoder}, {scheme}" for encoder, scheme in rows])
+    axis.invert_yaxis()
+    figure.supxlabel("average precision on held-out clips, %; a dot per seed, grey line: chance", fontsize=10)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    figure.savefig(path, dpi=110)
+
+
+def main() -> None:
+    """Train what is not trained yet, and write what there is."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, default=Path("runs/comparison"), help="folder for clips and results")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--output", type=Path, default=HERE / "comparison.md")
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    keys = [(encoder, scheme, modality) for encoder in ENCODERS for scheme in SCHEMES for modality in MODALITIES]
+    results: dict[Key, list[dict[str, Any]]] = {key: [] for key in keys}
+    for seed in options.seeds:
+        for key in keys:
+            results[key].append(train_and_test(*key, seed, options.work))
+            print(f"{', '.join(key)}, seed {seed}: macro {macro(results[key][-1]):.1f}", flush=True)
+    _, labels = draw(options.work, "test", 1, TEST)
+    write(results, options.seeds, dict(zip(CLASSES, labels.mean(axis=0).tolist(), strict=True)), options.output)
+
+
+if __name__ == "__main__":
+    main()
