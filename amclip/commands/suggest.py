@@ -42,7 +42,7 @@ def suggest(
     """List the windows of unlabelled videos that are best labelled next, and write a page to label them in.
 
     Chosen are windows that the network is unsure of and that differ from each other. OUTPUT/suggestions.csv lists them,
-    the most telling first; OUTPUT/suggest.html plays them one by one and gives the labels as a table for `amclip fit`.
+    the most unsure first; OUTPUT/suggest.html plays them one by one and gives the labels as a table for `amclip fit`.
 
     Args:
         videos: Videos, folders of videos, or patterns in quotes.
@@ -54,7 +54,7 @@ def suggest(
         labelled: A table of clips that are labelled already; windows that overlap one of them are left out.
         root: The folder that this table's paths start from. Default: the folder of the table.
         transcode: Make copies, in `media` beside the page, of videos that browsers do not play (AVI and others).
-        seed: Of the drawing.
+        seed: Of the grouping of windows.
         batch_size: Windows scored at a time. Default: 1 on a CPU, 8 on a GPU.
         accelerator: auto takes a GPU where there is one.
         probe_timeout: Seconds without progress after which a video counts as unreadable.

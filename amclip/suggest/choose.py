@@ -5,38 +5,45 @@ from numpy.typing import NDArray
 
 __all__ = ["choose_windows", "uncertainty"]
 
+#: Windows that are looked at for each that is chosen: the most unsure ones.
+CANDIDATES = 5
+
 
 def uncertainty(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
-    """How unsure a network is of each window: the entropy of its answers, summed over the behaviours.
+    """How unsure a network is of each window, every behaviour counting alike.
+
+    The entropy of the answer on each behaviour, divided by its mean over all windows, so that a rare behaviour, of
+    which the network is sure nearly always, weighs as much as a common one; then the mean over the behaviours.
 
     Args:
         probabilities: Shape ``[N, C]``, in [0, 1]; each behaviour is a yes or no of its own.
 
     Returns:
-        Bits, float64 ``[N]``, from 0 (all answers are sure) to C (each is as good as a coin).
+        float64 ``[N]``: 1 is usual among these windows, 0 is sure of everything.
     """
     p = probabilities.astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         bits = -np.where(p > 0, p * np.log2(p), 0.0) - np.where(p < 1, (1 - p) * np.log2(1 - p), 0.0)
-    total: NDArray[np.float64] = bits.sum(axis=1)
+    usual = bits.mean(axis=0)
+    total: NDArray[np.float64] = (bits / np.where(usual > 0, usual, 1.0)).mean(axis=1)
     return total
 
 
 def choose_windows(
     embeddings: NDArray[np.float32], probabilities: NDArray[np.float32], count: int, seed: int = 0
 ) -> NDArray[np.int64]:
-    """Choose windows to label, in the order of choosing.
+    """Choose windows to label, the most unsure first.
 
-    The seeding of k-means++ (Arthur and Vassilvitskii, SODA 2007) over the embeddings, each window weighted by its
-    uncertainty: the next window is drawn with a probability that rises with how unsure the network is of it and with
-    its distance from those chosen before. BADGE (Ash et al., ICLR 2020) seeds in the same way over gradients, whose
-    length is the uncertainty; here both stay apart, since the gradients of C behaviours are C times as wide.
+    Diverse mini-batch active learning (Zhdanov, arXiv:1901.05954): of the most unsure windows, five for each that is
+    wanted, the embeddings are grouped by k-means weighted by uncertainty, and of each group the window nearest to its
+    middle is taken. Uncertainty is that of :func:`uncertainty`, in place of the margin between two classes, which
+    behaviours that go together do not have.
 
     Args:
-        embeddings: One per window, ``[N, D]``; only their direction counts.
+        embeddings: One per window, ``[N, D]``.
         probabilities: ``[N, C]`` in [0, 1].
         count: How many; all, where there are fewer.
-        seed: Of the drawing.
+        seed: Of k-means.
 
     Returns:
         Numbers of windows, int64, none twice.
@@ -50,18 +57,29 @@ def choose_windows(
         raise ValueError(f"embeddings {embeddings.shape} and probabilities {probabilities.shape} need a row per window")
     if not (np.isfinite(embeddings).all() and ((probabilities >= 0) & (probabilities <= 1)).all()):
         raise ValueError("an embedding or a probability is no number, or lies outside of its range")
-    from sklearn.cluster import kmeans_plusplus
-
     unsure = uncertainty(probabilities)
+    ranked = np.argsort(-unsure, kind="stable")
     if count >= len(embeddings):
-        return np.argsort(-unsure, kind="stable")
-    # Directions, around their mean: what all windows share (the arena, the light) tells none of them apart.
-    directions = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
-    directions = np.ascontiguousarray(directions - directions.mean(axis=0), dtype=np.float64)
-    weights = np.maximum(unsure, 1e-9)  # where the network is sure of everything, distance alone decides
-    _, chosen = kmeans_plusplus(directions, count, sample_weight=weights, random_state=seed)
-    # Equal windows can be drawn twice, once nothing else is left; the most unsure take their place.
-    order = list(dict.fromkeys(chosen.tolist()))
-    taken = set(order)
-    order += [row for row in np.argsort(-unsure, kind="stable").tolist() if row not in taken][: count - len(order)]
-    return np.array(order, dtype=np.int64)
+        return ranked
+    candidates = ranked[: CANDIDATES * count]
+    chosen = set(candidates[_middles(embeddings[candidates], unsure[candidates], count, seed)].tolist())
+    # Where fewer than `count` windows differ at all, the most unsure of the others fill up.
+    chosen.update([row for row in ranked.tolist() if row not in chosen][: count - len(chosen)])
+    return np.array([row for row in ranked.tolist() if row in chosen], dtype=np.int64)
+
+
+def _middles(embeddings: NDArray[np.float32], unsure: NDArray[np.float64], count: int, seed: int) -> list[int]:
+    """Rows that are nearest to the middle of their group, one of each."""
+    from sklearn.cluster import KMeans
+
+    spread = embeddings.std(axis=0)
+    scaled = ((embeddings - embeddings.mean(axis=0)) / np.where(spread > 1e-6, spread, 1.0)).astype(np.float64)
+    groups = min(count, len(np.unique(scaled, axis=0)))
+    # A weight of 0 would take a window out, and all may be 0: then the network is sure of everything.
+    means = KMeans(groups, n_init=1, random_state=seed).fit(scaled, sample_weight=np.maximum(unsure, 1e-9))
+    away = means.transform(scaled)
+    rows: list[int] = []
+    for group in range(groups):
+        order = np.argsort(away[:, group], kind="stable").tolist()
+        rows.append(next(row for row in order if row not in rows))
+    return rows

@@ -18,9 +18,10 @@ _NAMED = 3  # behaviours that the list names of a window
 
 
 def write_list(path: Path, chosen: Sequence[Chosen]) -> None:
-    """Write ``filepath,start,stop,uncertainty,prediction``, a row per window, in the order of choosing.
+    """Write ``filepath,start,stop,uncertainty,prediction``, a row per window, the most unsure first.
 
-    Uncertainty is in bits; the prediction has the likeliest behaviours with their probabilities, to read.
+    Uncertainty is against what is usual among all windows (1); the prediction has the likeliest behaviours with their
+    probabilities, to read.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")

@@ -37,7 +37,7 @@ class Chosen:
     Attributes:
         video: Its video.
         row: Its number among the windows of the video.
-        uncertainty: See :func:`amclip.suggest.choose.uncertainty`, in bits.
+        uncertainty: See :func:`amclip.suggest.choose.uncertainty`; 1 is usual.
     """
 
     video: PoolVideo
