@@ -105,9 +105,11 @@ def write(agreement: Path, options: argparse.Namespace, output: Path) -> None:
     lines = [
         "# Bouts in long drawn videos",
         "",
-        f"Written by `docs/benchmarks/long_videos.py` ({platform.machine()}, PyTorch {torch.__version__.split('+')[0]}): "
-        f"the demo's network, trained for {options.epochs} epochs on windows of {WINDOW:g} s from {options.clips} short "
-        f"clips, annotates {options.videos} other videos of {LONG:g} s, drawn with another seed. One training, one seed.",
+        "Written by `docs/benchmarks/long_videos.py` "
+        f"({platform.machine()}, PyTorch {torch.__version__.split('+')[0]}). "
+        f"The demo's network, trained for {options.epochs} epochs on windows of {WINDOW:g} s from {options.clips} "
+        f"short clips, annotates {options.videos} other videos of {LONG:g} s, drawn with another seed. One training, "
+        "one seed.",
         "",
         "| behaviour | bouts | found | frames F1 | kappa | bouts F1 at IoU 0.1 | 0.25 | 0.5 | start, s | stop, s |",
         "|---|---|---|---|---|---|---|---|---|---|",
