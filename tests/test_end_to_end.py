@@ -53,6 +53,14 @@ def test_a_checkpoint_is_plain_and_holds_what_prediction_needs(checkpoint: Path)
     assert content["amclip"]["clip_seconds"] == 1.4
 
 
+def test_the_last_checkpoint_is_of_the_last_epoch_whichever_was_the_best(drawn: Path, tmp_path: Path) -> None:
+    still = ("--model.learning_rate=0", "--model.backbone_learning_rate=0", "--model.final_learning_rate_fraction=0")
+    last = fit(drawn, tmp_path, "--trainer.max_epochs=3", *still)  # no epoch is better than the first
+    assert torch.load(last, weights_only=True)["epoch"] == 2
+    assert torch.load(last.with_name("best.ckpt"), weights_only=True)["epoch"] == 0
+    assert sorted(path.name for path in last.parent.iterdir()) == ["best.ckpt", "last.ckpt"]
+
+
 def test_predict_needs_only_a_checkpoint_and_videos_and_reports_the_broken_one(
     checkpoint: Path, drawn: Path, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from array import array
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -18,6 +19,7 @@ __all__ = [
     "first_timestamp",
     "garbled_by_decord",
     "has_video_stream",
+    "missing_bytes",
     "mp4_boxes",
     "seeks_exactly",
 ]
@@ -69,6 +71,46 @@ def mp4_boxes(path: str | os.PathLike[str]) -> list[str]:
                 break
             position += length
     return names
+
+
+def missing_bytes(path: str | os.PathLike[str]) -> int:
+    """How many bytes a file lacks by what its container says: a copy or a recording that was cut off.
+
+    Told of MP4 and MOV, Matroska and WebM, and AVI; 0 for others, and where the length was never written.
+    """
+    size = os.path.getsize(path)
+    with open(path, "rb") as file:
+        head = file.read(64)
+        if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+            length = int.from_bytes(head[4:8], "little")
+            return max(0, 8 + length - size) if length < 0xFFFFFFFF else 0
+        if head[:4] == b"\x1aE\xdf\xa3":
+            length, width = _ebml_length(head, 4)
+            file.seek(4 + width + length)
+            segment = file.read(12)
+            length, inner = _ebml_length(segment, 4) if segment[:4] == b"\x18S\x80g" else (0, 0)
+            return max(0, file.tell() - len(segment) + 4 + inner + length - size) if length else 0
+        if head[4:8] not in _MP4_BOXES:
+            return 0
+        position = 0
+        while position + 16 <= size:
+            file.seek(position)
+            length, _, long = struct.unpack(">I4sQ", file.read(16))
+            length = long if length == 1 else length
+            if length < 8:  # 0: to the end of the file
+                return 0
+            position += length
+    return max(0, position - size)
+
+
+def _ebml_length(data: bytes, at: int) -> tuple[int, int]:
+    """A length in Matroska's way of writing numbers, 0 where it is unknown; and the bytes it takes itself."""
+    first = data[at] if at < len(data) else 0
+    if first == 0:
+        return 0, 1
+    width = 9 - first.bit_length()
+    value = int.from_bytes(data[at : at + width], "big") & (1 << 7 * width) - 1
+    return (0 if value == (1 << 7 * width) - 1 else value), width
 
 
 def has_video_stream(path: str | os.PathLike[str]) -> bool:

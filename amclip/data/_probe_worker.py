@@ -15,7 +15,7 @@ import signal
 import sys
 from typing import Any
 
-from amclip.data._decoders import PyAVDecoder
+from amclip.data._decoders import PyAVDecoder, missing_bytes
 from amclip.data.video import Video, VideoError, info_of, why_unreadable
 
 __all__ = ["answer", "main"]
@@ -31,7 +31,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         if request["step"] == "count":
             return _count(path, timeout)
         with Video(path, _SMALL) as video:
-            info = info_of(video)
+            info = info_of(video, _cut_off(path))
             try:
                 video.read_array(sorted({0, info.num_frames - 1}))
             except VideoError as error:
@@ -59,9 +59,20 @@ def _count(path: str, timeout: float) -> dict[str, Any]:
         return {"error": f"none of the {claimed} frames that the file claims can be decoded"}
     with Video(path, _SMALL, num_frames=count) as video:
         notes = [f"ends early: {count} of {claimed} frames decode"] * (count < claimed)
+        notes = notes or [cut for cut in [_cut_off(path)] if cut]
         notes += [f"is damaged: {count - decoded} of {count} frames are missing"] * (decoded < count)
         note = "; ".join(notes)
         return {"info": dataclasses.asdict(info_of(video, note))}
+
+
+def _cut_off(path: str) -> str:
+    """What is to be said of a file that lacks its end; a few bytes hold no frame."""
+    if os.path.isdir(path):
+        return ""
+    size, missing = os.path.getsize(path), missing_bytes(path)
+    if missing <= 0.01 * size:
+        return ""
+    return f"ends early: the file was cut off, {missing:,} of {size + missing:,} bytes are missing"
 
 
 def _still_alive(timeout: float) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path, PurePosixPath
 
 from amclip.data.intervals import Bout, Timeline, timelines_of
 from amclip.data.readers import boris, deepethogram, feral, read_labels
+from amclip.data.readers.csv_table import VIDEO_COLUMNS
 from amclip.data.readers.delimited import delimiter_of, number, rows
 from amclip.data.table import LabelError
 
 __all__ = ["Annotation", "Pair", "pair_up", "read_annotation"]
 
-_BOUT_TABLE = ("video", "behaviour", "start", "stop")
+_BOUT_TABLE = ("behaviour", "start", "stop")
+_OURS = "peak_probability"  # a column that only a network's bouts have
 _SAME_LENGTH = 1.0  # seconds by which two tools may tell the length of a video differently
 
 
@@ -86,7 +88,7 @@ def read_annotation(path: str | os.PathLike[str], fps: float | None = None) -> A
 
 
 def _is_bout_table(cells: Sequence[str]) -> bool:
-    return set(_BOUT_TABLE) <= set(cells)
+    return set(_BOUT_TABLE) <= set(cells) and not set(VIDEO_COLUMNS).isdisjoint(cells)
 
 
 def _bout_table(text: str, path: Path) -> Annotation:
@@ -94,7 +96,9 @@ def _bout_table(text: str, path: Path) -> Annotation:
     first = next(line for line in text.splitlines() if line.strip())
     lines = rows(text, delimiter_of(first, _is_bout_table) or ",", source)
     _, header = next(lines)
-    column = {name: [cell.lower() for cell in header].index(name) for name in _BOUT_TABLE}
+    named = [cell.lower() for cell in header]
+    column = {name: named.index(name) for name in _BOUT_TABLE}
+    column["video"] = next(named.index(name) for name in ("video", *VIDEO_COLUMNS) if name in named)
     bouts: dict[str, list[Bout]] = {}
     for line, cells in lines:
         if len(cells) != len(header):
@@ -105,18 +109,27 @@ def _bout_table(text: str, path: Path) -> Annotation:
         video, behaviour = cells[column["video"]], cells[column["behaviour"]]
         if not video or not behaviour:
             raise LabelError("names no video or no behaviour", source, line)
+        if ";" in behaviour:
+            raise LabelError(
+                f"{behaviour!r} are several behaviours; write a row for each, or, if this is a table of clips, name "
+                "the column 'label'",
+                source,
+                line,
+                "behaviour",
+            )
         bouts.setdefault(video, []).append(Bout(start, stop, behaviour, line))
     beside = path.with_name("annotation.json")
-    if not beside.is_file():
+    if not beside.is_file() or _OURS not in named:  # somebody else's table may lie in the same folder
         lines_of = [Timeline(video, tuple(mine)) for video, mine in bouts.items()]
         return Annotation(source, _shown(lines_of), tuple(lines_of))
     said = json.loads(beside.read_text(encoding="utf-8", errors="surrogateescape"))
     # Videos without any bout are in no row of the table.
     known = [
-        Timeline(one["video"], tuple(bouts.get(one["video"], ())), one["duration"], one["fps"])
+        Timeline(one["video"], tuple(bouts.pop(one["video"], ())), one["duration"], one["fps"])
         for one in said["videos"]
     ]
-    return Annotation(source, tuple(said["classes"]), tuple(known))
+    known += [Timeline(video, tuple(mine)) for video, mine in bouts.items()]  # written into the table by hand
+    return Annotation(source, tuple(dict.fromkeys((*said["classes"], *_shown(known)))), tuple(known))
 
 
 def _shown(timelines: Iterable[Timeline]) -> tuple[str, ...]:
@@ -153,7 +166,8 @@ def pair_up(
     for mine, other in ((labelled, predicted), (predicted, labelled)):
         for name in mine.classes:
             if name not in other.classes:
-                near = difflib.get_close_matches(name.lower(), [known.lower() for known in other.classes], 1)
+                free = [known.lower() for known in other.classes if known not in shared]
+                near = difflib.get_close_matches(name.lower(), free, 1)
                 hint = f"; is it the same as {near[0]!r}?" if near else ""
                 notes.append(
                     f"behaviour {name!r} is only in {mine.source}, and counts as never seen by the other{hint}"

@@ -7,7 +7,8 @@ and must be embedded anew in each.
 
 The network always sees batches of one shape, filled up at the end of a video, and they are cut at the same places
 wherever a run begins: libraries of linear algebra choose their order of summation by shape, so only thus are a run that
-was interrupted and one that was not equal to the last bit.
+was interrupted and one that was not equal to the last bit, where one thread computes; the order in which several sum
+is not fixed.
 """
 
 from collections.abc import Iterator

@@ -272,7 +272,8 @@ animals have {counts} training clips, three behaviours each ({clips} clips for t
 show two). Which behaviours are rare moves on with the seed: each is once in the head, once in the middle, once in the
 tail. The {test} test clips show each behaviour {per_class} times. `amclip-tiny` with its published image tower, which
 stays as it is; {positions} positions of frame and flow image at {size} pixels, one segment, {epochs} epochs, no
-augmentation. Average precision and F1 in per cent, mean ± standard deviation over the seeds.
+augmentation; frames are drawn and not compressed in between. Average precision and F1 in per cent, mean ±
+standard deviation over the seeds.
 
 {table}
 

@@ -9,6 +9,7 @@ import pytest
 from drawn import draw_video
 
 import amclip.data.probe as module
+from amclip.data._decoders import missing_bytes
 from amclip.data.probe import probe
 from amclip.data.video import VideoError, VideoInfo
 
@@ -56,6 +57,32 @@ def test_a_cut_file_with_its_index_in_front_keeps_what_decodes(tmp_path: Path) -
     info = probe([path])[path]
     assert isinstance(info, VideoInfo)
     assert 10 < info.num_frames < 60
+    assert info.note.startswith("ends early")
+
+
+@pytest.mark.parametrize(("name", "codec"), [("cut.mkv", "libx264"), ("cut.avi", "mpeg4"), ("cut.webm", "libvpx")])
+def test_a_cut_file_that_claims_no_frames_is_told_by_its_length(tmp_path: Path, name: str, codec: str) -> None:
+    path = draw_video(tmp_path / name, 120, codec=codec)
+    whole = path.read_bytes()
+    assert missing_bytes(path) == 0
+    for thorough in (False, True):
+        assert getattr(probe([path], thorough=thorough)[path], "note", None) == ""
+    path.write_bytes(whole[: len(whole) * 6 // 10])
+    assert missing_bytes(path) == len(whole) - len(whole) * 6 // 10
+    for thorough in (False, True):
+        info = probe([path], thorough=thorough)[path]
+        assert isinstance(info, VideoInfo)
+        assert info.num_frames < 120
+        assert info.note.startswith("ends early")
+
+
+def test_a_file_whose_length_was_never_written_lacks_nothing(tmp_path: Path) -> None:
+    path = draw_video(tmp_path / "live.mkv", options={"live": "1"})
+    path.write_bytes(path.read_bytes()[:-3000])
+    assert missing_bytes(path) == 0
+    for content in (b"", b"\x1aE\xdf\xa3", b"\x1aE\xdf\xa3\x00" + bytes(80), b"RIFF", b"\0\0\0\x18ftyp"):
+        path.write_bytes(content)
+        assert missing_bytes(path) == 0
 
 
 def test_thorough_probing_agrees_on_files_without_fault(videos: Path) -> None:

@@ -483,3 +483,23 @@ def test_the_fly_videos_boris_and_deepethogram_files_say_the_same() -> None:
     found = {(clip.start, clip.stop): clip.labels for clip in windows.clips}
     given = read_labels(folder / "clips.csv", boris.classes)
     assert [found[clip.start, clip.stop] for clip in given.clips] == [clip.labels for clip in given.clips]
+
+
+@pytest.mark.parametrize(
+    "header", ["filepath,start,stop,behaviour", "video,behavior,start,stop", "path,Behaviour,start (s),stop (s)"]
+)
+def test_a_table_of_clips_with_a_column_behaviour_is_not_taken_for_boris(tmp_path: Path, header: str) -> None:
+    cells = {"behavi": "walking;resting", "start": "0", "stop": "2"}
+    row = [
+        next((value for key, value in cells.items() if name.lower().startswith(key)), "a.mp4")
+        for name in header.split(",")
+    ]
+    (clip,) = read_labels(write(tmp_path / "labels.csv", f"{header}\n{','.join(row)}\n")).clips
+    assert (clip.video, clip.start, clip.stop, set(clip.labels or ())) == ("a.mp4", 0, 2, {"walking", "resting"})
+
+
+def test_bouts_that_were_found_are_no_table_to_train_on(tmp_path: Path) -> None:
+    columns = "video,behaviour,start,stop,duration,start_frame,stop_frame,mean_probability,peak_probability"
+    path = write(tmp_path / "bouts.csv", f"{columns}\na.mp4,walking,0,2,2,0,50,0.7,0.9\n")
+    with pytest.raises(LabelError, match=r"table of bouts.*amclip report"):
+        read_labels(path)

@@ -40,7 +40,7 @@ def run(words: list[str], output: Path, kill: bool, rng: random.Random) -> None:
         deadline = time.monotonic() + 120
         while journals(output) == before and time.monotonic() < deadline:
             time.sleep(0.001)
-        time.sleep(rng.uniform(0.0, 0.4))
+        time.sleep(rng.uniform(0.0, 0.1))  # a short video is scored in less than half a second
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     if status != (signal.SIGKILL if kill else 0):

@@ -39,6 +39,40 @@ def test_an_annotated_folder_is_read_back_from_each_of_its_tables(folder: Path) 
             assert sorted((bout.label, bout.start, bout.stop) for bout in theirs.bouts) == sorted(key)
 
 
+def test_a_coders_table_beside_an_annotation_is_not_taken_for_its_own(folder: Path, tmp_path: Path) -> None:
+    for name in ("annotation.json", "bouts.csv"):
+        (tmp_path / name).write_text((folder / name).read_text())
+    (tmp_path / "coder.csv").write_text("video,behaviour,start,stop\nb.mp4,sleeping,1,2\n")
+    read = read_annotation(tmp_path / "coder.csv")
+    assert read.classes == ("sleeping",)
+    assert [(timeline.video, timeline.bouts) for timeline in read.timelines] == [
+        ("b.mp4", (Bout(1, 2, "sleeping", 2),))
+    ]
+    with (tmp_path / "bouts.csv").open("a") as file:
+        file.write("new.mp4,sleeping,1,2,1,15,30,1,1\n")
+    grown = read_annotation(tmp_path)
+    assert grown.classes == (*CLASSES, "sleeping")
+    assert [timeline.video for timeline in grown.timelines] == ["a.mp4", "night/b.mp4", "new.mp4"]
+
+
+def test_deepethograms_predictions_are_named_like_the_video(folder: Path) -> None:
+    fps = scores_of().fps
+    whole = {Path(timeline.video).stem: len(timeline.bouts) for timeline in read_annotation(folder).timelines}
+    read = read_annotation(folder / "deepethogram" / "a_predictions.csv", fps)
+    assert [(timeline.video, len(timeline.bouts)) for timeline in read.timelines] == [("a", whole["a"])]
+    assert [timeline.video for timeline in read_annotation(folder / "deepethogram", fps).timelines] == ["a", "night/b"]
+
+
+def test_events_of_the_drawn_animals_are_bouts(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text("filepath,behaviour,start,stop\na.mp4,walking,0,2\na.mp4,flicking,1,3\n")
+    (timeline,) = read_annotation(path).timelines
+    assert timeline.bouts == (Bout(0, 2, "walking", 2), Bout(1, 3, "flicking", 3))
+    path.write_text("filepath,behaviour,start,stop\na.mp4,walking;flicking,0,2\n")
+    with pytest.raises(LabelError, match=r"line 2.*several behaviours.*'label'"):
+        read_annotation(path)
+
+
 def test_a_table_of_bouts_may_overlap_and_one_of_clips_may_not(tmp_path: Path) -> None:
     path = tmp_path / "bouts.csv"
     path.write_text("Behaviour;start;stop;video;sure\na;0;2;v.mp4;1\nb;1;3;v.mp4;0\n")
@@ -124,6 +158,13 @@ def test_names_that_differ_are_noted_and_nothing_in_common_is_refused() -> None:
     )
     with pytest.raises(ValueError, match=r"no behaviour is in both: y.csv has run, and x.csv has walking, still"):
         pair_up(first, annotation(Timeline("v", ()), classes=("run",), source="y.csv"))
+
+
+def test_a_behaviour_that_both_have_is_no_other_ones_near_spelling() -> None:
+    ours = annotation(Timeline("x", (Bout(0, 1, "walking"),)), classes=("walking",))
+    theirs = annotation(Timeline("x", (Bout(0, 1, "walking"),)), classes=("walking", "backing"))
+    (note,) = pair_up(theirs, ours)[2]
+    assert note.endswith("counts as never seen by the other")
 
 
 def test_videos_of_other_lengths_are_not_compared() -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,15 @@ from amclip.inference import TrainedModel, load_model
 
 POSITIONS = 6
 WINDOW = 1.2
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """With several threads linear algebra may sum in another order from call to call, on the same numbers."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def opened(model: TrainedModel, path: Path) -> Video:

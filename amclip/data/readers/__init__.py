@@ -194,7 +194,8 @@ def _rate(fps: float | None, name: str, source: str) -> float:
 def _folder(folder: Path, classes: Sequence[str] | None, windows: Windows | None, fps: float | None) -> LabelTable:
     """All DeepEthogram label files of a folder, as one table."""
     source = str(folder)
-    files = sorted(folder.rglob(f"*{deepethogram.SUFFIX}.csv"))
+    ends = (deepethogram.SUFFIX, deepethogram.PREDICTED)
+    files = next(filter(None, (sorted(folder.rglob(f"*{end}.csv")) for end in ends)), [])
     if not files:
         raise LabelError(
             f"is a folder without label files of DeepEthogram (*{deepethogram.SUFFIX}.csv); give the table itself",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from amclip.data.intervals import Bout, Timeline
+from amclip.data.readers.csv_table import VIDEO_COLUMNS
 from amclip.data.readers.delimited import find_header, lines_of, number, rows
 from amclip.data.table import LabelError, raise_together
 
@@ -36,12 +37,15 @@ _COLUMNS = {
 }
 MISSING = ("", "na", "nan", "none")
 """What BORIS writes where there is nothing, in lower case."""
+_OWN = {name for role in ("observation", "source", "media") for name in _COLUMNS[role]}
 _FEW_FRAMES = 0.1  # seconds by which a bout may reach beyond the media, which BORIS rounds
 _CLOCK = 1e8  # seconds, three years: a time of the day and not of a video
 
 
 def _is_header(cells: Sequence[str]) -> bool:
     names = set(cells)
+    if names & set(VIDEO_COLUMNS) and not names & _OWN:  # amclip's own tables may have a column behaviour
+        return False
     aggregated = names & set(_COLUMNS["start"]) and names & set(_COLUMNS["stop"])
     return bool(names & set(_COLUMNS["behavior"]) and (aggregated or names & set(_COLUMNS["time"])))
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from amclip.data.readers.delimited import delimiter_of, first_line, number, rows
 from amclip.data.table import Clip, LabelError, LabelTable, build_table, raise_together, split_name
 
-__all__ = ["matches", "read"]
+__all__ = ["VIDEO_COLUMNS", "matches", "read"]
 
 # Header cells, lower case, and what they hold.
 _COLUMNS = {
@@ -18,7 +18,10 @@ _COLUMNS = {
     "stop": ("stop", "stop_s", "stop (s)", "end", "end_s", "end (s)"),
     "split": ("split",),
 }
+VIDEO_COLUMNS = _COLUMNS["video"]
+"""Names of the column of the videos, lower case."""
 _ROLE = {name: role for role, names in _COLUMNS.items() for name in names}
+_BOUTS = {"behaviour", "start", "stop", "peak_probability"}  # of bouts.csv
 _IGNORED = ("site",)  # zamba's; not a class in the 0/1 form
 _TRUTH = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
 
@@ -37,6 +40,13 @@ def read(text: str, source: str, classes: Sequence[str] | None = None) -> LabelT
     delimiter = _delimiter(first_line(text)) or ","
     lines = rows(text, delimiter, source)
     _, header = next(lines)
+    if {name.lower() for name in header} >= _BOUTS:
+        raise LabelError(
+            "is a table of bouts, which says what was found and nothing of the time between; train on the label table "
+            "of `amclip report`, or on the events in the folder 'boris' with data.window",
+            source,
+            1,
+        )
     roles, class_columns = _layout(header, source)
     clips, errors = [], []
     for line, row in lines:

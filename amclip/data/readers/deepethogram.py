@@ -11,9 +11,11 @@ from amclip.data.intervals import Bout, Timeline
 from amclip.data.readers.delimited import delimiter_of, first_line, rows
 from amclip.data.table import LabelError, raise_together
 
-__all__ = ["SUFFIX", "frame_bouts", "matches", "read"]
+__all__ = ["PREDICTED", "SUFFIX", "frame_bouts", "matches", "read"]
 
 SUFFIX = "_labels"
+PREDICTED = "_predictions"
+"""End of the names of files with what a network found, of the same form."""
 _VALUES = {"0": 0, "1": 1, "-1": -1, "0.0": 0, "1.0": 1, "-1.0": -1}
 
 
@@ -31,7 +33,7 @@ def read(text: str, source: str, fps: float) -> tuple[list[Timeline], list[str]]
 
     Args:
         text: The file's text.
-        source: Its name: the video's is what stands before ``_labels``.
+        source: Its name: the video's is what stands before ``_labels`` or ``_predictions``.
         fps: Frames per second of the video.
 
     Raises:
@@ -55,7 +57,7 @@ def read(text: str, source: str, fps: float) -> tuple[list[Timeline], list[str]]
     raise_together(errors)
     if not values:
         raise LabelError("there is no frame below the header", source, head_line)
-    video = PurePath(source).stem.removesuffix(SUFFIX)
+    video = PurePath(source).stem.removesuffix(SUFFIX).removesuffix(PREDICTED)
     bouts = [
         bout for index, name in enumerate(names) for bout in frame_bouts([row[index] == 1 for row in values], fps, name)
     ]
