@@ -85,7 +85,7 @@ def main(output: Path) -> None:
 TEXT = """# The report page: size and times
 
 Written by `docs/benchmarks/report.py` with Chromium {chromium}, headless, on two {machine} cores without a GPU, shared
-with much other work (load 14): on a machine of its own the page is faster. Scores are drawn: waves with noise, windows
+with other work: on a machine of its own the page is faster. Scores are drawn: waves with noise, windows
 of 2 s every 0.5 s. Opening is from asking for the page to its first whole picture; drawing is one whole picture with
 all of the time in sight; a threshold step is moving a threshold by 0.01, finding the bouts anew, keeping the state and
 drawing. Medians of five.
