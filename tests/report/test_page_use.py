@@ -233,14 +233,15 @@ def test_bouts_of_one_behaviour_never_overlap(page: Opened) -> None:
 
 def test_corrections_outlive_a_reload(page: Opened, folder: Path, opened: OpenPage) -> None:
     page.press("n", "Delete", "0", "c")
+    page.wait("page.corrections.checked(0).length === 1")
     before = page.bouts(0)
     page.tab.reload()
-    page.wait("document.readyState === 'complete'")
+    page.wait("document.readyState === 'complete' && page.corrections.checked(0).length === 1")
     assert page.bouts(0) == before
     assert page.tab.evaluate("page.corrections.checked(0)") == [[0, 6]]
     report(str(folder))  # the same scores: the page, written again, is still that page
     page.tab.reload()
-    page.wait("document.readyState === 'complete'")
+    page.wait("document.readyState === 'complete' && page.corrections.checked(0).length === 1")
     assert page.bouts(0) == before
     other = opened(folder / "report.html")
     other.press("n", "Delete")
