@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from lightning.pytorch.utilities import rank_zero_info
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, SumMetric
 
@@ -328,7 +329,7 @@ class BehaviourTask(LightningModule):
         backbone, pretrained = self.hparams["backbone"], self.hparams["pretrained"]
         try:
             return load_pretrained(backbone, pretrained, self.hparams["architecture"], prompts)
-        except (RuntimeError, OSError, UnpicklingError) as error:
+        except (RuntimeError, OSError, EOFError, UnpicklingError, SafetensorError) as error:
             raise ValueError(
                 f"model.pretrained: the weights {pretrained!r} of {backbone} cannot be had or do not fit "
                 f"({' '.join(str(error).split())[:300]}). Where there is no network, fetch them elsewhere and name the "

@@ -309,11 +309,20 @@ def test_a_model_made_for_other_data_is_refused(drawn: Path, tmp_path: Path) -> 
             trainer(tmp_path, max_steps=1).fit(task(module, **change), module)
 
 
-def test_weights_that_cannot_be_had_are_named(drawn: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("weights.pt", b"no weights"),
+        ("weights.pt", b""),
+        ("weights.safetensors", b"no weights"),
+        ("w.safetensors", b""),
+    ],
+)
+def test_weights_that_cannot_be_had_are_named(drawn: Path, tmp_path: Path, name: str, content: bytes) -> None:
     module = data(drawn, image_size=64)
-    wrong = tmp_path / "weights.pt"
-    wrong.write_bytes(b"no weights")
-    with pytest.raises(ValueError, match=r"(?s)model.pretrained: the weights .*weights.pt.* cannot be had"):
+    wrong = tmp_path / name
+    wrong.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"(?s)model.pretrained: the weights .*{name}.* cannot be had"):
         trainer(tmp_path, max_steps=1).fit(task(module, pretrained=str(wrong)), module)
 
 

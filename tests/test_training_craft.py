@@ -94,6 +94,12 @@ def test_a_training_with_a_moving_average_goes_on_as_if_it_had_not_stopped(drawn
     torch.testing.assert_close(again, whole, rtol=0, atol=1e-6)
 
 
+def test_lora_without_a_scale_is_refused(drawn: Path) -> None:
+    pytest.importorskip("peft")
+    with pytest.raises(ValueError, match="lora_alpha: expected 1 or more, got 0"):
+        task(data(drawn), lora_rank=2, lora_alpha=0)
+
+
 @pytest.mark.parametrize("cross_frame", [False, True])
 @pytest.mark.parametrize("blocks", [1, -1])
 def test_lora_starts_at_clip_and_trains_in_place_of_its_weights(

@@ -59,7 +59,8 @@ class RAFT(FlowMethod):
 
         Raises:
             FileNotFoundError: If the file of weights is not there.
-            ValueError: If the file holds other weights, or published ones are not on disk and cannot be fetched.
+            ValueError: If the file holds other weights, or published ones are damaged, or not on disk and cannot be
+                fetched.
         """
         if self.network is None:
             self.network = self._load().eval().requires_grad_(False)
@@ -129,6 +130,12 @@ class RAFT(FlowMethod):
                     f"flow: RAFT's weights {name} are not in {Path(torch.hub.get_dir()) / 'checkpoints'} and cannot be "
                     f"fetched ({error}). Fetch the file elsewhere and put it there, or name it: "
                     "flow: {class_path: amclip.flow.RAFT, init_args: {weights: FILE}}"
+                ) from error
+            except Exception as error:  # pickle, zip and torch each have their own
+                damaged = Path(torch.hub.get_dir()) / "checkpoints" / weights.DEFAULT.url.rsplit("/", 1)[-1]
+                raise ValueError(
+                    f"flow: {damaged} does not hold RAFT's published weights ({' '.join(str(error).split())[:200]}). "
+                    "Delete the file, and it is fetched anew, or put a whole one there"
                 ) from error
             return published
         path = Path(self.weights)

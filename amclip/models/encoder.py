@@ -28,7 +28,7 @@ class ImageEncoder(nn.Module):
         lora_rank: 0: the blocks train as they are. Else CLIP's own weights stay, and the blocks that
             ``trainable_blocks`` names learn low-rank updates of this rank to their attention and MLP (LoRA, Hu et al.,
             arXiv 2106.09685).
-        lora_alpha: The updates are scaled by ``lora_alpha / lora_rank``.
+        lora_alpha: The updates are scaled by ``lora_alpha / lora_rank``; at least 1.
 
     Raises:
         ValueError: If there are not so many blocks, or the tower is not of the kind that a setting needs.
@@ -96,6 +96,8 @@ class ImageEncoder(nn.Module):
                 f"lora_rank: expected 0 (none) or more, and trainable_blocks other than 0, got {rank} and "
                 f"{trainable_blocks}"
             )
+        if alpha < 1:
+            raise ValueError(f"lora_alpha: expected 1 or more, got {alpha}; the updates are scaled by it")
         self.visual.lock()
         chosen = range(blocks if trainable_blocks < 0 else trainable_blocks)
         numbers = "|".join(str(blocks - 1 - i) for i in chosen)

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from amclip.models import xclip
+from amclip.models.config_files import from_hub, read_json
 
 __all__ = ["Architecture", "Pretrained", "brings_weights", "describe_backbone", "load_pretrained", "quiet"]
 
@@ -51,15 +52,12 @@ def describe_backbone(backbone: str, pretrained: str | None, image_size: int) ->
     if xclip.is_xclip(backbone):
         published = xclip.describe(backbone)
     elif backbone.startswith("hf-hub:"):
-        from huggingface_hub import hf_hub_download
-
-        location = hf_hub_download(backbone.removeprefix("hf-hub:"), "open_clip_config.json")
-        published = json.loads(Path(location).read_text())
+        published = read_json(from_hub(backbone, "open_clip_config.json", "local-dir:"))
     elif backbone.startswith("local-dir:"):
         location = str(Path(backbone.removeprefix("local-dir:")) / "open_clip_config.json")
         if not Path(location).is_file():
             raise ValueError(f"backbone: {backbone!r} has no {location}; open_clip's layout needs that file")
-        published = json.loads(Path(location).read_text())
+        published = read_json(Path(location))
     else:
         published = {"model_cfg": _named_config(backbone)}
         ours = (backbone, pretrained) == (_TINY, _TINY_WEIGHTS)
@@ -73,7 +71,9 @@ def describe_backbone(backbone: str, pretrained: str | None, image_size: int) ->
             raise ValueError(
                 f"pretrained: {pretrained!r} is neither a file nor weights known for {backbone}; known: {tags}"
             )
-    config = published["model_cfg"]
+    config = published.get("model_cfg", {})
+    if not isinstance(config, dict) or not {"embed_dim", "vision_cfg"} <= config.keys():
+        raise ValueError(f"backbone: {backbone!r} has no model_cfg with embed_dim and vision_cfg, as open_clip has it")
     vision = {**config["vision_cfg"], "image_size": image_size, "output_tokens": False}
     if not (isinstance(vision.get("layers", 12), int) or "timm_model_name" in vision) or not vision.get(
         "timm_model_name", "vit"
@@ -205,7 +205,7 @@ def _named_config(backbone: str) -> dict[str, Any]:
     if backbone.endswith(".json"):
         if not Path(backbone).is_file():
             raise ValueError(f"backbone: there is no file {backbone}")
-        loaded: dict[str, Any] = json.loads(Path(backbone).read_text())
+        loaded = read_json(Path(backbone))
         inner: dict[str, Any] = loaded.get("model_cfg", loaded)
         return inner
     known: dict[str, Any] | None = open_clip.get_model_config(backbone)

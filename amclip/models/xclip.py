@@ -4,7 +4,6 @@ The layout is that of ``XCLIPModel`` in transformers: ``config.json``, ``model.s
 and ``preprocessor_config.json``. transformers itself is not needed.
 """
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +12,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from amclip.models.config_files import from_hub, read_json
 
 __all__ = ["PREFIXES", "XClipWeights", "describe", "is_xclip", "read"]
 
@@ -62,7 +63,7 @@ def describe(backbone: str) -> dict[str, Any]:
     Raises:
         ValueError: If it is no X-CLIP checkpoint, or of a kind that is not known.
     """
-    whole = json.loads(_file(backbone, "config.json").read_text())
+    whole = read_json(_file(backbone, "config.json"))
     if whole.get("model_type") != "xclip":
         raise ValueError(f"backbone: {backbone!r} is no X-CLIP checkpoint: model_type is {whole.get('model_type')!r}")
     text = {**_TEXT, **(whole.get("text_config") or {})}
@@ -84,7 +85,7 @@ def describe(backbone: str) -> dict[str, Any]:
     if odd:
         raise ValueError(f"backbone: {backbone!r} is an X-CLIP of a kind that amclip does not know: {'; '.join(odd)}")
     try:
-        pixels = json.loads(_file(backbone, "preprocessor_config.json").read_text())
+        pixels = read_json(_file(backbone, "preprocessor_config.json"))
     except (ValueError, OSError):
         pixels = {}
     return {
@@ -184,9 +185,7 @@ def _is_half(value: Any) -> bool:
 
 def _file(backbone: str, name: str) -> Path:
     if backbone.startswith("xclip-hub:"):
-        from huggingface_hub import hf_hub_download
-
-        return Path(hf_hub_download(backbone.removeprefix("xclip-hub:"), name))
+        return from_hub(backbone, name, "xclip-dir:")
     path = Path(backbone.removeprefix("xclip-dir:")) / name
     if not path.is_file():
         raise ValueError(f"backbone: {backbone!r} has no {path}; the Hugging Face layout of X-CLIP needs that file")

@@ -88,6 +88,16 @@ def test_without_weights_it_says_where_they_belong(monkeypatch: pytest.MonkeyPat
         RAFT("small", str(tmp_path / "none.pth")).prepare()
 
 
+@pytest.mark.parametrize("content", [b"", b"no weights"])
+def test_damaged_published_weights_are_named(content: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    cached = tmp_path / "hub" / "checkpoints" / "raft_small_C_T_V2-01064c6d.pth"
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(content)
+    with pytest.raises(ValueError, match=r"raft_small_C_T_V2.* does not hold RAFT's published weights.*Delete"):
+        RAFT("small").prepare()
+
+
 def test_weights_of_another_network_are_refused(weights: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="does not hold the weights of torchvision's raft_large"):
         RAFT("large", str(weights)).prepare()

@@ -107,6 +107,31 @@ def test_names_that_cannot_be_used_are_refused(backbone: str, pretrained: str | 
         describe_backbone(backbone, pretrained, 224)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "open_clip_config.json is not JSON"),
+        ("[]", "open_clip_config.json holds list"),
+        ("{}", "has no model_cfg with embed_dim and vision_cfg"),
+        ('{"model_cfg": {"embed_dim": 8}}', "has no model_cfg with embed_dim and vision_cfg"),
+    ],
+)
+def test_descriptions_that_cannot_be_used_are_named(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "open_clip_config.json").write_text(content)
+    with pytest.raises(ValueError, match=message):
+        describe_backbone(f"local-dir:{tmp_path}", None, 224)
+
+
+@pytest.mark.parametrize("backbone", ["hf-hub:someone/clip", "xclip-hub:someone/xclip"])
+def test_what_the_hub_does_not_give_is_named(backbone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(*arguments: str) -> str:
+        raise OSError("no network")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", offline)
+    with pytest.raises(ValueError, match=rf"config.json of '{backbone}' is not in the hub's cache.*no network.*-dir:"):
+        describe_backbone(backbone, None, 224)
+
+
 @pytest.mark.parametrize(("blocks", "expected"), [(0, set()), (1, {1}), (2, {0, 1}), (-1, {0, 1})])
 def test_the_blocks_asked_for_train(blocks: int, expected: set[int]) -> None:
     encoder = ImageEncoder(describe_backbone("amclip-tiny", None, 64), trainable_blocks=blocks)

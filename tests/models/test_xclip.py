@@ -170,6 +170,9 @@ def test_what_is_missing_is_named(tmp_path: Path, key: str, message: str) -> Non
 def test_configurations_that_are_not_x_clips_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="needs that file"):
         describe_backbone(f"xclip-dir:{tmp_path}", None, 224)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(ValueError, match=r"config.json is not JSON"):
+        describe_backbone(f"xclip-dir:{tmp_path}", None, 224)
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "clip"}))
     with pytest.raises(ValueError, match="no X-CLIP checkpoint: model_type is 'clip'"):
         describe_backbone(f"xclip-dir:{tmp_path}", None, 224)
