@@ -131,6 +131,10 @@ NAMES = ["walk", "graze", "run"]
         (swap("AAAA/2.jpg", "2.jpg"), r"line 3, column 'path': '2.jpg' lies in no folder"),
         (swap("BBBB/", "AAAA/"), r"line 4, column 'original_vido_id': the folder AAAA belongs to 'AAAA' and to 'BBBB'"),
         (twice, r"line 6, column 'frame_id': frame 2 of BBBB stands twice .first in line 5"),
+        (
+            swap("BBBB 1 1 ", f"BBBB 1 {10**19} "),
+            rf"line 4, column 'frame_id': '{10**19}' is not the number",
+        ),
         (swap('"0,2"', '"0,2'), r"line 3: cannot be split into columns"),
         (without_rows, r"the table has no rows"),
     ],
@@ -155,6 +159,20 @@ def test_labels_per_frame_become_windows(tmp_path: Path) -> None:
     write(path, path.read_text().replace("Z 0 7 Z/7.jpg", "Z 0 99 Z/99.jpg"))
     with pytest.raises(LabelError, match="are missing; windows need them all"):
         read_labels(path, NAMES, Windows(1.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("", "holds no names"), ("[]", "list of names"), ('[{"walk": 1}]', "list of names")],
+)
+def test_files_without_names_of_classes_are_refused(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises(LabelError, match=rf"names: .*{expected}|names.*{expected}"):
+        read_classes(write(tmp_path / "names", text))
+
+
+def test_splits_of_feral_may_be_null(tmp_path: Path) -> None:
+    table = read_labels(write(tmp_path / "labels.json", feral_with(splits=None)), fps=10)
+    assert {clip.split for clip in table.clips} == {None}
 
 
 def test_a_file_per_split(tmp_path: Path) -> None:
@@ -434,6 +452,12 @@ def feral_with(**changes: object) -> str:
         (feral_with(is_multilabel=True), r"column 'labels': a.mp4, frame 0: 0 is not a list of 3 values"),
         (feral_with(splits={"train": ["a.mp4"], "test": ["a.mp4"]}), r"column 'splits': a.mp4 is in train and in test"),
         (feral_with(splits={"train": ["c.mp4"]}), r"column 'splits': c.mp4 is in train and has no labels"),
+        (feral_with(splits=["a.mp4"]), r"column 'splits': expected \{split: \[videos\]\}, got \['a.mp4'\]"),
+        (feral_with(splits={"train": "a.mp4"}), r"column 'splits': train: expected a list of videos, got 'a.mp4'"),
+        (feral_with(splits={"train": None}), r"column 'splits': train: expected a list of videos, got None"),
+        (feral_with(splits={"train": [["a.mp4"]]}), r"column 'splits': train: expected a list of videos"),
+        (feral_with(labels=None), r"column 'labels': holds no labels"),
+        (feral_with(labels=0).replace('"labels": 0', '"labels": ' + "[" * 100_000), r"is JSON of more levels than"),
     ],
 )
 def test_feral(tmp_path: Path, text: str, expected: str | None) -> None:

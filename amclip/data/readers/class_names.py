@@ -61,7 +61,10 @@ def read_classes(path: str | os.PathLike[str]) -> list[str]:
         return _from_json(text, source)
     found = find_header(text, lambda cells: bool({*_NUMBER} & {*cells}) and bool({*_NAME} & {*cells}), (",", "\t", ";"))
     if found is None:
-        return [line.strip() for line in text.splitlines() if line.strip()]
+        names = [line.strip() for line in text.splitlines() if line.strip()]
+        if not names:
+            raise LabelError("holds no names of classes", source)
+        return names
     lines = rows(text, found[1], source, found[0])
     _, header = next(lines)
     lowered = [cell.lower() for cell in header]
@@ -136,6 +139,8 @@ def _folded(name: str) -> str:
 def _from_json(text: str, source: str) -> list[str]:
     content = strict_json.load(text, source)
     if isinstance(content, list):
+        if not content or not all(isinstance(name, str | int) for name in content):
+            raise LabelError(f"expected a list of names, got {content!r:.80}", source)
         return [str(name) for name in content]
     if not isinstance(content, Mapping):
         raise LabelError("expected names and numbers, or a list of names", source)

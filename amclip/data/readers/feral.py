@@ -38,10 +38,10 @@ def read(text: str, source: str, fps: float) -> tuple[list[Timeline], list[str]]
     """
     content = strict_json.load(text, source)
     names = _names(content, source)
-    split_of = _splits(content, source)
     labels = content.get("labels")
     if not isinstance(labels, dict) or not labels:
         raise LabelError("holds no labels: expected {video: [label per frame]}", source, column="labels")
+    split_of = _splits(content.get("splits") or {}, labels, source)
     multilabel = content.get("is_multilabel")
     if not isinstance(multilabel, bool):
         raise LabelError(f"is_multilabel is {multilabel!r}, neither true nor false", source, column="is_multilabel")
@@ -67,16 +67,20 @@ def _names(content: dict[str, Any], source: str) -> list[str]:
     return [str(names[str(index)]) for index in range(len(names))]
 
 
-def _splits(content: dict[str, Any], source: str) -> dict[str, str]:
+def _splits(splits: Any, labels: dict[str, Any], source: str) -> dict[str, str]:
+    if not isinstance(splits, dict):
+        raise LabelError(f"expected {{split: [videos]}}, got {splits!r:.80}", source, column="splits")
     split_of: dict[str, str] = {}
-    for split, videos in content.get("splits", {}).items():
+    for split, videos in splits.items():
         if split not in ("train", "val", "test", "inference"):
             raise LabelError(f"{split!r} is none of train, val, test and inference", source, column="splits")
+        if not isinstance(videos, list) or not all(isinstance(video, str) for video in videos):
+            raise LabelError(f"{split}: expected a list of videos, got {videos!r:.80}", source, column="splits")
         for video in videos:
             if video in split_of:
                 raise LabelError(f"{video} is in {split_of[video]} and in {split}", source, column="splits")
             split_of[video] = split
-            if split != "inference" and video not in content.get("labels", {}):
+            if split != "inference" and video not in labels:
                 raise LabelError(f"{video} is in {split} and has no labels", source, column="splits")
     return split_of
 

@@ -74,7 +74,7 @@ def read(text: str, source: str, classes: Sequence[str] | None, per_frame: bool)
                     line,
                     "original_vido_id",
                 )
-            if not row[frame].isdecimal():
+            if not row[frame].isdecimal() or len(row[frame]) > 18:  # 64 bits
                 raise LabelError(f"{row[frame]!r} is not the number of a frame", source, line, "frame_id")
             cell = row[labels]
             if cell not in named:

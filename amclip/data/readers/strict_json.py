@@ -28,5 +28,7 @@ def load(text: str, source: str) -> Any:
 
     try:
         return json.loads(text, object_pairs_hook=unique)
+    except RecursionError:
+        raise LabelError("is JSON of more levels than any form of labels has", source) from None
     except json.JSONDecodeError as error:
         raise LabelError(f"is not JSON: {error.msg}", source, error.lineno) from None
