@@ -1,5 +1,6 @@
 """``amclip convert``: labels from one format to another."""
 
+from pathlib import Path
 from typing import Literal
 
 __all__ = ["convert"]
@@ -50,13 +51,19 @@ def convert(
 
     Raises:
         LabelError: If the source cannot be used, or the target cannot hold it.
+        ValueError: If an argument does not fit, or the target is the source.
     """
     from amclip.data.exports import OF_BOUTS, export
     from amclip.data.intervals import Windows
     from amclip.data.locate import locate_videos
     from amclip.data.readers import read_classes, read_labels, read_splits
 
-    windows = None if window is None else Windows(window, hop or window, share)
+    if window is None and (hop is not None or share != 0.5):
+        raise ValueError("--hop and --share say how windows lie and are labelled; give the length, --window, too")
+    windows = None if window is None else Windows(window, window if hop is None else hop, share)
+    for one in source.values() if isinstance(source, dict) else (source,):
+        if Path(target).exists() and Path(one).exists() and Path(target).samefile(one):
+            raise ValueError(f"the target is the source itself: {target}; name another")
     names = None if classes is None else read_classes(classes)
     per_frame = per_frame or to in OF_BOUTS
     if isinstance(source, dict):

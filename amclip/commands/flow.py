@@ -73,6 +73,10 @@ def flow(
         raise ValueError(f"--gap must be at least 1 frame, not {gap}")
     if size is not None and size < 2:
         raise ValueError(f"--size must be at least 2 pixels, not {size}")
+    if raft is None and raft_weights != "published":
+        raise ValueError(f"--raft_weights {raft_weights}: are RAFT's; say which with --raft small or --raft large")
+    if raft is not None and (preset != "default" or backend != "auto"):
+        raise ValueError("--preset and --backend are TV-L1's; leave them out with --raft")
     method: FlowMethod = TVL1.preset(preset, backend) if raft is None else RAFT(raft, raft_weights, pairs_at_once=4)
     method.prepare()
     encode_flow(torch.zeros(1, 2, 1, 1), kind, bound)  # a wrong bound is better known now than after a chunk

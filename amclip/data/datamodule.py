@@ -174,7 +174,10 @@ class VideoDataModule(LightningDataModule):
             raise ValueError(f"sampler: expected shuffled or class-aware, got {sampler!r}")
         if isinstance(classes, str):
             classes = read_classes(classes)
-        windows = None if window is None else Windows(window, window_hop or window, window_share)
+        if window is None and window_hop is not None:
+            raise ValueError("window_hop: says how far windows lie apart; give their length, window, too")
+        hop = window if window_hop is None else window_hop
+        windows = None if window is None or hop is None else Windows(window, hop, window_share)
         self.table: LabelTable | None = None
         first = next(iter(labels.values())) if isinstance(labels, dict) else labels
         self._windows, self._label_fps = windows, label_fps

@@ -82,3 +82,23 @@ def test_a_source_that_cannot_be_used_is_named(tmp_path: Path, capsys: pytest.Ca
     assert stopped.value.code == 2
     assert "a_labels.csv, line 3, column 'walking'" in capsys.readouterr().err
     assert not (tmp_path / "t.csv").exists()
+
+
+def test_options_without_effect_and_the_source_as_target_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "events.csv"
+    source.write_text(layouts.BORIS_AGGREGATED)
+    before = source.read_bytes()
+    target = str(tmp_path / "table.csv")
+    for arguments, message in (
+        ([target, "--hop", "1"], "--hop and --share say how windows lie"),
+        ([target, "--share", "0.2"], "--hop and --share say how windows lie"),
+        ([target, "--window", "2", "--hop", "0"], "window hop: expected seconds above 0, got 0.0"),
+        ([str(source), "--window", "2"], "the target is the source itself"),
+    ):
+        with pytest.raises(SystemExit):
+            main(["convert", str(source), *arguments])
+        assert message in capsys.readouterr().err
+    assert source.read_bytes() == before
+    assert not Path(target).exists()

@@ -64,6 +64,9 @@ def test_wrong_arguments_leave_nothing_behind(video: str, tmp_path: Path) -> Non
     refused("bound must be a positive number", bound=0)
     refused("has 0 frames from 9 s", start=9.0)
     refused("needs 13", gap=12)
+    refused("--raft_weights my.pth: are RAFT's", raft_weights="my.pth")
+    refused("--preset and --backend are TV-L1's", raft="small", raft_weights="random", preset="fast")
+    refused("--preset and --backend are TV-L1's", raft="small", raft_weights="random", backend="opencv")
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ValueError, match="is the video itself"):
         flow(video, video)

@@ -257,6 +257,10 @@ def test_bouts_are_cut_into_windows_on_the_way_in(videos: Path, tmp_path: Path) 
     clips = data.tables["predict"].clips
     assert [(clip.start, clip.stop) for clip in clips][:2] == [(0.0, 0.6), (0.3, 0.9)]
     assert len(clips) == 7
+    with pytest.raises(ValueError, match="window_hop: says how far windows lie apart"):
+        build(tmp_path, labels=str(tmp_path / "events.csv"), window_hop=0.3)
+    with pytest.raises(ValueError, match="window hop: expected seconds above 0, got 0"):
+        build(tmp_path, labels=str(tmp_path / "events.csv"), window=0.6, window_hop=0)
 
 
 @pytest.mark.parametrize("stage", ["fit", "validate", "test"])
