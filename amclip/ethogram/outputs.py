@@ -30,6 +30,11 @@ _BUDGET_COLUMNS = ("video", "behaviour", "bouts", "total", "share_of_video", "me
 # Of the figure: what still fits a page.
 _MAX_PANELS = 12
 _MAX_ROWS = 60
+_FILES_PER_VIDEO = (
+    "boris/{}_tabular_events.csv",
+    "boris/{}_aggregated_events.csv",
+    "deepethogram/{}_predictions.csv",
+)
 _FRAMES_AT_ONCE = 1 << 16
 
 
@@ -98,6 +103,7 @@ def write_outputs(
             alone = smooth(curves, settings) if len(videos) == 1 else None
     if panels:
         _draw(folder, [replace(panel, curves=alone) for panel in panels], classes, len(videos))
+    _remove_others(folder, stems)
     told = {key: value for key, value in details.items() if key not in ("paths", "errors")}
     annotation = {
         "amclip": __version__,
@@ -239,6 +245,23 @@ def _write_deepethogram(path: Path, scores: WindowScores, bouts: Sequence[Scored
             background = (shown.max(axis=1, initial=0) == 0).astype(np.int8)
             table = np.column_stack([np.arange(first, first + len(shown)), background, shown])
             rows.writerows(table.tolist())
+
+
+def _remove_others(folder: Path, stems: set[str]) -> None:
+    """Remove the files of single videos that an earlier annotation of the folder left, and this one does not write.
+
+    Which these are is told by its ``annotation.json``: nobody else's files are touched.
+    """
+    try:
+        text = (folder / "annotation.json").read_text(encoding="utf-8", errors="surrogateescape")
+        earlier: set[str] = set()
+        for one in json.loads(text)["videos"]:
+            _stem(one["video"], earlier)
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    for stem in earlier - stems:
+        for name in _FILES_PER_VIDEO:
+            (folder / name.format(stem)).unlink(missing_ok=True)
 
 
 def _described(scores: WindowScores, path: str | None) -> dict[str, Any]:

@@ -206,3 +206,15 @@ def test_no_video_at_all_gives_empty_tables(tmp_path: Path) -> None:
     assert len(pd.read_csv(tmp_path / "windows.csv")) == 0
     assert json.loads((tmp_path / "boris" / "amclip.boris").read_text())["observations"] == {}
     assert not (tmp_path / "ethogram.png").exists()
+
+
+def test_files_of_videos_that_are_no_longer_annotated_go(tmp_path: Path) -> None:
+    settings = dict.fromkeys(CLASSES, BoutSettings())
+    write_outputs(tmp_path, [scores_of("day/a.mp4"), scores_of("day/b.mp4")], settings, {})
+    others = tmp_path / "boris" / "day" / "coder_tabular_events.csv"
+    others.write_text("somebody's")
+    write_outputs(tmp_path, [scores_of("a.mp4"), scores_of("day/b.mp4")], settings, {})
+    per_video = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*_*.csv") if path.parent != tmp_path}
+    ends = {"boris": ("_tabular_events", "_aggregated_events"), "deepethogram": ("_predictions",)}
+    written = {f"{kind}/{stem}{end}.csv" for kind, all_of in ends.items() for end in all_of for stem in ("a", "day/b")}
+    assert per_video == written | {"boris/day/coder_tabular_events.csv"}

@@ -1,5 +1,6 @@
 """The report page as a person uses it, in a real browser: mouse, keys, corrections of every kind, downloads."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -246,6 +247,23 @@ def test_corrections_outlive_a_reload(page: Opened, folder: Path, opened: OpenPa
     other = opened(folder / "report.html")
     other.press("n", "Delete")
     page.wait(f"page.corrections.bouts(0, 0).length === {len(before) - 1}")
+
+
+def test_thresholds_that_nobody_moved_are_those_of_the_run(tmp_path: Path, opened: OpenPage) -> None:
+    folder = write_run(tmp_path / "run", CLASSES)
+    report(str(folder))
+    page = opened(folder / "report.html")
+    page.press("n", "Delete")
+    page.tab.evaluate("page.corrections.set(1, { threshold: 0.7 }, true)")
+    told = json.loads((folder / "annotation.json").read_text())
+    for mine in told["settings"].values():  # `amclip annotate` again, with other options
+        mine.update(threshold=0.6, off_threshold=0.4)
+    (folder / "annotation.json").write_text(json.dumps(told))
+    report(str(folder))
+    page.tab.reload()
+    page.wait("document.readyState === 'complete'")
+    settings = page.tab.evaluate("[0, 1, 2].map(c => page.corrections.settings(c))")
+    assert [(mine["threshold"], mine["off_threshold"]) for mine in settings] == [(0.6, 0.4), (0.7, 0.7), (0.6, 0.4)]
 
 
 def test_downloads_are_what_fit_reads(page: Opened, tmp_path: Path) -> None:

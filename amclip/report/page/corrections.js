@@ -53,9 +53,15 @@ class Corrections {
     }
   }
 
+  /** Thresholds that nobody moved are not kept: they are those of the run, also where it is cut anew by others. */
   keep() {
+    const settings = Object.fromEntries(
+      Object.entries(this.state.settings).filter(
+        ([name, mine]) => JSON.stringify(mine) !== JSON.stringify(this.run.settings[name]),
+      ),
+    );
     try {
-      localStorage.setItem(this.key, JSON.stringify(this.state));
+      localStorage.setItem(this.key, JSON.stringify({ ...this.state, settings }));
       this.stored = true;
     } catch {
       this.stored = false;
