@@ -1,6 +1,7 @@
 """Every format read right, and malformed variants of it either read right or refused by file, line and column."""
 
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -159,6 +160,17 @@ def test_labels_per_frame_become_windows(tmp_path: Path) -> None:
     write(path, path.read_text().replace("Z 0 7 Z/7.jpg", "Z 0 99 Z/99.jpg"))
     with pytest.raises(LabelError, match="are missing; windows need them all"):
         read_labels(path, NAMES, Windows(1.0, 1.0))
+
+
+def test_a_list_that_leaves_out_the_first_images_is_told_of(tmp_path: Path) -> None:
+    path = layouts.frame_list(tmp_path / "train.csv", {"Z": ["0"] * 50})
+    header, *frames = path.read_text().splitlines(keepends=True)
+    write(path, header + "".join(frames[30:]))
+    with pytest.warns(UserWarning, match=r"1 folder.s. begin at .* Z at 3[01] .* come (29|30) frames"):
+        read_labels(path, NAMES, Windows(0.4, 0.4))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_labels(path, NAMES)  # clips of whole folders need no times
 
 
 @pytest.mark.parametrize(

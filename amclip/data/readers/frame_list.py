@@ -7,8 +7,9 @@ video.
 
 import posixpath
 import re
+import warnings
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
 
@@ -89,11 +90,25 @@ def read(text: str, source: str, classes: Sequence[str] | None, per_frame: bool)
         errors += folder.put_in_order(source, per_frame)
     raise_together(errors)
     if per_frame:
+        _tell_late_starts(folders.values(), source)
         return [], [_timeline(folder.name, folder.labels, folder.line) for folder in folders.values()]
     return [
         Clip(folder.name, labels=tuple(dict.fromkeys(chain.from_iterable(folder.labels))), line=folder.line)
         for folder in folders.values()
     ], []
+
+
+def _tell_late_starts(folders: Iterable["_Folder"], source: str) -> None:
+    """Times count from the folder's first image; a list that leaves out the first ones would be moved in silence."""
+    late = [folder for folder in folders if min(folder.frames) > 1]
+    if late:
+        first = min(late[0].frames)
+        warnings.warn(
+            f"{source}: {len(late)} folder(s) begin at a later frame than 1, for example {late[0].name} at {first} "
+            f"(line {late[0].line}). That frame is taken for the folder's first image; where earlier images are there, "
+            f"list them too, or windows come {first - 1} frames too early",
+            stacklevel=2,
+        )
 
 
 @dataclass
