@@ -9,10 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from amclip.commands.parsing import run_command
+
 __all__ = ["annotate", "run_annotate"]
 
-# Where the checkpoint does not know how long its training clips were.
-_WINDOW = 2.0
 # Processes wait for the slowest of them at the end, which may have hours more to do.
 _PATIENCE = timedelta(days=30)
 
@@ -23,13 +23,8 @@ def run_annotate(args: list[str]) -> None:
     Args:
         args: The words.
     """
-    from jsonargparse import ArgumentParser
-
-    parser = ArgumentParser(prog="amclip annotate", description=(annotate.__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("videos", nargs="+", help="Videos, folders of videos, or patterns in quotes.")
-    parser.add_argument("--restart", action="store_true", help="Throw away what earlier runs scored, and begin anew.")
-    parser.add_function_arguments(annotate, skip={"videos", "restart"}, as_group=False, as_positional=False)
-    annotate(**vars(parser.parse_args(args)))
+    switches = {"restart": "Throw away what earlier runs scored, and begin anew."}
+    run_command(annotate, args, ("videos", "Videos, folders of videos, or patterns in quotes."), switches, several=True)
 
 
 def annotate(
@@ -94,6 +89,7 @@ def annotate(
     from amclip.ethogram.annotator import Annotator, Settings, VideoShares, collect_scores, errors_of
     from amclip.ethogram.inputs import find_sources
     from amclip.ethogram.outputs import write_outputs
+    from amclip.ethogram.plan import DEFAULT_WINDOW
     from amclip.ethogram.settings import bout_settings
     from amclip.ethogram.workplace import Workplace
 
@@ -114,7 +110,7 @@ def annotate(
     }
     defaults = {name: value for name, value in given.items() if value is not None}
     cutting = bout_settings(model.classes, model.thresholds, settings, **defaults)
-    chosen = window or model.clip_seconds or _WINDOW
+    chosen = window or model.clip_seconds or DEFAULT_WINDOW
     step = hop or chosen / 4
     made_by = {
         "checkpoint": identity,

@@ -3,6 +3,7 @@
 import shlex
 from pathlib import Path
 
+from amclip.commands.parsing import run_command
 from amclip.flow.tvl1 import Preset
 
 __all__ = ["report", "run_report"]
@@ -14,17 +15,11 @@ def run_report(args: list[str]) -> None:
     Args:
         args: The words.
     """
-    from jsonargparse import ArgumentParser
-
-    parser = ArgumentParser(prog="amclip report", description=(report.__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("folder", help="The folder that `amclip annotate … --output FOLDER` has written.")
-    parser.add_argument("--transcode", action="store_true", help="Make copies of videos that browsers do not play.")
-    parser.add_argument(
-        "--flow_overlay", action="store_true", help="Draw the optical flow, to be laid over the videos."
-    )
-    skip = {"folder", "transcode", "flow_overlay"}
-    parser.add_function_arguments(report, skip=skip, as_positional=False, fail_untyped=True)
-    report(**vars(parser.parse_args(args)))
+    switches = {
+        "transcode": "Make copies of videos that browsers do not play.",
+        "flow_overlay": "Draw the optical flow, to be laid over the videos.",
+    }
+    run_command(report, args, ("folder", "The folder that `amclip annotate … --output FOLDER` has written."), switches)
 
 
 def report(

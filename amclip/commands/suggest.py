@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["run_suggest", "suggest"]
+from amclip.commands.parsing import run_command
 
-# Where the checkpoint does not know how long its training clips were.
-_WINDOW = 2.0
+__all__ = ["run_suggest", "suggest"]
 
 
 def run_suggest(args: list[str]) -> None:
@@ -15,13 +14,8 @@ def run_suggest(args: list[str]) -> None:
     Args:
         args: The words.
     """
-    from jsonargparse import ArgumentParser
-
-    parser = ArgumentParser(prog="amclip suggest", description=(suggest.__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("videos", nargs="+", help="Videos, folders of videos, or patterns in quotes.")
-    parser.add_argument("--transcode", action="store_true", help="Make copies of videos that browsers do not play.")
-    parser.add_function_arguments(suggest, skip={"videos", "transcode"}, as_positional=False, fail_untyped=True)
-    suggest(**vars(parser.parse_args(args)))
+    switches = {"transcode": "Make copies of videos that browsers do not play."}
+    run_command(suggest, args, ("videos", "Videos, folders of videos, or patterns in quotes."), switches, several=True)
 
 
 def suggest(
@@ -67,6 +61,7 @@ def suggest(
     import torch
 
     from amclip.ethogram.inputs import find_sources
+    from amclip.ethogram.plan import DEFAULT_WINDOW
     from amclip.inference import load_model
     from amclip.suggest.outputs import write_list, write_suggestions
     from amclip.suggest.pool import choose_from, embed_pool, labelled_stretches
@@ -81,7 +76,7 @@ def suggest(
     taken = {} if labelled is None else labelled_stretches(labelled, root)
     gpu = accelerator == "gpu" or (accelerator == "auto" and torch.cuda.is_available())
     model = load_model(checkpoint, "cuda" if gpu else "cpu")
-    length = window or model.clip_seconds or _WINDOW
+    length = window or model.clip_seconds or DEFAULT_WINDOW
     pool, errors = embed_pool(model, sources, length, hop or length, batch_size or (8 if gpu else 1), probe_timeout)
     chosen, free = choose_from(pool, taken, count, seed)
     folder = Path(output)

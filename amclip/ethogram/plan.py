@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 
 from amclip.data.sampling import sample_positions
 
-__all__ = ["WindowPlan", "plan_windows"]
+__all__ = ["DEFAULT_WINDOW", "WindowPlan", "plan_windows"]
+
+DEFAULT_WINDOW = 2.0
+"""Seconds, where the checkpoint does not know how long its training clips were."""
 
 
 @dataclass(frozen=True)
