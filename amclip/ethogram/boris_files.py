@@ -12,25 +12,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from amclip.data.boris_columns import AGGREGATED, NOBODY, TABULAR
 from amclip.ethogram.bouts import ScoredBout
 from amclip.ethogram.scores import WindowScores
 
-__all__ = ["AGGREGATED_COLUMNS", "TABULAR_COLUMNS", "aggregated_rows", "observation", "project_frame", "tabular_rows"]
-
-# As BORIS 9.15 writes them (boris/export_observation.py).
-TABULAR_COLUMNS = (
-    *("Observation id", "Observation date", "Description", "Observation duration", "Observation type", "Source"),
-    *("Time offset (s)", "Media duration (s)", "FPS", "Subject", "Behavior", "Behavioral category", "Behavior type"),
-    *("Time", "Media file name", "Image index", "Image file path", "Comment"),
-)
-AGGREGATED_COLUMNS = (
-    *("Observation id", "Observation date", "Description", "Observation type", "Source", "Time offset (s)"),
-    *("Coding duration", "Media duration (s)", "FPS (frame/s)", "Subject"),
-    *("Observation duration by subject by observation", "Behavior", "Behavioral category", "Behavior type"),
-    *("Start (s)", "Stop (s)", "Duration (s)", "Media file name", "Image index start", "Image index stop"),
-    *("Image file path start", "Image file path stop", "Comment start", "Comment stop"),
-)
-_NOBODY = "No focal subject"
+__all__ = ["aggregated_rows", "observation", "project_frame", "tabular_rows"]
 
 
 def seconds(time: float) -> str:
@@ -51,7 +37,7 @@ def _events(bouts: Sequence[ScoredBout], num_frames: int) -> list[tuple[float, s
 
 
 def tabular_rows(observation_id: str, scores: WindowScores, bouts: Sequence[ScoredBout]) -> Iterator[list[str]]:
-    """A row per start and per stop, in the order of :data:`TABULAR_COLUMNS`."""
+    """A row per start and per stop, in the order of :data:`amclip.data.boris_columns.TABULAR`."""
     for time, behaviour, kind, frame in _events(bouts, scores.num_frames):
         cells = _common(observation_id, scores) | {
             "Observation duration": seconds(scores.duration),
@@ -63,11 +49,11 @@ def tabular_rows(observation_id: str, scores: WindowScores, bouts: Sequence[Scor
             "Image index": str(frame),
             "Image file path": "NA",
         }
-        yield [cells.get(name, "") for name in TABULAR_COLUMNS]
+        yield [cells.get(name, "") for name in TABULAR]
 
 
 def aggregated_rows(observation_id: str, scores: WindowScores, bouts: Sequence[ScoredBout]) -> Iterator[list[str]]:
-    """A row per bout, in the order of :data:`AGGREGATED_COLUMNS`; probabilities stand in the comments."""
+    """A row per bout, in the order of :data:`amclip.data.boris_columns.AGGREGATED`; comments hold probabilities."""
     total = seconds(sum(bout.duration for bout in bouts))
     for bout in bouts:
         cells = _common(observation_id, scores) | {
@@ -87,7 +73,7 @@ def aggregated_rows(observation_id: str, scores: WindowScores, bouts: Sequence[S
             "Image file path stop": "NA",
             "Comment start": comment(bout),
         }
-        yield [cells.get(name, "") for name in AGGREGATED_COLUMNS]
+        yield [cells.get(name, "") for name in AGGREGATED]
 
 
 def _common(observation_id: str, scores: WindowScores) -> dict[str, str]:
@@ -96,7 +82,7 @@ def _common(observation_id: str, scores: WindowScores) -> dict[str, str]:
         "Source": f"player #1:{scores.video}",
         "Time offset (s)": "0.0",
         "Media duration (s)": seconds(scores.duration),
-        "Subject": _NOBODY,
+        "Subject": NOBODY,
         "Media file name": scores.video,
     }
 

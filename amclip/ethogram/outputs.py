@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from amclip import __version__
+from amclip.data import boris_columns
 from amclip.ethogram import boris_files
 from amclip.ethogram.bouts import BoutSettings, ScoredBout, ScoreTimeline, find_bouts, smooth, timeline
 from amclip.ethogram.budget import Budget, time_budget
@@ -225,9 +226,9 @@ def _budget_row(budget: Budget) -> list[str]:
 
 
 def _write_boris_tables(folder: Path, stem: str, scores: WindowScores, bouts: Sequence[ScoredBout]) -> None:
-    with _table(folder / f"{stem}_tabular_events.csv", boris_files.TABULAR_COLUMNS) as rows:
+    with _table(folder / f"{stem}_tabular_events.csv", boris_columns.TABULAR) as rows:
         rows.writerows(boris_files.tabular_rows(stem, scores, bouts))
-    with _table(folder / f"{stem}_aggregated_events.csv", boris_files.AGGREGATED_COLUMNS) as rows:
+    with _table(folder / f"{stem}_aggregated_events.csv", boris_columns.AGGREGATED) as rows:
         rows.writerows(boris_files.aggregated_rows(stem, scores, bouts))
 
 

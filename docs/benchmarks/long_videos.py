@@ -25,12 +25,18 @@ ROOT = HERE.parents[1]
 WINDOW, HOP, SECONDS, LONG = 1.0, 0.5, 4.0, 120.0
 
 
-def windows_of(folder: Path, target: Path) -> None:
-    """Windows with the behaviours that fill half of them, from the bouts of the clips."""
+def bouts_of(folder: Path) -> dict[str, list[tuple[str, float, float]]]:
+    """Behaviour, start and stop in seconds of all bouts, by video."""
     bouts: dict[str, list[tuple[str, float, float]]] = {}
     with (folder / "events.csv").open(newline="") as file:
         for row in csv.DictReader(file):
             bouts.setdefault(row["filepath"], []).append((row["behaviour"], float(row["start"]), float(row["stop"])))
+    return bouts
+
+
+def windows_of(folder: Path, target: Path) -> None:
+    """Windows with the behaviours that fill half of them, from the bouts of the clips."""
+    bouts = bouts_of(folder)
     with target.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("filepath", "start", "stop", "label", "split"))
@@ -49,14 +55,10 @@ def windows_of(folder: Path, target: Path) -> None:
 
 def truth_of(folder: Path, target: Path) -> None:
     """The known bouts in amclip's table: each video from end to end, cut wherever a behaviour starts or stops."""
-    bouts: dict[str, list[tuple[str, float, float]]] = {}
-    with (folder / "events.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            bouts.setdefault(row["filepath"], []).append((row["behaviour"], float(row["start"]), float(row["stop"])))
     with target.open("w", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(("filepath", "start", "stop", "label"))
-        for video, known in bouts.items():
+        for video, known in bouts_of(folder).items():
             edges = sorted({0.0, LONG, *(time for _, *times in known for time in times)})
             for start, stop in pairwise(edges):
                 shown = sorted({name for name, begin, end in known if begin <= start and stop <= end})

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from amclip.data.boris_columns import AGGREGATED, NOBODY, TABULAR
 from amclip.data.exports.files import write_rows, write_text
 from amclip.data.exports.notes import gaps, moved, splits, unnamed, without_suffix
 from amclip.data.intervals import Timeline, timelines_of
@@ -18,18 +19,6 @@ from amclip.data.table import LabelError, LabelTable
 
 __all__ = ["boris", "boris_tabular", "deepethogram", "feral", "frame_list"]
 
-_AGGREGATED = (
-    *("Observation id", "Observation date", "Description", "Observation type", "Source", "Time offset (s)"),
-    *("Coding duration", "Media duration (s)", "FPS (frame/s)", "Subject"),
-    *("Observation duration by subject by observation", "Behavior", "Behavioral category", "Behavior type"),
-    *("Start (s)", "Stop (s)", "Duration (s)", "Media file name", "Image index start", "Image index stop"),
-    *("Image file path start", "Image file path stop", "Comment start", "Comment stop"),
-)
-_TABULAR = (
-    *("Observation id", "Observation date", "Description", "Observation duration", "Observation type", "Source"),
-    *("Time offset (s)", "Media duration (s)", "FPS (frame/s)", "Subject", "Behavior", "Behavioral category"),
-    *("Behavior type", "Time", "Media file name", "Image index", "Image file path", "Comment"),
-)
 # Times that lie within this share of a frame of one are that frame's: tables are rounded to milliseconds.
 _OFF_FRAME = 0.05
 
@@ -48,8 +37,8 @@ def boris(table: LabelTable, target: Path, fps: float) -> list[str]:
                 "Stop (s)": repr(bout.stop),
                 "Duration (s)": f"{bout.stop - bout.start:.6f}",
             }
-            rows.append([cells.get(name, "") for name in _AGGREGATED])
-    write_rows(target, [_AGGREGATED, *rows], "Aggregated events")
+            rows.append([cells.get(name, "") for name in AGGREGATED])
+    write_rows(target, [AGGREGATED, *rows], "Aggregated events")
     return _lost_in_boris(table, timelines)
 
 
@@ -68,8 +57,8 @@ def boris_tabular(table: LabelTable, target: Path, fps: float) -> list[str]:
                 "Behavior type": kind,
                 "Time": repr(time),
             }
-            rows.append([cells.get(name, "") for name in _TABULAR])
-    write_rows(target, [_TABULAR, *rows], "Events")
+            rows.append([cells.get(name, "") for name in TABULAR])
+    write_rows(target, [TABULAR, *rows], "Events")
     return _lost_in_boris(table, timelines)
 
 
@@ -92,8 +81,9 @@ def _observation(timeline: Timeline) -> dict[str, str]:
         "Source": f"player #1:{timeline.video}",
         "Time offset (s)": "0.0",
         "Media duration (s)": repr(timeline.end),
+        "FPS": "NA",
         "FPS (frame/s)": "NA",
-        "Subject": "No focal subject",
+        "Subject": NOBODY,
         "Media file name": timeline.video,
     }
 
