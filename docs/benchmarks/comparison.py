@@ -13,7 +13,8 @@ The clips are drawn (:mod:`amclip.data.synthetic`): 12 seconds of one animal, ab
 Clips are drawn and flow is computed once; every model is amclip's :class:`BehaviourTask` with the demo's network and
 rates, trained by Lightning for the same number of steps on the same clips, and tested once, at the end, on clips of
 another seed. Average precision is scikit-learn's. Writes `comparison.md` and `comparison.png` beside this file. One
-finished model is one file below `--work`, so a run that was cut off goes on.
+finished model is one file below `--work`, so a run that was cut off goes on; where the numbers at the top of this file
+are others, it asks for another folder.
 """
 
 import argparse
@@ -46,6 +47,9 @@ SEGMENTS, POSITIONS = 3, 4
 MODALITIES = {"frames": [0], "flow": [1], "interleaved": [0, 1]}
 SCHEMES = ("dense", "semi-dense", "sparse")
 ENCODERS = {"frame-wise": {}, "X-CLIP": {"cross_frame": True, "temporal": "mit"}}
+# The same with messages that start as X-CLIP's own do, and not at zero behind a gate.
+OWN_START = "X-CLIP, messages from X-CLIP's start"
+STARTS = ENCODERS | {OWN_START: {**ENCODERS["X-CLIP"], "message_init": "xclip"}}
 COATS = ("dark coat", "pale coat", "rusty coat")
 FEEDING, TAIL = ("pecking", "drinking"), ("tail flicking", "tail swaying")
 ORDERS = {
@@ -191,7 +195,7 @@ def train_and_test(encoder: str, scheme: str, modality: str, seed: int, work: Pa
         learning_rate=2e-3,
         backbone_learning_rate=3e-4,
         weight_decay=0.01,
-        **ENCODERS[encoder],  # type: ignore[arg-type]
+        **STARTS[encoder],  # type: ignore[arg-type]
     )
     data = Data(train, test, seed)
     embedded = 0
@@ -310,6 +314,17 @@ def picture(results: dict[Key, list[dict[str, Any]]], chance: dict[str, float], 
     figure.savefig(path, dpi=110)
 
 
+def claim(work: Path) -> None:
+    """Refuse a folder of results that other numbers led to."""
+    numbers = {"seconds": SECONDS, "fps": FPS, "stride": STRIDE, "side": SIDE, "train": TRAIN, "test": TEST}
+    numbers |= {"batch": BATCH, "epochs": EPOCHS, "segments": SEGMENTS, "positions": POSITIONS}
+    marker = work / "numbers.json"
+    if not marker.exists():
+        marker.write_text(json.dumps(numbers))
+    elif json.loads(marker.read_text()) != numbers:
+        raise SystemExit(f"{work} holds results of other numbers ({marker}); name another folder by --work")
+
+
 def main() -> None:
     """Train what is not trained yet, and write what there is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -318,8 +333,10 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=HERE / "comparison.md")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
+    claim(options.work)
     torch.set_num_threads(1)
     keys = [(encoder, scheme, modality) for encoder in ENCODERS for scheme in SCHEMES for modality in MODALITIES]
+    keys += [(OWN_START, scheme, "interleaved") for scheme in SCHEMES]
     results: dict[Key, list[dict[str, Any]]] = {key: [] for key in keys}
     for seed in options.seeds:
         for key in keys:
