@@ -44,7 +44,8 @@ def main() -> None:
     text = f"""# Gradient checkpointing
 
 Written by `docs/benchmarks/checkpointing.py` (PyTorch {torch.__version__.split("+")[0]}): the video encoder,
-ViT-B/16 at {SIDE} pixels, float32, sequences of {FRAMES} images. MiB kept for the backward pass per image, weights not counted.
+ViT-B/16 at {SIDE} pixels, float32, sequences of {FRAMES} images.
+MiB kept for the backward pass per image, weights not counted.
 
 | `gradient_checkpointing` | MiB per image |
 |---|---|
