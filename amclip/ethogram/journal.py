@@ -78,16 +78,15 @@ class Journal:
     Args:
         path: Its file. One that has this very header is taken up, anything else begun anew.
         header: What it is about.
-        fresh: Begin anew in any case.
 
     Raises:
         OSError: If the file cannot be written.
     """
 
-    def __init__(self, path: Path, header: JournalHeader, fresh: bool = False) -> None:
+    def __init__(self, path: Path, header: JournalHeader) -> None:
         self.path, self.header = path, header
         line = header.line()
-        rows, end = (None, 0) if fresh else _read(path, line)
+        rows, end = _read(path, line)
         if rows is None:
             replace_file(path, line)
             rows, end = np.empty(0, _row_type(len(header.classes))), len(line)

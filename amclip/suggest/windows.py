@@ -55,7 +55,7 @@ def embed_windows(
         VideoError: If the video cannot be read.
     """
     sampling = model.sampling
-    positions = num_positions(*(sampling[key] for key in ("scheme", "num_segments", "positions_per_segment")))
+    positions = num_positions(*model.layout)
     size = (int(sampling["frame_size"][0]), int(sampling["frame_size"][1]))
     with contextlib.closing(Video(path, size, sampling["resize"], info.num_frames, in_order=True)) as video:
         try:

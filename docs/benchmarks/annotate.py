@@ -41,7 +41,6 @@ from amclip.inference import TrainedModel, load_model
 
 SIZE, FPS = (96, 128), 15
 WINDOW = 4.0
-SAMPLING = ("scheme", "num_segments", "positions_per_segment")
 OVERLAPS = (0.5, 0.75, 0.9)
 ROUNDS = 3
 
@@ -122,7 +121,7 @@ class Straightforward:
     model: TrainedModel
 
     def __post_init__(self) -> None:
-        self.segments = segment_indices(*(self.model.sampling[key] for key in SAMPLING))[None]
+        self.segments = segment_indices(*self.model.layout)[None]
 
     def score(self, video: Video, plan: WindowPlan, window: int) -> np.ndarray:
         chosen = plan.images(window)
@@ -139,7 +138,7 @@ def opened(model: TrainedModel, path: Path) -> Video:
 
 
 def planned(model: TrainedModel, video: Video, hop: float) -> WindowPlan:
-    positions = num_positions(*(model.sampling[key] for key in SAMPLING))
+    positions = num_positions(*model.layout)
     return plan_windows(video.timestamps(), video.duration, WINDOW, hop, positions, model.sampling["flow_gap"])
 
 

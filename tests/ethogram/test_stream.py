@@ -65,11 +65,12 @@ def test_scores_equal_those_of_a_run_window_by_window(
         ({"modality": "frames", "scheme": "sparse"}, {}),
         ({"modality": "flow", "flow_gap": 4, "flow_image": "wheel"}, {}),
         ({"scheme": "semi-dense", "positions_per_segment": 6, "resize": "crop"}, {"aggregation": "attention"}),
+        ({"positions_per_segment": 4, "segment_overlap": 0.5}, {}),
         ({}, {"cross_frame": True, "message_init": "xclip"}),
         ({}, {"head": "text", "video_prompt_layers": 1}),
         ({}, {"head": "text", "video_prompt_layers": 1, "cross_frame": True, "message_init": "xclip"}),
     ],
-    ids=["frames", "flow", "semi-dense", "messages", "prompts", "prompts and messages"],
+    ids=["frames", "flow", "semi-dense", "overlap", "messages", "prompts", "prompts and messages"],
 )
 def test_every_kind_of_network_is_scored_as_window_by_window(
     make_checkpoint: Callable[..., Path], animals: Path, data: dict[str, Any], network: dict[str, Any]

@@ -7,10 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import untrained
 
 from amclip.cli import main
 from amclip.data.probe import probe
 from amclip.data.readers import read_labels
+from amclip.data.sampling import num_positions
+from amclip.data.video import Video
+from amclip.ethogram.plan import plan_windows
+from amclip.ethogram.stream import stream_scores
 from amclip.inference import load_model
 from amclip.suggest.windows import embed_windows
 
@@ -37,6 +42,19 @@ def test_an_embedding_is_what_the_window_was_classified_from(trained: Path, draw
         logits = classifier.head(torch.from_numpy(found.embeddings))  # type: ignore[operator,union-attr]
         want = model.calibrate(logits.sigmoid()).numpy()
     np.testing.assert_allclose(found.scores.probabilities, want, atol=1e-5)
+
+
+def test_windows_of_segments_that_overlap_are_embedded(drawn: Path, tmp_path: Path) -> None:
+    settings = {"positions_per_segment": 4, "segment_overlap": 0.5}
+    model = load_model(untrained.make_checkpoint(tmp_path, settings))
+    path = drawn / "videos" / "clip_00000.mp4"
+    info = probe([path], progress=False)[path]
+    found = embed_windows(model, "clip", path, info, 0.8, 0.2, batch=1, progress=lambda share: None)  # type: ignore[arg-type]
+    with Video(path, (36, 36), in_order=True) as video:
+        plan = plan_windows(video.timestamps(), video.duration, 0.8, 0.2, num_positions(*model.layout))
+        want = np.concatenate(list(stream_scores(model, video, plan)))
+    np.testing.assert_allclose(found.scores.probabilities, want, atol=1e-5)
+    assert found.embeddings.shape == (len(plan), model.task.network.encoder.width)
 
 
 def test_list_and_page_of_some_videos(trained: Path, drawn: Path, tmp_path: Path) -> None:
