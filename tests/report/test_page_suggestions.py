@@ -56,6 +56,17 @@ def test_stretches_are_asked_for_one_after_the_other(page: Opened, tmp_path: Pat
     }
 
 
+def test_answers_of_one_video_are_divided_by_time(page: Opened, tmp_path: Path) -> None:
+    page.press("Enter", "g", "Enter")  # the first and the third are of one video
+    page.press("d")
+    clips = read_labels(page.download("#download-labels", tmp_path), CLASSES).clips
+    assert [(clip.video, clip.split) for clip in clips] == [("1.mp4", "train"), ("1.mp4", "val")]
+    page.tab.select_option("#split", "train")
+    page.tab.keyboard.press("Escape")
+    page.press("d")
+    assert page.tab.input_value("#split") == "train"  # what a person chose stays
+
+
 def test_answers_can_be_skipped_changed_and_taken_back(page: Opened) -> None:
     page.press("g")
     assert page.tab.inner_text("#suggestion-title") == "Stretch 2 of 3"

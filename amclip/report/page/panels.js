@@ -219,7 +219,7 @@ function openDownload(page) {
   const checked = document.querySelector('input[name="part"][value="checked"]');
   checked.disabled = sum === 0;
   if (sum === 0 || page.run.suggestions) document.querySelector(`[name="part"][value="${sum ? "checked" : "all"}"]`).checked = true;
-  if (!byId("window-length").value && page.run.videos.length === 1) byId("split").value = "time"; // one cannot be divided
+  proposeSplit(page);
   byId("window-length").value ||= page.run.window;
   byId("window-hop").value ||= page.run.window;
   byId("download-note").textContent =
@@ -228,7 +228,16 @@ function openDownload(page) {
   byId("download").showModal();
 }
 
+/** Unless a person chose: by time where all clips are of one video, which cannot be divided otherwise. */
+function proposeSplit(page) {
+  const part = document.querySelector('[name="part"]:checked').value;
+  const written = page.run.videos.filter((_, index) => stretchesOf(page.corrections, index, part === "checked").length);
+  if (!page.splitChosen) byId("split").value = written.length === 1 ? "time" : "";
+}
+
 function connectDownload(page) {
+  for (const part of document.querySelectorAll('[name="part"]')) part.addEventListener("change", () => proposeSplit(page));
+  byId("split").addEventListener("change", () => (page.splitChosen = true));
   const chosen = (name) => document.querySelector(`input[name="${name}"]:checked`).value;
   const stem = page.run.name;
   byId("download-labels").addEventListener("click", () => {
@@ -246,6 +255,9 @@ function connectDownload(page) {
     }
     download(`${stem}_labels.csv`, labelTable(page.corrections, how));
   });
+  byId("download-project").addEventListener("click", () =>
+    download(`${stem}.boris`, borisProject(page), "application/json"),
+  );
   byId("download-aggregated").addEventListener("click", () =>
     download(`${stem}_aggregated_events.csv`, borisAggregated(page.corrections)),
   );
