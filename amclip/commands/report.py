@@ -69,6 +69,6 @@ def report(
         media=media,
     )
     path = write_page(target, page, map(timeline, read_windows(run)))
-    print(f"{path}: {len(run.videos)} videos, {len(run.classes)} behaviours, {path.stat().st_size / 1e6:.1f} MB")
+    print(f"{path}: {len(run.videos)} video(s), {len(run.classes)} behaviour(s), {path.stat().st_size / 1e6:.1f} MB")
     for note in (*notes, *(f"{video}: was not annotated: {reason}" for video, reason in run.errors)):
         print(f"  {note}")

@@ -9,14 +9,50 @@ import math
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
-from pathlib import Path
-from typing import Any
+from itertools import chain, count
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
 
 from amclip.data.boris_columns import AGGREGATED, NOBODY, TABULAR
 from amclip.ethogram.bouts import ScoredBout
 from amclip.ethogram.scores import WindowScores
 
-__all__ = ["aggregated_rows", "observation", "project_frame", "tabular_rows"]
+__all__ = ["Recording", "aggregated_rows", "observation", "observation_id", "project_frame", "tabular_rows"]
+
+
+class Recording(Protocol):
+    """What an observation says of its video."""
+
+    @property
+    def video(self) -> str:
+        """As the tables name it."""
+
+    @property
+    def fps(self) -> float:
+        """Frames per second, averaged over the video."""
+
+    @property
+    def num_frames(self) -> int:
+        """Frames."""
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+
+
+def observation_id(video: str, taken: set[str]) -> str:
+    """Name of a video's observation: its own without suffix, or with it where another video has the same.
+
+    Args:
+        video: As the tables name it.
+        taken: Names of other observations; this one is added.
+    """
+    parts = [part for part in PurePosixPath(video).parts if part not in ("/", "..")]
+    whole = PurePosixPath(*parts) if parts else PurePosixPath("video")
+    names = chain((str(whole.with_suffix("")), str(whole)), (f"{whole} ({number})" for number in count(2)))
+    name = next(name for name in names if name not in taken)
+    taken.add(name)
+    return name
 
 
 def seconds(time: float) -> str:
@@ -92,15 +128,15 @@ def comment(bout: ScoredBout) -> str:
     return f"mean probability {bout.mean:.3f}, peak {bout.peak:.3f}"
 
 
-def observation(scores: WindowScores, bouts: Sequence[ScoredBout], path: str | None) -> dict[str, Any]:
+def observation(about: Recording, bouts: Sequence[ScoredBout], path: str | None) -> dict[str, Any]:
     """One observation of a project, by the keys that BORIS 9 saves.
 
     Args:
-        scores: Of the video.
+        about: The video.
         bouts: Its bouts.
         path: Where the video lies, so that BORIS can play it; without it, its name in the tables.
     """
-    media = path or scores.video
+    media = path or about.video
     comments = {(bout.start, bout.behaviour): comment(bout) for bout in bouts}
     date = ""
     if path is not None and Path(path).is_file():  # the nearest to when it was recorded; the same in every run
@@ -113,14 +149,14 @@ def observation(scores: WindowScores, bouts: Sequence[ScoredBout], path: str | N
         "time offset": 0.0,
         "events": [
             [round(time, 6), "", name, "", comments[time, name] if kind == "START" else "", frame]
-            for time, name, kind, frame in _events(bouts, scores.num_frames)
+            for time, name, kind, frame in _events(bouts, about.num_frames)
         ],
         "observation time interval": [0, 0],
         "file": {"1": [media], **{str(player): [] for player in range(2, 9)}},
         "media_info": {
             # BORIS cuts it to milliseconds and leaves out what is later, so it must not be shorter by rounding.
-            "length": {media: math.ceil(round(scores.duration * 1000, 3)) / 1000 + 0.0005},
-            "fps": {media: scores.fps},
+            "length": {media: math.ceil(round(about.duration * 1000, 3)) / 1000 + 0.0005},
+            "fps": {media: about.fps},
             "hasVideo": {media: True},
             "hasAudio": {media: False},
             "offset": {"1": 0.0},

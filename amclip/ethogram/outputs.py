@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, astuple, fields, replace
-from itertools import chain, count, starmap
-from pathlib import Path, PurePosixPath
+from itertools import starmap
+from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
@@ -91,7 +91,7 @@ def write_outputs(
                 errors.append((one.video, str(error)))
                 continue
             bouts = find_bouts(curves, settings)
-            stem = _stem(one.video, stems)
+            stem = boris_files.observation_id(one.video, stems)
             windows.add(one)
             bouts_file.writerows(map(_bout_row, bouts))
             budget_file.writerows(map(_budget_row, time_budget(one.video, one.duration, classes, bouts)))
@@ -257,7 +257,7 @@ def _remove_others(folder: Path, stems: set[str]) -> None:
         text = (folder / "annotation.json").read_text(encoding="utf-8", errors="surrogateescape")
         earlier: set[str] = set()
         for one in json.loads(text)["videos"]:
-            _stem(one["video"], earlier)
+            boris_files.observation_id(one["video"], earlier)
     except (OSError, ValueError, KeyError, TypeError):
         return
     for stem in earlier - stems:
@@ -274,16 +274,6 @@ def _described(scores: WindowScores, path: str | None) -> dict[str, Any]:
         "duration": scores.duration,
         "offset": scores.offset,
     }
-
-
-def _stem(video: str, taken: set[str]) -> str:
-    """The video's name without suffix, below its folder; with it where another video has the same."""
-    parts = [part for part in PurePosixPath(video).parts if part not in ("/", "..")]
-    whole = PurePosixPath(*parts) if parts else PurePosixPath("video")
-    names = chain((str(whole.with_suffix("")), str(whole)), (f"{whole} ({number})" for number in count(2)))
-    stem = next(name for name in names if name not in taken)
-    taken.add(stem)
-    return stem
 
 
 def _draw(folder: Path, panels: Sequence[Panel], classes: Sequence[str], videos: int) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from amclip.ethogram.boris_files import observation, observation_id, project_frame
 from amclip.ethogram.bouts import BoutSettings, ScoreTimeline, smooth
 from amclip.report.media import Media
 from amclip.report.run import AnnotatedVideo
@@ -148,6 +149,7 @@ def _base64(values: NDArray[Any], kind: str) -> str:
 
 
 def _about(page: Page, target: Path, digest: str) -> dict[str, Any]:
+    named: set[str] = set()
     return {
         "id": digest,
         "name": page.name,
@@ -155,8 +157,12 @@ def _about(page: Page, target: Path, digest: str) -> dict[str, Any]:
         "classes": list(page.classes),
         "settings": {name: asdict(mine) | {"off_threshold": mine.lower} for name, mine in page.settings.items()},
         "window": page.window,
+        "boris": project_frame(page.classes, {}),
         "videos": [
-            asdict(video) | _addresses(video, media, target)
+            asdict(video)
+            | _addresses(video, media, target)
+            # The page fills in the events of the observation.
+            | {"observation": observation_id(video.video, named), "boris": observation(video, (), video.path or None)}
             for video, media in zip(page.videos, page.media, strict=True)
         ],
         "suggestions": None if page.suggestions is None else [asdict(one) for one in page.suggestions],

@@ -9,6 +9,7 @@ from pages import Opened, OpenPage, write_run, write_video
 from amclip.commands.report import report
 from amclip.data.readers import boris, read_labels
 from amclip.ethogram.bouts import BoutSettings, find_bouts, timeline
+from amclip.ethogram.outputs import write_outputs
 from amclip.report.run import read_run, read_windows
 
 CLASSES = ("walking", "grooming", "still")
@@ -285,6 +286,25 @@ def test_downloads_are_what_fit_reads(page: Opened, tmp_path: Path) -> None:
         (told,), _ = boris.read(page.download(button, tmp_path).read_text(), "")
         assert {(bout.start, bout.stop, bout.label) for bout in told.bouts} == want
         assert told.duration == 6.0
+
+
+def test_a_project_for_boris_is_that_of_annotating(tmp_path: Path, opened: OpenPage) -> None:
+    videos = [("night/a.mp4", "", 6.0, 25.0), ("night/a.avi", "", 4.0, 10.0), ("still.mp4", "", 6.0, 25.0)]
+    folder = write_run(tmp_path / "run", CLASSES, videos, threshold=0.6, off_threshold=0.4)
+    run = read_run(folder)
+    report(str(folder))
+    page = opened(folder / "report.html")
+    page.press("d")
+    found = json.loads(page.download("#download-project", tmp_path).read_text())
+    write_outputs(tmp_path / "python", read_windows(run), run.settings, {})
+    wanted = json.loads((tmp_path / "python" / "boris" / "amclip.boris").read_text())
+    for behaviour in wanted["behaviors_conf"].values():
+        behaviour["description"] = ""  # thresholds, which move on the page
+    for observation in wanted["observations"].values():
+        assert observation["events"]
+        for event in observation["events"]:
+            event[4] = ""  # probabilities: a corrected bout has none
+    assert found == wanted
 
 
 def test_only_what_was_checked_is_downloaded(page: Opened, tmp_path: Path) -> None:

@@ -81,7 +81,15 @@ function correctedBouts(corrections, video) {
     .sort((a, b) => a.start - b.start);
 }
 
-const withoutSuffix = (name) => name.replace(/\.[^./\\]+$/, "");
+/** When behaviours start and stop, by time, then by behaviour; stops come first, so that no state is open twice. */
+function startsAndStops(corrections, video) {
+  const events = correctedBouts(corrections, video).flatMap(({ behaviour, start, stop }) => [
+    { behaviour, time: start, type: "START" },
+    { behaviour, time: stop, type: "STOP" },
+  ]);
+  const order = (a, b) => (a < b ? -1 : Number(a > b));
+  return events.sort((a, b) => a.time - b.time || order(a.behaviour, b.behaviour) || order(b.type, a.type));
+}
 
 /** Aggregated events with the columns of BORIS that amclip reads and writes. */
 function borisAggregated(corrections) {
@@ -91,10 +99,10 @@ function borisAggregated(corrections) {
     ...["Start (s)", "Stop (s)", "Duration (s)", "Media file name", "Comment start", "Comment stop"],
   ];
   const rows = [header];
-  corrections.run.videos.forEach(({ video, duration, fps }, index) => {
+  corrections.run.videos.forEach(({ video, observation, duration, fps }, index) => {
     for (const { behaviour, start, stop } of correctedBouts(corrections, index)) {
       rows.push([
-        ...[withoutSuffix(video), "", "", "Media file(s)", `player #1:${video}`, "0.0"],
+        ...[observation, "", "", "Media file(s)", `player #1:${video}`, "0.0"],
         ...[duration, fps, "No focal subject", behaviour, "", "STATE"],
         ...[start, stop, (stop - start).toFixed(6), video, "", ""],
       ]);
@@ -111,15 +119,10 @@ function borisTabular(corrections) {
     ...["Time", "Media file name", "Comment"],
   ];
   const rows = [header];
-  corrections.run.videos.forEach(({ video, duration, fps }, index) => {
-    const events = correctedBouts(corrections, index).flatMap(({ behaviour, start, stop }) => [
-      { behaviour, time: start, type: "START" },
-      { behaviour, time: stop, type: "STOP" },
-    ]);
-    events.sort((a, b) => a.time - b.time || (a.type < b.type ? 1 : -1)); // of equal times the stops come first
-    for (const { behaviour, time, type } of events) {
+  corrections.run.videos.forEach(({ video, observation, duration, fps }, index) => {
+    for (const { behaviour, time, type } of startsAndStops(corrections, index)) {
       rows.push([
-        ...[withoutSuffix(video), "", "", "Media file(s)", `player #1:${video}`, "0.0"],
+        ...[observation, "", "", "Media file(s)", `player #1:${video}`, "0.0"],
         ...[duration, fps, "No focal subject", behaviour, "", type],
         ...[time, video, ""],
       ]);
@@ -128,8 +131,22 @@ function borisTabular(corrections) {
   return csv(rows);
 }
 
-function download(name, text) {
-  const url = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
+/** A project that BORIS opens: every video an observation, also one without bouts. */
+function borisProject(page) {
+  const { run, corrections } = page;
+  const observations = run.videos.map(({ observation, boris }, index) => {
+    const scores = page.scoresOf(index);
+    const events = startsAndStops(corrections, index).map(({ behaviour, time, type }) => {
+      const frame = Math.round(scores.frameAt(time));
+      return [Math.round(time * 1e6) / 1e6, "", behaviour, "", "", Math.min(frame, scores.video.num_frames - 1)];
+    });
+    return `${JSON.stringify(observation)}: ${JSON.stringify({ ...boris, events })}`;
+  });
+  return run.boris.join(`\n${observations.join(",\n")}`);
+}
+
+function download(name, text, type = "text/csv") {
+  const url = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
   const link = element("a", { href: url, download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
