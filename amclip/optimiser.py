@@ -1,6 +1,8 @@
-"""Which weights learn at which rate, and which decay."""
+"""Which weights learn at which rate, which decay, and how rates change over the steps."""
 
+import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 from torch import nn
@@ -8,7 +10,7 @@ from torch import nn
 from amclip.models.classifier import InterleavedClassifier
 from amclip.models.video import is_message
 
-__all__ = ["parameter_groups"]
+__all__ = ["parameter_groups", "warmed_cosine"]
 
 
 def parameter_groups(
@@ -43,6 +45,27 @@ def parameter_groups(
         groups.setdefault((rate, not tower, not _decays(name, parameter)), []).append(parameter)
     order = sorted(groups, key=lambda key: (key[1], key[0], key[2]))
     return [{"params": groups[key], "lr": key[0], "weight_decay": 0.0 if key[2] else weight_decay} for key in order]
+
+
+def warmed_cosine(warmup: int, total: int, final: float) -> Callable[[int], float]:
+    """A rate's share of its peak: it rises in a line, then falls along half a cosine.
+
+    Args:
+        warmup: Steps in which it rises.
+        total: All steps; behind them it stays as it is at the end.
+        final: Its share of the peak at the end.
+
+    Returns:
+        A function of the step, from 0 on.
+    """
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / (warmup + 1)
+        progress = min(1.0, (step - warmup) / max(1, total - warmup))
+        return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))
+
+    return factor
 
 
 def _depth(name: str, network: InterleavedClassifier) -> int:

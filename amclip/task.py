@@ -27,7 +27,7 @@ from amclip.models.classifier import Head, InterleavedClassifier, Temporal
 from amclip.models.pretrained import Pretrained, brings_weights, describe_backbone, load_pretrained
 from amclip.models.segments import Aggregation
 from amclip.models.video import MessageInit
-from amclip.optimiser import parameter_groups
+from amclip.optimiser import parameter_groups, warmed_cosine
 
 __all__ = ["BehaviourTask"]
 
@@ -522,16 +522,7 @@ class BehaviourTask(LightningModule):
         # X-CLIP's betas and epsilon (microsoft/VideoX, utils/optimizer.py).
         optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-8)
         total = max(1, int(self.trainer.estimated_stepping_batches))
-        warmup: int = round(hp["warmup_fraction"] * total)
-        final: float = hp["final_learning_rate_fraction"]
-
-        def factor(step: int) -> float:
-            if step < warmup:
-                return (step + 1) / (warmup + 1)
-            progress = min(1.0, (step - warmup) / max(1, total - warmup))
-            cosine: float = final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))
-            return cosine
-
+        factor = warmed_cosine(round(hp["warmup_fraction"] * total), total, hp["final_learning_rate_fraction"])
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
