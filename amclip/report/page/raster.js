@@ -64,6 +64,7 @@ function palette() {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(`--${name}`).trim();
   return {
+    paper: colour("paper"),
     ink: colour("ink"),
     faint: colour("faint"),
     line: colour("line"),
@@ -282,8 +283,6 @@ function drawCurve(canvas, width, view, scores, state) {
     pen.lineTo(width, Math.round(y(p)) + 0.5);
     pen.stroke();
   }
-  pen.fillStyle = colours.faint;
-  for (const p of [0, 1]) pen.fillText(p.toFixed(1), width - 20, y(p) + (p ? 8 : -8));
   traceCurve(pen, scores, scores.curves[state.column], view, width, y(1), y(0) - y(1));
   pen.strokeStyle = colour;
   pen.lineWidth = 1.75;
@@ -299,8 +298,15 @@ function drawCurve(canvas, width, view, scores, state) {
     pen.stroke();
     pen.setLineDash([]);
   }
-  pen.fillStyle = colours.ink;
-  pen.fillText(threshold.toFixed(2), 4, y(threshold) + (threshold > 0.85 ? 9 : -8));
+  const write = (text, x, y, colour) => {
+    pen.strokeStyle = colours.paper; // a rim, so that the curve does not cross out what is written
+    pen.lineWidth = 4;
+    pen.strokeText(text, x, y);
+    pen.fillStyle = colour;
+    pen.fillText(text, x, y);
+  };
+  for (const p of [0, 1]) write(p.toFixed(1), width - 20, y(p) + (p ? 8 : -8), colours.faint);
+  write(threshold.toFixed(2), 4, y(threshold) + (threshold > 0.85 ? 9 : -8), colours.ink);
 }
 
 /** Height of a probability on the curve's canvas, and back. */
