@@ -185,7 +185,7 @@ def main(flies: Path, output: Path, seeds: tuple[int, ...] = SEEDS) -> None:
                 for when in NETWORKS
             ]
             lines.append(f"| {where} | {unit} | {' | '.join(cells)} |")
-    text = TEXT.format(table="\n".join(lines), seeds=len(seeds), epochs=EPOCHS, steps="/".join(map(str, changes)))
+    text = TEXT.format(table="\n".join(lines), seeds=", ".join(map(str, seeds)), epochs=EPOCHS, steps="/".join(map(str, changes)))
     output.write_text(text)
 
 
@@ -198,7 +198,7 @@ video. On the report's page, in Chromium, the bouts from 40 to 80 s are correcte
 number per seed), the stretch is marked as checked, and its label table is downloaded. The network is trained anew on
 both tables, and annotates again.
 
-Windows of 0.6 s every 0.2 s; {seeds} seed(s), one figure each. Distance is the mean of |probability − label|.
+Windows of 0.6 s every 0.2 s; seeds {seeds}, one figure each. Distance is the mean of |probability − label|.
 
 | stretch | | before | before, trained for as many steps as after | after |
 |---|---|---|---|---|
