@@ -17,7 +17,16 @@ from amclip.data.boris_columns import AGGREGATED, NOBODY, TABULAR
 from amclip.ethogram.bouts import ScoredBout
 from amclip.ethogram.scores import WindowScores
 
-__all__ = ["Recording", "aggregated_rows", "observation", "observation_id", "project_frame", "tabular_rows"]
+__all__ = [
+    "Recording",
+    "aggregated_cells",
+    "aggregated_rows",
+    "observation",
+    "observation_id",
+    "project_frame",
+    "tabular_cells",
+    "tabular_rows",
+]
 
 
 class Recording(Protocol):
@@ -74,52 +83,66 @@ def _events(bouts: Sequence[ScoredBout], num_frames: int) -> list[tuple[float, s
 
 def tabular_rows(observation_id: str, scores: WindowScores, bouts: Sequence[ScoredBout]) -> Iterator[list[str]]:
     """A row per start and per stop, in the order of :data:`amclip.data.boris_columns.TABULAR`."""
+    common = tabular_cells(observation_id, scores)
     for time, behaviour, kind, frame in _events(bouts, scores.num_frames):
-        cells = _common(observation_id, scores) | {
-            "Observation duration": seconds(scores.duration),
-            "Observation type": "Media file(s)",
-            "FPS": f"{scores.fps:.3f}",
+        cells = common | {
             "Behavior": behaviour,
             "Behavior type": kind,
             "Time": seconds(time),
             "Image index": str(frame),
-            "Image file path": "NA",
         }
         yield [cells.get(name, "") for name in TABULAR]
+
+
+def tabular_cells(observation_id: str, about: Recording) -> dict[str, str]:
+    """What all rows of a video's tabular events have in common, by column."""
+    return _common(observation_id, about) | {
+        "Observation duration": seconds(about.duration),
+        "Observation type": "Media file(s)",
+        "FPS": f"{about.fps:.3f}",
+        "Image file path": "NA",
+    }
 
 
 def aggregated_rows(observation_id: str, scores: WindowScores, bouts: Sequence[ScoredBout]) -> Iterator[list[str]]:
     """A row per bout, in the order of :data:`amclip.data.boris_columns.AGGREGATED`; comments hold probabilities."""
     total = seconds(sum(bout.duration for bout in bouts))
+    common = aggregated_cells(observation_id, scores)
     for bout in bouts:
-        cells = _common(observation_id, scores) | {
-            "Observation type": "Media file",
-            "Coding duration": seconds(scores.duration),
-            "FPS (frame/s)": f"{scores.fps:.3f}",
+        cells = common | {
             "Observation duration by subject by observation": total,
             "Behavior": bout.behaviour,
-            "Behavioral category": "Not defined",
-            "Behavior type": "STATE",
             "Start (s)": seconds(bout.start),
             "Stop (s)": seconds(bout.stop),
             "Duration (s)": seconds(bout.duration),
             "Image index start": str(bout.start_frame),
             "Image index stop": str(min(bout.stop_frame, scores.num_frames - 1)),
-            "Image file path start": "NA",
-            "Image file path stop": "NA",
             "Comment start": comment(bout),
         }
         yield [cells.get(name, "") for name in AGGREGATED]
 
 
-def _common(observation_id: str, scores: WindowScores) -> dict[str, str]:
+def aggregated_cells(observation_id: str, about: Recording) -> dict[str, str]:
+    """What all rows of a video's aggregated events have in common, by column."""
+    return _common(observation_id, about) | {
+        "Observation type": "Media file",
+        "Coding duration": seconds(about.duration),
+        "FPS (frame/s)": f"{about.fps:.3f}",
+        "Behavioral category": "Not defined",
+        "Behavior type": "STATE",
+        "Image file path start": "NA",
+        "Image file path stop": "NA",
+    }
+
+
+def _common(observation_id: str, about: Recording) -> dict[str, str]:
     return {
         "Observation id": observation_id,
-        "Source": f"player #1:{scores.video}",
+        "Source": f"player #1:{about.video}",
         "Time offset (s)": "0.0",
-        "Media duration (s)": seconds(scores.duration),
+        "Media duration (s)": seconds(about.duration),
         "Subject": NOBODY,
-        "Media file name": scores.video,
+        "Media file name": about.video,
     }
 
 

@@ -15,7 +15,8 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from amclip.ethogram.boris_files import observation, observation_id, project_frame
+from amclip.data.boris_columns import AGGREGATED, TABULAR
+from amclip.ethogram import boris_files
 from amclip.ethogram.bouts import BoutSettings, ScoreTimeline, smooth
 from amclip.report.media import Media
 from amclip.report.run import AnnotatedVideo
@@ -23,7 +24,7 @@ from amclip.report.run import AnnotatedVideo
 __all__ = ["SCRIPTS", "Page", "Suggestion", "write_page"]
 
 SCRIPTS = (
-    *("basics.js", "bouts.js", "corrections.js", "exports.js", "player.js", "raster.js"),
+    *("basics.js", "bouts.js", "storage.js", "corrections.js", "exports.js", "figure.js", "player.js", "raster.js"),
     *("panels.js", "suggestions.js", "mouse.js", "keys.js", "page.js"),
 )
 """Parts of the page's script, in the order in which they need each other."""
@@ -101,18 +102,17 @@ def write_page(target: str | os.PathLike[str], page: Page, timelines: Iterable[S
     tail = tail.replace("\n$script\n", script)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    seen = hashlib.sha256(json.dumps(page.classes).encode())
+    digests = []
     try:
         with partial.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             file.write(head)
             for index, (video, curves) in enumerate(zip(page.videos, timelines, strict=True)):
                 if curves.video != video.video or curves.classes != page.classes:
                     raise ValueError(f"{video.video}: the scores are of {curves.video}, for {curves.classes}")
-                data = _curves(smooth(curves, page.settings))
-                seen.update(json.dumps([video.video, data]).encode())
-                file.write(_json(f"video-{index}", data))
-            # The page keeps corrections under this digest: written again from the same scores, it finds them again.
-            file.write(_json("run", _about(page, path, seen.hexdigest()[:24])))
+                scored = json.dumps([page.classes, video.video, _curves(curves)])
+                digests.append(hashlib.sha256(scored.encode()).hexdigest()[:24])
+                file.write(_json(f"video-{index}", _curves(smooth(curves, page.settings))))
+            file.write(_json("run", _about(page, path, digests)))
             file.write(tail)
         partial.replace(path)
     finally:
@@ -148,24 +148,34 @@ def _base64(values: NDArray[Any], kind: str) -> str:
     return base64.b64encode(np.ascontiguousarray(values).astype(kind).tobytes()).decode()
 
 
-def _about(page: Page, target: Path, digest: str) -> dict[str, Any]:
+def _about(page: Page, target: Path, digests: Sequence[str]) -> dict[str, Any]:
     named: set[str] = set()
+    columns = {"tabular": TABULAR, "aggregated": AGGREGATED}
     return {
-        "id": digest,
         "name": page.name,
         "copy_command": page.copy_command,
         "classes": list(page.classes),
         "settings": {name: asdict(mine) | {"off_threshold": mine.lower} for name, mine in page.settings.items()},
         "window": page.window,
-        "boris": project_frame(page.classes, {}),
+        "boris": {"project": boris_files.project_frame(page.classes, {}), **columns},
         "videos": [
             asdict(video)
             | _addresses(video, media, target)
-            # The page fills in the events of the observation.
-            | {"observation": observation_id(video.video, named), "boris": observation(video, (), video.path or None)}
-            for video, media in zip(page.videos, page.media, strict=True)
+            # The page keeps corrections under the digest of a video's scores, and finds them again wherever these are.
+            | {"scores": digest, "boris": _observation(video, boris_files.observation_id(video.video, named))}
+            for video, media, digest in zip(page.videos, page.media, digests, strict=True)
         ],
         "suggestions": None if page.suggestions is None else [asdict(one) for one in page.suggestions],
+    }
+
+
+def _observation(video: AnnotatedVideo, name: str) -> dict[str, Any]:
+    """What the page writes of a video for BORIS, but for the bouts."""
+    return {
+        "id": name,
+        "observation": boris_files.observation(video, (), video.path or None),
+        "tabular": boris_files.tabular_cells(name, video),
+        "aggregated": boris_files.aggregated_cells(name, video),
     }
 
 

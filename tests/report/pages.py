@@ -113,7 +113,7 @@ class Opened:
         x, y = self.tab.evaluate(
             """([time, column]) => {
               const box = byId("raster").getBoundingClientRect();
-              return [box.left + page.view.x(time, box.width), box.top + AXIS + (column + 0.5) * ROW];
+              return [box.left + page.view.x(time, box.width), box.top + (column + 0.5) * ROW];
             }""",
             [seconds, column],
         )

@@ -72,6 +72,76 @@ def test_several_videos_keep_their_corrections_apart(tmp_path: Path, opened: Ope
     assert [len(page.bouts(0, video)) for video in range(3)] == counts
 
 
+def test_corrections_stay_with_their_video_when_others_come(tmp_path: Path, opened: OpenPage) -> None:
+    first = ("a.mp4", "", 6.0, 25.0)
+    run = write_run(tmp_path / "run", ("x", "y"), [first])
+    report(str(run))
+    page = opened(run / "report.html")
+    count = len(page.bouts(0))
+    page.press("n", "Delete", "0", "c")
+    # `amclip annotate` again: one more video, and smoothed curves
+    write_run(tmp_path / "run", ("x", "y"), [first, ("b.mp4", "", 6.0, 25.0)], smoothing=0.4, threshold=0.6)
+    report(str(run))
+    page.tab.reload()
+    page.wait("document.readyState === 'complete'")
+    assert page.tab.evaluate("page.corrections.ruling(0, 0).ruled.length") == 1
+    assert page.tab.evaluate("page.corrections.checked(0)") == [[0, 6]]
+    assert page.tab.evaluate("page.corrections.settings(0).threshold") == 0.6
+    assert page.tab.inner_text("#videos option:first-child") == "a.mp4 (100 % checked)"
+    assert len(page.bouts(0)) <= count
+    write_run(tmp_path / "run", ("x", "y"), [first], seed=1)  # other scores: nobody has corrected these
+    report(str(run))
+    page.tab.reload()
+    page.wait("document.readyState === 'complete'")
+    assert not page.tab.evaluate("page.corrections.changed")
+
+
+def test_names_that_every_object_has(tmp_path: Path, opened: OpenPage) -> None:
+    names = ("constructor", "__proto__", "toString")
+    run = write_run(tmp_path / "run", names, [("__proto__", "", 6.0, 25.0), ("hasOwnProperty", "", 6.0, 25.0)])
+    report(str(run))
+    page = opened(run / "report.html")
+    page.press("n", "Delete", "ArrowDown", "n", "Enter", "0", "c")
+    page.tab.evaluate("page.corrections.set(1, { threshold: 0.7 }, true)")
+    bouts = [page.bouts(column) for column in range(3)]
+    page.tab.reload()
+    page.wait("document.readyState === 'complete'")
+    assert [page.bouts(column) for column in range(3)] == bouts
+    assert page.tab.evaluate("page.corrections.settings(1).threshold") == 0.7
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1920, 1080), (900, 800)])
+def test_what_is_worked_with_is_in_sight(tmp_path: Path, opened: OpenPage, width: int, height: int) -> None:
+    classes = [f"a behaviour with a long name, {k}" for k in range(40)]
+    name = "/".join(["a folder with a long name"] * 4) + "/video.mp4"
+    video = write_video(tmp_path / "clip.mp4", size=(240, 320))
+    run = write_run(tmp_path / "run", classes, [(name, str(video), 6.0, 25.0)])
+    report(str(run))
+    page = opened(run / "report.html")
+    page.tab.set_viewport_size({"width": width, "height": height})
+    page.wait("page.player.ready")
+    page.tab.evaluate("page.selectColumn(39)")
+    page.settle()
+    if width <= 1000:  # one below the other: the rows come up to the video, which stays
+        page.tab.evaluate("byId('axis').scrollIntoView({ block: 'center' })")
+        page.settle()
+    box = {
+        what: page.tab.evaluate(
+            "name => { const b = document.querySelector(name).getBoundingClientRect();"
+            " return [b.left, b.top, b.right, b.bottom]; }",
+            what,
+        )
+        for what in ("#video", "#axis", "#class-39", "#threshold", "#videos", "#undo")
+    }
+    needed = ("#video", "#axis") if width <= 1000 else ("#video", "#axis", "#class-39", "#threshold")
+    for what in needed:
+        assert box[what][1] >= 0, what
+        assert box[what][3] <= height, what
+    apart = box["#videos"][2] <= box["#undo"][0] or box["#videos"][3] <= box["#undo"][1]
+    assert apart  # nothing lies over the list of videos
+    assert page.tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_page_and_videos_can_move_together(tmp_path: Path, opened: OpenPage) -> None:
     home = tmp_path / "home"
     video = write_video(home / "videos" / "clip.mp4")
@@ -221,3 +291,16 @@ def test_a_browser_that_keeps_nothing_says_so(tmp_path: Path, opened: OpenPage) 
     page.tab.evaluate("void (Storage.prototype.setItem = () => { throw new Error('full') })")
     page.press("n", "Delete")
     assert "download your corrections" in page.tab.inner_text("#warning")
+
+
+def test_what_a_browser_kept_and_cannot_be_read_is_put_aside(tmp_path: Path, opened: OpenPage) -> None:
+    run = write_run(tmp_path / "run")
+    report(str(run))
+    page = opened(run / "report.html")
+    key = page.tab.evaluate("page.corrections.kept.keys[0]")
+    for broken in ("{", "null", '{"checked": 3}', '{"rulings": {"walking": {"ruled": [[null, 2]]}}}'):
+        page.tab.evaluate("([key, text]) => localStorage.setItem(key, text)", [key, broken])
+        page.tab.reload()
+        page.wait("document.readyState === 'complete'")
+        assert not page.tab.evaluate("page.corrections.changed")
+        assert page.tab.evaluate("key => localStorage.getItem(`${key}:unreadable`)", key) == broken

@@ -1,5 +1,6 @@
 """The page that asks for labels, in a real browser."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,14 @@ STRETCHES = [(1, 2.0, 2.8), (0, 0.4, 1.2), (1, 4.0, 4.8)]
 
 @pytest.fixture
 def page(tmp_path: Path, opened: OpenPage) -> Opened:
+    return asking(tmp_path, opened, STRETCHES)
+
+
+def asking(tmp_path: Path, opened: OpenPage, stretches: Sequence[tuple[int, float, float]]) -> Opened:
     videos = [(f"{k}.mp4", str(write_video(tmp_path / f"{k}.mp4")), 6.0, 25.0) for k in range(2)]
     run = read_run(write_run(tmp_path / "run", CLASSES, videos))
     about = Page(
-        heading="3 stretches to label",
+        heading="stretches to label",
         name="mine",
         copy_command="",
         classes=run.classes,
@@ -28,7 +33,7 @@ def page(tmp_path: Path, opened: OpenPage) -> Opened:
         window=0.8,
         videos=run.videos,
         media=[Media(), Media()],
-        suggestions=[Suggestion(*one) for one in STRETCHES],
+        suggestions=[Suggestion(*one) for one in stretches],
     )
     return opened(write_page(tmp_path / "suggest.html", about, map(timeline, read_windows(run))))
 
@@ -47,7 +52,7 @@ def test_stretches_are_asked_for_one_after_the_other(page: Opened, tmp_path: Pat
         page.press("Enter")
     assert "every stretch is labelled" in page.tab.inner_text("#status")
     page.press("d")
-    assert page.tab.is_checked("[name=part][value=checked]")
+    assert page.tab.is_checked("[name=part][value=answers]")
     table = read_labels(page.download("#download-labels", tmp_path), CLASSES)
     found = {(clip.video, clip.start, round(clip.stop or 0.0, 3)): clip.labels for clip in table.clips}
     assert found == {
@@ -65,6 +70,43 @@ def test_answers_of_one_video_are_divided_by_time(page: Opened, tmp_path: Path) 
     page.tab.keyboard.press("Escape")
     page.press("d")
     assert page.tab.input_value("#split") == "train"  # what a person chose stays
+
+
+@pytest.mark.parametrize(
+    "stretches",
+    [
+        # Frames are not as long as windows: the first is shorter than its page's windows.
+        [(0, 0.72, 1.4), (0, 1.4, 2.12), (0, 2.12, 2.8)],
+        [(0, 0.0, 1.0), (0, 0.52, 1.52), (0, 1.0, 2.0)],
+    ],
+    ids=["side by side", "one over the other"],
+)
+def test_every_answer_is_downloaded_as_it_was_given(
+    stretches: list[tuple[int, float, float]], tmp_path: Path, opened: OpenPage
+) -> None:
+    page = asking(tmp_path, opened, stretches)
+    answers = [("grooming",), ("walking", "grooming"), ("still",)]
+    for number, answer in enumerate(answers):
+        assert f"{3 - number} still to label" in page.tab.inner_text("#suggestion-text")
+        for column, name in enumerate(CLASSES):
+            page.tab.set_checked(f"#suggestion-classes input[value='{column}']", name in answer)
+        page.press("Enter")  # also with the focus on a box
+    page.press("g")
+    for column, name in enumerate(CLASSES):  # the first again: what was answered, whatever came to lie over it
+        assert page.tab.is_checked(f"#suggestion-classes input[value='{column}']") == (name in answers[0])
+    page.press("d")
+    page.tab.select_option("#split", "")
+    clips = read_labels(page.download("#download-labels", tmp_path), CLASSES).clips
+    wanted = [(start, stop, labels) for (_, start, stop), labels in zip(stretches, answers, strict=True)]
+    assert [(clip.start, clip.stop, clip.labels) for clip in clips] == wanted
+
+
+def test_enter_keeps_the_answer_also_with_a_bout_selected(page: Opened) -> None:
+    (start, stop), *_ = page.bouts(0, 1)
+    page.tab.mouse.click(*page.place((start + stop) / 2, 0))
+    page.press("2", "Enter")
+    assert "2 still to label" in page.tab.inner_text("#suggestion-text")
+    assert not page.tab.evaluate("page.corrections.bouts(1, 0).some(b => b.human && b.stop - b.start > 0.9)")
 
 
 def test_answers_can_be_skipped_changed_and_taken_back(page: Opened) -> None:

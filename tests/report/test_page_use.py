@@ -2,6 +2,8 @@
 
 import json
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from pages import Opened, OpenPage, write_run, write_video
@@ -288,7 +290,7 @@ def test_downloads_are_what_fit_reads(page: Opened, tmp_path: Path) -> None:
         assert told.duration == 6.0
 
 
-def test_a_project_for_boris_is_that_of_annotating(tmp_path: Path, opened: OpenPage) -> None:
+def test_what_boris_gets_is_that_of_annotating(tmp_path: Path, opened: OpenPage) -> None:
     videos = [("night/a.mp4", "", 6.0, 25.0), ("night/a.avi", "", 4.0, 10.0), ("still.mp4", "", 6.0, 25.0)]
     folder = write_run(tmp_path / "run", CLASSES, videos, threshold=0.6, off_threshold=0.4)
     run = read_run(folder)
@@ -300,11 +302,138 @@ def test_a_project_for_boris_is_that_of_annotating(tmp_path: Path, opened: OpenP
     wanted = json.loads((tmp_path / "python" / "boris" / "amclip.boris").read_text())
     for behaviour in wanted["behaviors_conf"].values():
         behaviour["description"] = ""  # thresholds, which move on the page
-    for observation in wanted["observations"].values():
-        assert observation["events"]
-        for event in observation["events"]:
-            event[4] = ""  # probabilities: a corrected bout has none
+    assert all(observation["events"] for observation in wanted["observations"].values())
     assert found == wanted
+    for kind in ("aggregated", "tabular"):
+        table = page.download(f"#download-{kind}", tmp_path).read_text().splitlines()
+        theirs = [tmp_path / "python" / "boris" / f"{name}_{kind}_events.csv" for name in wanted["observations"]]
+        lines = [path.read_text().splitlines() for path in theirs]
+        assert table == [lines[0][0], *(line for one in lines for line in one[1:])]
+
+
+def test_boris_is_told_what_a_person_decided(page: Opened, tmp_path: Path) -> None:
+    page.press("n", "Enter", "d")
+    (observation,) = json.loads(page.download("#download-project", tmp_path).read_text())["observations"].values()
+    comments = [event[4] for event in observation["events"] if event[2] == "walking" and event[4]]
+    assert [comment == "by hand" for comment in comments] == [True] + [False] * (len(comments) - 1)
+
+
+def test_work_goes_on_elsewhere(page: Opened, folder: Path, tmp_path: Path, browser: Any) -> None:
+    page.press("n", "Delete", "n", "Enter", "0", "c")
+    page.tab.evaluate("page.corrections.set(1, { threshold: 0.7 }, true)")
+    page.press("d")
+    saved = page.download("#download-work", tmp_path)
+    elsewhere = browser.new_context()  # another browser, which has kept nothing
+    other = Opened(elsewhere, folder / "report.html")
+    before = other.bouts(0)
+    other.press("d")
+    other.tab.set_input_files("#work", saved)
+    other.wait("page.corrections.done.length === 1")
+    assert "1 of 1 videos" in other.tab.inner_text("#download-note")
+    assert [other.bouts(column) for column in range(3)] == [page.bouts(column) for column in range(3)]
+    assert other.tab.evaluate("page.corrections.checked(0)") == [[0, 6]]
+    assert other.tab.evaluate("page.corrections.settings(1).threshold") == 0.7
+    for text in ("{", "{}", '{"amclip": "corrections", "videos": {"clip.mp4": {"checked": [["a", 1]]}}}', "[1]"):
+        (tmp_path / "bad.json").write_text(text)
+        other.tab.set_input_files("#work", tmp_path / "bad.json")
+        other.wait("byId('download-note').textContent.startsWith('bad.json')")
+        assert "no file of corrections" in other.tab.inner_text("#download-note")
+        other.tab.evaluate("void (byId('download-note').textContent = '')")
+    (tmp_path / "other.json").write_text(saved.read_text().replace('"clip.mp4"', '"other.mp4"'))
+    other.tab.set_input_files("#work", tmp_path / "other.json")
+    other.wait("byId('download-note').textContent.includes('other videos')")
+    other.press("Escape", "u")
+    assert other.bouts(0) == before
+    assert other.errors == []
+    elsewhere.close()
+
+
+def test_a_figure_of_what_is_in_sight(page: Opened, tmp_path: Path) -> None:
+    page.tab.evaluate("page.view.show(1, 4)")
+    page.press("d")
+    drawing = ElementTree.fromstring(page.download("#download-figure", tmp_path).read_bytes())
+    names = {"svg": "http://www.w3.org/2000/svg"}
+    assert {text.text for text in drawing.iterfind("svg:text", names)} >= {*CLASSES, "clip.mp4", "0:02.0"}
+    for column, group in enumerate(drawing.iterfind("svg:g", names)):
+        bars = [(float(bar.get("x", "nan")), float(bar.get("width", "nan"))) for bar in group]
+        left = float(drawing.findall("svg:path", names)[0].get("d", "").split()[0][1:])
+        times = [(edge - left) / 300 + 1 for x, width in bars for edge in (x, x + width)]
+        seen = [edge for a, b in page.bouts(column) if b > 1 and a < 4 for edge in (max(a, 1.0), min(b, 4.0))]
+        assert times == pytest.approx(seen, abs=1e-4)
+
+
+def test_keys_act_on_the_page_after_a_click(page: Opened) -> None:
+    page.tab.click("#bout-next")
+    first = page.tab.evaluate("page.bout")
+    page.press("Enter")  # accepts, and is not another click on the button
+    assert page.tab.evaluate("page.bout.human")
+    assert page.tab.evaluate("page.bout.start") == first["start"]
+    page.tab.click("label:has(#curves)")
+    page.press("Space")
+    page.wait("!byId('video').paused")
+    page.press("Space")
+    page.tab.focus("#bout-behaviour")
+    page.press("ArrowDown", "Enter")  # leaves the list: the next key is the page's
+    assert page.tab.evaluate("document.activeElement.id") == "raster-box"
+    relabelled = page.tab.evaluate("page.bout")
+    page.press("n")
+    assert page.tab.evaluate("page.column") == 1
+    assert page.tab.evaluate("page.bout.start") > relabelled["start"]
+
+
+def test_a_list_that_the_mouse_chose_from_lets_go(page: Opened) -> None:
+    page.press("n")
+    # A browser without a window opens no list for the mouse: its events, as it sends them.
+    page.tab.evaluate(
+        """() => {
+          const list = byId("bout-behaviour");
+          list.dispatchEvent(new PointerEvent("pointerdown", { bubbles: true }));
+          list.focus();
+          list.value = 1;
+          list.dispatchEvent(new Event("change", { bubbles: true }));
+        }"""
+    )
+    assert page.tab.evaluate("document.activeElement.id") == "raster-box"
+    assert page.tab.evaluate("page.column") == 1
+
+
+def test_what_cannot_be_done_is_said_and_seen(page: Opened) -> None:
+    for key, said in (
+        ("Delete", "no bout of walking is selected"),
+        ("a", "keys I and O"),
+        ("u", "nothing to be undone"),
+    ):
+        page.press(key)
+        assert said in page.tab.inner_text("#notice")
+        assert said in page.tab.inner_text("#status")
+    page.press("n")
+    stop = page.tab.input_value("#bout-stop")
+    for field, value, shown in (
+        ("#bout-stop", "99", stop),
+        ("#threshold-number", "7", "0.5"),
+        ("#threshold-number", "", "0.5"),
+    ):
+        page.tab.fill(field, value)
+        page.press("Enter", "Tab")
+        assert page.tab.input_value(field) == shown
+        assert page.tab.is_visible("#notice")
+
+
+def test_a_lower_threshold_leaves_no_slivers_beside_what_was_decided(page: Opened) -> None:
+    page.press("n", "Enter", "n", "Delete")
+    (start, stop), *_ = page.bouts(0)
+    (gone_start, gone_stop) = page.tab.evaluate("page.corrections.ruling(0, 0).ruled[1]")
+    page.tab.evaluate("page.corrections.set(0, { threshold: 0.45 }, true)")
+    assert (start, stop) in page.bouts(0)
+    touching = [bout for bout in page.bouts(0) if bout[0] in (stop, gone_stop) or bout[1] in (start, gone_start)]
+    assert touching == []
+
+
+def test_jumps_begin_where_the_time_is(page: Opened) -> None:
+    page.press("n", "End", "p")
+    assert page.now() == page.bouts(0)[-1][0]
+    page.press("Home", "n")
+    assert page.now() == page.bouts(0)[0][0]
 
 
 def test_only_what_was_checked_is_downloaded(page: Opened, tmp_path: Path) -> None:
@@ -318,6 +447,16 @@ def test_only_what_was_checked_is_downloaded(page: Opened, tmp_path: Path) -> No
     page.tab.fill("#window-hop", "0.5")
     table = read_labels(page.download("#download-labels", tmp_path), CLASSES)
     assert [(clip.start, clip.stop) for clip in table.clips] == [(1.0, 2.0), (1.5, 2.5), (2.0, 3.0)]
+
+
+def test_pieces_are_divided_by_seconds(page: Opened, tmp_path: Path) -> None:
+    page.press("d")
+    page.tab.check("[name=form][value=pieces]")
+    clips = read_labels(page.download("#download-labels", tmp_path), CLASSES).clips
+    train = sum((clip.stop or 0) - (clip.start or 0) for clip in clips if clip.split == "train")
+    last = [clip for clip in clips if clip.split == "train"][-1]
+    assert train >= 0.8 * 6 - 1e-6 > train - ((last.stop or 0) - (last.start or 0))
+    assert max(clip.stop or 0 for clip in clips) == 6.0
 
 
 def test_one_video_is_divided_by_time(page: Opened, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_the_same_scores_make_the_same_page(tmp_path: Path) -> None:
     report(str(write_run(tmp_path / "run", seed=1)))
 
     def name(page: bytes) -> str:
-        return str(json.loads(page.decode().partition('id="run">')[2].partition("</script>")[0])["id"])
+        return str(json.loads(page.decode().partition('id="run">')[2].partition("</script>")[0])["videos"][0]["scores"])
 
     assert name((run / "report.html").read_bytes()) != name(first)  # other scores, other corrections
 

@@ -42,6 +42,9 @@ function element(name, properties = {}, ...children) {
   return made;
 }
 
+/** A property of an object that may have any name for a key, also one that every object has. */
+const own = (object, key) => (object && Object.hasOwn(object, key) ? object[key] : undefined);
+
 const byId = (id) => document.getElementById(id);
 
 /** Index of the last value of a rising array that is not above `wanted`; -1 if there is none. */

@@ -42,6 +42,12 @@ class Scores {
     return frames[cell] + part * (frames[cell + 1] - frames[cell]);
   }
 
+  /** The cells that a stretch touches: [first, cell after the last]. */
+  cellsOf(start, stop) {
+    const first = clamp(lastNotAbove(this.edges, start + SAME_TIME), 0, this.edges.length - 2);
+    return [first, clamp(lastNotAbove(this.edges, stop - SAME_TIME) + 1, first + 1, this.edges.length - 1)];
+  }
+
   /** When a frame is shown; exact where a window starts or stops, between them frames are evenly spaced. */
   timeOf(frame) {
     const { edges, frames } = this;

@@ -4,68 +4,35 @@
 // A correction is a ruling: within a stretch of time a behaviour holds in these bouts and in no others. Outside of
 // rulings the model's bouts stand, and follow the thresholds; inside they are cut away.
 
-const NOTHING = Object.freeze({ ruled: [], bouts: [] });
+// Two kinds: a decision on a bout (`ruled`), and an answer to what a stretch shows (`answered`), which says nothing of
+// what lies beside it.
+
+const NOTHING = Object.freeze({ ruled: [], answered: [], bouts: [] });
 
 class Corrections {
   /**
-   * @param run the page's data: id, classes, settings, videos
+   * @param run the page's data: classes, settings, videos
    * @param loadScores video index to Scores
    */
   constructor(run, loadScores) {
     this.run = run;
     this.loadScores = loadScores;
-    this.key = `${TOOLS}:${run.id}`;
+    this.kept = new Kept(run);
     this.listeners = [];
     this.undone = [];
     this.done = [];
     this.cache = new Map();
-    this.stored = true;
-    this.state = this.first();
-    this.recall();
+    this.state = this.kept.read(this.first());
     window.addEventListener("storage", (event) => {
-      if (event.key !== this.key) return; // the same report in another tab
-      this.recall();
+      if (!this.kept.keys.includes(event.key)) return; // the same video in another tab
+      this.state = this.kept.read(this.first());
+      [this.done, this.undone] = [[], []]; // going back here would take back what was done there
       this.tell("corrections taken over from another tab");
     });
   }
 
   first() {
-    return { settings: this.run.settings, rulings: {}, checked: {} };
-  }
-
-  /** Take what this browser kept of the report; what cannot be read is left alone and not overwritten unseen. */
-  recall() {
-    let text = null;
-    try {
-      text = localStorage.getItem(this.key);
-    } catch {
-      this.stored = false;
-    }
-    if (text === null) return;
-    try {
-      const kept = JSON.parse(text);
-      const settings = Object.fromEntries(
-        this.run.classes.map((name) => [name, { ...this.run.settings[name], ...kept.settings?.[name] }]),
-      );
-      this.state = { settings, rulings: kept.rulings ?? {}, checked: kept.checked ?? {} };
-    } catch {
-      localStorage.setItem(`${this.key}:unreadable`, text);
-    }
-  }
-
-  /** Thresholds that nobody moved are not kept: they are those of the run, also where it is cut anew by others. */
-  keep() {
-    const settings = Object.fromEntries(
-      Object.entries(this.state.settings).filter(
-        ([name, mine]) => JSON.stringify(mine) !== JSON.stringify(this.run.settings[name]),
-      ),
-    );
-    try {
-      localStorage.setItem(this.key, JSON.stringify({ ...this.state, settings }));
-      this.stored = true;
-    } catch {
-      this.stored = false;
-    }
+    return { settings: this.run.settings, rulings: {}, checked: {}, answers: {} };
   }
 
   tell(what) {
@@ -80,7 +47,7 @@ class Corrections {
       this.undone = [];
     }
     this.state = state;
-    this.keep();
+    this.kept.write(state);
     this.tell(said);
   }
 
@@ -96,7 +63,7 @@ class Corrections {
     if (!from.length) return this.tell(`nothing to be ${said}`);
     to.push(this.state);
     this.state = from.pop();
-    this.keep();
+    this.kept.write(this.state);
     this.tell(said);
   }
 
@@ -106,15 +73,30 @@ class Corrections {
   }
 
   ruling(video, column) {
-    return this.state.rulings[this.run.videos[video].video]?.[this.run.classes[column]] ?? NOTHING;
+    return this.rulingIn(this.state, video, column);
+  }
+
+  rulingIn(state, video, column) {
+    return own(own(state.rulings, this.run.videos[video].video), this.run.classes[column]) ?? NOTHING;
+  }
+
+  withRuling(state, video, column, ruling) {
+    const name = this.run.videos[video].video;
+    const mine = { ...own(state.rulings, name), [this.run.classes[column]]: ruling };
+    return { ...state, rulings: { ...state.rulings, [name]: mine } };
   }
 
   settings(column) {
-    return this.state.settings[this.run.classes[column]];
+    return own(this.state.settings, this.run.classes[column]);
   }
 
   checked(video) {
-    return this.state.checked[this.run.videos[video].video] ?? NOTHING.bouts;
+    return own(this.state.checked, this.run.videos[video].video) ?? NOTHING.bouts;
+  }
+
+  /** What was answered of a video: [start, stop, names of behaviours]. */
+  answers(video) {
+    return own(this.state.answers, this.run.videos[video].video) ?? NOTHING.bouts;
   }
 
   /** Bouts of one behaviour as they stand: { start, stop, human }, by start. */
@@ -125,12 +107,11 @@ class Corrections {
     const cached = this.cache.get(key);
     if (cached && cached.settings === settings && cached.ruling === ruling) return cached.bouts;
     const scores = this.loadScores(video);
-    const model = runsOf(scores.curves[column], scores.edges, settings).map(([first, stop]) => [
-      scores.edges[first],
-      scores.edges[stop],
-    ]);
+    const model = runsOf(scores.curves[column], scores.edges, settings).flatMap(([first, stop]) =>
+      besideRulings([scores.edges[first], scores.edges[stop]], ruling, scores, column, settings),
+    );
     const bouts = [
-      ...withoutStretches(model, ruling.ruled).map(([start, stop]) => ({ start, stop, human: false })),
+      ...model.map(([start, stop]) => ({ start, stop, human: false })),
       ...ruling.bouts.map(([start, stop]) => ({ start, stop, human: true })),
     ].sort((a, b) => a.start - b.start);
     this.cache.set(key, { settings, ruling, bouts });
@@ -148,9 +129,7 @@ class Corrections {
    * another of the same behaviour becomes one with it.
    */
   ruledIn(state, video, column, stretch, bout) {
-    const name = this.run.videos[video].video;
-    const label = this.run.classes[column];
-    const before = state.rulings[name]?.[label] ?? NOTHING;
+    const before = this.rulingIn(state, video, column);
     let [from, to] = stretch;
     let joined = bout;
     const others = withoutStretches(this.standing(state, video, column), [stretch]);
@@ -165,12 +144,11 @@ class Corrections {
       [from, to] = [Math.min(from, joined[0]), Math.max(to, joined[1])];
     }
     const kept = withoutStretches(before.bouts, [[from, to]]);
-    const ruling = {
+    return this.withRuling(state, video, column, {
       ruled: withStretch(before.ruled, [from, to]),
+      answered: withoutStretches(before.answered, [[from, to]]),
       bouts: joined ? withStretch(kept, joined) : kept,
-    };
-    const rulings = { ...state.rulings, [name]: { ...state.rulings[name], [label]: ruling } };
-    return { ...state, rulings };
+    });
   }
 
   /** Bouts as [start, stop] in a state that need not be the present one. */
@@ -212,25 +190,27 @@ class Corrections {
     this.run.classes.forEach((_, column) => {
       state = this.ruledExactly(state, video, column, stretch, columns.has(column));
     });
-    this.put(this.checkedIn(state, video, stretch), "answer kept");
+    const name = this.run.videos[video].video;
+    const others = this.answers(video).filter(([start, stop]) => start !== stretch[0] || stop !== stretch[1]);
+    const answer = [...stretch, this.run.classes.filter((_, column) => columns.has(column))];
+    const answers = { ...state.answers, [name]: [...others, answer].sort((a, b) => a[0] - b[0]) };
+    this.put({ ...this.checkedIn(state, video, stretch), answers }, "answer kept");
   }
 
   /** As ruledIn, but a bout that fills the stretch is not joined with its neighbours: they were not looked at. */
   ruledExactly(state, video, column, stretch, holds) {
-    const name = this.run.videos[video].video;
-    const label = this.run.classes[column];
-    const before = state.rulings[name]?.[label] ?? NOTHING;
+    const before = this.rulingIn(state, video, column);
     const kept = withoutStretches(before.bouts, [stretch]);
-    const ruling = {
-      ruled: withStretch(before.ruled, stretch),
+    return this.withRuling(state, video, column, {
+      ruled: withoutStretches(before.ruled, [stretch]),
+      answered: withStretch(before.answered, stretch),
       bouts: holds ? [...kept, stretch].sort((a, b) => a[0] - b[0]) : kept,
-    };
-    return { ...state, rulings: { ...state.rulings, [name]: { ...state.rulings[name], [label]: ruling } } };
+    });
   }
 
   checkedIn(state, video, stretch) {
     const name = this.run.videos[video].video;
-    return { ...state, checked: { ...state.checked, [name]: withStretch(state.checked[name] ?? [], stretch) } };
+    return { ...state, checked: { ...state.checked, [name]: withStretch(own(state.checked, name) ?? [], stretch) } };
   }
 
   /** Mark a stretch as checked, or, where it all was, as unchecked again. */
@@ -257,12 +237,30 @@ class Corrections {
   }
 
   resetSettings(columns) {
-    const all = { ...this.state.settings };
-    for (const column of columns) all[this.run.classes[column]] = this.run.settings[this.run.classes[column]];
-    this.put({ ...this.state, settings: all }, "thresholds as they were in the run");
+    const all = this.state.settings;
+    const names = new Set([...columns].map((column) => this.run.classes[column]));
+    const settings = Object.entries(all).map(([name, mine]) => [name, names.has(name) ? own(this.run.settings, name) : mine]);
+    this.put({ ...this.state, settings: Object.fromEntries(settings) }, "thresholds as they were in the run");
   }
 
   discard() {
     this.put(this.first(), "all corrections discarded");
   }
+}
+
+/**
+ * What stands of a model's bout beside what a person said. A piece at the edge of a decided bout stands only where the
+ * probability rises again, to a bout by itself: else it is the flank of what was decided, which a lower threshold widened.
+ */
+function besideRulings(bout, { ruled, answered }, scores, column, settings) {
+  const pieces = withoutStretches([bout], [...ruled, ...answered]);
+  return pieces.filter(([start, stop]) => {
+    const after = ruled.some(([, to]) => Math.abs(to - start) <= SAME_TIME);
+    const before = ruled.some(([from]) => Math.abs(from - stop) <= SAME_TIME);
+    if (!after && !before) return true;
+    const cells = scores.curves[column].subarray(...scores.cellsOf(start, stop));
+    const edge = Math.max(after ? cells[0] : 0, before ? cells.at(-1) : 0);
+    const peak = cells.reduce((most, p) => Math.max(most, p), 0);
+    return peak > edge && peak >= settings.threshold && stop - start >= settings.minimum_bout - SAME_TIME;
+  });
 }

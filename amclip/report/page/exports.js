@@ -5,10 +5,11 @@ function csv(rows) {
   return rows.map((row) => row.map(cell).join(",") + "\n").join("");
 }
 
-/** Stretches of a video to be written: all of it, or what was checked. */
-function stretchesOf(corrections, video, onlyChecked) {
+/** Stretches of a video to be written: all of it, or what was checked; answers have theirs. */
+function stretchesOf(corrections, video, part) {
   const { duration } = corrections.run.videos[video];
-  return onlyChecked ? corrections.checked(video) : [[0, duration]];
+  if (part === "answers") return corrections.answers(video).map(([start, stop]) => [start, stop]);
+  return part === "checked" ? corrections.checked(video) : [[0, duration]];
 }
 
 /** Windows of one length within a stretch; what is left behind the last is left out (amclip/data/intervals.py). */
@@ -32,34 +33,44 @@ function piecesIn([from, to], bouts) {
 /**
  * The label table: filepath,start,stop,label, and split where one is given.
  *
- * @param how { form: "windows" | "pieces", length, hop, share, onlyChecked, split: "" | "time" | a split }
+ * @param how { part: "all" | "checked" | "answers", form: "windows" | "pieces", length, hop, share,
+ *   split: "" | "time" | a split }. Answers are written as they were asked for.
  */
 function labelTable(corrections, how) {
-  const { classes, videos } = corrections.run;
   const rows = [["filepath", "start", "stop", "label", ...(how.split ? ["split"] : [])]];
-  videos.forEach(({ video }, index) => {
-    const bouts = classes.map((_, column) => withStretches(corrections.bouts(index, column)));
-    const mine = [];
-    for (const stretch of stretchesOf(corrections, index, how.onlyChecked)) {
-      const clips = how.form === "windows" ? windowsIn(stretch, how.length, how.hop) : piecesIn(stretch, bouts);
-      const share = how.form === "windows" ? how.share : 0.5;
-      for (const [start, stop] of clips) {
-        const held = classes.filter((_, c) => covered(bouts[c], start, stop) >= share * (stop - start) - SAME_TIME);
-        mine.push([video, start, stop, held.join(";")]);
-      }
-    }
+  corrections.run.videos.forEach(({ video }, index) => {
+    const clips = how.part === "answers" ? corrections.answers(index) : labelledClips(corrections, index, how);
+    const mine = clips.map(([start, stop, labels]) => [video, start, stop, labels.join(";")]);
     rows.push(...(how.split ? withSplits(mine, how.split) : mine));
   });
   return csv(rows);
 }
 
+/** Clips of the stretches of a video: [start, stop, names of the behaviours that fill enough of it]. */
+function labelledClips(corrections, video, how) {
+  const { classes } = corrections.run;
+  const bouts = classes.map((_, column) => withStretches(corrections.bouts(video, column)));
+  const share = how.form === "windows" ? how.share : 0.5;
+  const clips = stretchesOf(corrections, video, how.part).flatMap((stretch) =>
+    how.form === "windows" ? windowsIn(stretch, how.length, how.hop) : piecesIn(stretch, bouts),
+  );
+  return clips.map(([start, stop]) => [
+    start,
+    stop,
+    classes.filter((_, column) => covered(bouts[column], start, stop) >= share * (stop - start) - SAME_TIME),
+  ]);
+}
+
 /**
- * Clips of one video with their split. By time, the last fifth is for validation; clips that reach over the border are
- * left out, so that no frame is in both.
+ * Clips of one video with their split. By time, those of the last fifth of the seconds are for validation; clips that
+ * reach over the border are left out, so that no frame is in both.
  */
 function withSplits(clips, split) {
   if (split !== "time") return clips.map((clip) => [...clip, split]);
-  const count = clips.length < 2 ? clips.length : Math.min(Math.ceil(0.8 * clips.length), clips.length - 1);
+  const total = clips.reduce((sum, [, start, stop]) => sum + stop - start, 0);
+  let [count, seconds] = [0, 0];
+  for (; count < clips.length && seconds < 0.8 * total - SAME_TIME; count++) seconds += clips[count][2] - clips[count][1];
+  if (count === clips.length && count > 1) count--;
   const train = clips.slice(0, count);
   const border = Math.max(...train.map((clip) => clip[2]));
   const val = clips.slice(count).filter((clip) => clip[1] >= border - SAME_TIME);
@@ -71,78 +82,96 @@ function withStretches(bouts) {
   return bouts.reduce((joined, { start, stop }) => withStretch(joined, [start, stop]), []);
 }
 
-/** All corrected bouts: one per behaviour and stretch. */
+/** All bouts as they stand, one per behaviour and stretch, by start; `human` where a person decided any of it. */
 function correctedBouts(corrections, video) {
-  const { classes } = corrections.run;
-  return classes
-    .flatMap((behaviour, c) =>
-      withStretches(corrections.bouts(video, c)).map(([start, stop]) => ({ behaviour, start, stop })),
-    )
-    .sort((a, b) => a.start - b.start);
+  const bouts = corrections.run.classes.flatMap((behaviour, column) => {
+    const parts = corrections.bouts(video, column);
+    return withStretches(parts).map(([start, stop]) => {
+      const human = parts.some((part) => part.human && part.start < stop && part.stop > start);
+      return { behaviour, column, start, stop, human };
+    });
+  });
+  return bouts.sort((a, b) => a.start - b.start);
 }
 
 /** When behaviours start and stop, by time, then by behaviour; stops come first, so that no state is open twice. */
-function startsAndStops(corrections, video) {
-  const events = correctedBouts(corrections, video).flatMap(({ behaviour, start, stop }) => [
-    { behaviour, time: start, type: "START" },
-    { behaviour, time: stop, type: "STOP" },
+function startsAndStops(bouts) {
+  const events = bouts.flatMap((bout) => [
+    { bout, time: bout.start, type: "START" },
+    { bout, time: bout.stop, type: "STOP" },
   ]);
   const order = (a, b) => (a < b ? -1 : Number(a > b));
-  return events.sort((a, b) => a.time - b.time || order(a.behaviour, b.behaviour) || order(b.type, a.type));
+  return events.sort(
+    (a, b) => a.time - b.time || order(a.bout.behaviour, b.bout.behaviour) || order(b.type, a.type),
+  );
 }
 
-/** Aggregated events with the columns of BORIS that amclip reads and writes. */
-function borisAggregated(corrections) {
-  const header = [
-    ...["Observation id", "Observation date", "Description", "Observation type", "Source", "Time offset (s)"],
-    ...["Media duration (s)", "FPS (frame/s)", "Subject", "Behavior", "Behavioral category", "Behavior type"],
-    ...["Start (s)", "Stop (s)", "Duration (s)", "Media file name", "Comment start", "Comment stop"],
-  ];
-  const rows = [header];
-  corrections.run.videos.forEach(({ video, observation, duration, fps }, index) => {
-    for (const { behaviour, start, stop } of correctedBouts(corrections, index)) {
-      rows.push([
-        ...[observation, "", "", "Media file(s)", `player #1:${video}`, "0.0"],
-        ...[duration, fps, "No focal subject", behaviour, "", "STATE"],
-        ...[start, stop, (stop - start).toFixed(6), video, "", ""],
-      ]);
-    }
-  });
-  return csv(rows);
+// BORIS. Columns, and what all rows of a video have in common, come from amclip/ethogram/boris_files.py.
+
+const microseconds = (seconds) => seconds.toFixed(6);
+
+/** The image index of a time: the frame that starts then, or the last one. */
+function imageIndex(scores, time) {
+  return Math.min(Math.round(scores.frameAt(time)), scores.video.num_frames - 1);
 }
 
-/** Tabular events: a row when a behaviour starts and one when it stops. */
-function borisTabular(corrections) {
-  const header = [
-    ...["Observation id", "Observation date", "Description", "Observation type", "Source", "Time offset (s)"],
-    ...["Media duration (s)", "FPS (frame/s)", "Subject", "Behavior", "Behavioral category", "Behavior type"],
-    ...["Time", "Media file name", "Comment"],
-  ];
-  const rows = [header];
-  corrections.run.videos.forEach(({ video, observation, duration, fps }, index) => {
-    for (const { behaviour, time, type } of startsAndStops(corrections, index)) {
-      rows.push([
-        ...[observation, "", "", "Media file(s)", `player #1:${video}`, "0.0"],
-        ...[duration, fps, "No focal subject", behaviour, "", type],
-        ...[time, video, ""],
-      ]);
-    }
+/** How sure the network is of a bout; or that a person decided it. */
+function commentOn(scores, { column, start, stop, human }) {
+  if (human) return "by hand";
+  const { mean, peak } = scores.summary(column, start, stop);
+  return `mean probability ${mean.toFixed(3)}, peak ${peak.toFixed(3)}`;
+}
+
+/** A table of events: `cellsOf(bouts, scores)` gives what is the rows' own. */
+function borisTable(page, kind, cellsOf) {
+  const columns = page.run.boris[kind];
+  const rows = page.run.videos.flatMap(({ boris }, index) => {
+    const cells = cellsOf(correctedBouts(page.corrections, index), page.scoresOf(index));
+    return cells.map((row) => columns.map((name) => row[name] ?? boris[kind][name] ?? ""));
   });
-  return csv(rows);
+  return csv([columns, ...rows]);
+}
+
+function borisAggregated(page) {
+  return borisTable(page, "aggregated", (bouts, scores) => {
+    const total = bouts.reduce((sum, { start, stop }) => sum + stop - start, 0);
+    return bouts.map((bout) => ({
+      "Observation duration by subject by observation": microseconds(total),
+      Behavior: bout.behaviour,
+      "Start (s)": microseconds(bout.start),
+      "Stop (s)": microseconds(bout.stop),
+      "Duration (s)": microseconds(bout.stop - bout.start),
+      "Image index start": imageIndex(scores, bout.start),
+      "Image index stop": imageIndex(scores, bout.stop),
+      "Comment start": commentOn(scores, bout),
+    }));
+  });
+}
+
+function borisTabular(page) {
+  return borisTable(page, "tabular", (bouts, scores) =>
+    startsAndStops(bouts).map(({ bout, time, type }) => ({
+      Behavior: bout.behaviour,
+      "Behavior type": type,
+      Time: microseconds(time),
+      "Image index": imageIndex(scores, time),
+    })),
+  );
 }
 
 /** A project that BORIS opens: every video an observation, also one without bouts. */
 function borisProject(page) {
   const { run, corrections } = page;
-  const observations = run.videos.map(({ observation, boris }, index) => {
+  const observations = run.videos.map(({ boris }, index) => {
     const scores = page.scoresOf(index);
-    const events = startsAndStops(corrections, index).map(({ behaviour, time, type }) => {
-      const frame = Math.round(scores.frameAt(time));
-      return [Math.round(time * 1e6) / 1e6, "", behaviour, "", "", Math.min(frame, scores.video.num_frames - 1)];
+    const bouts = correctedBouts(corrections, index);
+    const events = startsAndStops(bouts).map(({ bout, time, type }) => {
+      const comment = type === "START" ? commentOn(scores, bout) : "";
+      return [Number(microseconds(time)), "", bout.behaviour, "", comment, imageIndex(scores, time)];
     });
-    return `${JSON.stringify(observation)}: ${JSON.stringify({ ...boris, events })}`;
+    return `${JSON.stringify(boris.id)}: ${JSON.stringify({ ...boris.observation, events })}`;
   });
-  return run.boris.join(`\n${observations.join(",\n")}`);
+  return run.boris.project.join(`\n${observations.join(",\n")}`);
 }
 
 function download(name, text, type = "text/csv") {

@@ -2,17 +2,15 @@
 
 /** What can be done to the selected bout and the mark, by key or button. */
 const ACTIONS = {
-  playBout: (page, bout) => bout && page.player.playStretch(bout.start, bout.stop),
+  playBout: (page, bout) => page.player.playStretch(bout.start, bout.stop),
   zoomToBout: (page, bout) => {
-    if (!bout) return;
     const margin = Math.max(1, bout.stop - bout.start);
     page.view.show(bout.start - margin, bout.stop + margin);
   },
-  startHere: (page, bout) => bout && moveHere(page, bout, "start"),
-  stopHere: (page, bout) => bout && moveHere(page, bout, "stop"),
-  accept: (page, bout) => bout && page.corrections.accept(page.video, page.column, bout),
+  startHere: (page, bout) => moveHere(page, bout, "start"),
+  stopHere: (page, bout) => moveHere(page, bout, "stop"),
+  accept: (page, bout) => page.corrections.accept(page.video, page.column, bout),
   remove: (page, bout) => {
-    if (!bout) return;
     page.corrections.remove(page.video, page.column, bout);
     page.selected = null;
   },
@@ -30,8 +28,12 @@ const ACTIONS = {
   },
 };
 
+const WITHOUT_BOUT = new Set(["markIn", "markOut", "add", "checked"]);
+
 function act(page, name) {
-  ACTIONS[name](page, page.bout);
+  const { bout } = page;
+  if (bout || WITHOUT_BOUT.has(name)) ACTIONS[name](page, bout);
+  else page.say(`no bout of ${page.run.classes[page.column]} is selected: click on one, or press N for the next`);
   page.changed();
 }
 
@@ -71,7 +73,7 @@ const KEYS = [
   [["A"], "Make the mark a bout of the behaviour", (page) => act(page, "add")],
   [["R"], "Relabel the bout: choose a behaviour", (page) => byId("bout-behaviour").focus()],
   [["Delete", "Backspace", "X"], "Delete the bout", (page) => act(page, "remove")],
-  [["Enter"], "Accept the bout; keep the answer to a stretch to label", (page) => (page.run.suggestions && !page.bout ? keepAnswer(page) : act(page, "accept"))],
+  [["Enter"], "Accept the bout; keep the answer to a stretch to label", (page) => (page.run.suggestions ? keepAnswer(page) : act(page, "accept"))],
   [["C"], "The mark (or what is in sight) is checked, or no longer", (page) => act(page, "checked")],
   [["T"], "Threshold: then left and right", () => byId("threshold").focus()],
   [["+", "=", "-"], "Zoom in, out", (page, key) => page.view.zoom(key === "-" ? 2 : 1 / 2, page.player.time)],
@@ -113,13 +115,15 @@ function connectKeys(page) {
     table.append(element("tr", {}, element("td", {}, ...named), element("td", { textContent: says })));
     for (const key of keys) known.set(key, run);
   }
+  giveBackFocus();
   document.addEventListener("keydown", (event) => {
     if (event.altKey || document.querySelector("dialog[open]")) return;
     const key = pressed(event);
     const control = event.ctrlKey || event.metaKey;
     if (!control && !byId("keys-on").checked) return;
     if (isTyping(event.target, event.key)) return;
-    if (key === "Escape" && event.target.matches("select, input")) return byId("raster-box").focus();
+    const leaves = key === "Escape" || (key === "Enter" && event.target.matches("select"));
+    if (leaves && event.target.matches("select, input")) return byId("raster-box").focus();
     if (page.run.suggestions && /^[1-9]$/.test(key)) {
       const column = Number(key) - 1;
       if (column < page.run.classes.length) choose(page, column, !page.chosen.has(column));
@@ -147,10 +151,27 @@ function pressed(event) {
   return `${event.ctrlKey || event.metaKey ? "Ctrl+" : ""}${named ? "Shift+" : ""}${name}`;
 }
 
+/** After a click keys act on the page again, not on the button or list that was clicked on. */
+function giveBackFocus() {
+  let clicked = null; // a list that the mouse opened
+  document.addEventListener("pointerdown", (event) => (clicked = event.target.closest("select")));
+  document.addEventListener("keydown", () => (clicked = null), true);
+  const back = (target) => {
+    if (!target.closest("dialog")) byId("raster-box").focus({ preventScroll: true });
+  };
+  document.addEventListener("change", (event) => event.target === clicked && back(event.target));
+  document.addEventListener("click", (event) => {
+    const byMouse = event.detail > 0 && event.target.closest("button, label, input[type=checkbox]");
+    if (byMouse && !event.target.closest("label")?.querySelector("select, input:not([type=checkbox])")) back(event.target);
+  });
+}
+
 /** Whether a key belongs to the control that has the focus. */
 function isTyping(target, key) {
-  if (target.matches("select, input[type=number], input[type=file], textarea")) return key !== "Escape";
+  if (target.matches("select")) return key !== "Escape" && key !== "Enter";
+  if (target.matches("input[type=number], input[type=file], textarea")) return key !== "Escape";
   if (target.matches("input[type=range]")) return /^(Arrow|Home|End|Page)/.test(key);
   if (target.matches("input[type=radio]")) return /^(Arrow| )/.test(key);
-  return target.matches("button, input[type=checkbox], a") && (key === " " || key === "Enter");
+  if (target.matches("input[type=checkbox]")) return key === " ";
+  return target.matches("button, a") && (key === " " || key === "Enter");
 }

@@ -8,28 +8,30 @@ function connectMouse(page) {
   };
   let drag = null; // what a drag does: gets a place, and at the end is told so
 
-  raster.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    const place = at(event, raster);
-    drag = beginDrag(page, place, event.shiftKey || byId("draw").checked);
-    raster.setPointerCapture(event.pointerId);
-    event.preventDefault();
-    byId("raster-box").focus({ preventScroll: true });
-  });
-  raster.addEventListener("pointermove", (event) => {
-    const place = at(event, raster);
-    if (drag) drag.move(place);
-    else raster.classList.toggle("edge", Boolean(edgeAt(page, place)));
-  });
-  raster.addEventListener("pointerup", (event) => {
-    drag?.end(at(event, raster));
-    drag = null;
-  });
-  raster.addEventListener("pointercancel", () => {
-    drag = null;
-    page.preview = null;
-    page.changed();
-  });
+  for (const canvas of [raster, byId("axis")]) {
+    canvas.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      const drawing = event.shiftKey || byId("draw").checked;
+      drag = beginDrag(page, at(event, canvas), canvas === raster, drawing);
+      canvas.setPointerCapture(event.pointerId);
+      event.preventDefault();
+      byId("raster-box").focus({ preventScroll: true });
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      const place = at(event, canvas);
+      if (drag) drag.move(place);
+      else if (canvas === raster) raster.classList.toggle("edge", Boolean(edgeAt(page, place)));
+    });
+    canvas.addEventListener("pointerup", (event) => {
+      drag?.end(at(event, canvas));
+      drag = null;
+    });
+    canvas.addEventListener("pointercancel", () => {
+      drag = null;
+      page.preview = null;
+      page.changed();
+    });
+  }
   raster.addEventListener("wheel", (event) => wheel(page, event, at(event, raster)), { passive: false });
   connectOverview(page, at);
   connectCurve(page, at);
@@ -49,7 +51,7 @@ function wheel(page, event, place) {
 }
 
 const rowAt = (page, y) => {
-  const row = Math.floor((y - AXIS) / ROW);
+  const row = Math.floor(y / ROW);
   return row >= 0 && row < page.run.classes.length ? row : null;
 };
 
@@ -74,11 +76,12 @@ function edgeAt(page, { x, y, width }) {
   return best;
 }
 
-function beginDrag(page, place, drawing) {
+/** What a drag does that begins on the rows, or (`rows` false) on the axis above them. */
+function beginDrag(page, place, rows, drawing) {
   const { view, scores } = page;
   const time = view.time(place.x, place.width);
-  const column = rowAt(page, place.y);
-  const edge = drawing ? null : edgeAt(page, place);
+  const column = rows ? rowAt(page, place.y) : null;
+  const edge = rows && !drawing ? edgeAt(page, place) : null;
   if (drawing && column !== null) return drawDrag(page, column, scores.snapped(time));
   if (edge) return edgeDrag(page, edge);
   page.player.until = null;

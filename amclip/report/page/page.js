@@ -32,7 +32,7 @@ const page = {
     connectTheme(this);
     new ResizeObserver(() => this.changed()).observe(byId("raster-box"));
     window.addEventListener("beforeunload", (event) => {
-      if (this.corrections.changed && !this.corrections.stored) event.preventDefault();
+      if (this.corrections.changed && !this.corrections.kept.works) event.preventDefault();
     });
     this.showVideo(0);
     if (this.run.suggestions) suggest(this, this.firstOpenSuggestion());
@@ -88,7 +88,7 @@ const page = {
       this.view.reveal(bout.start);
       this.player.seek(bout.start);
     }
-    if (bout) this.say(describeBout(this, bout));
+    if (bout) this.say(describeBout(this, bout), false); // who sees has the panel
     this.changed();
   },
 
@@ -97,9 +97,11 @@ const page = {
     const bouts = any
       ? this.corrections.allBouts(this.video)
       : this.corrections.bouts(this.video, this.column).map((b) => ({ ...b, column: this.column }));
-    const now = this.bout;
-    const place = now ? bouts.findIndex((b) => b.column === this.column && b.start === now.start) : -1;
     const time = this.player.time;
+    const frame = 1 / this.run.videos[this.video].fps;
+    // From the selected bout, unless the time has been moved away from it.
+    const now = this.bout && time > this.bout.start - frame && time < this.bout.stop + frame ? this.bout : null;
+    const place = now ? bouts.findIndex((b) => b.column === this.column && b.start === now.start) : -1;
     let next = place + direction;
     if (place < 0 && direction > 0) next = bouts.findIndex((b) => b.start > time - SAME_TIME);
     if (place < 0 && direction < 0) next = bouts.findLastIndex((b) => b.start < time - SAME_TIME);
@@ -131,8 +133,15 @@ const page = {
     }
   },
 
-  say(text) {
-    if (text) byId("status").textContent = text;
+  /** Tell who listens, and (`seen`) who looks: for some seconds, at the foot of the page. */
+  say(text, seen = true) {
+    if (!text) return;
+    byId("status").textContent = text;
+    const notice = byId("notice");
+    notice.textContent = text;
+    notice.hidden = !seen;
+    clearTimeout(this.fading);
+    this.fading = setTimeout(() => (notice.hidden = true), 5000);
   },
 
   /** Something that is drawn has changed: draw once, before the next picture. */
@@ -151,9 +160,11 @@ const page = {
       ...{ marks: this.marks, preview: this.preview, curves: byId("curves").checked },
     };
     const raster = byId("raster-box").getBoundingClientRect();
-    byId("curve-box").style.marginLeft = `${raster.left - byId("overview").getBoundingClientRect().left}px`;
-    byId("curve-box").style.width = `${raster.width}px`;
+    const left = raster.left - byId("overview").getBoundingClientRect().left;
+    for (const id of ["axis-box", "curve-box"])
+      Object.assign(byId(id).style, { marginLeft: `${left}px`, width: `${raster.width}px` });
     drawOverview(byId("overview"), byId("overview").clientWidth, this.view, state);
+    drawAxis(byId("axis"), byId("axis-box").clientWidth, this.view, state);
     drawRaster(byId("raster"), byId("raster-box").clientWidth, this.view, this.scores, state);
     drawCurve(byId("curve"), byId("curve-box").clientWidth, this.view, this.scores, state);
     updateClasses(this);

@@ -47,6 +47,16 @@ function updateClasses(page) {
   });
 }
 
+/** The list of videos says how much of each was checked. */
+function updateVideos(page) {
+  for (const [index, option] of [...byId("videos").options].entries()) {
+    const { video, duration } = page.run.videos[index];
+    const share = covered(page.corrections.checked(index), 0, duration) / duration;
+    const text = share > 0 ? `${video} (${Math.max(1, Math.floor(100 * share))} % checked)` : video;
+    if (option.textContent !== text) option.textContent = text;
+  }
+}
+
 function connectPanels(page) {
   const on = (id, act) => byId(id).addEventListener("click", () => act());
   const { corrections } = page;
@@ -78,7 +88,7 @@ function connectPanels(page) {
   on("mark-add", () => act(page, "add"));
   on("mark-checked", () => act(page, "checked"));
   connectRelabelling(page);
-  for (const id of ["bout-start", "bout-stop"]) byId(id).addEventListener("change", () => moveByNumbers(page));
+  for (const id of ["bout-start", "bout-stop"]) onNumber(page, byId(id), () => moveByNumbers(page));
   for (const name of SLIDERS) connectSlider(page, name);
   on("reset", () => corrections.resetSettings([page.column]));
   on("reset-all", () => corrections.resetSettings(page.run.classes.keys()));
@@ -103,11 +113,25 @@ function connectSlider(page, name) {
     const count = page.corrections.bouts(page.video, page.column).length;
     page.say(`${count} bout${count === 1 ? "" : "s"} of ${page.run.classes[page.column]}`);
   });
-  number.addEventListener("change", () => {
+  onNumber(page, number, () => {
     const value = number.valueAsNumber;
-    const valid = value >= 0 && (name.startsWith("minimum") || value <= 1);
-    if (valid) page.corrections.set(page.column, { [name]: value }, true);
-    else page.changed(); // shows the old value again
+    const seconds = name.startsWith("minimum");
+    if (value >= 0 && (seconds || value <= 1)) page.corrections.set(page.column, { [name]: value }, true);
+    else page.say(seconds ? "expected seconds, 0 or more" : "expected a probability from 0 to 1");
+  });
+}
+
+/** What a person types into a number field is left alone until it is done; then the field shows what holds. */
+function onNumber(page, field, act) {
+  field.addEventListener("input", () => (field.dataset.typing = ""));
+  field.addEventListener("change", () => {
+    delete field.dataset.typing;
+    act();
+    page.changed();
+  });
+  field.addEventListener("blur", () => {
+    delete field.dataset.typing;
+    page.changed();
   });
 }
 
@@ -115,10 +139,8 @@ function moveByNumbers(page) {
   const { bout, scores } = page;
   const [start, stop] = ["bout-start", "bout-stop"].map((id) => byId(id).valueAsNumber);
   if (!bout) return;
-  if (!(start >= 0 && stop <= page.view.duration + 0.01 && stop > start)) {
-    page.say("a bout must start before it stops, within the video");
-    return page.changed();
-  }
+  if (!(start >= 0 && stop <= page.view.duration + 0.01 && stop > start))
+    return page.say("a bout must start before it stops, within the video");
   moveBout(page, bout, scores.snapped(start), scores.snapped(stop));
 }
 
@@ -169,7 +191,7 @@ function updatePanels(page) {
     byId(id).disabled = !bout;
   for (const field of byId("bout-fields").querySelectorAll("input, select")) {
     field.disabled = !bout;
-    if (field !== document.activeElement || field.tagName === "SELECT") field.value = "";
+    if (!("typing" in field.dataset)) field.value = "";
   }
   byId("bout-behaviour").value = page.column;
   if (bout) {
@@ -180,7 +202,7 @@ function updatePanels(page) {
     ]) {
       const field = byId(id);
       field.step = frame.toFixed(6);
-      if (field !== document.activeElement || !field.value) field.value = Number(value.toFixed(4));
+      if (!("typing" in field.dataset)) field.value = Number(value.toFixed(4));
     }
   }
   byId("undo").disabled = !corrections.done.length;
@@ -190,7 +212,8 @@ function updatePanels(page) {
   for (const key of SLIDERS) {
     if (key.startsWith("minimum")) byId(key).max = Math.max(10, settings[key]);
     byId(key).value = settings[key];
-    if (byId(`${key}-number`) !== document.activeElement) byId(`${key}-number`).value = Number(settings[key].toFixed(4));
+    const number = byId(`${key}-number`);
+    if (!("typing" in number.dataset)) number.value = Number(settings[key].toFixed(4));
   }
   byId("smoothing").textContent = settings.smoothing
     ? `The curve was smoothed over ${settings.smoothing} s by the run.`
@@ -201,70 +224,94 @@ function updatePanels(page) {
     "aria-label",
     `Probability of ${name} over time; ${count} bouts at threshold ${settings.threshold.toFixed(2)}`,
   );
-  byId("warning").hidden = corrections.stored;
-  if (!corrections.stored)
+  byId("warning").hidden = corrections.kept.works;
+  if (!corrections.kept.works)
     byId("warning").textContent =
       "This browser does not let the page keep anything: download your corrections before you close it.";
+  updateVideos(page);
   if (page.run.suggestions) updateSuggestion(page);
 }
 
 // Downloads
 
+const chosenOf = (name) => document.querySelector(`input[name="${name}"]:checked`).value;
+
+/** What can be written, and how much of it there is; what a person chose stays chosen while there is any of it. */
 function openDownload(page) {
-  const sum = page.run.videos.reduce(
-    (total, _, index) => total + page.corrections.checked(index).reduce((length, [a, b]) => length + b - a, 0),
-    0,
-  );
-  byId("checked-sum").textContent = clock(sum, 1);
-  const checked = document.querySelector('input[name="part"][value="checked"]');
-  checked.disabled = sum === 0;
-  if (sum === 0 || page.run.suggestions) document.querySelector(`[name="part"][value="${sum ? "checked" : "all"}"]`).checked = true;
+  const { corrections, run } = page;
+  const checked = run.videos.reduce((sum, _, k) => sum + covered(corrections.checked(k), 0, Infinity), 0);
+  const answers = run.videos.reduce((sum, _, k) => sum + corrections.answers(k).length, 0);
+  byId("checked-sum").textContent = clock(checked, 1);
+  byId("answers-sum").textContent = `${answers} of ${run.suggestions?.length ?? 0}`;
+  byId("part-answers").hidden = !run.suggestions;
+  const there = { all: true, checked: checked > 0, answers: answers > 0 };
+  for (const part of document.querySelectorAll('[name="part"]')) part.disabled = !there[part.value];
+  const proposed = run.suggestions && answers ? "answers" : checked ? "checked" : "all";
+  if (!page.partChosen || !there[chosenOf("part")]) document.querySelector(`[name="part"][value="${proposed}"]`).checked = true;
   proposeSplit(page);
-  byId("window-length").value ||= page.run.window;
-  byId("window-hop").value ||= page.run.window;
-  byId("download-note").textContent =
+  byId("window-length").value ||= run.window;
+  byId("window-hop").value ||= run.window;
+  tellDownload(
     `Videos are named as in the run; give their folder as --data.root. A behaviour that nobody shows is in no row: ` +
-    `name all of them by --data.classes to keep the order (${page.run.classes.length}).`;
+      `name all of them by --data.classes to keep the order (${run.classes.length}).`,
+  );
   byId("download").showModal();
+}
+
+function tellDownload(text) {
+  byId("download-note").textContent = text;
 }
 
 /** Unless a person chose: by time where all clips are of one video, which cannot be divided otherwise. */
 function proposeSplit(page) {
-  const part = document.querySelector('[name="part"]:checked').value;
-  const written = page.run.videos.filter((_, index) => stretchesOf(page.corrections, index, part === "checked").length);
+  const part = chosenOf("part");
+  const written = page.run.videos.filter((_, index) => stretchesOf(page.corrections, index, part).length);
   if (!page.splitChosen) byId("split").value = written.length === 1 ? "time" : "";
+  for (const field of document.querySelectorAll('[name="form"], #window-length, #window-hop, #window-share'))
+    field.disabled = part === "answers"; // which are written as they were asked for
 }
 
 function connectDownload(page) {
-  for (const part of document.querySelectorAll('[name="part"]')) part.addEventListener("change", () => proposeSplit(page));
+  for (const part of document.querySelectorAll('[name="part"]'))
+    part.addEventListener("change", () => {
+      page.partChosen = true;
+      proposeSplit(page);
+    });
   byId("split").addEventListener("change", () => (page.splitChosen = true));
-  const chosen = (name) => document.querySelector(`input[name="${name}"]:checked`).value;
   const stem = page.run.name;
-  byId("download-labels").addEventListener("click", () => {
+  const on = (id, write) => byId(id).addEventListener("click", write);
+  on("download-labels", () => {
     const how = {
-      form: chosen("form"),
+      part: chosenOf("part"),
+      form: chosenOf("form"),
       length: byId("window-length").valueAsNumber,
       hop: byId("window-hop").valueAsNumber,
       share: byId("window-share").valueAsNumber / 100,
-      onlyChecked: chosen("part") === "checked",
       split: byId("split").value,
     };
-    if (how.form === "windows" && !(how.length > 0 && how.hop > 0 && how.share > 0 && how.share <= 1)) {
-      byId("download-note").textContent = "Windows need a length and a distance above 0 s, and a share up to 100 %.";
-      return;
-    }
+    const valid = how.length > 0 && how.hop > 0 && how.share > 0 && how.share <= 1;
+    if (how.part !== "answers" && how.form === "windows" && !valid)
+      return tellDownload("Windows need a length and a distance above 0 s, and a share up to 100 %.");
     download(`${stem}_labels.csv`, labelTable(page.corrections, how));
   });
-  byId("download-project").addEventListener("click", () =>
-    download(`${stem}.boris`, borisProject(page), "application/json"),
-  );
-  byId("download-aggregated").addEventListener("click", () =>
-    download(`${stem}_aggregated_events.csv`, borisAggregated(page.corrections)),
-  );
-  byId("download-tabular").addEventListener("click", () =>
-    download(`${stem}_tabular_events.csv`, borisTabular(page.corrections)),
-  );
-  byId("discard").addEventListener("click", () => {
+  on("download-project", () => download(`${stem}.boris`, borisProject(page), "application/json"));
+  on("download-aggregated", () => download(`${stem}_aggregated_events.csv`, borisAggregated(page)));
+  on("download-tabular", () => download(`${stem}_tabular_events.csv`, borisTabular(page)));
+  on("download-figure", () => download(`${stem}_ethogram.svg`, ethogramFigure(page), "image/svg+xml"));
+  on("download-work", () => download(`${stem}_corrections.json`, asFile(page.corrections), "application/json"));
+  on("take-work", () => byId("work").click());
+  byId("work").addEventListener("change", async (event) => {
+    const [file] = event.target.files;
+    event.target.value = ""; // the same file can be chosen again
+    if (!file) return;
+    try {
+      const count = takeFile(page.corrections, await file.text());
+      tellDownload(`Corrections of ${count} of ${page.run.videos.length} videos were taken up. Undo takes them back.`);
+    } catch (error) {
+      tellDownload(`${file.name}: ${error.message}.`);
+    }
+  });
+  on("discard", () => {
     if (confirm("Discard every correction, threshold and mark of this report? Undo brings them back until you close the page."))
       page.corrections.discard();
   });

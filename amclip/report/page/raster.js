@@ -81,27 +81,40 @@ function colourOf(column, colours) {
   return `oklch(${colours.light} 0.13 ${(column * 137.5 + 255) % 360})`;
 }
 
-/** Ticks at round times, some 90 pixels apart. */
-function drawAxis(pen, view, width, colours) {
+/** Round times some 90 pixels apart: { times, digits }. */
+function ticks(view, width) {
   const steps = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400];
   const least = ((view.to - view.from) / width) * 90;
   const step = steps.find((s) => s >= least) ?? 28800;
-  const digits = step >= 1 ? 0 : step >= 0.1 ? 1 : 2;
+  const first = Math.ceil(view.from / step);
+  const times = Array.from({ length: Math.max(0, Math.floor(view.to / step) - first + 1) }, (_, k) => (first + k) * step);
+  return { times, digits: step >= 1 ? 0 : step >= 0.1 ? 1 : 2 };
+}
+
+/** The axis above the rows, and what was checked. It does not scroll with them. */
+function drawAxis(canvas, width, view, state) {
+  const colours = palette();
+  const pen = prepare(canvas, width, AXIS);
+  const { times, digits } = ticks(view, width);
   pen.font = "11px system-ui, sans-serif";
   pen.textBaseline = "middle";
   pen.fillStyle = colours.faint;
   pen.strokeStyle = colours.line;
   pen.lineWidth = 1;
-  for (let k = Math.ceil(view.from / step); k * step <= view.to; k++) {
-    const x = Math.round(view.x(k * step, width)) + 0.5;
+  for (const time of times) {
+    const x = Math.round(view.x(time, width)) + 0.5;
     pen.beginPath();
     pen.moveTo(x, AXIS - 5);
     pen.lineTo(x, AXIS);
     pen.stroke();
-    const text = clock(k * step, digits);
+    const text = clock(time, digits);
     const wide = pen.measureText(text).width;
     pen.fillText(text, clamp(x - wide / 2, 2, width - wide - 2), AXIS / 2 - 2);
   }
+  pen.fillStyle = colours.checked;
+  for (const [start, stop] of state.corrections.checked(state.video))
+    pen.fillRect(view.x(start, width), AXIS - 4, Math.max(1, view.x(stop, width) - view.x(start, width)), 4);
+  drawMarks(pen, 0, AXIS, width, view, state.marks, colours);
 }
 
 /** The line of a curve; where several cells fall on one pixel, the highest shows. */
@@ -140,18 +153,10 @@ function traceCurve(pen, scores, curve, view, width, y, height) {
 function drawRaster(canvas, width, view, scores, state) {
   const { classes } = state.corrections.run;
   const colours = palette();
-  const checked = state.corrections.checked(state.video);
   const whole = JSON.stringify([view.from, view.to, width, devicePixelRatio, colours, state.curves, state.video, state.marks]);
-  const fresh = canvas.shown?.whole !== whole || canvas.shown.checked !== checked;
-  if (fresh) canvas.shown = { whole, checked, rows: [] };
-  const pen = prepare(canvas, width, AXIS + classes.length * ROW, fresh);
-  if (fresh) {
-    drawAxis(pen, view, width, colours);
-    pen.fillStyle = colours.checked;
-    for (const [start, stop] of checked)
-      pen.fillRect(view.x(start, width), AXIS - 4, Math.max(1, view.x(stop, width) - view.x(start, width)), 4);
-    drawMarks(pen, 0, AXIS, width, view, state.marks, colours);
-  }
+  const fresh = canvas.shown?.whole !== whole;
+  if (fresh) canvas.shown = { whole, rows: [] };
+  const pen = prepare(canvas, width, classes.length * ROW, fresh);
   classes.forEach((_, column) => {
     const mine = state.preview?.column === column ? state.preview : null;
     const chosen = column === state.column;
@@ -159,7 +164,7 @@ function drawRaster(canvas, width, view, scores, state) {
     const before = canvas.shown.rows[column];
     if (before && Object.keys(row).every((key) => row[key] === before[key])) return;
     canvas.shown.rows[column] = row;
-    drawRow(pen, AXIS + column * ROW, width, view, scores, state, column, row, colours);
+    drawRow(pen, column * ROW, width, view, scores, state, column, row, colours);
   });
 }
 
@@ -179,8 +184,9 @@ function drawRow(pen, y, width, view, scores, state, column, row, colours) {
   if (row.mine && !row.mine.bout) drawBout(pen, row.mine, true, y, width, view, colour, colours, true);
   if (state.curves) {
     traceCurve(pen, scores, scores.curves[column], view, width, y + 3, ROW - 6);
+    const cells = scores.curves[column].length * ((view.to - view.from) / view.duration);
     pen.strokeStyle = colours.ink;
-    pen.globalAlpha = 0.55;
+    pen.globalAlpha = 0.55 * clamp(width / cells, 0.3, 1); // where it would fill its row, bars must still be seen
     pen.lineWidth = 1;
     pen.stroke();
     pen.globalAlpha = 1;
@@ -221,9 +227,9 @@ function drawBout(pen, { start, stop }, human, y, width, view, colour, colours, 
 
 /** The whole video in a strip: bouts of all behaviours, what was checked, and the part in sight. */
 function drawOverview(canvas, width, view, state) {
-  const height = 36;
   const colours = palette();
   const { classes } = state.corrections.run;
+  const height = clamp(2 * classes.length, 30, 60) + 6;
   const x = (time) => (time / view.duration) * width;
   const each = (height - 6) / classes.length;
   // The bouts lie on a canvas of their own, where only the rows that changed are drawn again.

@@ -1,8 +1,10 @@
 // Stretches that `amclip suggest` asks a person to label, one after the other.
 
-function isAnswered(page, { video, start, stop }) {
-  return covered(page.corrections.checked(video), start, stop) >= stop - start - SAME_TIME;
+function answerTo(page, { video, start, stop }) {
+  return page.corrections.answers(video).find((answer) => answer[0] === start && answer[1] === stop);
 }
+
+const isAnswered = (page, suggestion) => answerTo(page, suggestion) !== undefined;
 
 /** Go to a suggestion and play it. */
 function suggest(page, index) {
@@ -13,8 +15,10 @@ function suggest(page, index) {
   const margin = Math.max(2, stop - start);
   page.view.show(start - margin, stop + margin);
   page.marks = { from: start, to: stop };
+  const answer = answerTo(page, all[page.suggestion]);
   page.chosen = new Set(
     [...page.run.classes.keys()].filter((c) => {
+      if (answer) return answer[2].includes(page.run.classes[c]);
       const bouts = withStretches(page.corrections.bouts(video, c));
       return covered(bouts, start, stop) >= 0.5 * (stop - start) - SAME_TIME;
     }),

@@ -1,0 +1,54 @@
+// The ethogram as it stands, as a figure for a paper: SVG, with text as text.
+
+const FIGURE = { width: 900, row: 18, axis: 30, letter: 6.6 }; // pixels
+
+/** A colour as SVG of any age understands it. */
+function figureColour(column) {
+  const hue = (column * 137.5 + 255) % 360;
+  const part = (n) => {
+    const k = (n + hue / 30) % 12;
+    return Math.round(255 * (0.46 - 0.24 * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
+  };
+  return `#${[0, 8, 4].map((n) => part(n).toString(16).padStart(2, "0")).join("")}`;
+}
+
+/** Bouts of the selected video in the time that is in sight. */
+function ethogramFigure(page) {
+  const { view, run, corrections, video } = page;
+  const text = (string) => string.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+  const left = 12 + FIGURE.letter * Math.max(...run.classes.map((name) => name.length));
+  const bottom = 22 + FIGURE.row * run.classes.length;
+  const x = (time) => (left + view.x(time, FIGURE.width)).toFixed(2);
+  const rows = run.classes.map((name, column) => {
+    const y = 22 + FIGURE.row * column;
+    const bars = corrections
+      .bouts(video, column)
+      .filter(({ start, stop }) => stop > view.from && start < view.to)
+      .map(({ start, stop }) => {
+        const [from, to] = [x(Math.max(start, view.from)), x(Math.min(stop, view.to))];
+        return `<rect x="${from}" y="${y + 3}" width="${(to - from).toFixed(2)}" height="${FIGURE.row - 6}"/>`;
+      });
+    return (
+      `<text x="${left - 8}" y="${y + FIGURE.row / 2}" text-anchor="end" dominant-baseline="central">${text(name)}</text>\n` +
+      `<g fill="${figureColour(column)}">${bars.join("")}</g>`
+    );
+  });
+  const { times, digits } = ticks(view, FIGURE.width);
+  const axis = times.map(
+    (time) =>
+      `<path d="M${x(time)} ${bottom}v5" stroke="#444"/>` +
+      `<text x="${x(time)}" y="${bottom + 18}" text-anchor="middle">${clock(time, digits)}</text>`,
+  );
+  const [width, height] = [Math.ceil(left + FIGURE.width + 30), bottom + FIGURE.axis];
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`,
+    ` font-family="sans-serif" font-size="11" fill="#111">`,
+    `<title>${text(run.videos[video].video)}, ${clock(view.from)} to ${clock(view.to)}</title>`,
+    `<rect width="${width}" height="${height}" fill="#fff"/>`,
+    `<text x="${left}" y="13">${text(run.videos[video].video)}</text>`,
+    ...rows,
+    `<path d="M${left} ${bottom}h${FIGURE.width}" stroke="#444"/>`,
+    ...axis,
+    "</svg>\n",
+  ].join("\n");
+}
