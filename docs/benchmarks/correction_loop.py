@@ -185,7 +185,9 @@ def main(flies: Path, output: Path, seeds: tuple[int, ...] = SEEDS) -> None:
                 for when in NETWORKS
             ]
             lines.append(f"| {where} | {unit} | {' | '.join(cells)} |")
-    text = TEXT.format(table="\n".join(lines), seeds=", ".join(map(str, seeds)), epochs=EPOCHS, steps="/".join(map(str, changes)))
+    text = TEXT.format(
+        table="\n".join(lines), seeds=", ".join(map(str, seeds)), epochs=EPOCHS, steps="/".join(map(str, changes))
+    )
     output.write_text(text)
 
 

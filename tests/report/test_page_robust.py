@@ -37,7 +37,8 @@ def test_markup_in_names_stays_text(tmp_path: Path, opened: OpenPage) -> None:
 
 def test_a_two_hour_video_with_forty_behaviours(tmp_path: Path, opened: OpenPage) -> None:
     classes = [f"behaviour {k}" for k in range(40)]
-    run = write_run(tmp_path / "run", classes, [("long.mp4", "", 7200.0, 25.0)], window=2.0, hop=1.0)
+    video = write_video(tmp_path / "long.mp4", frames=7200, fps=1.0)
+    run = write_run(tmp_path / "run", classes, [("long.mp4", str(video), 7200.0, 1.0)], window=2.0, hop=1.0)
     report(str(run))
     assert (run / "report.html").stat().st_size < 5e6
     begin = time.perf_counter()
@@ -46,6 +47,10 @@ def test_a_two_hour_video_with_forty_behaviours(tmp_path: Path, opened: OpenPage
     assert len(page.bouts(39)) > 1000
     page.tab.mouse.click(*page.place(3600.0, 5))
     assert page.now() == pytest.approx(3600, abs=5)
+    for seconds in (page.now(), 7199.0, 0.0):
+        page.tab.evaluate("time => page.player.seek(time)", seconds)
+        page.wait("page.player.ready && !byId('video').seeking && page.player.waiting == null")
+        assert int(page.tab.evaluate("byId('video').currentTime")) == int(seconds)  # one frame a second
     page.press("ArrowDown", "n", "z", "Delete", "0")
     assert page.tab.evaluate("page.view.to") == 7200
     page.tab.evaluate("page.selectColumn(39)")
