@@ -47,9 +47,6 @@ SEGMENTS, POSITIONS = 3, 4
 MODALITIES = {"frames": [0], "flow": [1], "interleaved": [0, 1]}
 SCHEMES = ("dense", "semi-dense", "sparse")
 ENCODERS = {"frame-wise": {}, "X-CLIP": {"cross_frame": True, "temporal": "mit"}}
-# The same with messages that start as X-CLIP's own do, and not at zero behind a gate.
-OWN_START = "X-CLIP, messages from X-CLIP's start"
-STARTS = ENCODERS | {OWN_START: {**ENCODERS["X-CLIP"], "message_init": "xclip"}}
 COATS = ("dark coat", "pale coat", "rusty coat")
 FEEDING, TAIL = ("pecking", "drinking"), ("tail flicking", "tail swaying")
 ORDERS = {
@@ -195,7 +192,7 @@ def train_and_test(encoder: str, scheme: str, modality: str, seed: int, work: Pa
         learning_rate=2e-3,
         backbone_learning_rate=3e-4,
         weight_decay=0.01,
-        **STARTS[encoder],  # type: ignore[arg-type]
+        **ENCODERS[encoder],  # type: ignore[arg-type]
     )
     data = Data(train, test, seed)
     embedded = 0
@@ -336,7 +333,6 @@ def main() -> None:
     claim(options.work)
     torch.set_num_threads(1)
     keys = [(encoder, scheme, modality) for encoder in ENCODERS for scheme in SCHEMES for modality in MODALITIES]
-    keys += [(OWN_START, scheme, "interleaved") for scheme in SCHEMES]
     results: dict[Key, list[dict[str, Any]]] = {key: [] for key in keys}
     for seed in options.seeds:
         for key in keys:
