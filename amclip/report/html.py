@@ -185,14 +185,10 @@ def _addresses(video: AnnotatedVideo, media: Media, target: Path) -> dict[str, A
     if media.copy is not None:
         addresses.append({"address": _relative(media.copy, target), "byFrames": True})
     elif video.path:
-        path = Path(video.path)
-        addresses += [{"address": each, "byFrames": False} for each in (_relative(path, target), _absolute(path))]
+        path = Path(video.path).absolute()
+        addresses += [{"address": each, "byFrames": False} for each in (_relative(path, target), path.as_uri())]
     return {"addresses": addresses, "flow": None if media.flow is None else _relative(media.flow, target)}
 
 
 def _relative(path: Path, target: Path) -> str:
     return "./" + quote(os.fsencode(os.path.relpath(path.absolute(), target.absolute().parent)))
-
-
-def _absolute(path: Path) -> str:
-    return "file://" + quote(os.fsencode(path.absolute()))
