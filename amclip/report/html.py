@@ -25,7 +25,7 @@ __all__ = ["SCRIPTS", "Page", "Suggestion", "write_page"]
 
 SCRIPTS = (
     *("basics.js", "bouts.js", "storage.js", "corrections.js", "exports.js", "figure.js", "player.js", "raster.js"),
-    *("panels.js", "suggestions.js", "mouse.js", "keys.js", "page.js"),
+    *("panels.js", "downloads.js", "suggestions.js", "mouse.js", "keys.js", "page.js"),
 )
 """Parts of the page's script, in the order in which they need each other."""
 

@@ -31,14 +31,19 @@ class Kept {
     }
   }
 
-  /** Keep a state; only what differs from the one before is written. */
+  /**
+   * Keep a state; only what differs from the one before is written. Thresholds are kept with the first video and with
+   * those that were worked on: a slider must not write the records of hundreds of videos.
+   */
   write(state) {
     const before = this.seen;
     this.seen = state;
+    const moved = movedSettings(state, this.run);
     this.run.videos.forEach(({ video }, index) => {
       const same = PARTS.every((part) => own(before[part], video) === own(state[part], video));
-      if (same && before.settings === state.settings) return;
-      const record = recordOf(state, this.run, video);
+      const touched = index === 0 || PARTS.some((part) => own(state[part], video));
+      if (same && (before.settings === state.settings || !touched)) return;
+      const record = recordOf(state, video, touched ? moved : {});
       if (Object.keys(record).length) this.set(this.keys[index], JSON.stringify(record));
       else this.remove(this.keys[index]);
     });
@@ -63,8 +68,7 @@ class Kept {
 }
 
 /** What is to be kept of a video. Thresholds that nobody moved are not: they are those of the run, also of a later one. */
-function recordOf(state, run, video) {
-  const moved = movedSettings(state, run);
+function recordOf(state, video, moved) {
   const parts = PARTS.map((part) => [part, own(state[part], video)]).filter(([, value]) => value);
   return Object.fromEntries([...parts, ...(Object.keys(moved).length ? [["settings", moved]] : [])]);
 }
@@ -74,12 +78,12 @@ function movedSettings(state, run) {
   return Object.fromEntries(Object.entries(state.settings).filter(differs));
 }
 
-/** A state with records, one per video of the run or null, in place of what it had of these videos. */
+/** A state with records, one per video of the run or null, in place of what it had; the first says the thresholds. */
 function withRecords(state, run, records) {
   const next = { ...state };
-  records.forEach((record, index) => {
+  [...run.videos.entries()].reverse().forEach(([index, { video }]) => {
+    const record = records[index];
     if (!record) return;
-    const { video } = run.videos[index];
     for (const part of PARTS) next[part] = { ...next[part], [video]: record[part] };
     const settings = run.classes.map((name) => [name, { ...own(next.settings, name), ...own(record.settings, name) }]);
     next.settings = Object.fromEntries(settings);
@@ -120,7 +124,7 @@ function asRecord(value, run) {
 /** All work on a report as the text of a file, for another browser or another person. */
 function asFile(corrections) {
   const { run, state } = corrections;
-  const videos = run.videos.map(({ video }) => [video, recordOf({ ...state, settings: {} }, run, video)]);
+  const videos = run.videos.map(({ video }) => [video, recordOf(state, video, {})]);
   const told = { amclip: "corrections", classes: run.classes, settings: movedSettings(state, run) };
   return JSON.stringify({ ...told, videos: Object.fromEntries(videos) }, null, 1) + "\n";
 }
