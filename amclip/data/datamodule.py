@@ -19,9 +19,10 @@ from amclip.data.intervals import Windows
 from amclip.data.locate import locate_videos
 from amclip.data.mixing import Mixing
 from amclip.data.probe import probe
-from amclip.data.readers import read_classes, read_labels, read_segments, read_splits
+from amclip.data.readers import read_classes, read_labels, read_segments
 from amclip.data.samplers import ClassAwareSampler, EpochSampler
 from amclip.data.sampling import Scheme, num_positions
+from amclip.data.several import read_given, root_of
 from amclip.data.splits import assign_splits, hold_out
 from amclip.data.synthetic import BEHAVIOURS, write_dataset
 from amclip.data.table import Clip, LabelError, LabelTable
@@ -49,9 +50,9 @@ class VideoDataModule(LightningDataModule):
     ``error``, why this one could not be read; else empty.
 
     Args:
-        labels: Table of labels, in any form on the page on labels, or one per split: {train: FILE, test: FILE}.
-            Without one, prediction runs on every video below `root`, and training on built-in animals if
-            `synthetic_clips` asks for them.
+        labels: Table of labels, in any form on the page on labels; several that are joined: [FILE, FILE]; or one per
+            split: {train: FILE, test: FILE}. Without any, prediction runs on every video below `root`, and training on
+            built-in animals if `synthetic_clips` asks for them.
         root: Folder that the table's paths are relative to. Default: the (first) table's own folder.
         classes: Names of the behaviours in the order of the network's outputs, or of the numbers in the table; or a
             file that has them, such as KABR's classes.json. Default: those in the table.
@@ -110,7 +111,7 @@ class VideoDataModule(LightningDataModule):
 
     def __init__(
         self,
-        labels: str | dict[str, str] | None = None,
+        labels: str | list[str] | dict[str, str] | None = None,
         root: str | None = None,
         classes: list[str] | str | None = None,
         segments: list[str] | str | None = None,
@@ -179,7 +180,6 @@ class VideoDataModule(LightningDataModule):
         hop = window if window_hop is None else window_hop
         windows = None if window is None or hop is None else Windows(window, hop, window_share)
         self.table: LabelTable | None = None
-        first = next(iter(labels.values())) if isinstance(labels, dict) else labels
         self._windows, self._label_fps = windows, label_fps
         self._refused: LabelError | None = None
         try:
@@ -189,7 +189,7 @@ class VideoDataModule(LightningDataModule):
                 raise
             # Prediction needs no labels, and may read the table without the classes; all else raises this.
             self._refused = error
-        self.root = Path(root) if root else (_home(Path(first)) if first else None)
+        self.root = Path(root) if root else (root_of(labels) if labels else None)
         # Resolved before it is saved: a checkpoint alone must say which output is which behaviour.
         self.classes = classes = list(classes or (self.table.classes if self.table else BEHAVIOURS))
         if isinstance(segments, str):
@@ -258,10 +258,8 @@ class VideoDataModule(LightningDataModule):
             self._divided = table, assign_splits(located, self.split_fractions, self.split_seed)
         return self._divided[1]
 
-    def _read(self, labels: str | dict[str, str] | None, classes: list[str] | None) -> LabelTable | None:
-        if isinstance(labels, dict):
-            return read_splits(labels, classes, self._windows, self._label_fps)
-        return None if labels is None else read_labels(labels, classes, self._windows, self._label_fps)
+    def _read(self, labels: str | list[str] | dict[str, str] | None, classes: list[str] | None) -> LabelTable | None:
+        return None if labels is None else read_given(labels, classes, self._windows, self._label_fps)
 
     def draw_synthetic(self) -> Path:
         """Draw the built-in data below ``root``, unless it lies there already; returns its table."""
@@ -404,7 +402,9 @@ class VideoDataModule(LightningDataModule):
         table = self.read_table()
         for clip in table.clips:
             if clip.labels is None:
-                raise LabelError("names no labels; a table for training or testing needs them", table.source, clip.line)
+                raise LabelError(
+                    "names no labels; a table for training or testing needs them", table.file_of(clip), clip.line
+                )
         if len(training := table.split("train")):
             self.class_counts = training.targets().sum(axis=0).astype(int).tolist()
             self.num_training_clips = len(training)
@@ -510,11 +510,6 @@ class VideoDataModule(LightningDataModule):
             # A worker stuck in the decoder must end the run with an error, not hold it for ever.
             timeout=10 * self.probe_timeout if self.num_workers else 0,
         )
-
-
-def _home(labels: Path) -> Path:
-    """The folder beside whose files a table's relative paths are meant; a folder of label files is its own."""
-    return labels if labels.is_dir() else labels.parent
 
 
 def default_workers() -> int:

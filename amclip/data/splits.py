@@ -39,7 +39,7 @@ def assign_splits(table: LabelTable, fractions: Sequence[float] = (0.7, 0.15, 0.
             raise LabelError(
                 f"names no split, and other rows of {clip.video} lie in {' and '.join(sorted(splits))}; "
                 "name a split in every row of this video",
-                table.source,
+                table.file_of(clip),
                 clip.line,
                 "split",
             )

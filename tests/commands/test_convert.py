@@ -102,3 +102,14 @@ def test_options_without_effect_and_the_source_as_target_are_refused(
         assert message in capsys.readouterr().err
     assert source.read_bytes() == before
     assert not Path(target).exists()
+
+
+def test_several_sources_become_one_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text(f"filepath,label\n{name}.mp4,walking\n")
+    both = f"[{tmp_path / 'a.csv'}, {tmp_path / 'b.csv'}]"
+    main(["convert", both, str(tmp_path / "table.csv")])
+    assert read_labels(tmp_path / "table.csv").videos() == ("a.mp4", "b.mp4")
+    with pytest.raises(SystemExit):
+        main(["convert", both, str(tmp_path / "b.csv")])
+    assert "the target is the source itself" in capsys.readouterr().err

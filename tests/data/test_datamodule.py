@@ -270,3 +270,18 @@ def test_classes_that_are_not_known_are_refused_where_labels_are_needed(drawn: P
         data.setup(stage)
     with pytest.raises(LabelError, match="does not exist"):
         build(drawn, labels=str(drawn / "none.csv"))
+
+
+def test_several_tables_are_joined(drawn: Path, tmp_path: Path) -> None:
+    lines = (drawn / "labels.csv").read_text().splitlines()
+    paths = [tmp_path / "first.csv", tmp_path / "second.csv"]
+    for path, mine in zip(paths, (lines[1:20], lines[20:]), strict=True):
+        path.write_text("\n".join([lines[0], *mine]) + "\n")
+    data = build(drawn, labels=[str(path) for path in paths], root=str(drawn))
+    whole = build(drawn)
+    assert data.classes == whole.classes
+    mine, theirs = data.read_table().clips, whole.read_table().clips
+    assert [(c.key, c.labels, c.split) for c in mine] == [(c.key, c.labels, c.split) for c in theirs]
+    data.setup("fit")
+    assert next(iter(data.val_dataloader()))["error"][0] == ""
+    assert build(drawn, labels=[str(path) for path in paths]).root_folder == tmp_path  # of the first table
