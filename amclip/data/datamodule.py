@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
-from lightning.pytorch.utilities import rank_zero_warn
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import distributed
 from torch.utils.data import DataLoader, Sampler
 
@@ -23,7 +23,7 @@ from amclip.data.readers import read_classes, read_labels, read_segments
 from amclip.data.samplers import ClassAwareSampler, EpochSampler
 from amclip.data.sampling import Scheme, num_positions
 from amclip.data.several import read_given, root_of
-from amclip.data.splits import assign_splits, hold_out
+from amclip.data.splits import assign_splits, divide_by_time, hold_out
 from amclip.data.synthetic import BEHAVIOURS, write_dataset
 from amclip.data.table import Clip, LabelError, LabelTable
 from amclip.data.video import Resize, VideoError, VideoInfo, list_videos
@@ -64,8 +64,11 @@ class VideoDataModule(LightningDataModule):
         window_share: Share of a window that a behaviour must fill to be its label.
         label_fps: Frames per second of the videos, for labels that count frames (DeepEthogram, FERAL).
         val_fraction: Share of the training videos that become validation, where the table names no validation clips.
-        split_fractions: Shares of the videos for training, validation and test where the table names no splits.
-        split_seed: Seed of that division.
+        split_by: Where the table names no splits: video shares whole videos out, so that no recording is in two splits;
+            time divides each video, first training, then validation, then test, and leaves out clips that reach over a
+            border. That is for one or few long recordings; scores are then of the same animals and light.
+        split_fractions: Shares of videos or time for training, validation and test where the table names no splits.
+        split_seed: Seed of the division of videos.
         scheme: How the segments share out the clip. dense: each looks at a part of its own. semi-dense: half of its
             frames in its part, half in the rest of the clip. sparse: each looks at the whole clip.
         num_segments: Segments per clip, M.
@@ -120,6 +123,7 @@ class VideoDataModule(LightningDataModule):
         window_share: float = 0.5,
         label_fps: float | None = None,
         val_fraction: float = 0.0,
+        split_by: Literal["video", "time"] = "video",
         split_fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
         split_seed: int = 0,
         scheme: Scheme = "dense",
@@ -171,6 +175,8 @@ class VideoDataModule(LightningDataModule):
             raise ValueError(f"frame_size and image_size: expected 1 or more, got {frame_size} and {image_size}")
         if not 0 <= val_fraction < 1:
             raise ValueError(f"val_fraction: expected a share in [0, 1), got {val_fraction}")
+        if split_by not in ("video", "time"):
+            raise ValueError(f"split_by: expected video or time, got {split_by!r}")
         if sampler not in ("shuffled", "class-aware"):
             raise ValueError(f"sampler: expected shuffled or class-aware, got {sampler!r}")
         if isinstance(classes, str):
@@ -201,7 +207,7 @@ class VideoDataModule(LightningDataModule):
         self.labels = labels
         self.val_fraction = val_fraction
         self.sampler = sampler
-        self.split_fractions, self.split_seed = split_fractions, split_seed
+        self.split_by, self.split_fractions, self.split_seed = split_by, split_fractions, split_seed
         self.scheme: Scheme = scheme
         self.num_segments, self.positions_per_segment = num_segments, positions_per_segment
         self.segment_overlap = segment_overlap
@@ -255,8 +261,16 @@ class VideoDataModule(LightningDataModule):
             table = read_labels(self.draw_synthetic(), self.classes)
         if self._divided is None or self._divided[0] is not table:  # takes seconds for tens of thousands of clips
             located = hold_out(locate_videos(table, self.root_folder), self.val_fraction, self.split_seed)
-            self._divided = table, assign_splits(located, self.split_fractions, self.split_seed)
+            self._divided = table, self._divide(located)
         return self._divided[1]
+
+    def _divide(self, table: LabelTable) -> LabelTable:
+        if self.split_by == "video":
+            return assign_splits(table, self.split_fractions, self.split_seed)
+        divided = divide_by_time(table, self.split_fractions)
+        if left_out := len(table) - len(divided):
+            rank_zero_info(f"{left_out} of {len(table)} clips reach over a border between splits and are left out")
+        return divided
 
     def _read(self, labels: str | list[str] | dict[str, str] | None, classes: list[str] | None) -> LabelTable | None:
         return None if labels is None else read_given(labels, classes, self._windows, self._label_fps)
@@ -460,10 +474,15 @@ class VideoDataModule(LightningDataModule):
         if name == "predict":
             return f"{source}: there is nothing to predict"
         if self.table is not None and all(clip.split is None for clip in self.table.clips):
-            videos = len({clip.video for clip in self.table.clips})
+            videos, clips = len({clip.video for clip in self.table.clips}), len(self.table)
+            if self.split_by == "time":
+                return (
+                    f"{source}: {clips} clip(s) of {videos} video(s) cannot be divided by time so that {name!r} gets "
+                    "one that can be read. Add clips, or change data.split_fractions"
+                )
             return (
                 f"{source}: it names no splits, and {videos} video(s) cannot be divided so that {name!r} gets one. Add "
-                "videos, or a column `split` (clips of one long recording may be divided by time)"
+                "videos, or a column `split`; or divide each recording by time: --data.split_by time"
             )
         return (
             f"{source}: no clip is in the split {name!r}, or none there can be read. Name splits train, val and "
