@@ -113,3 +113,16 @@ def test_several_sources_become_one_table(tmp_path: Path, capsys: pytest.Capture
     with pytest.raises(SystemExit):
         main(["convert", both, str(tmp_path / "b.csv")])
     assert "the target is the source itself" in capsys.readouterr().err
+
+
+def test_a_boris_project_is_converted_and_compared_with_its_tables(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project, events = tmp_path / "p.boris", tmp_path / "events.csv"
+    project.write_text(layouts.boris_project_text())
+    main(["convert", str(project), str(tmp_path / "table.csv"), "--window", "0.6"])
+    assert "Wrote 4 clips of 1 videos, 3 classes" in capsys.readouterr().out
+    main(["convert", str(project), str(events), "--to=boris-tabular"])
+    main(["evaluate", str(project), str(events), "--output", str(tmp_path / "agreement")])
+    rows = (tmp_path / "agreement" / "agreement.csv").read_text().splitlines()
+    assert {row.split(",")[5] for row in rows[1:4]} == {"1.000000"}  # F1

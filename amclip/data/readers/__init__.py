@@ -8,7 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from amclip.data.intervals import Timeline, Windows, clips_of
-from amclip.data.readers import animal_kingdom, boris, csv_table, deepethogram, feral, frame_list, path_list
+from amclip.data.readers import (
+    animal_kingdom,
+    boris,
+    boris_project,
+    csv_table,
+    deepethogram,
+    feral,
+    frame_list,
+    path_list,
+)
 from amclip.data.readers.class_names import read_classes, read_segments
 from amclip.data.readers.delimited import first_line
 from amclip.data.readers.spreadsheet import as_text, read_sheets
@@ -53,8 +62,8 @@ def read_labels(
     Args:
         path: A CSV table (``filepath,label[,start,stop][,split]``, or a 0/1 column per class); a plain list of
             ``path label [label …]`` lines; Animal Kingdom's ``AR_metadata.xlsx``; a frame list in Charades' form;
-            BORIS' aggregated or tabular events; a DeepEthogram label file, or a folder of them; a FERAL JSON. Text in
-            UTF-8, or a sheet of an XLSX workbook.
+            BORIS' aggregated or tabular events, or a project; a DeepEthogram label file, or a folder of them; a FERAL
+            JSON. Text in UTF-8, or a sheet of an XLSX workbook.
         classes: The classes to use, in this order; rows that name another one are refused. In files that hold numbers
             they are the names of the numbers. Without it the classes are those of the table: sorted by name (numbers by
             size), or in the order of the file where it has one.
@@ -188,9 +197,12 @@ def _timelines(
 ) -> tuple[list[Timeline], list[str] | None] | None:
     """Time lines and ordered classes from a format of bouts or frames; ``None`` for any other."""
     names: list[str] | None
-    if boris.matches(text):
+    if boris_project.matches(text):
+        timelines, names = boris_project.read(text, source)
+        column: str | None = "events"
+    elif boris.matches(text):
         timelines, names = boris.read(text, source)
-        column: str | None = "Behavior"
+        column = "Behavior"
     elif deepethogram.matches(text):
         timelines, names = deepethogram.read(text, source, _rate(fps, "DeepEthogram", source))
         column = None  # each behaviour is one
