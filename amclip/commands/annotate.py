@@ -161,6 +161,7 @@ def _model(
     checkpoint: str | None, classes: str | None, backbone: str | None, pretrained: str | None
 ) -> tuple[Any, str]:
     """The network, and what tells it from every other one."""
+    from amclip.data.table import refuse_class_names
     from amclip.inference import load_model, zero_shot_model
 
     if (checkpoint is None) == (classes is None):
@@ -172,6 +173,7 @@ def _model(
     names = [name.strip() for name in (classes or "").split(",")]
     if not all(names) or len(set(names)) < len(names):
         raise ValueError(f"--classes: expected different names with commas between, got {classes!r}")
+    refuse_class_names(names, "--classes")
     model = zero_shot_model(names, backbone, pretrained)
     settings = json.dumps(dict(model.task.hparams), sort_keys=True, default=str)
     weights = str(model.task.hparams["pretrained"])

@@ -25,7 +25,7 @@ from amclip.data.sampling import Scheme, num_positions
 from amclip.data.several import read_given, root_of
 from amclip.data.splits import assign_splits, divide_by_time, hold_out
 from amclip.data.synthetic import BEHAVIOURS, write_dataset
-from amclip.data.table import Clip, LabelError, LabelTable
+from amclip.data.table import Clip, LabelError, LabelTable, refuse_class_names
 from amclip.data.video import Resize, VideoError, VideoInfo, list_videos
 from amclip.data.views import clip_views
 from amclip.flow.configure import configure_flow
@@ -181,6 +181,8 @@ class VideoDataModule(LightningDataModule):
             raise ValueError(f"sampler: expected shuffled or class-aware, got {sampler!r}")
         if isinstance(classes, str):
             classes = read_classes(classes)
+        if classes is not None:
+            refuse_class_names(classes, "data.classes")
         if window is None and window_hop is not None:
             raise ValueError("window_hop: says how far windows lie apart; give their length, window, too")
         hop = window if window_hop is None else window_hop

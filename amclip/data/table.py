@@ -23,6 +23,7 @@ __all__ = [
     "NoClassError",
     "build_table",
     "raise_together",
+    "refuse_class_names",
     "refuse_unwritable",
     "split_name",
     "unknown_class",
@@ -245,16 +246,34 @@ def _class_names(
         names = tuple(found)
     else:
         names = tuple(sorted({name for clip in rows for name in clip.labels or ()}))
+    refuse_class_names(names, source)
     for name in names:
-        if not name.strip() or ";" in name or not _survives(name):
-            reason = "must not be empty, hold ';', a tab or a line break, or begin or end with a blank"
-            raise LabelError(f"class name {name!r}: {reason}", source)
         if name.lower() in _COLUMNS_OF_PREDICTIONS:
             raise LabelError(f"class name {name!r}: is a column of the predictions; take another name", source)
+    return names
+
+
+def refuse_class_names(names: Sequence[str], source: str | None = None) -> None:
+    """Refuse names of behaviours that label tables do not give back, wherever they come from.
+
+    Args:
+        names: The names.
+        source: The file or option that has them, for messages.
+
+    Raises:
+        LabelError: At the first of them, or at a name that stands twice.
+    """
+    for name in names:
+        if not name.strip():
+            raise LabelError(f"class name {name!r}: is empty", source)
+        if ";" in name:
+            raise LabelError(f"class name {name!r}: holds ';', by which label tables separate behaviours", source)
+        if not _survives(name):
+            reason = "tables do not keep tabs, line breaks, and blanks at the ends of a name"
+            raise LabelError(f"class name {name!r}: {reason}; take another name", source)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise LabelError(f"class {twice[0]!r} is named twice", source)
-    return names
 
 
 def refuse_unwritable(table: LabelTable) -> None:

@@ -363,6 +363,8 @@ def test_zero_shot_scores_windows_as_predict_scores_clips(
     for more, message in (
         (["--classes=walking,running"], "another checkpoint or other classes"),
         (["--classes=walking,"], "different names with commas between"),
+        (["--classes=a;b,grooming"], "--classes: class name 'a;b': holds ';', by which label tables separate"),
+        (["--classes=walking,gro\noming"], "--classes: class name 'gro\\noming': tables do not keep"),
         ([], "give --checkpoint, or --classes"),
     ):
         with pytest.raises(SystemExit):
