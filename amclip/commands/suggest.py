@@ -82,6 +82,8 @@ def suggest(
     for name, number in (("count", count), ("batch-size", batch_size)):
         if number is not None and number < 1:
             raise ValueError(f"--{name}: expected 1 or more, got {number}")
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"--seed: expected a number from 0 to {2**32 - 1}, got {seed}")
     sources = find_sources(videos)
     taken = {} if labelled is None else labelled_stretches(labelled, root, label_fps)
     if labelled is not None:

@@ -139,7 +139,16 @@ def test_a_broken_video_does_not_stop_the_others(
     assert (tmp_path / "out" / "suggest.html").exists()
 
 
-@pytest.mark.parametrize(("words", "said"), [(("--count", 0), "--count"), (("--window", -1), "--window")], ids=str)
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--count", 0), "--count"),
+        (("--window", -1), "--window"),
+        (("--seed", -1), "--seed: expected a number from 0"),
+        (("--seed", 2**32), "--seed"),
+    ],
+    ids=str,
+)
 def test_settings_out_of_range_are_named(
     trained: Path, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple, said: str
 ) -> None:
