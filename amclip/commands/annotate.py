@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import re
 import sys
 import warnings
 from datetime import timedelta
@@ -174,7 +175,11 @@ def _model(
     if not all(names) or len(set(names)) < len(names):
         raise ValueError(f"--classes: expected different names with commas between, got {classes!r}")
     refuse_class_names(names, "--classes")
-    model = zero_shot_model(names, backbone, pretrained)
+    try:
+        model = zero_shot_model(names, backbone, pretrained)
+    except ValueError as error:  # names the settings of `amclip fit`, and here they are options
+        said = re.sub(r"^(?:model\.)?(backbone|pretrained): ", r"--\1: ", str(error))
+        raise ValueError(said.replace("--model.pretrained", "--pretrained")) from error
     settings = json.dumps(dict(model.task.hparams), sort_keys=True, default=str)
     weights = str(model.task.hparams["pretrained"])
     file = _digest(Path(weights)) if Path(weights).is_file() else ""
