@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -158,6 +159,19 @@ def test_which_videos_browsers_play(tmp_path: Path) -> None:
     assert why_unplayable(tmp_path) == "is a folder of images"
     (tmp_path / "text.mp4").write_text("no video")
     assert "cannot be read" in why_unplayable(tmp_path / "text.mp4")
+
+
+@pytest.mark.parametrize("output", [None, "my page.html"])
+def test_the_command_that_copies_videos_writes_the_same_page(tmp_path: Path, output: str | None) -> None:
+    run = write_run(tmp_path / "run 1")
+    page = run / "report.html" if output is None else tmp_path / output
+    report(str(run), None if output is None else str(page))
+    told = json.loads(page.read_text().partition('id="run">')[2].partition("</script>")[0])
+    words = shlex.split(told["copy_command"])
+    assert words == ["amclip", "report", str(run), *([] if output is None else ["--output", str(page)]), "--transcode"]
+    before = page.read_bytes()
+    main(words[1:])
+    assert page.read_bytes() == before
 
 
 def test_flow_of_other_settings_is_drawn_anew_and_takes_the_place_of_the_first(tmp_path: Path) -> None:
