@@ -245,3 +245,11 @@ def test_a_rate_of_frames_that_is_not_known_needs_windows_for_points(tmp_path: P
     with pytest.raises(LabelError, match=r"'calling' at 2 s has no duration, and the frame rate is not known"):
         read_labels(path)
     assert len(read_labels(path, windows=Windows(2.0, 2.0))) == 5
+
+
+def test_a_name_with_a_semicolon_is_read_of_a_project_and_refused_of_tables(tmp_path: Path) -> None:
+    write_outputs(tmp_path, [scores_of("day;1.mp4", 400, seed=1)], dict.fromkeys(CLASSES, BoutSettings()), {})
+    assert read_labels(tmp_path / "boris" / "amclip.boris").videos() == ("day;1.mp4",)
+    for kind in ("tabular", "aggregated"):
+        with pytest.raises(LabelError, match=r"joins 2 files \(day; 1.mp4\).*separate media by ';': if it is one file"):
+            read_labels(tmp_path / "boris" / f"day;1_{kind}_events.csv")

@@ -127,8 +127,9 @@ def _media_of(
         rates = _numbers(row, "fps", name, len(files), source, line, delimiter)
         if len(files) > 1 and None in durations:
             raise LabelError(
-                f"the observation joins {len(files)} files, and the durations {row.get('duration', '')!r} do not say "
-                "where one ends and the next begins",
+                f"the observation joins {len(files)} files ({'; '.join(files)}), and the durations "
+                f"{row.get('duration', '')!r} do not say where one ends and the next begins. Tables of BORIS separate "
+                "media by ';': if it is one file with ';' in its name, rename it, or read the project",
                 source,
                 line,
                 name.get("duration", "Media duration (s)"),
