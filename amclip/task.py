@@ -2,14 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from pickle import UnpicklingError
 from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from lightning.pytorch.utilities import rank_zero_info
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, SumMetric
 
@@ -24,7 +22,7 @@ from amclip.metrics import (
     segments_by_count,
 )
 from amclip.models.classifier import Head, InterleavedClassifier, Temporal
-from amclip.models.pretrained import Pretrained, brings_weights, describe_backbone, load_pretrained
+from amclip.models.pretrained import Pretrained, brings_weights, describe_backbone, load_pretrained, why_unusable
 from amclip.models.segments import Aggregation
 from amclip.models.video import MessageInit
 from amclip.optimiser import parameter_groups, warmed_cosine
@@ -329,12 +327,11 @@ class BehaviourTask(LightningModule):
         backbone, pretrained = self.hparams["backbone"], self.hparams["pretrained"]
         try:
             return load_pretrained(backbone, pretrained, self.hparams["architecture"], prompts)
-        except (RuntimeError, OSError, EOFError, UnpicklingError, SafetensorError) as error:
-            raise ValueError(
-                f"model.pretrained: the weights {pretrained!r} of {backbone} cannot be had or do not fit "
-                f"({' '.join(str(error).split())[:300]}). Where there is no network, fetch them elsewhere and name the "
-                "file: --model.pretrained FILE.safetensors"
-            ) from error
+        except Exception as error:
+            said = why_unusable(error, backbone, pretrained)
+            if said is None:
+                raise
+            raise ValueError(f"model.pretrained: {said}") from error
 
     def _starts_from_pretrained(self) -> bool:
         """Whether there are weights or text features to bring here, and no checkpoint that holds them."""

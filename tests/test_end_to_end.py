@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from drawn import draw_video
 
 import amclip
 from amclip.cli import main
+from amclip.data import boris_columns
 from amclip.data.synthetic import BEHAVIOURS
 
 ROOT = Path(__file__).parents[1]
@@ -59,6 +61,21 @@ def test_the_last_checkpoint_is_of_the_last_epoch_whichever_was_the_best(drawn: 
     assert torch.load(last, weights_only=True)["epoch"] == 2
     assert torch.load(last.with_name("best.ckpt"), weights_only=True)["epoch"] == 0
     assert sorted(path.name for path in last.parent.iterdir()) == ["best.ckpt", "last.ckpt"]
+
+
+def test_one_long_recording_labelled_in_boris_trains(tmp_path: Path) -> None:
+    draw_video(tmp_path / "a.mp4", 500)
+    row = "1,,,Media file,player #1:a.mp4,0.0,20.0,20.0,25.0,No focal subject,20.0,{},,STATE,{},{},{},a.mp4"
+    bouts = [("walking" if n % 2 else "resting", 2 * n, 2 * n + 1.5, 1.5) for n in range(10)]
+    header = [name for name in boris_columns.AGGREGATED if "mage" not in name and "Comment" not in name]
+    (tmp_path / "events.csv").write_text("\n".join([",".join(header), *(row.format(*bout) for bout in bouts)]) + "\n")
+    words = (f"--data.labels={tmp_path / 'events.csv'}", "--data.window=1", "--data.split_by=time")
+    words = (*words, f"--data.root={tmp_path}")
+    main(["fit", *FAST, *words, f"--trainer.logger.save_dir={tmp_path}"])
+    checkpoint = tmp_path / "version_0" / "checkpoints" / "last.ckpt"
+    assert torch.load(checkpoint, weights_only=True)["hyper_parameters"]["classes"] == ["resting", "walking"]
+    main(["check", *FAST, *words, f"--report={tmp_path / 'report.csv'}"])
+    assert {row["kind"] for row in rows(tmp_path / "report.csv")} == {"recordings that are cut over splits"}
 
 
 def test_predict_needs_only_a_checkpoint_and_videos_and_reports_the_broken_one(

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import re
 import sys
 import warnings
 from datetime import timedelta
@@ -161,6 +162,7 @@ def _model(
     checkpoint: str | None, classes: str | None, backbone: str | None, pretrained: str | None
 ) -> tuple[Any, str]:
     """The network, and what tells it from every other one."""
+    from amclip.data.table import refuse_class_names
     from amclip.inference import load_model, zero_shot_model
 
     if (checkpoint is None) == (classes is None):
@@ -172,7 +174,12 @@ def _model(
     names = [name.strip() for name in (classes or "").split(",")]
     if not all(names) or len(set(names)) < len(names):
         raise ValueError(f"--classes: expected different names with commas between, got {classes!r}")
-    model = zero_shot_model(names, backbone, pretrained)
+    refuse_class_names(names, "--classes")
+    try:
+        model = zero_shot_model(names, backbone, pretrained)
+    except ValueError as error:  # names the settings of `amclip fit`, and here they are options
+        said = re.sub(r"^(?:model\.)?(backbone|pretrained): ", r"--\1: ", str(error))
+        raise ValueError(said.replace("--model.pretrained", "--pretrained")) from error
     settings = json.dumps(dict(model.task.hparams), sort_keys=True, default=str)
     weights = str(model.task.hparams["pretrained"])
     file = _digest(Path(weights)) if Path(weights).is_file() else ""

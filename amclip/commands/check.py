@@ -34,6 +34,7 @@ class Finding:
         subject: The video, class or split.
         detail: What is wrong with it, with the values seen.
         line: Line of the label table, where one line is meant.
+        file: The label table, where there are several.
     """
 
     kind: str
@@ -41,6 +42,7 @@ class Finding:
     subject: str
     detail: str
     line: int | None = None
+    file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ class Report:
             style = "bold red" if fatal else "yellow"
             parts.append(Text(f"{'error' if fatal else 'warning'}: {kind} ({len(findings)})", style=style))
             for finding in findings[:_EXAMPLES]:
-                where = f"  line {finding.line}: " if finding.line else "  "
+                place = ", ".join(part for part in (finding.file, finding.line and f"line {finding.line}") if part)
+                where = f"  {place}: " if place else "  "
                 parts.append(Text(f"{where}{finding.subject}: {finding.detail}"))
             if len(findings) > _EXAMPLES:
                 parts.append(Text(f"  and {len(findings) - _EXAMPLES} more", style="dim"))
@@ -115,10 +118,11 @@ class Report:
             return target
         with target.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["severity", "kind", "line", "subject", "detail"])
+            writer.writerow(["severity", "kind", "file", "line", "subject", "detail"])
             for finding in self.findings:
                 severity = "error" if finding.fatal else "warning"
-                writer.writerow([severity, finding.kind, finding.line or "", finding.subject, finding.detail])
+                place = (finding.file or "", finding.line or "")
+                writer.writerow([severity, finding.kind, *place, finding.subject, finding.detail])
         return target
 
 
@@ -163,7 +167,12 @@ def report_table_errors(error: LabelError) -> Report:
     """Report of a table that cannot be used at all; its videos are not looked at."""
     findings = [
         Finding(
-            "rows that cannot be used", True, f"column {one.column!r}" if one.column else "row", one.reason, one.line
+            "rows that cannot be used",
+            True,
+            f"column {one.column!r}" if one.column else "row",
+            one.reason,
+            one.line,
+            one.file if one.file != error.file else None,
         )
         for one in (error, *error.others)
     ]
@@ -174,21 +183,21 @@ def _check_videos(
     table: LabelTable, paths: Mapping[str, Path], found: Mapping[Path, VideoInfo | VideoError]
 ) -> list[Finding]:
     clips = Counter(clip.video for clip in table.clips)
-    lines = {clip.video: clip.line for clip in reversed(table.clips)}
+    places = {clip.video: (clip.line, clip.file) for clip in reversed(table.clips)}
     missing = [video for video, path in paths.items() if not path.exists()]
     findings = []
     for video in missing:
         detail = "does not exist"
         if len(missing) == len(paths):
             detail += f" below {paths[video].parent}; is the root folder right?"
-        findings.append(Finding("videos that are missing", True, video, detail, lines[video]))
+        findings.append(Finding("videos that are missing", True, video, detail, *places[video]))
     for video, path in paths.items():
         info = found.get(path)
         if isinstance(info, VideoError) and video not in missing:
             count = f" ({clips[video]} clips)" if clips[video] > 1 else ""
-            findings.append(Finding("videos that cannot be read", True, video, info.reason + count, lines[video]))
+            findings.append(Finding("videos that cannot be read", True, video, info.reason + count, *places[video]))
         elif isinstance(info, VideoInfo) and info.note:
-            findings.append(Finding("videos that are damaged", False, video, info.note, lines[video]))
+            findings.append(Finding("videos that are damaged", False, video, info.note, *places[video]))
     return findings
 
 
@@ -207,15 +216,17 @@ def _check_lengths(
         what = "clips outside of their video"
         if start > info.duration - frame / 2:
             detail = f"starts at {start:.10g} s, and the video lasts {info.duration:.2f} s"
-            findings.append(Finding(what, True, clip.video, detail, clip.line))
+            findings.append(Finding(what, True, clip.video, detail, clip.line, clip.file))
         elif stop > info.duration + max(frame, 0.1):  # tables are rounded
             detail = f"stops at {stop:.10g} s, and the video lasts {info.duration:.2f} s"
-            findings.append(Finding(what, True, clip.video, detail, clip.line))
+            findings.append(Finding(what, True, clip.video, detail, clip.line, clip.file))
         else:
             frames = info.num_frames if clip.start is None else round((min(stop, info.duration) - start) * info.fps)
             if frames < min_frames:
                 detail = f"has {frames} frames where {min_frames} are looked at; frames are repeated"
-                findings.append(Finding("clips shorter than what is looked at", False, clip.video, detail, clip.line))
+                findings.append(
+                    Finding("clips shorter than what is looked at", False, clip.video, detail, clip.line, clip.file)
+                )
     return findings
 
 
@@ -276,8 +287,9 @@ def _check_splits(table: LabelTable, paths: Mapping[str, Path]) -> list[Finding]
             one, other = pair
             detail = f"{_span(one)} is in {one.split}, {_span(other)} in {other.split}"
             if one.line and other.line:
-                detail += f" (lines {one.line} and {other.line})"
-            findings.append(Finding("the same frames in two splits", True, video, detail, other.line))
+                lines = [f"{clip.file}, line {clip.line}" if clip.file else f"{clip.line}" for clip in (one, other)]
+                detail += f" ({'' if one.file else 'lines '}{' and '.join(lines)})"
+            findings.append(Finding("the same frames in two splits", True, video, detail, other.line, other.file))
     return findings
 
 

@@ -7,7 +7,7 @@ __all__ = ["convert"]
 
 
 def convert(
-    source: str | dict[str, str],
+    source: str | list[str] | dict[str, str],
     target: str,
     to: Literal[
         "table",
@@ -35,7 +35,8 @@ def convert(
 
     Args:
         source: The labels: a table, a list, Animal Kingdom's AR_metadata.xlsx, a frame list, BORIS, DeepEthogram (a
-            file or a folder of them), FERAL. Or one per split: '{train: train.csv, test: val.csv}'.
+            file or a folder of them), FERAL. Or several that are joined: '[a.csv, b.csv]'; or one per split: '{train:
+            train.csv, test: val.csv}'.
         target: The file to write; with deepethogram and frame-list a folder. BORIS' forms are written as CSV, TSV or
             XLSX, as the suffix says.
         to: table is amclip's own; list has a path and its labels per line; animal-kingdom is AR_metadata.xlsx; boris
@@ -56,20 +57,18 @@ def convert(
     from amclip.data.exports import OF_BOUTS, export
     from amclip.data.intervals import Windows
     from amclip.data.locate import locate_videos
-    from amclip.data.readers import read_classes, read_labels, read_splits
+    from amclip.data.readers import read_classes
+    from amclip.data.several import files_of, read_given
 
     if window is None and (hop is not None or share != 0.5):
         raise ValueError("--hop and --share say how windows lie and are labelled; give the length, --window, too")
     windows = None if window is None else Windows(window, window if hop is None else hop, share)
-    for one in source.values() if isinstance(source, dict) else (source,):
+    for one in files_of(source):
         if Path(target).exists() and Path(one).exists() and Path(target).samefile(one):
             raise ValueError(f"the target is the source itself: {target}; name another")
     names = None if classes is None else read_classes(classes)
     per_frame = per_frame or to in OF_BOUTS
-    if isinstance(source, dict):
-        table = read_splits(source, names, windows, fps, per_frame)
-    else:
-        table = read_labels(source, names, windows, fps, per_frame)
+    table = read_given(source, names, windows, fps, per_frame)
     if root is not None:
         table = locate_videos(table, root)
     notes = export(table, target, to, fps)

@@ -59,6 +59,7 @@ classes without examples, the same recording in two splits. Prints what it finds
 
   --report FILE   where the list goes: .csv or .json (default: check_report.csv)
   --thorough      decode every video from end to end, which finds damage in the middle of a file
+  --data.labels   one table, several "[a.csv,b.csv]", or one per split "{train: a.csv, val: b.csv}"
   others          as for `amclip fit`: the same config and --data options describe the same data set"""
 
 

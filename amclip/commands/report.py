@@ -58,10 +58,11 @@ def report(
     target = Path(output) if output is not None else run.folder / "report.html"
     overlay = (flow_size, flow_bound, flow_preset) if flow_overlay else None
     media, notes = make_media(run.videos, target.parent / "media", transcode, overlay)
+    place = [] if output is None else ["--output", output]
     page = Page(
         heading=f"Ethogram: {run.folder.resolve().name}",
         name=run.folder.resolve().name,
-        copy_command=f"amclip report {shlex.quote(folder)} --transcode",
+        copy_command=shlex.join(["amclip", "report", folder, *place, "--transcode"]),
         classes=run.classes,
         settings=run.settings,
         window=run.window,

@@ -1,9 +1,15 @@
 """``amclip suggest``: which stretches of unlabelled video to label next, and a page to label them in."""
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from amclip.commands.parsing import run_command
+
+if TYPE_CHECKING:
+    from amclip.ethogram.inputs import Source
+    from amclip.suggest.pool import Stretches
 
 __all__ = ["run_suggest", "suggest"]
 
@@ -25,8 +31,9 @@ def suggest(
     count: int = 50,
     window: float | None = None,
     hop: float | None = None,
-    labelled: str | None = None,
+    labelled: str | list[str] | None = None,
     root: str | None = None,
+    label_fps: float | None = None,
     transcode: bool = False,
     seed: int = 0,
     batch_size: int | None = None,
@@ -45,8 +52,10 @@ def suggest(
         count: How many windows to suggest.
         window: Length of a window in seconds. Default: the length of the clips that the checkpoint was trained on.
         hop: Seconds from the start of one window to the next. Default: the length, so that windows do not overlap.
-        labelled: A table of clips that are labelled already; windows that overlap one of them are left out.
-        root: The folder that this table's paths start from. Default: the folder of the table.
+        labelled: A table of clips that are labelled already, or several: '[a.csv, b.csv]'; windows that overlap one of
+            them are left out.
+        root: The folder that their paths start from. Default: the folder of the (first) table.
+        label_fps: Frames per second of the videos, for tables that count frames (DeepEthogram, FERAL).
         transcode: Make copies, in `media` beside the page, of videos that browsers do not play (AVI and others).
         seed: Of the grouping of windows.
         batch_size: Windows scored at a time. Default: 1 on a CPU, 8 on a GPU.
@@ -60,6 +69,7 @@ def suggest(
     """
     import torch
 
+    from amclip.data.several import root_of
     from amclip.ethogram.inputs import find_sources
     from amclip.ethogram.plan import DEFAULT_WINDOW
     from amclip.inference import load_model
@@ -72,8 +82,12 @@ def suggest(
     for name, number in (("count", count), ("batch-size", batch_size)):
         if number is not None and number < 1:
             raise ValueError(f"--{name}: expected 1 or more, got {number}")
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"--seed: expected a number from 0 to {2**32 - 1}, got {seed}")
     sources = find_sources(videos)
-    taken = {} if labelled is None else labelled_stretches(labelled, root)
+    taken = {} if labelled is None else labelled_stretches(labelled, root, label_fps)
+    if labelled is not None:
+        _tell_labelled(taken, sources, root_of(labelled) if root is None else Path(root))
     gpu = accelerator == "gpu" or (accelerator == "auto" and torch.cuda.is_available())
     model = load_model(checkpoint, "cuda" if gpu else "cpu")
     length = window or model.clip_seconds or DEFAULT_WINDOW
@@ -89,3 +103,18 @@ def suggest(
         for name, reason in errors.items():
             print(f"  {name}: {reason}")
         raise SystemExit(1)
+
+
+def _tell_labelled(taken: "Stretches", sources: "Sequence[Source]", root: Path) -> None:
+    """How many labelled clips lie in the videos: none may mean that the table's paths start elsewhere."""
+    number = sum(map(len, taken.values()))
+    here = sum(len(taken.get(source.path.resolve(), ())) for source in sources)
+    if here:
+        print(f"{here} of {number} labelled clips lie in these videos; windows that overlap them are left out")
+        return
+    print(
+        f"warning: none of the {number} labelled clips lies in these videos, so that nothing is left out; the first is "
+        f"looked for at {next(iter(taken))}. If they should, name the folder that the table's paths start from: --root "
+        f"(now {root})",
+        file=sys.stderr,
+    )

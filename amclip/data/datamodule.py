@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
-from lightning.pytorch.utilities import rank_zero_warn
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import distributed
 from torch.utils.data import DataLoader, Sampler
 
@@ -19,12 +19,13 @@ from amclip.data.intervals import Windows
 from amclip.data.locate import locate_videos
 from amclip.data.mixing import Mixing
 from amclip.data.probe import probe
-from amclip.data.readers import read_classes, read_labels, read_segments, read_splits
+from amclip.data.readers import read_classes, read_labels, read_segments
 from amclip.data.samplers import ClassAwareSampler, EpochSampler
 from amclip.data.sampling import Scheme, num_positions
-from amclip.data.splits import assign_splits, hold_out
+from amclip.data.several import read_given, root_of
+from amclip.data.splits import assign_splits, divide_by_time, hold_out
 from amclip.data.synthetic import BEHAVIOURS, write_dataset
-from amclip.data.table import Clip, LabelError, LabelTable
+from amclip.data.table import Clip, LabelError, LabelTable, refuse_class_names
 from amclip.data.video import Resize, VideoError, VideoInfo, list_videos
 from amclip.data.views import clip_views
 from amclip.flow.configure import configure_flow
@@ -49,9 +50,9 @@ class VideoDataModule(LightningDataModule):
     ``error``, why this one could not be read; else empty.
 
     Args:
-        labels: Table of labels, in any form on the page on labels, or one per split: {train: FILE, test: FILE}.
-            Without one, prediction runs on every video below `root`, and training on built-in animals if
-            `synthetic_clips` asks for them.
+        labels: Table of labels, in any form on the page on labels; several that are joined: [FILE, FILE]; or one per
+            split: {train: FILE, test: FILE}. Without any, prediction runs on every video below `root`, and training on
+            built-in animals if `synthetic_clips` asks for them.
         root: Folder that the table's paths are relative to. Default: the (first) table's own folder.
         classes: Names of the behaviours in the order of the network's outputs, or of the numbers in the table; or a
             file that has them, such as KABR's classes.json. Default: those in the table.
@@ -63,8 +64,11 @@ class VideoDataModule(LightningDataModule):
         window_share: Share of a window that a behaviour must fill to be its label.
         label_fps: Frames per second of the videos, for labels that count frames (DeepEthogram, FERAL).
         val_fraction: Share of the training videos that become validation, where the table names no validation clips.
-        split_fractions: Shares of the videos for training, validation and test where the table names no splits.
-        split_seed: Seed of that division.
+        split_by: Where the table names no splits: video shares whole videos out, so that no recording is in two splits;
+            time divides each video, first training, then validation, then test, and leaves out clips that reach over a
+            border. That is for one or few long recordings; scores are then of the same animals and light.
+        split_fractions: Shares of videos or time for training, validation and test where the table names no splits.
+        split_seed: Seed of the division of videos.
         scheme: How the segments share out the clip. dense: each looks at a part of its own. semi-dense: half of its
             frames in its part, half in the rest of the clip. sparse: each looks at the whole clip.
         num_segments: Segments per clip, M.
@@ -110,7 +114,7 @@ class VideoDataModule(LightningDataModule):
 
     def __init__(
         self,
-        labels: str | dict[str, str] | None = None,
+        labels: str | list[str] | dict[str, str] | None = None,
         root: str | None = None,
         classes: list[str] | str | None = None,
         segments: list[str] | str | None = None,
@@ -119,6 +123,7 @@ class VideoDataModule(LightningDataModule):
         window_share: float = 0.5,
         label_fps: float | None = None,
         val_fraction: float = 0.0,
+        split_by: Literal["video", "time"] = "video",
         split_fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
         split_seed: int = 0,
         scheme: Scheme = "dense",
@@ -170,16 +175,19 @@ class VideoDataModule(LightningDataModule):
             raise ValueError(f"frame_size and image_size: expected 1 or more, got {frame_size} and {image_size}")
         if not 0 <= val_fraction < 1:
             raise ValueError(f"val_fraction: expected a share in [0, 1), got {val_fraction}")
+        if split_by not in ("video", "time"):
+            raise ValueError(f"split_by: expected video or time, got {split_by!r}")
         if sampler not in ("shuffled", "class-aware"):
             raise ValueError(f"sampler: expected shuffled or class-aware, got {sampler!r}")
         if isinstance(classes, str):
             classes = read_classes(classes)
+        if classes is not None:
+            refuse_class_names(classes, "data.classes")
         if window is None and window_hop is not None:
             raise ValueError("window_hop: says how far windows lie apart; give their length, window, too")
         hop = window if window_hop is None else window_hop
         windows = None if window is None or hop is None else Windows(window, hop, window_share)
         self.table: LabelTable | None = None
-        first = next(iter(labels.values())) if isinstance(labels, dict) else labels
         self._windows, self._label_fps = windows, label_fps
         self._refused: LabelError | None = None
         try:
@@ -189,7 +197,7 @@ class VideoDataModule(LightningDataModule):
                 raise
             # Prediction needs no labels, and may read the table without the classes; all else raises this.
             self._refused = error
-        self.root = Path(root) if root else (_home(Path(first)) if first else None)
+        self.root = Path(root) if root else (root_of(labels) if labels else None)
         # Resolved before it is saved: a checkpoint alone must say which output is which behaviour.
         self.classes = classes = list(classes or (self.table.classes if self.table else BEHAVIOURS))
         if isinstance(segments, str):
@@ -201,7 +209,7 @@ class VideoDataModule(LightningDataModule):
         self.labels = labels
         self.val_fraction = val_fraction
         self.sampler = sampler
-        self.split_fractions, self.split_seed = split_fractions, split_seed
+        self.split_by, self.split_fractions, self.split_seed = split_by, split_fractions, split_seed
         self.scheme: Scheme = scheme
         self.num_segments, self.positions_per_segment = num_segments, positions_per_segment
         self.segment_overlap = segment_overlap
@@ -255,13 +263,19 @@ class VideoDataModule(LightningDataModule):
             table = read_labels(self.draw_synthetic(), self.classes)
         if self._divided is None or self._divided[0] is not table:  # takes seconds for tens of thousands of clips
             located = hold_out(locate_videos(table, self.root_folder), self.val_fraction, self.split_seed)
-            self._divided = table, assign_splits(located, self.split_fractions, self.split_seed)
+            self._divided = table, self._divide(located)
         return self._divided[1]
 
-    def _read(self, labels: str | dict[str, str] | None, classes: list[str] | None) -> LabelTable | None:
-        if isinstance(labels, dict):
-            return read_splits(labels, classes, self._windows, self._label_fps)
-        return None if labels is None else read_labels(labels, classes, self._windows, self._label_fps)
+    def _divide(self, table: LabelTable) -> LabelTable:
+        if self.split_by == "video":
+            return assign_splits(table, self.split_fractions, self.split_seed)
+        divided = divide_by_time(table, self.split_fractions)
+        if left_out := len(table) - len(divided):
+            rank_zero_info(f"{left_out} of {len(table)} clips reach over a border between splits and are left out")
+        return divided
+
+    def _read(self, labels: str | list[str] | dict[str, str] | None, classes: list[str] | None) -> LabelTable | None:
+        return None if labels is None else read_given(labels, classes, self._windows, self._label_fps)
 
     def draw_synthetic(self) -> Path:
         """Draw the built-in data below ``root``, unless it lies there already; returns its table."""
@@ -404,7 +418,9 @@ class VideoDataModule(LightningDataModule):
         table = self.read_table()
         for clip in table.clips:
             if clip.labels is None:
-                raise LabelError("names no labels; a table for training or testing needs them", table.source, clip.line)
+                raise LabelError(
+                    "names no labels; a table for training or testing needs them", table.file_of(clip), clip.line
+                )
         if len(training := table.split("train")):
             self.class_counts = training.targets().sum(axis=0).astype(int).tolist()
             self.num_training_clips = len(training)
@@ -460,10 +476,15 @@ class VideoDataModule(LightningDataModule):
         if name == "predict":
             return f"{source}: there is nothing to predict"
         if self.table is not None and all(clip.split is None for clip in self.table.clips):
-            videos = len({clip.video for clip in self.table.clips})
+            videos, clips = len({clip.video for clip in self.table.clips}), len(self.table)
+            if self.split_by == "time":
+                return (
+                    f"{source}: {clips} clip(s) of {videos} video(s) cannot be divided by time so that {name!r} gets "
+                    "one that can be read. Add clips, or change data.split_fractions"
+                )
             return (
                 f"{source}: it names no splits, and {videos} video(s) cannot be divided so that {name!r} gets one. Add "
-                "videos, or a column `split` (clips of one long recording may be divided by time)"
+                "videos, or a column `split`; or divide each recording by time: --data.split_by time"
             )
         return (
             f"{source}: no clip is in the split {name!r}, or none there can be read. Name splits train, val and "
@@ -510,11 +531,6 @@ class VideoDataModule(LightningDataModule):
             # A worker stuck in the decoder must end the run with an error, not hold it for ever.
             timeout=10 * self.probe_timeout if self.num_workers else 0,
         )
-
-
-def _home(labels: Path) -> Path:
-    """The folder beside whose files a table's relative paths are meant; a folder of label files is its own."""
-    return labels if labels.is_dir() else labels.parent
 
 
 def default_workers() -> int:

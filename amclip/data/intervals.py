@@ -193,7 +193,7 @@ def timelines_of(table: LabelTable) -> list[Timeline]:
     by_video: dict[str, list[Clip]] = {}
     for clip in table.clips:
         if clip.start is None:
-            raise LabelError("is a whole video; a format of bouts needs start and stop", table.source, clip.line)
+            raise LabelError("is a whole video; a format of bouts needs start and stop", table.file_of(clip), clip.line)
         by_video.setdefault(clip.video, []).append(clip)
     timelines = []
     for video, clips in by_video.items():
@@ -208,7 +208,7 @@ def timelines_of(table: LabelTable) -> list[Timeline]:
                 raise LabelError(
                     f"{video} from {start:g} s overlaps the clip before it; windows that overlap do not say when a "
                     "behaviour starts and stops. Convert a table without overlaps",
-                    table.source,
+                    table.file_of(clip),
                     clip.line,
                 )
             if start > reached + _SAME_TIME:

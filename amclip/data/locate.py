@@ -37,7 +37,9 @@ def locate_videos(table: LabelTable, root: str | os.PathLike[str]) -> LabelTable
         if path.name in names or not files:
             found[name] = name
         elif len(files) > 1:
-            raise LabelError(f"{name} may be {' or '.join(files)}; write the whole name", table.source, clip.line)
+            raise LabelError(
+                f"{name} may be {' or '.join(files)}; write the whole name", table.file_of(clip), clip.line
+            )
         else:
             found[name] = f"{name}{files[0][len(path.name) :]}"
     clips = tuple(replace(clip, video=found.get(clip.video, clip.video)) for clip in table.clips)

@@ -1,4 +1,4 @@
-"""Share videos out over training, validation and test so that classes are spread evenly."""
+"""Share videos out over training, validation and test so that classes are spread evenly, or divide each by time."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from amclip.data.table import SPLITS, LabelError, LabelTable
+from amclip.data.table import SPLITS, Clip, LabelError, LabelTable, raise_together
 
-__all__ = ["assign_splits", "hold_out", "stratify"]
+__all__ = ["assign_splits", "divide_by_time", "hold_out", "stratify"]
 
 
 def assign_splits(table: LabelTable, fractions: Sequence[float] = (0.7, 0.15, 0.15), seed: int = 0) -> LabelTable:
@@ -39,7 +39,7 @@ def assign_splits(table: LabelTable, fractions: Sequence[float] = (0.7, 0.15, 0.
             raise LabelError(
                 f"names no split, and other rows of {clip.video} lie in {' and '.join(sorted(splits))}; "
                 "name a split in every row of this video",
-                table.source,
+                table.file_of(clip),
                 clip.line,
                 "split",
             )
@@ -48,6 +48,97 @@ def assign_splits(table: LabelTable, fractions: Sequence[float] = (0.7, 0.15, 0.
     chosen = fixed | stratify(fixed, labels, fractions, seed)
     clips = tuple(clip if clip.split is not None else replace(clip, split=chosen[clip.key[0]]) for clip in table.clips)
     return replace(table, clips=clips)
+
+
+def divide_by_time(table: LabelTable, fractions: Sequence[float] = (0.7, 0.15, 0.15)) -> LabelTable:
+    """Divide each video by time: its first part is for training, then comes validation, then test.
+
+    The parts have their shares of the time that the video's clips cover, as nearly as the edges of clips allow. Clips
+    that reach over a border are left out, so that no frame is in two splits. Of a video with few clips each split gets
+    one while there are any, training first, then validation. Videos whose rows name splits stay as they are.
+
+    Args:
+        table: Clips with times.
+        fractions: Shares for train, val and test, summing to 1.
+
+    Raises:
+        ValueError: If ``fractions`` are not three shares that sum to 1.
+        LabelError: If a clip is a whole video, or only some rows of a video name a split.
+    """
+    shares = _shares(fractions)
+    by_video: dict[str, list[Clip]] = {}
+    for clip in table.clips:
+        by_video.setdefault(clip.key[0], []).append(clip)
+    errors = []
+    borders: dict[str, tuple[float, float]] = {}
+    for video, clips in by_video.items():
+        free = [clip for clip in clips if clip.split is None]
+        if not free:
+            continue
+        try:
+            borders[video] = _borders(_spans(free, clips, table), shares)
+        except LabelError as error:
+            errors.append(error)
+    raise_together(errors)
+    kept = []
+    for clip in table.clips:
+        if clip.key[0] in borders:
+            split = _part(clip, *borders[clip.key[0]])
+            if split is None:
+                continue
+            clip = replace(clip, split=split)
+        kept.append(clip)
+    return replace(table, clips=tuple(kept))
+
+
+def _spans(free: Sequence[Clip], clips: Sequence[Clip], table: LabelTable) -> NDArray[np.float64]:
+    """Start and stop of each clip, ``(N, 2)``; refuses those that cannot be divided."""
+    if len(free) < len(clips):
+        raise LabelError(
+            f"names no split, and other rows of {free[0].video} do; where data.split_by is time, name it in every row "
+            "of a video or in none",
+            table.file_of(free[0]),
+            free[0].line,
+            "split",
+        )
+    for clip in free:
+        if clip.start is None:
+            raise LabelError(
+                f"{clip.video} without start and stop is a whole video, which cannot be divided by time; give the "
+                "times of its clips, or leave data.split_by at video",
+                table.file_of(clip),
+                clip.line,
+            )
+    return np.array([(clip.start, clip.stop) for clip in free], dtype=float)
+
+
+def _borders(spans: NDArray[np.float64], shares: NDArray[np.float64]) -> tuple[float, float]:
+    """Where training ends and validation begins, and where that ends and test begins: edges of clips."""
+    starts, stops = np.sort(spans[:, 0]), np.sort(spans[:, 1])
+    edges = np.unique(spans)
+    middles = (edges[:-1] + edges[1:]) / 2
+    covered = np.searchsorted(starts, middles, "right") > np.searchsorted(stops, middles, "right")
+    done = np.concatenate([[0.0], np.cumsum(np.diff(edges) * covered)])
+
+    def nearest(share: float, least: float) -> float:
+        far = np.abs(done - share * done[-1]).round(9)
+        far[edges < least] = np.inf
+        return float(edges[far == far.min()][-1])  # on a tie to training, or validation
+
+    # Where a split has a share, it goes on until it has a clip.
+    first = nearest(shares[0], stops[0] if shares[0] else edges[0])
+    later = spans[spans[:, 0] >= first, 1]
+    second = nearest(shares[0] + shares[1], later.min() if shares[1] and len(later) else first)
+    return first, second if shares[2] else float(edges[-1])
+
+
+def _part(clip: Clip, first: float, second: float) -> str | None:
+    start, stop = float(clip.start or 0.0), float(clip.stop or 0.0)
+    if stop <= first:
+        return "train"
+    if first <= start and stop <= second:
+        return "val"
+    return "test" if start >= second else None
 
 
 def hold_out(table: LabelTable, fraction: float, seed: int = 0) -> LabelTable:
@@ -99,9 +190,7 @@ def stratify(
     Raises:
         ValueError: If ``fractions`` are not three shares that sum to 1.
     """
-    shares = np.asarray(fractions, dtype=float)
-    if shares.shape != (3,) or not (shares >= 0).all() or abs(shares.sum() - 1) > 1e-6:
-        raise ValueError(f"fractions must be three shares that sum to 1 (train, val, test), not {fractions!r}")
+    shares = _shares(fractions)
     free = [video for video in labels if video not in fixed]
     rng = np.random.default_rng(seed)
     remaining = [free[index] for index in rng.permutation(len(free))]
@@ -136,6 +225,13 @@ def stratify(
         remaining = [video for video in remaining if video not in taken]
     _fill_empty(chosen, fixed, labels, shares)
     return chosen
+
+
+def _shares(fractions: Sequence[float]) -> NDArray[np.float64]:
+    shares = np.asarray(fractions, dtype=float)
+    if shares.shape != (3,) or not (shares >= 0).all() or abs(shares.sum() - 1) > 1e-6:
+        raise ValueError(f"fractions must be three shares that sum to 1 (train, val, test), not {fractions!r}")
+    return shares
 
 
 def _fill_empty(

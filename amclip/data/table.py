@@ -9,7 +9,7 @@ import difflib
 import os
 import posixpath
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,10 @@ __all__ = [
     "Clip",
     "LabelError",
     "LabelTable",
+    "NoClassError",
     "build_table",
     "raise_together",
+    "refuse_class_names",
     "refuse_unwritable",
     "split_name",
     "unknown_class",
@@ -70,6 +72,21 @@ class LabelError(ValueError):
         return f"{', '.join(where)}: {self.reason}{more}" if where else f"{self.reason}{more}"
 
 
+class NoClassError(LabelError):
+    """A table that would be good if any row named a class; joined with others it is.
+
+    Args:
+        table: The table.
+    """
+
+    def __init__(self, table: "LabelTable") -> None:
+        super().__init__(
+            "no row names a class; fill the label column, or leave the column out of a table for prediction",
+            table.source,
+        )
+        self.table = table
+
+
 def raise_together(errors: Sequence[LabelError]) -> None:
     """Raise the first error with all others on it; nothing if there is none."""
     if errors:
@@ -88,6 +105,7 @@ class Clip:
         labels: Classes seen; ``()`` means labelled, none of the classes; ``None`` means not labelled.
         split: ``"train"``, ``"val"``, ``"test"``, or ``None`` where the table names none.
         line: Line in the source file, for messages.
+        file: The source file, where a table is joined from several; for messages.
     """
 
     video: str
@@ -96,6 +114,7 @@ class Clip:
     labels: tuple[str, ...] | None = None
     split: str | None = None
     line: int | None = None
+    file: str | None = field(default=None, compare=False)
 
     @property
     def key(self) -> tuple[str, float | None, float | None]:
@@ -137,6 +156,10 @@ class LabelTable:
         """
         wanted = split_name(name)
         return replace(self, clips=tuple(clip for clip in self.clips if clip.split == wanted))
+
+    def file_of(self, clip: Clip) -> str:
+        """The file that a row's line counts in, for messages."""
+        return clip.file or self.source
 
     def videos(self) -> tuple[str, ...]:
         """Each video once, as written in the table, in order of first appearance."""
@@ -200,7 +223,10 @@ def build_table(
             clip = replace(clip, labels=tuple(name for name in names if name in present))
         checked.append(clip)
     raise_together(errors)
-    return LabelTable(tuple(checked), names, source)
+    table = LabelTable(tuple(checked), names, source)
+    if not names and any(clip.labels is not None for clip in checked):
+        raise NoClassError(table)
+    return table
 
 
 def unknown_class(name: str, classes: Sequence[str]) -> str:
@@ -220,20 +246,34 @@ def _class_names(
         names = tuple(found)
     else:
         names = tuple(sorted({name for clip in rows for name in clip.labels or ()}))
+    refuse_class_names(names, source)
     for name in names:
-        if not name.strip() or ";" in name or not _survives(name):
-            reason = "must not be empty, hold ';', a tab or a line break, or begin or end with a blank"
-            raise LabelError(f"class name {name!r}: {reason}", source)
         if name.lower() in _COLUMNS_OF_PREDICTIONS:
             raise LabelError(f"class name {name!r}: is a column of the predictions; take another name", source)
+    return names
+
+
+def refuse_class_names(names: Sequence[str], source: str | None = None) -> None:
+    """Refuse names of behaviours that label tables do not give back, wherever they come from.
+
+    Args:
+        names: The names.
+        source: The file or option that has them, for messages.
+
+    Raises:
+        LabelError: At the first of them, or at a name that stands twice.
+    """
+    for name in names:
+        if not name.strip():
+            raise LabelError(f"class name {name!r}: is empty", source)
+        if ";" in name:
+            raise LabelError(f"class name {name!r}: holds ';', by which label tables separate behaviours", source)
+        if not _survives(name):
+            reason = "tables do not keep tabs, line breaks, and blanks at the ends of a name"
+            raise LabelError(f"class name {name!r}: {reason}; take another name", source)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise LabelError(f"class {twice[0]!r} is named twice", source)
-    if not names and any(clip.labels is not None for clip in rows):
-        raise LabelError(
-            "no row names a class; fill the label column, or leave the column out of a table for prediction", source
-        )
-    return names
 
 
 def refuse_unwritable(table: LabelTable) -> None:
@@ -245,7 +285,7 @@ def refuse_unwritable(table: LabelTable) -> None:
     for clip in table.clips:
         if not _survives(clip.video):
             reason = "tables do not keep tabs, line breaks, and blanks at the ends of a name; rename the file"
-            raise LabelError(f"{clip.video!r}: {reason}", table.source, clip.line)
+            raise LabelError(f"{clip.video!r}: {reason}", table.file_of(clip), clip.line)
 
 
 def _survives(name: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from amclip.data.intervals import Bout, Timeline, timelines_of
-from amclip.data.readers import boris, deepethogram, feral, read_labels
+from amclip.data.readers import boris, boris_project, deepethogram, feral, read_labels
 from amclip.data.readers.csv_table import VIDEO_COLUMNS
 from amclip.data.readers.delimited import delimiter_of, number, rows
 from amclip.data.table import LabelError
@@ -59,8 +59,8 @@ def read_annotation(path: str | os.PathLike[str], fps: float | None = None) -> A
 
     Args:
         path: The folder that `amclip annotate` writes; a table with the columns ``video``, ``behaviour``, ``start`` and
-            ``stop`` and a row per bout, such as its ``bouts.csv``; tabular or aggregated events of BORIS; DeepEthogram
-            (a file, or a folder of them) or FERAL; amclip's table of clips that do not overlap.
+            ``stop`` and a row per bout, such as its ``bouts.csv``; a project, tabular or aggregated events of BORIS;
+            DeepEthogram (a file, or a folder of them) or FERAL; amclip's table of clips that do not overlap.
         fps: Frames per second, for formats that count frames.
 
     Raises:
@@ -74,8 +74,9 @@ def read_annotation(path: str | os.PathLike[str], fps: float | None = None) -> A
     first = next((line for line in text.splitlines() if line.strip()), "")
     if delimiter_of(first, _is_bout_table) is not None:
         return _bout_table(text, path)
-    if boris.matches(text):
-        timelines, names = boris.read(text, source)
+    if boris.matches(text) or boris_project.matches(text):
+        from_boris = boris_project.read if boris_project.matches(text) else boris.read
+        timelines, names = from_boris(text, source)
         return Annotation(source, tuple(names or _shown(timelines)), tuple(timelines))
     if deepethogram.matches(text) or feral.matches(text):
         if fps is None:

@@ -8,22 +8,38 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from torch.nn import functional as F
 
 from amclip.models import xclip
 from amclip.models.config_files import from_hub, read_json
 
-__all__ = ["Architecture", "Pretrained", "brings_weights", "describe_backbone", "load_pretrained", "quiet"]
+__all__ = [
+    "Architecture",
+    "Pretrained",
+    "brings_weights",
+    "describe_backbone",
+    "load_pretrained",
+    "quiet",
+    "why_unusable",
+]
 
 Architecture = dict[str, Any]
 """Plain values that rebuild an image tower: ``embed_dim``, ``vision_cfg``, ``quick_gelu``, ``mean``, ``std``."""
 
 _TINY = "amclip-tiny"
 _TINY_WEIGHTS = "synthetic"  # the image tower that docs/pretrain_tiny.py trained
+_DAMAGED = (EOFError, UnpicklingError, SafetensorError)
+# What open_clip raises of a file that holds something else, or another network's weights.
+_MISFITS = (
+    *(RuntimeError, OSError, ValueError, AssertionError, AttributeError),
+    *(KeyError, IndexError, StopIteration, TypeError),
+)
 _OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 
@@ -194,6 +210,31 @@ def load_pretrained(
         bias=0.0 if bias is None else bias.item(),
         video=video,
     )
+
+
+def why_unusable(error: Exception, backbone: str, pretrained: str | None) -> str | None:
+    """What to say of an error of :func:`load_pretrained`; None where it is not about the weights.
+
+    Args:
+        error: The error.
+        backbone: As for :func:`load_pretrained`.
+        pretrained: As for :func:`load_pretrained`.
+    """
+    reason = " ".join(str(error).split())[:300] or "it holds none"
+    if pretrained and Path(pretrained).is_file() and not brings_weights(backbone):
+        if isinstance(error, _DAMAGED) or "PytorchStreamReader" in reason:
+            return f"{pretrained} is no file of weights (.safetensors, .pt, .bin), or is damaged"
+        if isinstance(error, _MISFITS):
+            return (
+                f"{pretrained} does not hold the weights of {backbone}, image and text tower ({reason}); name the "
+                "backbone that they are of, or other weights"
+            )
+    if isinstance(error, (RuntimeError, OSError, *_DAMAGED)):
+        return (
+            f"the weights {pretrained!r} of {backbone} cannot be had or do not fit ({reason}). Where there is no "
+            "network, fetch them elsewhere and name the file: --model.pretrained FILE.safetensors"
+        )
+    return None
 
 
 def _named_config(backbone: str) -> dict[str, Any]:

@@ -7,7 +7,17 @@ from rich.progress import Progress, TaskID
 
 from amclip.data.video import VideoError
 from amclip.flow.tvl1 import Preset
-from amclip.report.media import Media, copy_video, draw_flow, media_path, why_unplayable
+from amclip.report.media import (
+    Media,
+    copy_video,
+    draw_flow,
+    flow_path,
+    is_newer,
+    media_path,
+    newest_flow,
+    remove_other_flows,
+    why_unplayable,
+)
 from amclip.report.run import AnnotatedVideo
 
 __all__ = ["make_media"]
@@ -22,7 +32,7 @@ def make_media(
         videos: The videos of the page.
         folder: Where made videos go.
         transcode: Whether copies are made.
-        overlay: Size, bound and preset of the flow; ``None``: none is drawn.
+        overlay: Size, bound and preset of the flow; ``None``: none is drawn, and the page shows what was drawn before.
 
     Returns:
         What each video has, and in words what a user should know.
@@ -52,15 +62,16 @@ def _media_of(
     try:
         if reason and transcode:
             copy = copy_video(video.path, place, lambda share: _advance(bar, task, share))
-        elif reason and place.exists():
+        elif reason and is_newer(place, Path(video.path)):
             copy = place
         elif reason:
             notes.append(f"{reason}, which browsers do not play; --transcode makes a copy that they do")
-        drawn = media_path(folder, video.video, video.path, "-flow")
         if overlay is not None:
+            drawn = flow_path(folder, video.video, video.path, *overlay)
             flow = draw_flow(video.path, drawn, *overlay, lambda share: _advance(bar, task, share))
-        elif drawn.exists():
-            flow = drawn
+            remove_other_flows(flow, video.video, video.path)
+        else:
+            flow = newest_flow(folder, video.video, video.path)
     except VideoError as error:
         notes.append(error.reason)
     bar.remove_task(task)

@@ -16,11 +16,22 @@ from amclip.data.writer import VideoWriter
 from amclip.flow.image import encode_flow
 from amclip.flow.tvl1 import TVL1, Preset
 
-__all__ = ["Media", "copy_video", "draw_flow", "media_path", "why_unplayable"]
+__all__ = [
+    "Media",
+    "copy_video",
+    "draw_flow",
+    "flow_path",
+    "is_newer",
+    "media_path",
+    "newest_flow",
+    "remove_other_flows",
+    "why_unplayable",
+]
 
 #: What current Chromium, Firefox and Safari all play.
 _CODECS = ("h264", "vp8", "vp9", "av1")
 _SUFFIXES = (".mp4", ".m4v", ".mov", ".webm")
+_FLOW = "-flow"
 _CHUNK = 2**22  # pixels of the frames worked on at a time
 
 
@@ -57,8 +68,38 @@ def why_unplayable(path: str | os.PathLike[str]) -> str:
 
 def media_path(folder: Path, video: str, path: str, kind: str) -> Path:
     """Where a made video lies: named for people, with a digest of the source's path, since names repeat."""
-    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
-    return folder / f"{Path(video).stem[:60]}-{digest}{kind}.mp4"
+    return folder / f"{Path(video).stem[:60]}-{_digest(os.fsencode(path))}{kind}.mp4"
+
+
+def flow_path(folder: Path, video: str, path: str, size: int, bound: float, preset: Preset) -> Path:
+    """Where the flow video of these settings lies, for :func:`draw_flow`: other settings, another file."""
+    settings = f"{size} {float(bound)!r} {preset}"
+    return media_path(folder, video, path, f"{_FLOW}-{_digest(settings.encode())}")
+
+
+def newest_flow(folder: Path, video: str, path: str) -> Path | None:
+    """The flow video that was drawn last, of whatever settings; ``None`` where all are older than the video."""
+    flows = [flow for flow in _flows(folder, video, path) if is_newer(flow, Path(path))]
+    return max(flows, key=lambda flow: flow.stat().st_mtime, default=None)
+
+
+def remove_other_flows(kept: Path, video: str, path: str) -> None:
+    """Remove flow videos of other settings, so that the folder holds one per video: that which the page shows."""
+    for flow in _flows(kept.parent, video, path):
+        if flow != kept:
+            flow.unlink()
+
+
+def _flows(folder: Path, video: str, path: str) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    begins = media_path(folder, video, path, _FLOW).stem  # no pattern: names may hold brackets
+    return [file for file in folder.iterdir() if file.name.startswith(begins) and file.suffix == ".mp4"]
+
+
+def is_newer(target: Path, source: Path) -> bool:
+    """Whether a made video is there and was made of the source as it is now."""
+    return target.exists() and source.exists() and target.stat().st_mtime >= source.stat().st_mtime
 
 
 def copy_video(source: str | os.PathLike[str], target: Path, progress: Callable[[float], None]) -> Path:
@@ -74,7 +115,7 @@ def copy_video(source: str | os.PathLike[str], target: Path, progress: Callable[
     Raises:
         VideoError: If the video cannot be read.
     """
-    if _is_newer(target, Path(source)):
+    if is_newer(target, Path(source)):
         return target
     with Video(source) as reader, VideoWriter(target, reader.fps, (reader.height, reader.width), crf=20) as writer:
         for frames in _chunks(reader, reader.height * reader.width):
@@ -113,7 +154,7 @@ def draw_flow(
         raise ValueError(f"flow size: expected 16 pixels or more, got {size}")
     if not 0 < bound < float("inf"):
         raise ValueError(f"flow bound: expected pixels above 0, got {bound}")
-    if _is_newer(target, Path(source)):
+    if is_newer(target, Path(source)):
         return target
     method = TVL1.preset(preset)
     with Video(source) as native:
@@ -145,5 +186,5 @@ def _chunks(reader: Video, pixels: int) -> Iterator[Tensor]:
         yield reader.read(range(at, min(at + length, reader.num_frames)))
 
 
-def _is_newer(target: Path, source: Path) -> bool:
-    return target.exists() and source.exists() and target.stat().st_mtime >= source.stat().st_mtime
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:8]

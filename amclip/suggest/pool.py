@@ -1,6 +1,5 @@
 """All windows that could be suggested, and the choice among them."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -9,8 +8,10 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress, TaskID
 
+from amclip.data.locate import locate_videos
 from amclip.data.probe import probe
-from amclip.data.readers import read_labels
+from amclip.data.readers import read_part
+from amclip.data.several import Labels, files_of, root_of
 from amclip.data.video import VideoError
 from amclip.ethogram.inputs import Source
 from amclip.inference import TrainedModel
@@ -84,17 +85,25 @@ def embed_pool(
     return pool, errors
 
 
-def labelled_stretches(labels: str, root: str | None) -> dict[Path, list[tuple[float, float]]]:
-    """Which stretches a table has labels for, by video; a clip without times is its whole video.
+def labelled_stretches(
+    labels: Labels, root: str | None, fps: float | None = None
+) -> dict[Path, list[tuple[float, float]]]:
+    """Which stretches tables have labels for, by video; a clip without times is its whole video.
+
+    Args:
+        labels: A table or several; what they say of one stretch need not be the same.
+        root: The folder that their paths start from. Default: that of the first table.
+        fps: Frames per second, for tables that count frames.
 
     Raises:
-        LabelError: If the table cannot be read.
+        LabelError: If a table cannot be read.
     """
-    home = Path(root) if root is not None else Path(labels).parent
+    home = Path(root) if root is not None else root_of(labels)
     stretches: dict[Path, list[tuple[float, float]]] = {}
-    for clip in read_labels(labels).clips:
-        stretch = (0.0, float("inf")) if clip.start is None or clip.stop is None else (clip.start, clip.stop)
-        stretches.setdefault((home / os.fspath(clip.video)).resolve(), []).append(stretch)
+    for file in files_of(labels):
+        for clip in locate_videos(read_part(file, fps=fps), home).clips:
+            stretch = (0.0, float("inf")) if clip.start is None or clip.stop is None else (clip.start, clip.stop)
+            stretches.setdefault((home / clip.video).resolve(), []).append(stretch)
     return stretches
 
 

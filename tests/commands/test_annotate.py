@@ -359,11 +359,34 @@ def test_zero_shot_scores_windows_as_predict_scores_clips(
     notes = json.loads((tmp_path / "out" / "annotation.json").read_text())
     assert notes["checkpoint"] == f"zero-shot: amclip-tiny {weights}"
     capsys.readouterr()
+    torch.save({}, tmp_path / "nothing.pt")
+    torch.save([1], tmp_path / "list.pt")
+    (tmp_path / "cut.pt").write_bytes(weights.read_bytes()[:1000])
+    narrow = {**config, "text_cfg": {**config["text_cfg"], "width": 2 * config["text_cfg"]["width"]}}
+    torch.save(open_clip.CLIP(**narrow).state_dict(), tmp_path / "wide.pt")
+    fewer = {**config, "vision_cfg": {**config["vision_cfg"], "layers": 1}}
+    torch.save(open_clip.CLIP(**fewer).state_dict(), tmp_path / "fewer.pt")
+    torch.save(clip.visual.state_dict(), tmp_path / "visual.pt")
     words = ["annotate", str(videos), f"--output={tmp_path / 'out'}", "--window=10", *zero_shot[1:]]
+    for name, message in (
+        *((f"{name}.pt", "does not hold the weights of amclip-tiny") for name in ("nothing", "list", "fewer", "wide")),
+        ("visual.pt", "does not hold the weights of amclip-tiny, image and text tower"),
+        ("cut.pt", "is no file of weights (.safetensors, .pt, .bin), or is damaged"),
+        ("gone.pt", "is neither a file nor weights known for amclip-tiny"),
+    ):
+        with pytest.raises(SystemExit):
+            main([*words, "--classes=walking", f"--pretrained={tmp_path / name}"])
+        said = capsys.readouterr().err
+        assert said.startswith("amclip annotate: --pretrained: ")
+        assert message in said
+        assert "model." not in said
     for more, message in (
         (["--classes=walking,running"], "another checkpoint or other classes"),
         (["--classes=walking,"], "different names with commas between"),
+        (["--classes=a;b,grooming"], "--classes: class name 'a;b': holds ';', by which label tables separate"),
+        (["--classes=walking,gro\noming"], "--classes: class name 'gro\\noming': tables do not keep"),
         ([], "give --checkpoint, or --classes"),
+        (["--classes=walking", "--backbone=ViT-Q-1"], "--backbone: 'ViT-Q-1' is no model of open_clip"),
     ):
         with pytest.raises(SystemExit):
             main([*words, *more])

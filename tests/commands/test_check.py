@@ -227,3 +227,28 @@ def test_a_class_made_of_other_classes_is_noticed(tmp_path: Path) -> None:
     names = ("walking", "running", "walking,running")
     report = check(tmp_path, [clip(f"{k}.mp4", labels=(name,)) for k, name in enumerate(names)], list(names))
     assert any("joined by ';'" in finding.detail and not finding.fatal for finding in report.findings)
+
+
+def test_rows_of_several_tables_are_named_by_their_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    report = tmp_path / "report.csv"
+    first.write_text("filepath,start,stop,label\na.mp4,0,1,walking\na.mp4,1,2,walking\n")
+    second.write_text("filepath,start,stop,label\na.mp4,0,1,resting\nb.mp4,0,1,resting\na.mp4,1,2,\n")
+    words = ["check", f"--data.labels=[{first},{second}]", f"--report={report}"]
+
+    def rows() -> list[dict[str, str]]:
+        with pytest.raises(SystemExit) as stopped:
+            main(words)
+        assert stopped.value.code == 1
+        with report.open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    assert [row["line"] for row in rows()] == ["2", "4"]
+    assert f"'walking' in {first}, line 2" in rows()[0]["detail"]
+    assert str(second) in "".join(capsys.readouterr().out.split())  # it may be broken over lines
+    second.write_text("filepath,start,stop,label\na.mp4,0,1,walking\nb.mp4,0,1,resting\n")
+    missing = [row for row in rows() if row["kind"] == "videos that are missing"]
+    assert [(row["subject"], row["file"], row["line"]) for row in missing] == [
+        ("a.mp4", str(first), "2"),
+        ("b.mp4", str(second), "3"),
+    ]

@@ -102,3 +102,27 @@ def test_options_without_effect_and_the_source_as_target_are_refused(
         assert message in capsys.readouterr().err
     assert source.read_bytes() == before
     assert not Path(target).exists()
+
+
+def test_several_sources_become_one_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text(f"filepath,label\n{name}.mp4,walking\n")
+    both = f"[{tmp_path / 'a.csv'}, {tmp_path / 'b.csv'}]"
+    main(["convert", both, str(tmp_path / "table.csv")])
+    assert read_labels(tmp_path / "table.csv").videos() == ("a.mp4", "b.mp4")
+    with pytest.raises(SystemExit):
+        main(["convert", both, str(tmp_path / "b.csv")])
+    assert "the target is the source itself" in capsys.readouterr().err
+
+
+def test_a_boris_project_is_converted_and_compared_with_its_tables(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project, events = tmp_path / "p.boris", tmp_path / "events.csv"
+    project.write_text(layouts.boris_project_text())
+    main(["convert", str(project), str(tmp_path / "table.csv"), "--window", "0.6"])
+    assert "Wrote 4 clips of 1 videos, 3 classes" in capsys.readouterr().out
+    main(["convert", str(project), str(events), "--to=boris-tabular"])
+    main(["evaluate", str(project), str(events), "--output", str(tmp_path / "agreement")])
+    rows = (tmp_path / "agreement" / "agreement.csv").read_text().splitlines()
+    assert {row.split(",")[5] for row in rows[1:4]} == {"1.000000"}  # F1

@@ -169,6 +169,26 @@ day 1\t2017-01-01\ta.mp4\t2.4\t25.0\t\tresting\t\tSTATE\t1.0\t2.0\t1.0\t\t
 day 1\t2017-01-01\ta.mp4\t2.4\t25.0\t\tcalling\t\tPOINT\t0.4\t0.4\tNA\t\t
 """
 
+
+def boris_project_text() -> str:
+    """A project of BORIS with the events of the tables above."""
+    kinds = {"walking": "State event", "calling": "Point event", "resting": "State event"}
+    events = [(0.2, "walking"), (0.4, "calling"), (1.0, "resting"), (1.0, "walking"), (2.0, "resting")]
+    observation = {
+        "type": "MEDIA",
+        "time offset": 0.0,
+        "events": [[time, "", label, "", "sleepy, or so", round(25 * time)] for time, label in events],
+        "file": {"1": ["a.mp4"], "2": []},
+        "media_info": {"length": {"a.mp4": 2.4}, "fps": {"a.mp4": 25.0}},
+    }
+    content = {
+        "project_format_version": "7.0",
+        "behaviors_conf": {str(n): {"code": code, "type": kinds[code]} for n, code in enumerate(kinds)},
+        "observations": {"day 1": observation},
+    }
+    return json.dumps(content, indent=1)
+
+
 DEEPETHOGRAM = """\
 ,background,walking,calling
 0,1,0,0

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from drawn import draw_video
 from layouts import ACTIONS, BORIS_AGGREGATED, CLIPS, animal_kingdom
 
 from amclip.data.datamodule import VideoDataModule
@@ -270,3 +271,41 @@ def test_classes_that_are_not_known_are_refused_where_labels_are_needed(drawn: P
         data.setup(stage)
     with pytest.raises(LabelError, match="does not exist"):
         build(drawn, labels=str(drawn / "none.csv"))
+
+
+def test_several_tables_are_joined(drawn: Path, tmp_path: Path) -> None:
+    lines = (drawn / "labels.csv").read_text().splitlines()
+    paths = [tmp_path / "first.csv", tmp_path / "second.csv"]
+    for path, mine in zip(paths, (lines[1:20], lines[20:]), strict=True):
+        path.write_text("\n".join([lines[0], *mine]) + "\n")
+    data = build(drawn, labels=[str(path) for path in paths], root=str(drawn))
+    whole = build(drawn)
+    assert data.classes == whole.classes
+    mine, theirs = data.read_table().clips, whole.read_table().clips
+    assert [(c.key, c.labels, c.split) for c in mine] == [(c.key, c.labels, c.split) for c in theirs]
+    data.setup("fit")
+    assert next(iter(data.val_dataloader()))["error"][0] == ""
+    assert build(drawn, labels=[str(path) for path in paths]).root_folder == tmp_path  # of the first table
+
+
+def test_one_long_recording_is_divided_by_time(tmp_path: Path) -> None:
+    draw_video(tmp_path / "a.mp4", 250)
+    rows = ["video,behaviour,start,stop", *(f"a.mp4,{'walking' if n % 2 else ''},{n},{n + 1}" for n in range(10))]
+    (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
+    settings = {"labels": str(tmp_path / "labels.csv"), "modality": "frames"}
+    with pytest.raises(ValueError, match=r"1 video\(s\) cannot be divided so that 'val' .*--data.split_by time"):
+        build(tmp_path, **settings).setup("fit")
+    data = build(tmp_path, **settings, split_by="time")
+    data.setup("fit")
+    assert [len(data.tables[name]) for name in ("train", "val")] == [7, 2]
+    assert set(next(iter(data.val_dataloader()))["error"]) == {""}
+    data.setup("test")
+    assert [clip.start for clip in data.tables["test"].clips] == [9.0]
+    (tmp_path / "labels.csv").write_text("\n".join(rows[:3]) + "\n")
+    with pytest.raises(ValueError, match=r"2 clip\(s\) of 1 video\(s\) cannot be divided by time so that 'test'"):
+        build(tmp_path, **settings, split_by="time").setup("test")
+    (tmp_path / "labels.csv").write_text("filepath,label\na.mp4,walking\n")
+    with pytest.raises(LabelError, match=r"labels.csv, line 2: a.mp4 without start and stop is a whole video"):
+        build(tmp_path, **settings, split_by="time").setup("fit")
+    with pytest.raises(ValueError, match="split_by: expected video or time, got 'day'"):
+        build(tmp_path, **settings, split_by="day")

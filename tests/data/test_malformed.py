@@ -266,6 +266,26 @@ FERAL_CASES: dict[str, Case] = {
     ),
     "wrong sheet": NotApplicable("is JSON"),
 }
+PROJECT_CASES: dict[str, Case] = {
+    **in_bytes(),
+    "wrong delimiter": Changed(swap(",", ";"), r"line 2: is not JSON"),
+    "missing column": Changed(
+        swap('"events"', '"happenings"'), r"line 18, column 'events': observation 'day 1': expec"
+    ),
+    "number out of range": Changed(
+        swap("2.0,", "9.0,"), r"line 18: observation 'day 1': 'resting' stops at 9 s, after the end of a.mp4 at 2.4 s"
+    ),
+    "label unknown": Changed(
+        swap('"code": "calling"', '"code": "caling"'), r"of no behaviour of the ethogram: unknown class 'calling'"
+    ),
+    "quotes": Changed(swap('"', "'"), r"line 1: cannot tell the format"),
+    "open quote": Changed(swap('"a.mp4"', '"a.mp4', 1), r"line \d+: is not JSON"),
+    "duplicate": Changed(swap('"2": []', '"1": []'), r"line \d+: '1' stands twice"),
+    "no rows": Changed(
+        lambda text: json.dumps({**json.loads(text), "observations": {}}), r"'observations': holds no observations"
+    ),
+    "wrong sheet": NotApplicable("is JSON"),
+}
 FORMATS = {
     "table": Format(TABLE, "labels.csv", TABLE_CASES, {"classes": ["walk", "rest"]}),
     "one-hot table": Format(ONE_HOT, "labels.csv", ONE_HOT_CASES, {"classes": ["walk", "rest"]}),
@@ -280,6 +300,9 @@ FORMATS = {
         layouts.BORIS_TABULAR, "events.csv", TABULAR_CASES, {"classes": ["walking", "resting", "calling"]}
     ),
     "BORIS old": Format(layouts.BORIS_OLD, "events.tsv", OLD_CASES, {"classes": ["walking", "resting", "calling"]}),
+    "BORIS project": Format(
+        layouts.boris_project_text(), "p.boris", PROJECT_CASES, {"classes": ["walking", "resting", "calling"]}
+    ),
     "DeepEthogram": Format(
         layouts.DEEPETHOGRAM, "a_labels.csv", DEEPETHOGRAM_CASES, {"classes": ["walking", "calling"], "fps": 10}
     ),
@@ -331,7 +354,8 @@ def test_every_format_in_every_malformed_variant(tmp_path: Path, name: str, vari
     read_or_refuse(path, case.expected, form.options, right)
 
 
-IN_BOOKS = [name for name in FORMATS if name not in ("list", "MammalNet", "FERAL")]  # forms with a header in columns
+# Forms with a header in columns.
+IN_BOOKS = [name for name in FORMATS if name not in ("list", "MammalNet", "BORIS project", "FERAL")]
 
 
 @pytest.mark.parametrize("name", IN_BOOKS)

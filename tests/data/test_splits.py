@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amclip.data.splits import assign_splits, hold_out
+from amclip.data.splits import assign_splits, divide_by_time, hold_out
 from amclip.data.table import Clip, LabelError, LabelTable, build_table
 
 CLASSES = ("a", "b", "c", "d")
@@ -100,3 +100,91 @@ def test_validation_is_held_out_of_training_where_there_is_none() -> None:
     assert hold_out(table, 0.0) is table
     with pytest.raises(ValueError, match="val_fraction: expected a share"):
         hold_out(table, 1.0)
+
+
+@st.composite
+def timed_tables(draw: st.DrawFn) -> LabelTable:
+    """Clips in a fine grid of times, so that edges meet; windows that overlap, gaps, several videos."""
+    step = draw(st.sampled_from([1.0, 0.1, 1 / 3]))
+    clips = {}
+    for video in range(draw(st.integers(1, 3))):
+        for _ in range(draw(st.integers(1, 20))):
+            start = draw(st.integers(0, 40))
+            stop = start + draw(st.integers(1, 6))
+            clips[video, start, stop] = Clip(f"{video}.mp4", start * step, stop * step, draw(some_labels))
+    return build_table(clips.values(), "drawn", CLASSES)
+
+
+some_fractions = st.tuples(*[st.integers(0, 5)] * 3).filter(any).map(lambda n: tuple(one / sum(n) for one in n))
+
+
+@given(timed_tables(), some_fractions)
+def test_no_time_is_in_two_splits_and_all_else_is_kept(table: LabelTable, fractions: tuple[float, ...]) -> None:
+    divided = divide_by_time(table, fractions)
+    order = ("train", "val", "test")
+    kept = {clip.key: clip for clip in divided.clips}
+    assert len(kept) == len(divided)
+    assert [clip.key for clip in divided.clips] == [clip.key for clip in table.clips if clip.key in kept]
+    for video in table.videos():
+        mine = [clip for clip in divided.clips if clip.video == video]
+        end = {name: max((clip.stop for clip in mine if clip.split == name), default=0.0) for name in order}
+        start = {name: min((clip.start for clip in mine if clip.split == name), default=1e9) for name in order}
+        for before, after in (("train", "val"), ("train", "test"), ("val", "test")):
+            assert end[before] <= start[after]
+        for clip in table.clips:  # what was left out could stand in no split
+            if clip.video == video and clip.key not in kept:
+                placed = [
+                    name
+                    for rank, name in enumerate(order)
+                    if fractions[rank]
+                    and all(end[other] <= clip.start for other in order[:rank])
+                    and all(clip.stop <= start[other] for other in order[rank + 1 :])
+                    and start[name] <= clip.start
+                    and clip.stop <= end[name]
+                ]
+                assert not placed
+    for rank, name in enumerate(order):
+        if not fractions[rank]:
+            assert not len(divided.split(name))
+    if fractions[0]:
+        assert all(any(c.split == "train" and c.video == video for c in divided.clips) for video in table.videos())
+    assert divide_by_time(divided, fractions) == divided
+
+
+def test_each_video_is_divided_by_the_time_that_its_clips_cover() -> None:
+    clips = [Clip("a.mp4", float(n), n + 1.0, ("a",)) for n in range(100)]
+    clips += [Clip("b.mp4", 1000.0 + n, 1001.0 + n, ("a",)) for n in range(20)]  # nobody looked at what lies before
+    divided = divide_by_time(build_table(clips, "t"))
+    counts = {
+        video: [sum(c.video == video and c.split == s for c in divided.clips) for s in ("train", "val", "test")]
+        for video in ("a.mp4", "b.mp4")
+    }
+    assert counts == {"a.mp4": [70, 15, 15], "b.mp4": [14, 3, 3]}
+    assert [clip.split for clip in divided.clips[:70]] == ["train"] * 70
+    overlapping = [Clip("a.mp4", n / 2, n / 2 + 2, ("a",)) for n in range(197)]
+    divided = divide_by_time(build_table(overlapping, "t"))
+    assert len(divided) == 197 - 2 * 3  # three reach over each border
+    assert max(clip.stop for clip in divided.split("train").clips) == 70
+
+
+@pytest.mark.parametrize(("number", "splits"), [(1, ["train"]), (2, ["train", "val"]), (3, ["train", "train", "val"])])
+def test_of_few_clips_training_comes_first_then_validation(number: int, splits: list[str]) -> None:
+    table = build_table([Clip("a.mp4", float(n), n + 1.0, ("a",)) for n in range(number)], "t")
+    assert [clip.split for clip in divide_by_time(table).clips] == splits
+
+
+def test_rows_that_name_splits_stay_and_whole_videos_cannot_be_divided() -> None:
+    timed = [Clip("a.mp4", float(n), n + 1.0, ("a",)) for n in range(10)]
+    named = [Clip("b.mp4", 0.0, 9.0, ("a",), "test"), Clip("c.mp4", labels=("a",), split="val")]
+    divided = divide_by_time(build_table([*named, *timed], "t"))
+    assert [clip.split for clip in divided.clips[:2]] == ["test", "val"]
+    with pytest.raises(
+        LabelError, match=r"t, line 7: d.mp4 without start and stop is a whole video.*split_by"
+    ) as error:
+        divide_by_time(build_table([*timed, Clip("d.mp4", labels=(), line=7), Clip("e.mp4", labels=())], "t"))
+    assert len(error.value.others) == 1
+    torn = [*timed, Clip("a.mp4", 20.0, 21.0, ("a",), "test")]
+    with pytest.raises(LabelError, match=r"names no split, and other rows of a.mp4 do"):
+        divide_by_time(build_table(torn, "t"))
+    with pytest.raises(ValueError, match="three shares"):
+        divide_by_time(build_table(timed, "t"), (0.5, 0.1, 0.1))

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from amclip.data.datamodule import VideoDataModule
 from amclip.data.readers import read_labels
 from amclip.data.table import (
     _COLUMNS_OF_PREDICTIONS,
@@ -12,6 +13,7 @@ from amclip.data.table import (
     LabelError,
     LabelTable,
     build_table,
+    refuse_class_names,
     split_name,
     write_table,
 )
@@ -242,3 +244,30 @@ def test_a_table_cannot_mix_labelled_and_unlabelled_rows(tmp_path: Path) -> None
     table = build_table([Clip("a.mp4", labels=("x",)), Clip("b.mp4")], "test")
     with pytest.raises(LabelError, match="two files"):
         write_table(table, tmp_path / "labels.csv")
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["walking", "a;b"], "labels.csv: class name 'a;b': holds ';', by which label tables separate behaviours"),
+        (["walking", ""], "class name '': is empty"),
+        (["walking", "  "], "class name '  ': is empty"),
+        (["a\tb"], r"class name 'a\\tb': tables do not keep tabs"),
+        (["a\nb"], r"class name 'a\\nb': tables do not keep tabs, line breaks"),
+        (["a\u2028b"], r"tables do not keep tabs, line breaks"),
+        ([" a"], "class name ' a': tables do not keep .* blanks at the ends"),
+        (["a "], "class name 'a ': tables do not keep .* blanks at the ends"),
+        (["b", "a", "b"], "class 'b' is named twice"),
+    ],
+)
+def test_names_that_tables_do_not_give_back_are_refused(names: list[str], said: str) -> None:
+    with pytest.raises(LabelError, match=said):
+        refuse_class_names(names, "labels.csv")
+    with pytest.raises(LabelError, match=said.removeprefix("labels.csv")):
+        build_table([Clip("a.mp4", labels=(names[0],))], "labels.csv", names)
+    with pytest.raises(LabelError, match=r"data\.classes: class"):
+        VideoDataModule(classes=names)
+
+
+def test_names_in_any_script_are_names() -> None:
+    refuse_class_names(["eating, or so", "грумінг", "start", '"quoted"', "a  b"])

@@ -13,6 +13,7 @@ import boris_reader
 import pytest
 from drawn_scores import CLASSES, scores_of
 
+from amclip.data.readers import boris, boris_project
 from amclip.ethogram.bouts import BoutSettings, find_bouts, timeline
 from amclip.ethogram.outputs import write_outputs
 
@@ -56,6 +57,35 @@ def test_boris_reads_the_same_events(tmp_path: Path) -> None:
         for their_bout, our_bout in zip(sorted(got), sorted(spans), strict=True):
             assert their_bout[0] == our_bout[0]
             assert their_bout[1:] == pytest.approx(our_bout[1:], abs=6e-4)
+
+
+def test_a_project_is_read_as_the_tables_that_boris_exports_of_it(tmp_path: Path) -> None:
+    settings = dict.fromkeys(CLASSES, BoutSettings())
+    write_outputs(tmp_path / "out", [scores_of("a.mp4", 400, seed=1)], settings, {})
+    project = tmp_path / "out" / "boris" / "amclip.boris"
+    content = json.loads(project.read_text())
+    one = content["observations"]["a"]
+    one["time offset"] = 2.5  # BORIS leaves out of its tables what is then later than its media are long
+    one["events"] = [[round(event[0] + 2.5, 3), *event[1:]] for event in one["events"]]
+    for info, values in (("length", (7.0, 13.0)), ("fps", (25.0, 25.0))):  # two files, one after the other
+        one["media_info"][info] = dict(zip(("a.mp4", "b.mp4"), values, strict=True))
+    one["file"]["1"] = ["a.mp4", "b.mp4"]
+    project.write_text(json.dumps(content))
+    command = [sys.executable, boris_reader.__file__, str(project), str(tmp_path)]
+    done = subprocess.run(
+        command, env={**os.environ, "QT_QPA_PLATFORM": "offscreen"}, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    theirs, _ = boris.read((tmp_path / "tabular_0.csv").read_text(), "tabular_0.csv")
+    ours, _ = boris_project.read(project.read_text(), "amclip.boris")
+    assert [(line.video, line.duration, line.fps) for line in ours] == [("a.mp4", 7.0, 25.0), ("b.mp4", 13.0, 25.0)]
+    for their, our in zip(theirs, ours, strict=True):
+        assert (their.video, their.duration, their.fps) == (our.video, our.duration, our.fps)
+        spans = [sorted((bout.label, bout.start, bout.stop) for bout in line.bouts) for line in (their, our)]
+        assert spans[0]
+        for (label, *times), (name, *others) in zip(*spans, strict=True):
+            assert label == name
+            assert times == pytest.approx(others, abs=1e-3)
 
 
 def rows(path: Path) -> list[dict[str, str]]:

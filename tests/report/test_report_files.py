@@ -3,8 +3,11 @@
 import base64
 import hashlib
 import json
+import os
 import re
+import shlex
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -156,6 +159,70 @@ def test_which_videos_browsers_play(tmp_path: Path) -> None:
     assert why_unplayable(tmp_path) == "is a folder of images"
     (tmp_path / "text.mp4").write_text("no video")
     assert "cannot be read" in why_unplayable(tmp_path / "text.mp4")
+
+
+@pytest.mark.parametrize("output", [None, "my page.html"])
+def test_the_command_that_copies_videos_writes_the_same_page(tmp_path: Path, output: str | None) -> None:
+    run = write_run(tmp_path / "run 1")
+    page = run / "report.html" if output is None else tmp_path / output
+    report(str(run), None if output is None else str(page))
+    told = json.loads(page.read_text().partition('id="run">')[2].partition("</script>")[0])
+    words = shlex.split(told["copy_command"])
+    assert words == ["amclip", "report", str(run), *([] if output is None else ["--output", str(page)]), "--transcode"]
+    before = page.read_bytes()
+    main(words[1:])
+    assert page.read_bytes() == before
+
+
+def test_flow_of_other_settings_is_drawn_anew_and_takes_the_place_of_the_first(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a [1].mp4", 5)
+    other = write_video(tmp_path / "a [1] more.mp4", 5)
+    run = write_run(tmp_path / "run", videos=[("a [1].mp4", str(video), 0.5, 25.0)])
+    more = write_run(tmp_path / "more", videos=[("a [1] more.mp4", str(other), 0.5, 25.0)])
+    page = run / "report.html"
+    report(str(more), str(run / "more.html"), flow_overlay=True, flow_size=16)
+    theirs = list((run / "media").iterdir())
+
+    def shown() -> Path | None:
+        told = json.loads(page.read_text().partition('id="run">')[2].partition("</script>")[0])
+        address = told["videos"][0]["flow"]
+        return None if address is None else page.parent / unquote(address)
+
+    report(str(run))
+    assert shown() is None
+    report(str(run), flow_overlay=True, flow_size=32)
+    first = shown()
+    assert first is not None
+    drawn = first.stat().st_mtime_ns
+    report(str(run), flow_overlay=True, flow_size=32)
+    assert first.stat().st_mtime_ns == drawn  # of the same settings: kept as it is
+    for settings in ({"flow_size": 24}, {"flow_bound": 2.0}, {"flow_preset": "default"}):
+        report(str(run), flow_overlay=True, **settings)
+        second = shown()
+        assert second is not None
+        assert second != first
+        assert sorted((run / "media").iterdir()) == sorted([*theirs, second.resolve()])
+        first = second
+    report(str(run))
+    assert shown() == first  # without the option, what was drawn before
+
+
+def test_pictures_older_than_the_video_are_not_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from drawn import CLIPS
+
+    video = tmp_path / "old.avi"
+    video.write_bytes((CLIPS / "11060025.AVI").read_bytes())
+    run = write_run(tmp_path / "run", videos=[("old.avi", str(video), 0.5, 25.0)])
+    report(str(run), transcode=True, flow_overlay=True, flow_size=16)
+    now = video.stat().st_mtime
+    report(str(run))
+    assert "browsers do not play" not in capsys.readouterr().out
+    os.utime(video, (now + 100, now + 100))  # recorded anew
+    report(str(run))
+    assert "--transcode makes a copy" in capsys.readouterr().out
+    told = json.loads((run / "report.html").read_text().partition('id="run">')[2].partition("</script>")[0])
+    assert told["videos"][0]["flow"] is None
+    assert not any(one["byFrames"] for one in told["videos"][0]["addresses"])
 
 
 def test_flow_that_cannot_be_drawn_is_refused(tmp_path: Path) -> None:

@@ -93,6 +93,38 @@ def test_what_is_labelled_already_is_not_suggested(trained: Path, drawn: Path, t
     assert error.value.code == 2
 
 
+def test_several_tables_say_what_is_labelled(
+    trained: Path, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"videos/clip_{index:05d}.mp4" for index in range(40)]
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    first.write_text("\n".join(["filepath,label,split", *(f"{name},walking,train" for name in names[1:20])]) + "\n")
+    # What they say of one clip may differ, and one may show nothing: the clip was looked at.
+    second.write_text("\n".join(["filepath,label", *(f"{name}," for name in names[19:])]) + "\n")
+    words = ("--labelled", f"[{first},{second}]", "--root", drawn, "--window", 0.7, "--count", 100)
+    rows = suggest(trained, tmp_path / "out", drawn / "videos", *words)
+    assert {row["filepath"] for row in rows} == {"clip_00000.mp4"}
+    assert "40 of 40 labelled clips lie in these videos" in capsys.readouterr().out
+    suggest(trained, tmp_path / "out", drawn / names[0], *words)
+    said = capsys.readouterr().err
+    assert "warning: none of the 40 labelled clips lies in these videos" in said
+    assert f"is looked for at {drawn / names[1]}" in said
+    assert f"--root (now {drawn})" in said
+
+
+def test_tables_that_count_frames_need_the_frame_rate(
+    trained: Path, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = tmp_path / "clip_00000_labels.csv"  # names its video without the suffix
+    labels.write_text(",background,walking\n" + "".join(f"{n},0,1\n" for n in range(10)))
+    words = ("--labelled", labels, "--root", drawn / "videos", "--window", 0.4, "--count", 100)
+    with pytest.raises(SystemExit):
+        suggest(trained, tmp_path / "out", drawn / "videos" / "clip_00000.mp4", *words)
+    assert "amclip suggest --label_fps" in capsys.readouterr().err
+    rows = suggest(trained, tmp_path / "out", drawn / "videos" / "clip_00000.mp4", *words, "--label_fps", 25)
+    assert min(float(row["start"]) for row in rows) == pytest.approx(0.4, abs=0.05)
+
+
 def test_a_broken_video_does_not_stop_the_others(
     trained: Path, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -107,7 +139,16 @@ def test_a_broken_video_does_not_stop_the_others(
     assert (tmp_path / "out" / "suggest.html").exists()
 
 
-@pytest.mark.parametrize(("words", "said"), [(("--count", 0), "--count"), (("--window", -1), "--window")], ids=str)
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--count", 0), "--count"),
+        (("--window", -1), "--window"),
+        (("--seed", -1), "--seed: expected a number from 0"),
+        (("--seed", 2**32), "--seed"),
+    ],
+    ids=str,
+)
 def test_settings_out_of_range_are_named(
     trained: Path, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple, said: str
 ) -> None:

@@ -48,7 +48,7 @@ def refuse(table: LabelTable, reason: Callable[[Clip], str | None]) -> None:
     """
     for clip in table.clips:
         if (said := reason(clip)) is not None:
-            raise LabelError(said, table.source, clip.line)
+            raise LabelError(said, table.file_of(clip), clip.line)
 
 
 def without_suffix(video: str) -> str:

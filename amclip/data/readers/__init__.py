@@ -8,7 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from amclip.data.intervals import Timeline, Windows, clips_of
-from amclip.data.readers import animal_kingdom, boris, csv_table, deepethogram, feral, frame_list, path_list
+from amclip.data.readers import (
+    animal_kingdom,
+    boris,
+    boris_project,
+    csv_table,
+    deepethogram,
+    feral,
+    frame_list,
+    path_list,
+)
 from amclip.data.readers.class_names import read_classes, read_segments
 from amclip.data.readers.delimited import first_line
 from amclip.data.readers.spreadsheet import as_text, read_sheets
@@ -16,16 +25,29 @@ from amclip.data.table import (
     Clip,
     LabelError,
     LabelTable,
+    NoClassError,
     build_table,
     raise_together,
     split_name,
     unknown_class,
 )
 
-__all__ = ["read_classes", "read_labels", "read_segments", "read_splits"]
+__all__ = [
+    "GivenClipsError",
+    "joined_classes",
+    "read_classes",
+    "read_labels",
+    "read_part",
+    "read_segments",
+    "read_splits",
+]
 
 # Excel's word for the delimiter that follows, in a line of its own, which stays as a blank one so that lines count.
 _SEPARATOR_LINE = re.compile(r'\A"?sep=."?(?=[\r\n])', re.IGNORECASE)
+
+
+class GivenClipsError(LabelError):
+    """Windows were asked of a table whose rows are clips already."""
 
 
 def read_labels(
@@ -40,8 +62,8 @@ def read_labels(
     Args:
         path: A CSV table (``filepath,label[,start,stop][,split]``, or a 0/1 column per class); a plain list of
             ``path label [label …]`` lines; Animal Kingdom's ``AR_metadata.xlsx``; a frame list in Charades' form;
-            BORIS' aggregated or tabular events; a DeepEthogram label file, or a folder of them; a FERAL JSON. Text in
-            UTF-8, or a sheet of an XLSX workbook.
+            BORIS' aggregated or tabular events, or a project; a DeepEthogram label file, or a folder of them; a FERAL
+            JSON. Text in UTF-8, or a sheet of an XLSX workbook.
         classes: The classes to use, in this order; rows that name another one are refused. In files that hold numbers
             they are the names of the numbers. Without it the classes are those of the table: sorted by name (numbers by
             size), or in the order of the file where it has one.
@@ -70,6 +92,20 @@ def read_labels(
     return _read(_decoded(_bytes(Path(path)), source), source, classes, windows, fps, per_frame)
 
 
+def read_part(
+    path: str | os.PathLike[str],
+    classes: Sequence[str] | None = None,
+    windows: Windows | None = None,
+    fps: float | None = None,
+    per_frame: bool = False,
+) -> LabelTable:
+    """Read one of several tables, as :func:`read_labels` does; it alone may show none of the behaviours."""
+    try:
+        return read_labels(path, classes, windows, fps, per_frame)
+    except NoClassError as error:
+        return error.table
+
+
 def read_splits(
     paths: Mapping[str, str | os.PathLike[str]],
     classes: Sequence[str] | None = None,
@@ -90,23 +126,26 @@ def read_splits(
         LabelError: If a file cannot be used, or a row names another split than that of its file.
     """
     clips: list[Clip] = []
-    names: dict[str, None] = {}
-    ordered = True
+    tables: list[LabelTable] = []
     for split, path in paths.items():
         mine = split_name(split)
-        table = read_labels(path, classes, windows, fps, per_frame)
-        ordered = ordered and table.classes == tuple(sorted(table.classes))
-        names.update(dict.fromkeys(table.classes))
+        table = read_part(path, classes, windows, fps, per_frame)
+        tables.append(table)
         for clip in table.clips:
             if clip.split not in (None, mine):
                 raise LabelError(f"names the split {clip.split}; the file is given as {mine}", table.source, clip.line)
-            clips.append(replace(clip, split=mine))
-    if all(name.isdecimal() for name in names):
-        found = sorted(names, key=int)
-    else:
-        found = sorted(names) if ordered else list(names)
+            clips.append(replace(clip, split=mine, file=table.source))
     source = " and ".join(os.fspath(path) for path in paths.values())
-    return build_table(clips, source, classes, found)
+    return build_table(clips, source, classes, joined_classes(tables))
+
+
+def joined_classes(tables: Sequence[LabelTable]) -> list[str]:
+    """The classes of all tables together: numbers by size, names sorted unless a table has an order of its own."""
+    names = dict.fromkeys(name for table in tables for name in table.classes)
+    if all(name.isdecimal() for name in names):
+        return sorted(names, key=int)
+    ordered = all(table.classes == tuple(sorted(table.classes)) for table in tables)
+    return sorted(names) if ordered else list(names)
 
 
 def _has_a_reader(text: str) -> bool:
@@ -158,9 +197,12 @@ def _timelines(
 ) -> tuple[list[Timeline], list[str] | None] | None:
     """Time lines and ordered classes from a format of bouts or frames; ``None`` for any other."""
     names: list[str] | None
-    if boris.matches(text):
+    if boris_project.matches(text):
+        timelines, names = boris_project.read(text, source)
+        column: str | None = "events"
+    elif boris.matches(text):
         timelines, names = boris.read(text, source)
-        column: str | None = "Behavior"
+        column = "Behavior"
     elif deepethogram.matches(text):
         timelines, names = deepethogram.read(text, source, _rate(fps, "DeepEthogram", source))
         column = None  # each behaviour is one
@@ -185,7 +227,8 @@ def _rate(fps: float | None, name: str, source: str) -> float:
     if fps is None or not 0 < fps < float("inf"):
         said = "" if fps is None else f", not {fps}"
         raise LabelError(
-            f"{name} counts frames: give the frame rate of the videos (data.label_fps; amclip convert --fps){said}",
+            f"{name} counts frames: give the frame rate of the videos (data.label_fps; amclip suggest --label_fps; "
+            f"amclip convert --fps){said}",
             source,
         )
     return fps
@@ -218,7 +261,7 @@ def _folder(folder: Path, classes: Sequence[str] | None, windows: Windows | None
 
 def _refuse_windows(windows: Windows | None, what: str, source: str) -> None:
     if windows is not None:
-        raise LabelError(f"is {what}: its clips are given, and set data.window to null", source)
+        raise GivenClipsError(f"is {what}: its clips are given, and set data.window to null", source)
 
 
 def _bytes(path: Path, count: int = -1) -> bytes:

@@ -8,10 +8,10 @@ exports the sum; here it is taken off again.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 
-from amclip.data.intervals import Bout, Timeline
+from amclip.data.intervals import Timeline
+from amclip.data.readers.boris_media import Media, media_time, timelines
 from amclip.data.readers.csv_table import VIDEO_COLUMNS
 from amclip.data.readers.delimited import find_header, lines_of, number, rows
 from amclip.data.table import LabelError, raise_together
@@ -38,8 +38,6 @@ _COLUMNS = {
 MISSING = ("", "na", "nan", "none")
 """What BORIS writes where there is nothing, in lower case."""
 _OWN = {name for role in ("observation", "source", "media") for name in _COLUMNS[role]}
-_FEW_FRAMES = 0.1  # seconds by which a bout may reach beyond the media, which BORIS rounds
-_CLOCK = 1e8  # seconds, three years: a time of the day and not of a video
 
 
 def _is_header(cells: Sequence[str]) -> bool:
@@ -53,36 +51,6 @@ def _is_header(cells: Sequence[str]) -> bool:
 def matches(text: str) -> bool:
     """Whether one of the first lines names a behaviour's column and a time's."""
     return find_header(text, _is_header, _DELIMITERS) is not None
-
-
-@dataclass
-class _Media:
-    """Files of one observation that were watched one after the other."""
-
-    names: list[str]
-    durations: list[float | None]
-    fps: list[float | None]
-    line: int
-    bouts: list[list[Bout]] = field(default_factory=list)
-
-    def add(self, start: float, stop: float, label: str, line: int, source: str) -> None:
-        """Place a bout in the file, or files, that it falls in; its times count from the start of the observation."""
-        begins = 0.0
-        for index, duration in enumerate(self.durations):
-            last = index == len(self.names) - 1
-            ends = float("inf") if duration is None or last else begins + duration
-            if start < ends and (stop > begins or start == stop >= begins):
-                length = float("inf") if duration is None else duration
-                if last and stop - begins > length + _FEW_FRAMES:
-                    raise LabelError(
-                        f"{label!r} stops at {stop:g} s, after the end of {self.names[index]} at {begins + length:g} s",
-                        source,
-                        line,
-                    )
-                first, last_time = max(start - begins, 0.0), min(stop - begins, length, ends - begins)
-                if first < last_time or start == stop:
-                    self.bouts[index].append(Bout(min(first, last_time), last_time, label, line))
-            begins += duration or 0.0
 
 
 def read(text: str, source: str) -> tuple[list[Timeline], list[str] | None]:
@@ -100,7 +68,7 @@ def read(text: str, source: str) -> tuple[list[Timeline], list[str] | None]:
     column = _columns([name.lower() for name in header])
     if "media" not in column and "source" not in column:
         raise LabelError("has no column of the media file ('Media file name')", source, head_line)
-    media: dict[str, _Media] = {}
+    media: dict[str, Media] = {}
     open_bouts: dict[tuple[str, str, str, str], tuple[float, int]] = {}
     errors = []
     for line, cells in lines:
@@ -126,15 +94,7 @@ def read(text: str, source: str) -> tuple[list[Timeline], list[str] | None]:
     raise_together(errors)
     if not media:
         raise LabelError("there is no event below the header", source, head_line)
-    timelines: dict[str, Timeline] = {}
-    for one in media.values():
-        for video, bouts, duration, fps in zip(one.names, one.bouts, one.durations, one.fps, strict=True):
-            before = timelines.get(video)
-            if before is not None:  # watched in several observations, for other behaviours or animals
-                bouts = [*before.bouts, *bouts]
-                duration = duration if duration is not None else before.duration
-            timelines[video] = Timeline(video, tuple(bouts), duration, fps, line=one.line)
-    return list(timelines.values()), None
+    return timelines(media.values()), None
 
 
 def _columns(header: Sequence[str]) -> dict[str, int]:
@@ -157,8 +117,8 @@ def _offset_above(text: str, delimiter: str, source: str, count: int) -> str:
 
 
 def _media_of(
-    row: dict[str, str], name: dict[str, str], media: dict[str, _Media], source: str, line: int, delimiter: str
-) -> _Media:
+    row: dict[str, str], name: dict[str, str], media: dict[str, Media], source: str, line: int, delimiter: str
+) -> Media:
     """The files of a row's observation, checked and entered on first sight."""
     files = _files(row, name, source, line)
     key = f"{row.get('observation', '')}\n{';'.join(files)}"
@@ -167,13 +127,14 @@ def _media_of(
         rates = _numbers(row, "fps", name, len(files), source, line, delimiter)
         if len(files) > 1 and None in durations:
             raise LabelError(
-                f"the observation joins {len(files)} files, and the durations {row.get('duration', '')!r} do not say "
-                "where one ends and the next begins",
+                f"the observation joins {len(files)} files ({'; '.join(files)}), and the durations "
+                f"{row.get('duration', '')!r} do not say where one ends and the next begins. Tables of BORIS separate "
+                "media by ';': if it is one file with ';' in its name, rename it, or read the project",
                 source,
                 line,
                 name.get("duration", "Media duration (s)"),
             )
-        media[key] = _Media(files, durations, rates, line, [[] for _ in files])
+        media[key] = Media(files, durations, rates, line)
     return media[key]
 
 
@@ -259,13 +220,4 @@ def _time(
             name[role],
         )
     told = number(row[role], name[role], source, line, delimiter)
-    value = told - offset if offset else told
-    if -_FEW_FRAMES < value < 0 and offset:
-        return 0.0
-    if not 0 <= value < _CLOCK:
-        less = f" ({told:.10g} less the time offset of {offset:.10g} s)" if offset else ""
-        hint = "; times by the creation date of the media say nothing of where in it they lie" if value > _CLOCK else ""
-        raise LabelError(
-            f"{value:.10g}{less} is not a time in seconds since the first frame{hint}", source, line, name[role]
-        )
-    return round(value, 6) if offset else value
+    return media_time(told, offset, source, line, name[role])

@@ -1,0 +1,193 @@
+"""BORIS projects (``.boris``): observations with their events, and the ethogram they were coded by.
+
+What the tables that BORIS exports say is in the project too, and two things that they do not: observations without any
+event, whose videos show none of the behaviours, and all behaviours of the ethogram in their order. As in those tables,
+an observation's time offset is part of its events' times (BORIS' ``write_event`` adds it), and a behaviour holds while
+any subject shows it.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, TypeGuard
+
+from amclip.data.intervals import Timeline
+from amclip.data.readers import strict_json
+from amclip.data.readers.boris_media import Media, media_time, timelines
+from amclip.data.table import LabelError, raise_together, unknown_class
+
+__all__ = ["matches", "read"]
+
+_HUGE = 1e15  # JSON's whole numbers may be larger than any float
+_ETHOGRAM, _OBSERVATIONS = "behaviors_conf", "observations"
+
+
+def matches(text: str) -> bool:
+    """Whether it is JSON with an ethogram, or at least the version of a project."""
+    return text.lstrip().startswith("{") and (f'"{_ETHOGRAM}"' in text or '"project_format_version"' in text)
+
+
+def read(text: str, source: str) -> tuple[list[Timeline], list[str]]:
+    """Time lines, a video each, and the behaviours in the order of the ethogram.
+
+    Observations that were limited to a stretch of their media leave the rest unlabelled.
+
+    Args:
+        text: The file's text.
+        source: Its name, for messages.
+
+    Raises:
+        LabelError: If the file or an observation cannot be used; names the observation.
+    """
+    content = strict_json.load(text, source)
+    states = _ethogram(content.get(_ETHOGRAM), source)
+    observations = content.get(_OBSERVATIONS)
+    if not isinstance(observations, dict) or not observations:
+        raise LabelError("holds no observations", source, column=_OBSERVATIONS)
+    media, errors = [], []
+    for name, observation in observations.items():
+        line = _line(text, name)
+        try:
+            one = _media(observation, source, line)
+            for start, stop, label in _bouts(observation, states, source, line):
+                one.add(start, stop, label, line, source)
+            media.append(one)
+        except LabelError as error:
+            errors += [
+                LabelError(f"observation {name!r}: {each.reason}", source, line, each.column)
+                for each in (error, *error.others)
+            ]
+    raise_together(errors)
+    return timelines(media), list(states)
+
+
+def _line(text: str, observation: str) -> int | None:
+    for ascii_only in (False, True):
+        key = re.compile(re.escape(json.dumps(observation, ensure_ascii=ascii_only)) + r"\s*:")
+        place = key.search(text, text.find(f'"{_OBSERVATIONS}"'))
+        if place:
+            return text.count("\n", 0, place.start()) + 1
+    return None
+
+
+def _ethogram(behaviours: Any, source: str) -> dict[str, bool]:
+    """Whether each behaviour is a state; otherwise it is an event without duration."""
+    if not isinstance(behaviours, dict) or not behaviours:
+        raise LabelError("holds no ethogram", source, column=_ETHOGRAM)
+    states: dict[str, bool] = {}
+    for number in sorted(behaviours, key=lambda key: (int(key) if key.isdecimal() else math.inf, key)):
+        behaviour = behaviours[number]
+        code, kind = (behaviour.get(key) if isinstance(behaviour, dict) else None for key in ("code", "type"))
+        if not isinstance(code, str) or not isinstance(kind, str):
+            raise LabelError(f"behaviour {number} has no code or no type: {behaviour!r:.80}", source, column=_ETHOGRAM)
+        if code.strip() in states:
+            raise LabelError(f"two behaviours have the code {code.strip()!r}", source, column=_ETHOGRAM)
+        states[code.strip()] = "state" in kind.lower()
+    return states
+
+
+def _media(observation: Any, source: str, line: int | None) -> Media:
+    if not isinstance(observation, dict):
+        raise LabelError(f"expected its settings and events, got {observation!r:.80}", source, line)
+    kind = observation.get("type")
+    if kind != "MEDIA":
+        what = {"LIVE": "live observations have no video to learn from", "IMAGES": "it is one of pictures"}
+        said = what.get(str(kind), f"its type is {kind!r}, not MEDIA")
+        raise LabelError(f"{said}; take it out of the project, or export the others as events", source, line, "type")
+    players = observation.get("file")
+    if not isinstance(players, dict) or not all(isinstance(files, list) for files in players.values()):
+        raise LabelError(f"expected the media files of each player, got {players!r:.80}", source, line, "file")
+    used = [files for files in players.values() if files]
+    if len(used) > 1:
+        raise LabelError(
+            f"it plays several videos at once ({used[0][0]}, {used[1][0]}, …); which one shows the behaviour is not "
+            "known",
+            source,
+            line,
+            "file",
+        )
+    if not used or not all(isinstance(file, str) and file for file in used[0]):
+        raise LabelError("it names no media file", source, line, "file")
+    info = observation.get("media_info")
+    lengths = [_number(info, "length", file) for file in used[0]]
+    if None in lengths:
+        file = used[0][lengths.index(None)]
+        raise LabelError(f"how long {file} is, is not known; open it in BORIS once", source, line, "media_info")
+    names = [file.strip().replace("\\", "/") for file in used[0]]
+    rates = [_number(info, "fps", file) for file in used[0]]
+    return Media(names, lengths, rates, line, _looked_at(observation, source, line))
+
+
+def _number(info: Any, key: str, file: str) -> float | None:
+    """A number above 0 that the project has of a media file."""
+    numbers = info.get(key) if isinstance(info, dict) else None
+    value = numbers.get(file) if isinstance(numbers, dict) else None
+    return float(value) if _is_number(value) and value > 0 else None
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _HUGE
+
+
+def _looked_at(observation: dict[str, Any], source: str, line: int | None) -> tuple[float, float]:
+    """The stretch that an observation is limited to; BORIS' [0, 0] is all of it."""
+    interval = observation.get("observation time interval") or [0, 0]
+    if not isinstance(interval, list) or len(interval) != 2 or not all(map(_is_number, interval)):
+        said = f"expected two times in seconds, got {interval!r:.80}"
+        raise LabelError(said, source, line, "observation time interval")
+    return float(interval[0]), float(interval[1]) if interval[1] else math.inf
+
+
+def _bouts(
+    observation: dict[str, Any], states: dict[str, bool], source: str, line: int | None
+) -> Iterator[tuple[float, float, str]]:
+    """Start, stop and behaviour; of a state, starts and stops take turns for each subject and its modifiers.
+
+    Raises:
+        LabelError: At the end, if events cannot be used; with all of them.
+    """
+    events = observation.get("events")
+    if not isinstance(events, list):
+        raise LabelError(f"expected a list of events, got {events!r:.80}", source, line, "events")
+    offset = observation.get("time offset") or 0
+    if not _is_number(offset):
+        raise LabelError(f"{offset!r} is not a number of seconds", source, line, "time offset")
+    if events and observation.get("media_creation_date_as_offset"):
+        said = "times by the creation date of the media say nothing of where in it they lie"
+        raise LabelError(said, source, line, "media_creation_date_as_offset")
+    timed, errors = [], []
+    for event in events:
+        try:
+            timed.append(_event(event, states, float(offset), source, line))
+        except LabelError as error:
+            errors.append(error)
+    opened: dict[tuple[str, str, str], float] = {}
+    for time, label, subject, modifiers in sorted(timed, key=lambda event: event[0]):
+        key = (label, subject, modifiers)
+        if not states[label]:
+            yield time, time, label
+        elif key in opened:
+            yield opened.pop(key), time, label
+        else:
+            opened[key] = time
+    for (label, subject, _), time in opened.items():
+        who = f" of {subject!r}" if subject else ""
+        errors.append(LabelError(f"{label!r}{who} starts at {time:g} s and never stops", source, line, "events"))
+    raise_together(errors)
+
+
+def _event(
+    event: Any, states: dict[str, bool], offset: float, source: str, line: int | None
+) -> tuple[float, str, str, str]:
+    """Time, behaviour, subject and modifiers."""
+    if not isinstance(event, list) or len(event) < 3 or not isinstance(event[2], str):
+        raise LabelError(f"{event!r:.80} is not an event: [time, subject, behaviour, …]", source, line, "events")
+    if not _is_number(event[0]):
+        raise LabelError(f"{event[2]!r} has {event[0]!r} in place of a time in seconds", source, line, "events")
+    label = event[2].strip()
+    if label not in states:
+        said = f"an event is of no behaviour of the ethogram: {unknown_class(label, list(states))}"
+        raise LabelError(said, source, line, "events")
+    time = media_time(float(event[0]), offset, source, line, "events")
+    return time, label, str(event[1]), str(event[3]) if len(event) > 3 else ""

@@ -1,0 +1,146 @@
+"""Labels as a user names them: one table, several that are joined, or one per split."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from amclip.data.intervals import Windows
+from amclip.data.readers import GivenClipsError, joined_classes, read_labels, read_part, read_splits
+from amclip.data.table import Clip, LabelError, LabelTable, build_table
+
+__all__ = ["Labels", "files_of", "read_given", "read_several", "root_of"]
+
+Labels = str | Sequence[str] | Mapping[str, str]
+"""A table, several tables, or a table per split."""
+_NAMED = 3  # tables that messages name
+
+
+def files_of(labels: Labels) -> list[str]:
+    """The files, in the order they are given."""
+    if isinstance(labels, str):
+        return [labels]
+    return list(labels.values() if isinstance(labels, Mapping) else labels)
+
+
+def root_of(labels: Labels) -> Path:
+    """The folder that relative paths start from where nobody names one: that of the first table.
+
+    A folder of label files is its own.
+    """
+    first = Path(files_of(labels)[0])
+    return first if first.is_dir() else first.parent
+
+
+def read_given(
+    labels: Labels,
+    classes: Sequence[str] | None = None,
+    windows: Windows | None = None,
+    fps: float | None = None,
+    per_frame: bool = False,
+) -> LabelTable:
+    """Read labels in whichever of the three ways they are given.
+
+    Args:
+        labels: A table; several, see :func:`read_several`; or one per split, see
+            :func:`amclip.data.readers.read_splits`.
+        classes: See :func:`amclip.data.readers.read_labels`, also for the others.
+        windows: How formats of bouts are cut into clips.
+        fps: Frames per second, for formats that count frames.
+        per_frame: Cut frame lists where a label changes.
+
+    Raises:
+        LabelError: If a file cannot be used, or files do not go together.
+    """
+    if isinstance(labels, str):
+        return read_labels(labels, classes, windows, fps, per_frame)
+    if isinstance(labels, Mapping):
+        return read_splits(labels, classes, windows, fps, per_frame)
+    return read_several(labels, classes, windows, fps, per_frame)
+
+
+def read_several(
+    paths: Sequence[str | os.PathLike[str]],
+    classes: Sequence[str] | None = None,
+    windows: Windows | None = None,
+    fps: float | None = None,
+    per_frame: bool = False,
+) -> LabelTable:
+    """Read tables and join them; their paths start from the same root.
+
+    A clip that stands in two tables with the same labels counts once. Windows cut those tables that note bouts; clips
+    that are given as such stay as they are.
+
+    Args:
+        paths: The tables, in any form that :func:`amclip.data.readers.read_labels` reads.
+        classes: The classes to use, in this order; without it, those of all tables together.
+        windows: How formats of bouts are cut into clips.
+        fps: Frames per second, for formats that count frames.
+        per_frame: Cut frame lists where a label changes.
+
+    Raises:
+        LabelError: If a table cannot be used, windows are given and no table notes bouts, two tables label one clip
+            differently, or some rows name a split and others do not.
+    """
+    if not paths:
+        raise LabelError("the list of label tables is empty; name one or more")
+    tables: list[LabelTable] = []
+    refusals: list[GivenClipsError] = []
+    for path in paths:
+        try:
+            table = read_part(path, classes, windows, fps, per_frame)
+        except GivenClipsError as refusal:
+            refusals.append(refusal)
+            table = read_part(path, classes, None, fps, per_frame)
+        tables.append(table)
+    if len(refusals) == len(paths):
+        raise refusals[0]
+    if len(tables) == 1:
+        return tables[0]
+    clips = [replace(clip, file=table.source) for table in tables for clip in table.clips]
+    _refuse_rows_without_split(clips)
+    source = ", ".join(table.source for table in tables[:_NAMED])
+    if len(tables) > _NAMED:
+        source += f" and {len(tables) - _NAMED} more"
+    return build_table(_each_once(clips), source, classes, joined_classes(tables))
+
+
+def _refuse_rows_without_split(clips: Sequence[Clip]) -> None:
+    named = next((clip for clip in clips if clip.split is not None), None)
+    without = next((clip for clip in clips if clip.split is None), None)
+    if named is not None and without is not None:
+        raise LabelError(
+            f"names no split, and {_place(named)} names {named.split!r}; of tables that are joined, name a split in "
+            "every row or in none",
+            without.file,
+            without.line,
+            "split",
+        )
+
+
+def _each_once(clips: Sequence[Clip]) -> list[Clip]:
+    first: dict[tuple[str, float | None, float | None], Clip] = {}
+    errors = []
+    for clip in clips:
+        before = first.setdefault(clip.key, clip)
+        if before.split == clip.split and _said(before) == _said(clip):
+            continue
+        span = "" if clip.start is None else f" from {clip.start:.10g} to {clip.stop:.10g} s"
+        if before.split != clip.split:
+            what = f"is in the split {clip.split!r}, and in {before.split!r} in {_place(before)}; keep one of the rows"
+        else:
+            what = f"shows {_said(clip)}, and {_said(before)} in {_place(before)}; keep the row that is right"
+        errors.append(LabelError(f"{clip.video}{span} {what}", clip.file, clip.line))
+    if errors:
+        raise LabelError(errors[0].reason, errors[0].file, errors[0].line, others=tuple(errors[1:]))
+    return list(first.values())
+
+
+def _place(clip: Clip) -> str:
+    return f"{clip.file}, line {clip.line}" if clip.line else f"{clip.file}"
+
+
+def _said(clip: Clip) -> str:
+    if clip.labels is None:
+        return "no labels (it is not labelled)"
+    return repr(";".join(sorted(clip.labels))) if clip.labels else "none of the behaviours"
