@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amclip.data.boris_columns import AGGREGATED, TABULAR
+from amclip.data.table import refuse_class_names
 from amclip.ethogram import boris_files
 from amclip.ethogram.bouts import BoutSettings, ScoreTimeline, smooth
 from amclip.report.media import Media
@@ -78,11 +79,13 @@ def write_page(target: str | os.PathLike[str], page: Page, timelines: Iterable[S
         The file.
 
     Raises:
-        ValueError: If the target does not end in ``.html``, there is no video, or curves and videos do not match.
+        ValueError: If the target does not end in ``.html``, there is no video, a class has a name that label tables
+            cannot hold, or curves and videos do not match.
     """
     path = Path(target)
     if path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"{path}: the page is written as .html")
+    refuse_class_names(page.classes)  # its label tables could not be read
     if not page.videos:
         raise ValueError(f"{path}: no video was annotated, so there is nothing to show")
     style, script = f"\n{_part('page.css')}", "\n" + "\n".join(map(_part, SCRIPTS))
