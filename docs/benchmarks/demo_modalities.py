@@ -13,7 +13,6 @@ import platform
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -22,7 +21,7 @@ MODALITIES = ("interleaved", "flow", "frames")
 
 
 def train_and_test(modality: str, seed: int, work: Path) -> dict[str, float]:
-    """Macro mAP, micro mAP, per-class AP and seconds of training of one run."""
+    """Macro mAP, micro mAP and per-class AP of one run."""
     folder = work / f"{modality}-{seed}"
     scores = folder / "scores.json"
     if scores.exists():
@@ -33,13 +32,11 @@ def train_and_test(modality: str, seed: int, work: Path) -> dict[str, float]:
         "--trainer.enable_progress_bar=false",
     ]
     seeds = [f"--seed_everything={seed}", f"--data.seed={seed}"]
-    began = time.time()
     amclip("fit", f"--config={CONFIG}", f"--data.modality={modality}", *seeds, *common)
-    seconds = time.time() - began
     predictions = folder / "test.csv"
     checkpoint = folder / "version_0/checkpoints/best.ckpt"
     amclip("test", f"--ckpt_path={checkpoint}", f"--predictions.test_path={predictions}", *common)
-    result = {"seconds": seconds, **score(predictions)}
+    result = score(predictions)
     scores.write_text(json.dumps(result))
     return result
 
@@ -73,7 +70,7 @@ def write(results: dict[str, list[dict[str, float]]], seeds: list[int], output: 
     """The table and the picture."""
     import torch
 
-    classes = [key for key in results["frames"][0] if key not in ("seconds", "macro", "micro", "clips")]
+    classes = [key for key in results["frames"][0] if key not in ("macro", "micro", "clips")]
     clips = int(results["frames"][0]["clips"])
     lines = [
         "# Frames, flow, or both",
@@ -83,16 +80,14 @@ def write(results: dict[str, list[dict[str, float]]], seeds: list[int], output: 
         "Average precision by scikit-learn; mean ± standard deviation over seeds. "
         f"{platform.processor() or platform.machine()}, torch {torch.__version__}.",
         "",
-        "| fed to the network | mAP macro | mAP micro | each seed's macro | training, relative to frames |",
-        "|---|---|---|---|---|",
+        "| fed to the network | mAP macro | mAP micro | each seed's macro |",
+        "|---|---|---|---|",
     ]
-    base = statistics.mean(run["seconds"] for run in results["frames"])
     for name in MODALITIES:
         runs = results[name]
         macro, micro = ([run[key] for run in runs] for key in ("macro", "micro"))
         each = ", ".join(f"{value:.3f}" for value in macro)
-        ratio = statistics.mean(run["seconds"] for run in runs) / base
-        lines.append(f"| {name} | {spread(macro)} | {spread(micro)} | {each} | {ratio:.2f} × |")
+        lines.append(f"| {name} | {spread(macro)} | {spread(micro)} | {each} |")
     lines += ["", "Average precision by behaviour, mean over seeds:", "", f"| behaviour | {' | '.join(MODALITIES)} |"]
     lines.append("|---|" + "---|" * len(MODALITIES))
     for label in classes:
