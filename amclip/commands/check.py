@@ -165,6 +165,8 @@ def check_data(
 
 def report_table_errors(error: LabelError) -> Report:
     """Report of a table that cannot be used at all; its videos are not looked at."""
+    errors = (error, *error.others)
+    files = list(dict.fromkeys(one.file for one in errors if one.file))
     findings = [
         Finding(
             "rows that cannot be used",
@@ -172,11 +174,11 @@ def report_table_errors(error: LabelError) -> Report:
             f"column {one.column!r}" if one.column else "row",
             one.reason,
             one.line,
-            one.file if one.file != error.file else None,
+            one.file if len(files) > 1 else None,
         )
-        for one in (error, *error.others)
+        for one in errors
     ]
-    return Report(error.file or "table", 0, 0, 0.0, {}, tuple(findings))
+    return Report(", ".join(files) or "table", 0, 0, 0.0, {}, tuple(findings))
 
 
 def _check_videos(

@@ -68,7 +68,7 @@ def convert(
             raise ValueError(f"the target is the source itself: {target}; name another")
     names = None if classes is None else read_classes(classes)
     per_frame = per_frame or to in OF_BOUTS
-    table = read_given(source, names, windows, fps, per_frame)
+    table = read_given(source, names, windows, fps, per_frame, root)
     if root is not None:
         table = locate_videos(table, root)
     notes = export(table, target, to, fps)

@@ -189,6 +189,7 @@ class VideoDataModule(LightningDataModule):
         windows = None if window is None or hop is None else Windows(window, hop, window_share)
         self.table: LabelTable | None = None
         self._windows, self._label_fps = windows, label_fps
+        self.root = Path(root) if root else (root_of(labels) if labels else None)
         self._refused: LabelError | None = None
         try:
             self.table = self._read(labels, classes)
@@ -197,7 +198,6 @@ class VideoDataModule(LightningDataModule):
                 raise
             # Prediction needs no labels, and may read the table without the classes; all else raises this.
             self._refused = error
-        self.root = Path(root) if root else (root_of(labels) if labels else None)
         # Resolved before it is saved: a checkpoint alone must say which output is which behaviour.
         self.classes = classes = list(classes or (self.table.classes if self.table else BEHAVIOURS))
         if isinstance(segments, str):
@@ -275,7 +275,9 @@ class VideoDataModule(LightningDataModule):
         return divided
 
     def _read(self, labels: str | list[str] | dict[str, str] | None, classes: list[str] | None) -> LabelTable | None:
-        return None if labels is None else read_given(labels, classes, self._windows, self._label_fps)
+        return None if labels is None else read_given(
+            labels, classes, self._windows, self._label_fps, root=self.root
+        )
 
     def draw_synthetic(self) -> Path:
         """Draw the built-in data below ``root``, unless it lies there already; returns its table."""

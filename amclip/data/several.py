@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from amclip.data.intervals import Windows
+from amclip.data.locate import locate_videos
 from amclip.data.readers import GivenClipsError, joined_classes, read_labels, read_part, read_splits
 from amclip.data.table import Clip, LabelError, LabelTable, build_table
 
@@ -38,6 +39,7 @@ def read_given(
     windows: Windows | None = None,
     fps: float | None = None,
     per_frame: bool = False,
+    root: str | os.PathLike[str] | None = None,
 ) -> LabelTable:
     """Read labels in whichever of the three ways they are given.
 
@@ -48,6 +50,7 @@ def read_given(
         windows: How formats of bouts are cut into clips.
         fps: Frames per second, for formats that count frames.
         per_frame: Cut frame lists where a label changes.
+        root: Folder of the videos. Several tables may name one by other paths; by this folder they are known as one.
 
     Raises:
         LabelError: If a file cannot be used, or files do not go together.
@@ -56,7 +59,7 @@ def read_given(
         return read_labels(labels, classes, windows, fps, per_frame)
     if isinstance(labels, Mapping):
         return read_splits(labels, classes, windows, fps, per_frame)
-    return read_several(labels, classes, windows, fps, per_frame)
+    return read_several(labels, classes, windows, fps, per_frame, root)
 
 
 def read_several(
@@ -65,6 +68,7 @@ def read_several(
     windows: Windows | None = None,
     fps: float | None = None,
     per_frame: bool = False,
+    root: str | os.PathLike[str] | None = None,
 ) -> LabelTable:
     """Read tables and join them; their paths start from the same root.
 
@@ -77,6 +81,7 @@ def read_several(
         windows: How formats of bouts are cut into clips.
         fps: Frames per second, for formats that count frames.
         per_frame: Cut frame lists where a label changes.
+        root: Folder of the videos, see :func:`amclip.data.locate.locate_videos`.
 
     Raises:
         LabelError: If a table cannot be used, windows are given and no table notes bouts, two tables label one clip
@@ -92,7 +97,7 @@ def read_several(
         except GivenClipsError as refusal:
             refusals.append(refusal)
             table = read_part(path, classes, None, fps, per_frame)
-        tables.append(table)
+        tables.append(table if root is None else locate_videos(table, root))
     if len(refusals) == len(paths):
         raise refusals[0]
     if len(tables) == 1:

@@ -120,15 +120,16 @@ def _borders(spans: NDArray[np.float64], shares: NDArray[np.float64]) -> tuple[f
     covered = np.searchsorted(starts, middles, "right") > np.searchsorted(stops, middles, "right")
     done = np.concatenate([[0.0], np.cumsum(np.diff(edges) * covered)])
 
-    def nearest(share: float, least: float) -> float:
+    def nearest(share: float, least: float, most: float) -> float:
         far = np.abs(done - share * done[-1]).round(9)
-        far[edges < least] = np.inf
+        far[(edges < least) | (edges > max(least, most))] = np.inf
         return float(edges[far == far.min()][-1])  # on a tie to training, or validation
 
-    # Where a split has a share, it goes on until it has a clip.
-    first = nearest(shares[0], stops[0] if shares[0] else edges[0])
+    # Where a split has a share, it goes on until it has a clip, and leaves one to the next where there are any.
+    first = nearest(shares[0], stops[0] if shares[0] else edges[0], starts[-1] if shares[1] + shares[2] else edges[-1])
     later = spans[spans[:, 0] >= first, 1]
-    second = nearest(shares[0] + shares[1], later.min() if shares[1] and len(later) else first)
+    least = later.min() if shares[1] and len(later) else first
+    second = nearest(shares[0] + shares[1], least, starts[-1] if shares[2] else edges[-1])
     return first, second if shares[2] else float(edges[-1])
 
 

@@ -134,3 +134,28 @@ def test_labels_are_given_in_three_ways(tmp_path: Path) -> None:
         assert root_of(labels) == tmp_path
         assert files_of(labels)[0] == paths[0]
     assert root_of(str(tmp_path)) == tmp_path  # a folder of label files
+
+
+def test_a_video_has_one_name_in_all_tables(tmp_path: Path) -> None:
+    root = tmp_path / "videos"
+    for folder in ("day1", "day2"):
+        (root / folder).mkdir(parents=True)
+        (root / folder / "cam.mp4").touch()
+    here, gone = (root / "day1" / "cam.mp4").as_posix(), "/home/other/study/day1/cam.mp4"
+    windows = "C:\\study\\day2\\cam.mp4"
+    paths = tables(tmp_path, "day1/cam.mp4,0,1,walking", f"{here},0,1,walking\n{gone},1,2,\n{windows},0,1,walking")
+    table = read_several(paths, root=root)
+    assert [(clip.video, clip.start) for clip in table.clips] == [
+        ("day1/cam.mp4", 0.0),
+        ("day1/cam.mp4", 1.0),
+        ("day2/cam.mp4", 0.0),
+    ]
+    paths = tables(tmp_path, "day1/cam.mp4,0,1,walking", f"{here},0,1,resting")
+    with pytest.raises(LabelError, match="shows 'resting', and 'walking'"):
+        read_several(paths, root=root)
+    nowhere = tables(tmp_path, "/nowhere/other.mp4,0,1,walking", "x.mp4,0,1,walking")
+    assert read_several(nowhere, root=root).clips[0].video == "/nowhere/other.mp4"
+    (root / "cam.mp4").touch()
+    paths = tables(tmp_path, "x.mp4,0,1,walking", "/a/x/cam.mp4,0,1,walking\n/a/y/cam.mp4,0,1,walking")
+    with pytest.raises(LabelError, match=r"/a/y/cam.mp4 and /a/x/cam.mp4 are not there, and below .* only cam.mp4"):
+        read_several(paths, root=root)

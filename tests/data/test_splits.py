@@ -148,6 +148,12 @@ def test_no_time_is_in_two_splits_and_all_else_is_kept(table: LabelTable, fracti
             assert not len(divided.split(name))
     if fractions[0]:
         assert all(any(c.split == "train" and c.video == video for c in divided.clips) for video in table.videos())
+    if fractions[0] and (fractions[1] or fractions[2]):
+        second = "val" if fractions[1] else "test"
+        for video in table.videos():
+            mine = [clip for clip in table.clips if clip.video == video]
+            if max(clip.start for clip in mine) >= min(clip.stop for clip in mine):  # two are apart
+                assert any(clip.split == second and clip.video == video for clip in divided.clips)
     assert divide_by_time(divided, fractions) == divided
 
 
