@@ -275,9 +275,7 @@ class VideoDataModule(LightningDataModule):
         return divided
 
     def _read(self, labels: str | list[str] | dict[str, str] | None, classes: list[str] | None) -> LabelTable | None:
-        return None if labels is None else read_given(
-            labels, classes, self._windows, self._label_fps, root=self.root
-        )
+        return None if labels is None else read_given(labels, classes, self._windows, self._label_fps, root=self.root)
 
     def draw_synthetic(self) -> Path:
         """Draw the built-in data below ``root``, unless it lies there already; returns its table."""

@@ -1,8 +1,9 @@
 """The report page where it is hard: names with markup, many behaviours, long videos, videos that do not play."""
 
+import json
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from drawn import CLIPS
@@ -309,3 +310,94 @@ def test_what_a_browser_kept_and_cannot_be_read_is_put_aside(tmp_path: Path, ope
         page.wait("document.readyState === 'complete'")
         assert not page.tab.evaluate("page.corrections.changed")
         assert page.tab.evaluate("key => localStorage.getItem(`${key}:unreadable`)", key) == broken
+
+
+def test_two_people_share_out_the_videos(tmp_path: Path, opened: OpenPage, browser: Any) -> None:
+    run = write_run(tmp_path / "run", ("x", "y"), [("a.mp4", "", 6.0, 25.0), ("b.mp4", "", 6.0, 25.0)])
+    report(str(run))
+    mine = opened(run / "report.html")
+    mine.press("n", "Delete", "0", "c")
+    mine.tab.evaluate("page.corrections.set(1, { threshold: 0.9 }, true)")
+    elsewhere = browser.new_context()
+    other = Opened(elsewhere, run / "report.html")
+    other.press("v", "n", "Delete", "0", "c")
+    other.tab.evaluate("page.corrections.set(0, { threshold: 0.7 }, true)")
+    other.press("d")
+    saved = other.download("#download-work", tmp_path)
+    bouts = [other.bouts(column, 1) for column in range(2)]
+    first = mine.tab.evaluate("page.corrections.state.rulings['a.mp4']")
+    mine.press("d")
+    mine.tab.set_input_files("#work", saved)
+    mine.wait("byId('download-note').textContent.includes('1 of 2 videos')")
+    assert mine.tab.evaluate("page.corrections.state.rulings['a.mp4']") == first
+    assert [mine.tab.evaluate("v => page.corrections.checked(v)", video) for video in range(2)] == [[[0, 6]]] * 2
+    assert [mine.bouts(column, 1) for column in range(2)] == bouts  # with the thresholds they were found by
+    assert "0:12" in mine.tab.inner_text("#checked-sum")
+    assert other.errors == []
+    elsewhere.close()
+
+
+def test_saved_work_that_is_out_of_range(tmp_path: Path, opened: OpenPage) -> None:
+    run = write_run(tmp_path / "run", ("x", "y"))
+    report(str(run))
+    page = opened(run / "report.html")
+    odd = {"x": {"ruled": [[5, 3], [4, 1e6]], "answered": [], "bouts": [[4, 9], [5, 5.5], [-3, 1]]}}
+    work = {"rulings": odd, "checked": [[5, 3], [-4, 1e9]], "answers": [[1, 1, ["x"]]]}
+    told = {
+        "amclip": "corrections",
+        "videos": {"clip.mp4": work},
+        "settings": {"x": {"threshold": 7, "minimum_gap": -3}},
+    }
+    (tmp_path / "odd.json").write_text(json.dumps(told))
+    page.press("d")
+    page.tab.set_input_files("#work", tmp_path / "odd.json")
+    page.wait("page.corrections.done.length === 1")
+    assert page.tab.evaluate("page.corrections.checked(0)") == [[0, 6]]
+    assert page.bouts(0) == [(0, 1), (4, 6)]
+    settings = page.tab.evaluate("page.corrections.settings(0)")
+    assert (settings["threshold"], settings["minimum_gap"]) == (1, 0)
+
+
+def test_a_full_browser_is_told_of_until_all_is_kept(tmp_path: Path, opened: OpenPage) -> None:
+    run = write_run(tmp_path / "run", ("x",), [("a.mp4", "", 6.0, 25.0), ("b.mp4", "", 6.0, 25.0)])
+    report(str(run))
+    page = opened(run / "report.html")
+    page.tab.evaluate(
+        """() => {
+          const [full] = page.corrections.kept.keys;
+          const keep = Storage.prototype.setItem;
+          Storage.prototype.setItem = function (key, text) {
+            if (key === full) throw new Error("full");
+            return keep.call(this, key, text);
+          };
+          page.restore = () => { Storage.prototype.setItem = keep; };
+        }"""
+    )
+    page.press("n", "Delete", "v", "n", "Delete")  # the second is kept, the first still is not
+    assert page.tab.is_visible("#warning")
+    page.tab.evaluate("page.restore()")
+    page.press("n", "Delete")
+    assert page.tab.is_hidden("#warning")
+    bouts = [page.bouts(0, video) for video in range(2)]
+    page.tab.reload()
+    page.wait("document.readyState === 'complete'")
+    assert [page.bouts(0, video) for video in range(2)] == bouts
+
+
+def test_a_found_video_is_not_taken_for_another_of_its_name(tmp_path: Path, opened: OpenPage) -> None:
+    (tmp_path / "day1").mkdir()
+    first = write_video(tmp_path / "day1" / "cam.mp4")
+    found = write_video(tmp_path / "cam.mp4", size=(96, 128))
+    run = write_run(
+        tmp_path / "run", ("x",), [("day1/cam.mp4", str(first), 6.0, 25.0), ("day2/cam.mp4", "/no/cam.mp4", 6.0, 25.0)]
+    )
+    report(str(run))
+    page = opened(run / "report.html")
+    page.press("v")
+    page.wait("!byId('problem').hidden")
+    page.tab.set_input_files("#files", found)
+    page.wait("page.player.ready && byId('video').videoWidth === 128")
+    page.press("v")
+    page.wait("page.player.ready && byId('video').videoWidth === 64")  # its own pictures
+    page.press("v")
+    page.wait("page.player.ready && byId('video').videoWidth === 128")

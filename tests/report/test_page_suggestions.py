@@ -61,9 +61,12 @@ def test_stretches_are_asked_for_one_after_the_other(page: Opened, tmp_path: Pat
     }
 
 
-def test_answers_of_one_video_are_divided_by_time(page: Opened, tmp_path: Path) -> None:
+def test_answers_have_no_split_unless_a_person_chooses_one(page: Opened, tmp_path: Path) -> None:
     page.press("Enter", "g", "Enter")  # the first and the third are of one video
     page.press("d")
+    clips = read_labels(page.download("#download-labels", tmp_path), CLASSES).clips
+    assert [(clip.video, clip.split) for clip in clips] == [("1.mp4", None)] * 2  # joins the first table
+    page.tab.select_option("#split", "time")
     clips = read_labels(page.download("#download-labels", tmp_path), CLASSES).clips
     assert [(clip.video, clip.split) for clip in clips] == [("1.mp4", "train"), ("1.mp4", "val")]
     page.tab.select_option("#split", "train")
@@ -95,10 +98,29 @@ def test_every_answer_is_downloaded_as_it_was_given(
     for column, name in enumerate(CLASSES):  # the first again: what was answered, whatever came to lie over it
         assert page.tab.is_checked(f"#suggestion-classes input[value='{column}']") == (name in answers[0])
     page.press("d")
-    page.tab.select_option("#split", "")
     clips = read_labels(page.download("#download-labels", tmp_path), CLASSES).clips
     wanted = [(start, stop, labels) for (_, start, stop), labels in zip(stretches, answers, strict=True)]
     assert [(clip.start, clip.stop, clip.labels) for clip in clips] == wanted
+
+
+def test_boxes_follow_an_answer_from_elsewhere(page: Opened) -> None:
+    boxes = "[...byId('suggestion-classes').querySelectorAll('input')].map(box => box.checked)"
+    page.tab.evaluate("page.corrections.answer(1, [2.0, 2.8], new Set([0, 1, 2]))")
+    page.settle()
+    assert page.tab.evaluate(boxes) == [True] * 3
+    page.tab.evaluate("page.corrections.answer(1, [2.0, 2.8], new Set())")
+    page.settle()
+    assert page.tab.evaluate(boxes) == [False] * 3
+    page.press("u")
+    assert page.tab.evaluate(boxes) == [True] * 3
+
+
+def test_answers_of_another_page_are_not_counted_here(page: Opened, tmp_path: Path) -> None:
+    page.tab.evaluate("page.corrections.answer(1, [0.0, 0.8], new Set([0]))")
+    page.press("Enter", "d")
+    assert page.tab.inner_text("#answers-sum") == "1 of 3"
+    clips = read_labels(page.download("#download-labels", tmp_path), CLASSES).clips
+    assert [(clip.video, clip.start) for clip in clips] == [("1.mp4", 2.0)]
 
 
 def test_enter_keeps_the_answer_also_with_a_bout_selected(page: Opened) -> None:

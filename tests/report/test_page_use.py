@@ -337,7 +337,7 @@ def test_work_goes_on_elsewhere(page: Opened, folder: Path, tmp_path: Path, brow
         (tmp_path / "bad.json").write_text(text)
         other.tab.set_input_files("#work", tmp_path / "bad.json")
         other.wait("byId('download-note').textContent.startsWith('bad.json')")
-        assert "no file of corrections" in other.tab.inner_text("#download-note")
+        assert "no file of work" in other.tab.inner_text("#download-note")
         other.tab.evaluate("void (byId('download-note').textContent = '')")
     (tmp_path / "other.json").write_text(saved.read_text().replace('"clip.mp4"', '"other.mp4"'))
     other.tab.set_input_files("#work", tmp_path / "other.json")
@@ -495,3 +495,67 @@ def test_help_lists_every_key_and_keys_can_be_switched_off(page: Opened) -> None
     assert page.tab.evaluate("page.column") == 0
     page.press("Control+z")  # with Ctrl they still work
     assert page.tab.inner_text("#status") == "nothing to be undone"
+
+
+def test_a_number_is_for_what_was_selected_when_it_was_typed(page: Opened) -> None:
+    page.press("n")
+    first, second, *others = page.bouts(0)
+    rest = [page.bouts(column) for column in (1, 2)]
+    page.tab.focus("#bout-stop")
+    page.tab.fill("#bout-stop", f"{first[1] + 0.2:.2f}")
+    page.tab.mouse.click(*page.place(sum(second) / 2, 0))  # another bout
+    page.settle()
+    assert page.bouts(0) == [(first[0], pytest.approx(first[1] + 0.2)), second, *others]
+    page.tab.fill("#threshold-number", "0.9")
+    page.tab.mouse.click(*page.place(0.1, 2))  # another behaviour
+    page.settle()
+    settings = [page.tab.evaluate("c => page.corrections.settings(c).threshold", column) for column in range(3)]
+    assert settings == [0.9, 0.5, 0.5]
+    assert [page.bouts(column) for column in (1, 2)] == rest
+
+
+def test_escape_drops_what_was_typed(page: Opened) -> None:
+    page.press("n")
+    before, shown = page.bouts(0), page.tab.input_value("#bout-stop")
+    page.tab.fill("#bout-stop", "5.9")
+    page.press("Escape")
+    assert page.bouts(0) == before
+    assert page.tab.input_value("#bout-stop") == shown
+
+
+def test_letters_in_a_list_are_the_pages(page: Opened) -> None:
+    page.press("n", "r", "s")  # no type-ahead to "still": the bout starts here, as it does already
+    assert page.tab.evaluate("page.column") == 0
+    page.press("t")
+    assert page.tab.evaluate("document.activeElement.id") == "threshold"
+
+
+def test_every_drag_is_a_step_of_its_own(page: Opened) -> None:
+    set_slider = """value => {
+      const slider = byId("threshold");
+      slider.dispatchEvent(new PointerEvent("pointerdown"));
+      for (const each of [0.6, value]) { slider.value = each; slider.dispatchEvent(new Event("input")); }
+    }"""
+    page.tab.evaluate(set_slider, 0.5)  # back where it was: browsers tell of no change then
+    page.press("n", "Delete")
+    gone = page.bouts(0)
+    page.tab.evaluate(set_slider, 0.8)
+    page.press("u")
+    assert page.tab.evaluate("page.corrections.settings(0).threshold") == 0.5
+    assert page.bouts(0) == gone
+
+
+def test_an_accepted_bout_stays_as_it_is(page: Opened) -> None:
+    start, stop = page.bouts(0)[0]
+    middle = page.tab.evaluate("time => page.scores.snapped(time)", (start + stop) / 2)
+    page.tab.evaluate("([a, b]) => page.corrections.answer(0, [a, b], new Set([0]))", [start, middle])
+    page.press("n", "Enter")
+    assert page.bouts(0)[0] == (start, middle)
+
+
+def test_axis_and_curve_keep_to_the_rows(page: Opened) -> None:
+    left = "['axis', 'raster', 'curve'].map(id => byId(id).getBoundingClientRect().left)"
+    for theme in ("dark", "light", "system"):
+        page.tab.select_option("#theme", theme)
+        page.settle()
+        assert page.tab.evaluate(left) == pytest.approx([page.tab.evaluate(left)[1]] * 3, abs=0.6)

@@ -94,9 +94,17 @@ class Corrections {
     return own(this.state.checked, this.run.videos[video].video) ?? NOTHING.bouts;
   }
 
-  /** What was answered of a video: [start, stop, names of behaviours]. */
+  /** What was answered of a video: [start, stop, names of behaviours], of stretches that other pages asked for too. */
   answers(video) {
     return own(this.state.answers, this.run.videos[video].video) ?? NOTHING.bouts;
+  }
+
+  /** The answers to what this page asks for. */
+  asked(video) {
+    const all = this.run.suggestions ?? [];
+    return this.answers(video).filter(([start, stop]) =>
+      all.some((one) => one.video === video && one.start === start && one.stop === stop),
+    );
   }
 
   /** Bouts of one behaviour as they stand: { start, stop, human }, by start. */
@@ -169,7 +177,7 @@ class Corrections {
   }
 
   accept(video, column, { start, stop }) {
-    this.put(this.ruledIn(this.state, video, column, [start, stop], [start, stop]), "bout accepted");
+    this.put(this.ruledExactly(this.state, video, column, [start, stop], true, "ruled"), "bout accepted");
   }
 
   move(video, column, bout, start, stop) {
@@ -188,7 +196,7 @@ class Corrections {
   answer(video, stretch, columns) {
     let state = this.state;
     this.run.classes.forEach((_, column) => {
-      state = this.ruledExactly(state, video, column, stretch, columns.has(column));
+      state = this.ruledExactly(state, video, column, stretch, columns.has(column), "answered");
     });
     const name = this.run.videos[video].video;
     const others = this.answers(video).filter(([start, stop]) => start !== stretch[0] || stop !== stretch[1]);
@@ -197,13 +205,17 @@ class Corrections {
     this.put({ ...this.checkedIn(state, video, stretch), answers }, "answer kept");
   }
 
-  /** As ruledIn, but a bout that fills the stretch is not joined with its neighbours: they were not looked at. */
-  ruledExactly(state, video, column, stretch, holds) {
+  /**
+   * As ruledIn, but a bout that fills the stretch is not joined with its neighbours: they were not looked at. The stretch
+   * is "ruled" or "answered".
+   */
+  ruledExactly(state, video, column, stretch, holds, kind) {
     const before = this.rulingIn(state, video, column);
     const kept = withoutStretches(before.bouts, [stretch]);
     return this.withRuling(state, video, column, {
       ruled: withoutStretches(before.ruled, [stretch]),
-      answered: withStretch(before.answered, stretch),
+      answered: withoutStretches(before.answered, [stretch]),
+      [kind]: withStretch(before[kind], stretch),
       bouts: holds ? [...kept, stretch].sort((a, b) => a[0] - b[0]) : kept,
     });
   }

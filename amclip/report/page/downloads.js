@@ -4,9 +4,21 @@ const chosenOf = (name) => document.querySelector(`input[name="${name}"]:checked
 
 /** What can be written, and how much of it there is; what a person chose stays chosen while there is any of it. */
 function openDownload(page) {
+  countDownload(page);
+  byId("window-length").value ||= page.run.window;
+  byId("window-hop").value ||= page.run.window;
+  tellDownload(
+    `Videos are named as in the run; give their folder as --data.root. A behaviour that nobody shows is in no row: ` +
+      `name all of them by --data.classes to keep the order (${page.run.classes.length}). Without a split, clips of one ` +
+      `video are divided by --data.split_by time.`,
+  );
+  byId("download").showModal();
+}
+
+function countDownload(page) {
   const { corrections, run } = page;
   const checked = run.videos.reduce((sum, _, k) => sum + covered(corrections.checked(k), 0, Infinity), 0);
-  const answers = run.videos.reduce((sum, _, k) => sum + corrections.answers(k).length, 0);
+  const answers = run.videos.reduce((sum, _, k) => sum + corrections.asked(k).length, 0);
   byId("checked-sum").textContent = clock(checked, 1);
   byId("answers-sum").textContent = `${answers} of ${run.suggestions?.length ?? 0}`;
   byId("part-answers").hidden = !run.suggestions;
@@ -15,24 +27,20 @@ function openDownload(page) {
   const proposed = run.suggestions && answers ? "answers" : checked ? "checked" : "all";
   if (!page.partChosen || !there[chosenOf("part")]) document.querySelector(`[name="part"][value="${proposed}"]`).checked = true;
   proposeSplit(page);
-  byId("window-length").value ||= run.window;
-  byId("window-hop").value ||= run.window;
-  tellDownload(
-    `Videos are named as in the run; give their folder as --data.root. A behaviour that nobody shows is in no row: ` +
-      `name all of them by --data.classes to keep the order (${run.classes.length}).`,
-  );
-  byId("download").showModal();
 }
 
 function tellDownload(text) {
   byId("download-note").textContent = text;
 }
 
-/** Unless a person chose: by time where all clips are of one video, which cannot be divided otherwise. */
+/**
+ * Unless a person chose: by time where all clips are of one video. Answers to suggestions join an earlier table, and
+ * either all tables name splits or none does: they get none.
+ */
 function proposeSplit(page) {
   const part = chosenOf("part");
   const written = page.run.videos.filter((_, index) => stretchesOf(page.corrections, index, part).length);
-  if (!page.splitChosen) byId("split").value = written.length === 1 ? "time" : "";
+  if (!page.splitChosen) byId("split").value = written.length === 1 && !page.run.suggestions ? "time" : "";
   for (const field of document.querySelectorAll('[name="form"], #window-length, #window-hop, #window-share'))
     field.disabled = part === "answers"; // which are written as they were asked for
 }
@@ -72,7 +80,8 @@ function connectDownload(page) {
     if (!file) return;
     try {
       const count = takeFile(page.corrections, await file.text());
-      tellDownload(`Corrections of ${count} of ${page.run.videos.length} videos were taken up. Undo takes them back.`);
+      countDownload(page);
+      tellDownload(`Work on ${count} of ${page.run.videos.length} videos was taken up. Undo takes it back.`);
     } catch (error) {
       tellDownload(`${file.name}: ${error.message}.`);
     }
@@ -80,5 +89,6 @@ function connectDownload(page) {
   on("discard", () => {
     if (confirm("Discard every correction, threshold and mark of this report? Undo brings them back until you close the page."))
       page.corrections.discard();
+    countDownload(page);
   });
 }

@@ -8,7 +8,7 @@ function csv(rows) {
 /** Stretches of a video to be written: all of it, or what was checked; answers have theirs. */
 function stretchesOf(corrections, video, part) {
   const { duration } = corrections.run.videos[video];
-  if (part === "answers") return corrections.answers(video).map(([start, stop]) => [start, stop]);
+  if (part === "answers") return corrections.asked(video).map(([start, stop]) => [start, stop]);
   return part === "checked" ? corrections.checked(video) : [[0, duration]];
 }
 
@@ -39,7 +39,7 @@ function piecesIn([from, to], bouts) {
 function labelTable(corrections, how) {
   const rows = [["filepath", "start", "stop", "label", ...(how.split ? ["split"] : [])]];
   corrections.run.videos.forEach(({ video }, index) => {
-    const clips = how.part === "answers" ? corrections.answers(index) : labelledClips(corrections, index, how);
+    const clips = how.part === "answers" ? corrections.asked(index) : labelledClips(corrections, index, how);
     const mine = clips.map(([start, stop, labels]) => [video, start, stop, labels.join(";")]);
     rows.push(...(how.split ? withSplits(mine, how.split) : mine));
   });
@@ -70,10 +70,10 @@ function withSplits(clips, split) {
   const total = clips.reduce((sum, [, start, stop]) => sum + stop - start, 0);
   let [count, seconds] = [0, 0];
   for (; count < clips.length && seconds < 0.8 * total - SAME_TIME; count++) seconds += clips[count][2] - clips[count][1];
-  if (count === clips.length && count > 1) count--;
-  const train = clips.slice(0, count);
-  const border = Math.max(...train.map((clip) => clip[2]));
-  const val = clips.slice(count).filter((clip) => clip[1] >= border - SAME_TIME);
+  const behind = (train) => clips.slice(train.length).filter((clip) => clip[1] >= train.at(-1)[2] - SAME_TIME);
+  let train = clips.slice(0, count);
+  while (train.length > 1 && !behind(train).length) train = train.slice(0, -1); // validation gets one, if any can be had
+  const val = train.length ? behind(train) : [];
   return [...train.map((clip) => [...clip, "train"]), ...val.map((clip) => [...clip, "val"])];
 }
 

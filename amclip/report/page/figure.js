@@ -1,6 +1,6 @@
 // The ethogram as it stands, as a figure for a paper: SVG, with text as text.
 
-const FIGURE = { width: 900, row: 18, axis: 30, letter: 6.6 }; // pixels
+const FIGURE = { width: 900, row: 18, axis: 30, least: 0.5 }; // pixels
 
 /** A colour as SVG of any age understands it. */
 function figureColour(column) {
@@ -15,8 +15,12 @@ function figureColour(column) {
 /** Bouts of the selected video in the time that is in sight. */
 function ethogramFigure(page) {
   const { view, run, corrections, video } = page;
-  const text = (string) => string.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
-  const left = 12 + FIGURE.letter * Math.max(...run.classes.map((name) => name.length));
+  const text = (string) =>
+    string.replace(/[\u0000-\u001f\u007f\ud800-\udfff\ufffe\uffff]/gu, " ").replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+  const pen = document.createElement("canvas").getContext("2d");
+  pen.font = "11px sans-serif";
+  // Another program's letters may be wider.
+  const left = Math.ceil(16 + 1.15 * Math.max(...run.classes.map((name) => pen.measureText(name).width)));
   const bottom = 22 + FIGURE.row * run.classes.length;
   const x = (time) => (left + view.x(time, FIGURE.width)).toFixed(2);
   const rows = run.classes.map((name, column) => {
@@ -26,10 +30,10 @@ function ethogramFigure(page) {
       .filter(({ start, stop }) => stop > view.from && start < view.to)
       .map(({ start, stop }) => {
         const [from, to] = [x(Math.max(start, view.from)), x(Math.min(stop, view.to))];
-        return `<rect x="${from}" y="${y + 3}" width="${(to - from).toFixed(2)}" height="${FIGURE.row - 6}"/>`;
+        return `<rect x="${from}" y="${y + 3}" width="${Math.max(FIGURE.least, to - from).toFixed(2)}" height="${FIGURE.row - 6}"/>`;
       });
     return (
-      `<text x="${left - 8}" y="${y + FIGURE.row / 2}" text-anchor="end" dominant-baseline="central">${text(name)}</text>\n` +
+      `<text x="${left - 8}" y="${y + FIGURE.row / 2 + 4}" text-anchor="end">${text(name)}</text>\n` +
       `<g fill="${figureColour(column)}">${bars.join("")}</g>`
     );
   });

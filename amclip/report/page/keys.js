@@ -123,7 +123,11 @@ function connectKeys(page) {
     if (!control && !byId("keys-on").checked) return;
     if (isTyping(event.target, event.key)) return;
     const leaves = key === "Escape" || (key === "Enter" && event.target.matches("select"));
-    if (leaves && event.target.matches("select, input")) return byId("raster-box").focus();
+    if (leaves && event.target.matches("select, input")) {
+      delete event.target.dataset.typing; // what was not finished is dropped
+      page.draw();
+      return byId("raster-box").focus();
+    }
     if (page.run.suggestions && /^[1-9]$/.test(key)) {
       const column = Number(key) - 1;
       if (column < page.run.classes.length) choose(page, column, !page.chosen.has(column));
@@ -168,7 +172,7 @@ function giveBackFocus() {
 
 /** Whether a key belongs to the control that has the focus. */
 function isTyping(target, key) {
-  if (target.matches("select")) return key !== "Escape" && key !== "Enter";
+  if (target.matches("select")) return /^(Arrow|Home|End|Page| )/.test(key); // letters are the page's
   if (target.matches("input[type=number], input[type=file], textarea")) return key !== "Escape";
   if (target.matches("input[type=range]")) return /^(Arrow|Home|End|Page)/.test(key);
   if (target.matches("input[type=radio]")) return /^(Arrow| )/.test(key);

@@ -11,11 +11,11 @@ function connectMouse(page) {
   for (const canvas of [raster, byId("axis")]) {
     canvas.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
+      takeFocus();
       const drawing = event.shiftKey || byId("draw").checked;
       drag = beginDrag(page, at(event, canvas), canvas === raster, drawing);
       canvas.setPointerCapture(event.pointerId);
       event.preventDefault();
-      byId("raster-box").focus({ preventScroll: true });
     });
     canvas.addEventListener("pointermove", (event) => {
       const place = at(event, canvas);
@@ -35,6 +35,11 @@ function connectMouse(page) {
   raster.addEventListener("wheel", (event) => wheel(page, event, at(event, raster)), { passive: false });
   connectOverview(page, at);
   connectCurve(page, at);
+}
+
+/** Before anything else changes: a number that was typed is for what was selected until now. */
+function takeFocus() {
+  byId("raster-box").focus({ preventScroll: true });
 }
 
 function wheel(page, event, place) {
@@ -151,6 +156,7 @@ function connectOverview(page, at) {
     page.view.show(from, from + span);
   };
   overview.addEventListener("pointerdown", (event) => {
+    takeFocus();
     const place = at(event, overview);
     const time = (place.x / place.width) * page.view.duration;
     const inside = (time - page.view.from) / (page.view.to - page.view.from);
@@ -167,6 +173,7 @@ function connectCurve(page, at) {
   const curve = byId("curve");
   let drag = null;
   curve.addEventListener("pointerdown", (event) => {
+    takeFocus();
     const place = at(event, curve);
     const settings = page.corrections.settings(page.column);
     const near = ["threshold", "off_threshold"].find((name) => Math.abs(curveY(settings[name], place.height) - place.y) <= GRIP);

@@ -155,6 +155,7 @@ const page = {
   },
 
   draw() {
+    updateClasses(this); // the numbers in it decide how wide the raster is
     const state = {
       ...{ corrections: this.corrections, video: this.video, column: this.column, bout: this.bout },
       ...{ marks: this.marks, preview: this.preview, curves: byId("curves").checked },
@@ -167,7 +168,6 @@ const page = {
     drawAxis(byId("axis"), byId("axis-box").clientWidth, this.view, state);
     drawRaster(byId("raster"), byId("raster-box").clientWidth, this.view, this.scores, state);
     drawCurve(byId("curve"), byId("curve-box").clientWidth, this.view, this.scores, state);
-    updateClasses(this);
     updatePanels(this);
     this.placeCursors();
   },

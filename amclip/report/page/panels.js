@@ -103,6 +103,8 @@ function connectPanels(page) {
 function connectSlider(page, name) {
   const [slider, number] = [byId(name), byId(`${name}-number`)];
   let dragging = false;
+  // A drag that ends where it began is told of by no change.
+  for (const begins of ["pointerdown", "keydown", "blur"]) slider.addEventListener(begins, () => (dragging = false));
   slider.addEventListener("input", () => {
     page.corrections.set(page.column, { [name]: Number(slider.value) }, !dragging);
     dragging = true;
@@ -178,6 +180,7 @@ function connectRelabelling(page) {
     page.changed();
   });
   list.addEventListener("blur", () => (entered = null));
+  window.addEventListener("storage", () => (entered = null)); // another tab has changed the state it began from
 }
 
 function updatePanels(page) {
@@ -255,13 +258,18 @@ function showProblem(page, problem) {
   );
 }
 
-/** Take files for the videos of the same name; a single file is for the video on the page. */
+/**
+ * Take files for the videos of the same name; a single file is for the video on the page. Where several videos of the run
+ * have one name, a file is for the one on the page alone.
+ */
 function chooseFiles(page, files) {
-  const mine = (name) => files.find((file) => name.split(/[/\\]/).at(-1) === file.name);
+  const named = (video) => video.split(/[/\\]/).at(-1);
+  const mine = (video) => files.find((file) => named(video) === file.name);
   const file = mine(page.run.videos[page.video].video) ?? (files.length === 1 ? files[0] : undefined);
-  for (const about of page.run.videos) {
-    const found = mine(about.video);
+  page.run.videos.forEach((about, index) => {
+    const alone = page.run.videos.every((other) => other === about || named(other.video) !== named(about.video));
+    const found = index === page.video ? file : alone && mine(about.video);
     if (found) about.addresses = [{ address: URL.createObjectURL(found), byFrames: false }];
-  }
+  });
   if (file) page.player.choose(file);
 }

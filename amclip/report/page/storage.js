@@ -7,25 +7,30 @@ class Kept {
   constructor(run) {
     this.run = run;
     this.keys = run.videos.map(({ scores }) => `${TOOLS}:${scores}`);
-    this.works = true; // false where the browser keeps nothing
+    this.failed = new Set(); // keys of what the browser could not keep
     this.seen = null; // the state that was read or written last
+  }
+
+  /** Whether the browser keeps everything. */
+  get works() {
+    return this.failed.size === 0;
   }
 
   /** The state that the browser has kept; what it has not is as in `first`. */
   read(first) {
-    const records = this.keys.map((key) => this.record(key));
+    const records = this.keys.map((key, index) => this.record(key, this.run.videos[index].duration));
     this.seen = withRecords(first, this.run, records);
     return this.seen;
   }
 
   /** A record, or null. What cannot be read is put aside, so that it is not lost when another takes its place. */
-  record(key) {
+  record(key, duration) {
     let text = null;
     try {
       text = localStorage.getItem(key);
-      return text === null ? null : asRecord(JSON.parse(text), this.run);
+      return text === null ? null : asRecord(JSON.parse(text), this.run, duration);
     } catch {
-      if (text === null) this.works = false;
+      if (text === null) this.failed.add(key);
       else this.set(`${key}:unreadable`, text);
       return null;
     }
@@ -42,7 +47,8 @@ class Kept {
     this.run.videos.forEach(({ video }, index) => {
       const same = PARTS.every((part) => own(before[part], video) === own(state[part], video));
       const touched = index === 0 || PARTS.some((part) => own(state[part], video));
-      if (same && (before.settings === state.settings || !touched)) return;
+      const kept = !this.failed.has(this.keys[index]);
+      if (kept && same && (before.settings === state.settings || !touched)) return;
       const record = recordOf(state, video, touched ? moved : {});
       if (Object.keys(record).length) this.set(this.keys[index], JSON.stringify(record));
       else this.remove(this.keys[index]);
@@ -52,17 +58,18 @@ class Kept {
   set(key, text) {
     try {
       localStorage.setItem(key, text);
-      this.works = true;
+      this.failed.delete(key);
     } catch {
-      this.works = false;
+      this.failed.add(key);
     }
   }
 
   remove(key) {
     try {
       localStorage.removeItem(key);
+      this.failed.delete(key);
     } catch {
-      this.works = false;
+      this.failed.add(key);
     }
   }
 }
@@ -84,7 +91,7 @@ function withRecords(state, run, records) {
   [...run.videos.entries()].reverse().forEach(([index, { video }]) => {
     const record = records[index];
     if (!record) return;
-    for (const part of PARTS) next[part] = { ...next[part], [video]: record[part] };
+    for (const part of PARTS) if (record[part]) next[part] = { ...next[part], [video]: record[part] };
     const settings = run.classes.map((name) => [name, { ...own(next.settings, name), ...own(record.settings, name) }]);
     next.settings = Object.fromEntries(settings);
   });
@@ -92,65 +99,79 @@ function withRecords(state, run, records) {
 }
 
 /**
- * A record as this page needs it, from JSON of any kind: behaviours that the run does not have are left out.
+ * A record as this page needs it, from JSON of any kind: behaviours that the run does not have are left out, and times
+ * lie within the video.
  *
  * @throws TypeError if it is no record
  */
-function asRecord(value, run) {
-  const stretches = (list = []) => list.map(([start, stop]) => [number(start), number(stop)]);
-  const number = (x) => {
+function asRecord(value, run, duration) {
+  const number = (x, low, high) => {
     if (!Number.isFinite(x)) throw new TypeError("no number");
-    return x;
+    return clamp(x, low, high);
   };
+  const times = (list = []) =>
+    list
+      .map(([start, stop, ...rest]) => [number(start, 0, duration), number(stop, 0, duration), ...rest])
+      .filter(([start, stop]) => stop - start > SAME_TIME)
+      .sort((a, b) => a[0] - b[0]);
+  const stretches = (list) => times(list).reduce(withStretch, []);
+  const apart = (list) =>
+    times(list).reduce((kept, one) => (kept.length && one[0] < kept.at(-1)[1] - SAME_TIME ? kept : [...kept, one]), []);
   const mine = (object = {}) => run.classes.filter((name) => Object.hasOwn(object, name)).map((name) => [name, object[name]]);
   const ruling = ({ ruled, answered, bouts }) => ({
     ruled: stretches(ruled),
     answered: stretches(answered),
-    bouts: stretches(bouts),
+    bouts: apart(bouts),
   });
-  const settings = (all) => Object.fromEntries(SLIDERS.filter((key) => key in all).map((key) => [key, number(all[key])]));
-  return {
-    rulings: Object.fromEntries(mine(value.rulings).map(([name, one]) => [name, ruling(one)])),
-    checked: stretches(value.checked),
-    answers: (value.answers ?? []).map(([start, stop, labels]) => [
-      number(start),
-      number(stop),
-      run.classes.filter((name) => labels.includes(name)),
-    ]),
-    settings: Object.fromEntries(mine(value.settings).map(([name, one]) => [name, settings(one)])),
+  const most = { threshold: 1, off_threshold: 1, minimum_bout: Infinity, minimum_gap: Infinity };
+  const settings = (all) =>
+    Object.fromEntries(SLIDERS.filter((key) => key in all).map((key) => [key, number(all[key], 0, most[key])]));
+  const parts = {
+    rulings: value.rulings && Object.fromEntries(mine(value.rulings).map(([name, one]) => [name, ruling(one)])),
+    checked: value.checked && stretches(value.checked),
+    answers:
+      value.answers &&
+      times(value.answers).map(([start, stop, labels]) => [start, stop, run.classes.filter((name) => labels.includes(name))]),
   };
+  const settled = Object.fromEntries(mine(value.settings).map(([name, one]) => [name, settings(one)]));
+  return { ...Object.fromEntries(Object.entries(parts).filter(([, part]) => part)), settings: settled };
 }
 
-/** All work on a report as the text of a file, for another browser or another person. */
+/** All work on a report as the text of a file, for another browser or another person: videos that were worked on. */
 function asFile(corrections) {
   const { run, state } = corrections;
   const videos = run.videos.map(({ video }) => [video, recordOf(state, video, {})]);
-  const told = { amclip: "corrections", classes: run.classes, settings: movedSettings(state, run) };
-  return JSON.stringify({ ...told, videos: Object.fromEntries(videos) }, null, 1) + "\n";
+  const worked = Object.fromEntries(videos.filter(([, record]) => Object.keys(record).length));
+  const told = { amclip: "corrections", classes: run.classes, settings: state.settings, videos: worked };
+  return JSON.stringify(told, null, 1) + "\n";
 }
 
 /**
- * Take up the work of a file: of the videos that both have, in place of what was done here.
+ * Take up the work of a file: its thresholds, and of the videos that it worked on, in place of what was done here.
  *
  * @returns how many videos were taken
  * @throws Error in words for people
  */
 function takeFile(corrections, text) {
-  const { run } = corrections;
+  const { run, state } = corrections;
   let records;
+  let settings;
   try {
     const told = JSON.parse(text);
     if (told.amclip !== "corrections") throw new TypeError("of another kind");
-    const { settings } = told;
-    records = run.videos.map(({ video }) => {
+    records = run.videos.map(({ video, duration }) => {
       const one = own(told.videos, video);
-      return one ? asRecord({ ...one, settings }, run) : null;
+      return one ? asRecord({ ...one, settings: {} }, run, duration) : null;
     });
+    settings = asRecord({ settings: told.settings }, run, 0).settings;
+    if (Object.keys(told.videos).length && records.every((record) => !record)) settings = null;
   } catch {
-    throw new Error("this is no file of corrections that a report of amclip has saved");
+    throw new Error("this is no file of work that a report of amclip has saved");
   }
+  if (!settings) throw new Error("the file has work on other videos than those of this report");
   const count = records.filter(Boolean).length;
-  if (!count) throw new Error("the file has corrections of other videos than those of this report");
-  corrections.put(withRecords(corrections.state, run, records), `corrections of ${count} of ${run.videos.length} videos taken up`);
+  const all = run.classes.map((name) => [name, { ...own(run.settings, name), ...own(settings, name) }]);
+  const next = withRecords({ ...state, settings: Object.fromEntries(all) }, run, records);
+  corrections.put(next, `work on ${count} of ${run.videos.length} videos taken up`);
   return count;
 }

@@ -15,19 +15,28 @@ function suggest(page, index) {
   const margin = Math.max(2, stop - start);
   page.view.show(start - margin, stop + margin);
   page.marks = { from: start, to: stop };
-  const answer = answerTo(page, all[page.suggestion]);
-  page.chosen = new Set(
-    [...page.run.classes.keys()].filter((c) => {
-      if (answer) return answer[2].includes(page.run.classes[c]);
-      const bouts = withStretches(page.corrections.bouts(video, c));
-      return covered(bouts, start, stop) >= 0.5 * (stop - start) - SAME_TIME;
-    }),
-  );
+  choices(page);
   page.player.playStretch(start, stop, true);
   page.changed();
 }
 
+/** What is ticked: the answer, where there is one, or else what the network says. */
+function choices(page) {
+  const { video, start, stop } = page.run.suggestions[page.suggestion];
+  page.answer = answerTo(page, page.run.suggestions[page.suggestion]);
+  const holds = (column) => {
+    if (page.answer) return page.answer[2].includes(page.run.classes[column]);
+    const bouts = withStretches(page.corrections.bouts(video, column));
+    return covered(bouts, start, stop) >= 0.5 * (stop - start) - SAME_TIME;
+  };
+  page.chosen = new Set([...page.run.classes.keys()].filter(holds));
+}
+
 function connectSuggestions(page) {
+  // An answer that came from elsewhere, or went: another tab, saved work, undo.
+  page.corrections.listeners.push(() => {
+    if (page.suggestion !== undefined && answerTo(page, page.run.suggestions[page.suggestion]) !== page.answer) choices(page);
+  });
   byId("suggestion-panel").hidden = false;
   const boxes = page.run.classes.map((name, column) => {
     const box = element("input", { type: "checkbox", value: column });
