@@ -1,10 +1,25 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 
 from amclip.data.synthetic import write_dataset
+
+# On a machine with other work, the time a test takes says nothing of it.
+hypothesis.settings.register_profile("amclip", deadline=None)
+hypothesis.settings.load_profile("amclip")
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """For tests that compare bits: with several threads sums may come in another order from call to call."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

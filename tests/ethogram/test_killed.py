@@ -11,6 +11,8 @@ import pytest
 import amclip
 from amclip.cli import main
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def files(folder: Path) -> dict[str, bytes]:
     """What people and other tools read, by name; figures and Parquet files carry dates and the like."""
