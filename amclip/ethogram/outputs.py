@@ -65,6 +65,7 @@ def write_outputs(
     """
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
+    _remove_left_over(folder)
     classes = tuple(settings)
     paths: Mapping[str, str] = details.get("paths", {})
     videos: list[dict[str, Any]] = []
@@ -117,6 +118,16 @@ def write_outputs(
     with _file(folder / "annotation.json") as file:
         file.write(json.dumps(annotation, ensure_ascii=False, indent=1) + "\n")
     return errors
+
+
+def _remove_left_over(folder: Path) -> None:
+    """Remove files that a run was killed over while it wrote them; nobody else writes here while this one does."""
+    names = ("windows.csv", "windows.parquet", "bouts.csv", "time_budget.csv", "annotation.json")
+    left = [path for name in names for path in folder.glob(f".{name}.*.partial")]
+    left += [path for end in ("png", "svg") for path in folder.glob(f".ethogram.*.{end}")]
+    left += [path for below in ("boris", "deepethogram") for path in (folder / below).rglob(".*.partial")]
+    for path in left:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

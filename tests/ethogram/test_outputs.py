@@ -218,3 +218,16 @@ def test_files_of_videos_that_are_no_longer_annotated_go(tmp_path: Path) -> None
     ends = {"boris": ("_tabular_events", "_aggregated_events"), "deepethogram": ("_predictions",)}
     written = {f"{kind}/{stem}{end}.csv" for kind, all_of in ends.items() for end in all_of for stem in ("a", "day/b")}
     assert per_video == written | {"boris/day/coder_tabular_events.csv"}
+
+
+def test_what_a_killed_run_left_half_written_goes(tmp_path: Path) -> None:
+    settings = dict.fromkeys(CLASSES, BoutSettings())
+    write_outputs(tmp_path, [scores_of("day/a.mp4")], settings, {})
+    whole = {path for path in tmp_path.rglob("*") if path.is_file()}
+    for path in whole:
+        end = f".99999{path.suffix}" if path.stem == "ethogram" else f"{path.suffix}.99999.partial"
+        path.with_name(f".{path.stem}{end}").touch()
+    (tmp_path / ".report.html.99999.partial").touch()  # of another command, which may be at work
+    write_outputs(tmp_path, [scores_of("day/a.mp4")], settings, {})
+    left = {path.name for path in tmp_path.rglob("*") if path.is_file()} - {path.name for path in whole}
+    assert left == {".report.html.99999.partial"}
