@@ -337,7 +337,7 @@ def test_work_goes_on_elsewhere(page: Opened, folder: Path, tmp_path: Path, brow
         (tmp_path / "bad.json").write_text(text)
         other.tab.set_input_files("#work", tmp_path / "bad.json")
         other.wait("byId('download-note').textContent.startsWith('bad.json')")
-        assert "no file of work" in other.tab.inner_text("#download-note")
+        assert "not work that a report" in other.tab.inner_text("#download-note")
         other.tab.evaluate("void (byId('download-note').textContent = '')")
     (tmp_path / "other.json").write_text(saved.read_text().replace('"clip.mp4"', '"other.mp4"'))
     other.tab.set_input_files("#work", tmp_path / "other.json")

@@ -2,10 +2,8 @@
 // going back is putting an older one in place.
 //
 // A correction is a ruling: within a stretch of time a behaviour holds in these bouts and in no others. Outside of
-// rulings the model's bouts stand, and follow the thresholds; inside they are cut away.
-
-// Two kinds: a decision on a bout (`ruled`), and an answer to what a stretch shows (`answered`), which says nothing of
-// what lies beside it.
+// rulings the model's bouts stand, and follow the thresholds; inside they are cut away. Stretches are of two kinds: a
+// decision on a bout (`ruled`), and an answer to what is shown (`answered`), which says nothing of what lies beside it.
 
 const NOTHING = Object.freeze({ ruled: [], answered: [], bouts: [] });
 
@@ -39,7 +37,7 @@ class Corrections {
     for (const listener of this.listeners) listener(what);
   }
 
-  /** Put a state in place; `said` is what a screen reader hears. Without `undoable` the step before is not kept. */
+  /** Put a state in place; `said` is what the person is told. Without `undoable` the step before is not kept. */
   put(state, said, undoable = true) {
     if (undoable) {
       this.done.push(this.state);

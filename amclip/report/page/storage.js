@@ -166,7 +166,7 @@ function takeFile(corrections, text) {
     settings = asRecord({ settings: told.settings }, run, 0).settings;
     if (Object.keys(told.videos).length && records.every((record) => !record)) settings = null;
   } catch {
-    throw new Error("this is no file of work that a report of amclip has saved");
+    throw new Error("this is not work that a report of amclip has saved");
   }
   if (!settings) throw new Error("the file has work on other videos than those of this report");
   const count = records.filter(Boolean).length;
