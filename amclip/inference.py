@@ -66,7 +66,7 @@ class TrainedModel:
 
     @property
     def layout(self) -> tuple[Any, ...]:
-        """How segments share out a clip, in the order that :func:`amclip.data.sampling.num_positions` takes."""
+        """How segments share out a clip, in the order that :func:`amclip.sampling.num_positions` takes."""
         return tuple(self.sampling[key] for key in LAYOUT_KEYS)
 
     @property

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from amclip.models.classifier import InterleavedClassifier
-from amclip.models.video import is_message
+from amclip.models.xclip_layers import is_message
 
 __all__ = ["parameter_groups", "warmed_cosine"]
 

@@ -11,7 +11,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, SumMetric
 
-from amclip.ethogram.calibration import calibrate, fit_temperatures
+from amclip.calibration import calibrate, fit_temperatures
 from amclip.imbalance import LDAMLoss
 from amclip.losses import COUNTING_LOSSES, LossName, make_loss, probabilities
 from amclip.metrics import (
@@ -24,7 +24,7 @@ from amclip.metrics import (
 from amclip.models.classifier import Head, InterleavedClassifier, Temporal
 from amclip.models.pretrained import Pretrained, brings_weights, describe_backbone, load_pretrained, why_unusable
 from amclip.models.segments import Aggregation
-from amclip.models.video import MessageInit
+from amclip.models.xclip_layers import MessageInit
 from amclip.optimiser import parameter_groups, warmed_cosine
 
 __all__ = ["BehaviourTask"]

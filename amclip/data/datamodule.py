@@ -21,7 +21,6 @@ from amclip.data.mixing import Mixing
 from amclip.data.probe import probe
 from amclip.data.readers import read_classes, read_labels, read_segments
 from amclip.data.samplers import ClassAwareSampler, EpochSampler
-from amclip.data.sampling import Scheme, num_positions
 from amclip.data.several import read_given, root_of
 from amclip.data.splits import assign_splits, divide_by_time, hold_out
 from amclip.data.synthetic import BEHAVIOURS, write_dataset
@@ -33,6 +32,7 @@ from amclip.flow.image import FlowImage
 from amclip.flow.tvl1 import Backend, Preset
 from amclip.metrics import SEGMENTS
 from amclip.preprocess import Modality, Preprocess
+from amclip.sampling import Scheme, num_positions
 
 __all__ = ["VideoDataModule"]
 

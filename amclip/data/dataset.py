@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from amclip.data.sampling import Scheme, num_positions, sample_positions, segment_indices
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video import Resize, Video, VideoError, VideoInfo
+from amclip.sampling import Scheme, num_positions, sample_positions, segment_indices
 
 __all__ = ["Batch", "ClipDataset", "Sample", "collate", "video_path"]
 

@@ -15,7 +15,6 @@ from lightning.pytorch import LightningDataModule, LightningModule
 from torch.utils.data import DataLoader
 
 from amclip.data.probe import probe
-from amclip.data.sampling import num_positions
 from amclip.data.video import Video, VideoError, VideoInfo
 from amclip.ethogram.inputs import Source
 from amclip.ethogram.journal import (
@@ -32,6 +31,7 @@ from amclip.ethogram.progress import Progress
 from amclip.ethogram.scores import WindowScores
 from amclip.ethogram.stream import stream_scores
 from amclip.inference import TrainedModel
+from amclip.sampling import num_positions
 
 __all__ = ["Annotator", "Settings", "VideoShares", "collect_scores", "errors_of"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from amclip.data.sampling import sample_positions
+from amclip.sampling import sample_positions
 
 __all__ = ["DEFAULT_WINDOW", "WindowPlan", "plan_windows"]
 

@@ -19,10 +19,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from amclip.data.sampling import segment_indices
 from amclip.data.video import Video
 from amclip.ethogram.plan import WindowPlan
 from amclip.inference import TrainedModel
+from amclip.sampling import segment_indices
 
 __all__ = ["stream_scores"]
 

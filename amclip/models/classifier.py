@@ -17,7 +17,7 @@ from amclip.models.segments import (
     TemporalTransformer,
     TextHead,
 )
-from amclip.models.video import MessageInit, MultiFrameIntegration, VideoPrompts
+from amclip.models.xclip_layers import MessageInit, MultiFrameIntegration, VideoPrompts
 
 __all__ = ["Head", "InterleavedClassifier", "Temporal"]
 
@@ -42,7 +42,7 @@ class InterleavedClassifier(nn.Module):
         head: ``"linear"``, or ``"text"``: cosine to the class names' text embeddings.
         background: Whether the text features end with those of sentences without a behaviour.
         cross_frame: Whether a segment's images, in the order I1, F1, I2, F2, …, exchange messages in every block.
-        message_init: How the messages start, see :class:`amclip.models.video.CrossFrameBlock`.
+        message_init: How the messages start, see :class:`amclip.models.xclip_layers.CrossFrameBlock`.
         temporal: ``"transformer"``: amclip's own. ``"mit"``: X-CLIP's multi-frame integration.
         temporal_layers: Layers of the temporal transformer; 0 is mean pooling.
         temporal_heads: Its attention heads.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from amclip.models.pretrained import Architecture, quiet
-from amclip.models.video import CrossFrameBlock, MessageInit, is_message
+from amclip.models.xclip_layers import CrossFrameBlock, MessageInit, is_message
 
 __all__ = ["ImageEncoder"]
 
@@ -23,7 +23,7 @@ class ImageEncoder(nn.Module):
             last ``n`` blocks with the final norm and projection.
         gradient_checkpointing: Recompute activations in the backward pass: less memory, more time.
         messages: None: every image alone. Else consecutive images are sequences whose blocks exchange messages, which
-            always train; see :class:`amclip.models.video.CrossFrameBlock`.
+            always train; see :class:`amclip.models.xclip_layers.CrossFrameBlock`.
         num_frames: Images per sequence, ``T``, where there are messages.
         lora_rank: 0: the blocks train as they are. Else CLIP's own weights stay, and the blocks that
             ``trainable_blocks`` names learn low-rank updates of this rank to their attention and MLP (LoRA, Hu et al.,

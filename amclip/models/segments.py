@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from amclip.models.video import MultiFrameIntegration, VideoPrompts
+from amclip.models.xclip_layers import MultiFrameIntegration, VideoPrompts
 
 __all__ = ["Aggregation", "LinearHead", "SegmentAggregator", "SegmentClassifier", "TemporalTransformer", "TextHead"]
 
@@ -175,7 +175,7 @@ class SegmentClassifier(nn.Module):
     def forward(self, sequence: Tensor, patches: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Embedding ``(N, D)`` and logits ``(N, C)`` of segments ``(N, P * V, D)``.
 
-        With prompts, ``patches`` ``(N, L, W)`` as :class:`amclip.models.video.VideoPrompts` takes them.
+        With prompts, ``patches`` ``(N, L, W)`` as :class:`amclip.models.xclip_layers.VideoPrompts` takes them.
         """
         embedding = self.temporal(sequence)
         if self.prompts is None or not isinstance(self.head, TextHead) or patches is None:

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from amclip.data.sampling import num_positions
 from amclip.data.video import Video, VideoError, VideoInfo
 from amclip.ethogram.plan import plan_windows
 from amclip.ethogram.scores import WindowScores
 from amclip.ethogram.stream import stream_scores
 from amclip.inference import TrainedModel
+from amclip.sampling import num_positions
 
 __all__ = ["EmbeddedWindows", "embed_windows"]
 

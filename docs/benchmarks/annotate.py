@@ -31,7 +31,7 @@ import numpy as np
 import torch
 
 import amclip
-from amclip.data.sampling import num_positions, segment_indices
+from amclip.sampling import num_positions, segment_indices
 from amclip.data.synthetic import iterate_frames
 from amclip.data.video import Video
 from amclip.data.writer import VideoWriter

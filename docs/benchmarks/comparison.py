@@ -33,7 +33,7 @@ from sklearn.metrics import average_precision_score
 from torch.utils.data import DataLoader, Dataset
 
 from amclip.data.samplers import EpochSampler
-from amclip.data.sampling import num_positions, sample_positions, segment_indices
+from amclip.sampling import num_positions, sample_positions, segment_indices
 from amclip.data.synthetic.clips import iterate_frames, labels_of, look_of, plan_clip
 from amclip.data.synthetic.motion import BEHAVIOURS, Bout
 from amclip.flow import TVL1

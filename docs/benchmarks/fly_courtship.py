@@ -33,7 +33,7 @@ from amclip.data.table import LabelTable, build_table, write_table
 from amclip.ethogram.agreement import Agreement, agreement
 from amclip.ethogram.annotations import Annotation, pair_up, read_annotation
 from amclip.ethogram.bouts import BoutSettings, find_bouts, timeline
-from amclip.ethogram.calibration import calibrate, fit_temperatures
+from amclip.calibration import calibrate, fit_temperatures
 from amclip.ethogram.figure import Panel, Track, draw_ethogram
 from amclip.ethogram.outputs import write_outputs
 from amclip.ethogram.scores import WindowScores

@@ -34,7 +34,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from amclip import BehaviourTask
 from amclip.data.datamodule import ClassAwareSampler, EpochSampler
-from amclip.data.sampling import sample_positions
+from amclip.sampling import sample_positions
 from amclip.data.synthetic import BEHAVIOURS, draw_clip, labels_of, plan_clip
 from amclip.flow import TVL1
 from amclip.models.pretrained import describe_backbone, load_pretrained

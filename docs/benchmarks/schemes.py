@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from amclip.data.dataset import ClipDataset
-from amclip.data.sampling import Scheme, num_positions, sample_positions, segment_indices
+from amclip.sampling import Scheme, num_positions, sample_positions, segment_indices
 from amclip.data.synthetic import iterate_frames
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video import Video

@@ -10,9 +10,9 @@ from torch.utils.data import DataLoader
 from amclip.data.dataset import ClipDataset, collate, video_path
 from amclip.data.probe import probe
 from amclip.data.readers import read_labels
-from amclip.data.sampling import sample_positions
 from amclip.data.table import Clip, build_table
 from amclip.data.video import Video, VideoError
+from amclip.sampling import sample_positions
 
 SETTINGS: dict[str, Any] = {
     "frame_size": (90, 120),

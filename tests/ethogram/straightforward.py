@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from amclip.data.sampling import segment_indices
 from amclip.data.video import Video
 from amclip.ethogram.plan import WindowPlan
 from amclip.inference import TrainedModel
+from amclip.sampling import segment_indices
 
 
 def window_by_window(model: TrainedModel, video: Video, plan: WindowPlan, batch: int = 1) -> np.ndarray:

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amclip.data.sampling import sample_positions
 from amclip.ethogram.plan import plan_windows
+from amclip.sampling import sample_positions
 
 
 def even(count: int, fps: float) -> tuple[np.ndarray, float]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from amclip.models.classifier import InterleavedClassifier
 from amclip.models.encoder import ImageEncoder
 from amclip.models.pretrained import describe_backbone, load_pretrained
-from amclip.models.video import CrossFrameBlock, MultiFrameIntegration, VideoPrompts, is_message
+from amclip.models.xclip_layers import CrossFrameBlock, MultiFrameIntegration, VideoPrompts, is_message
 
 FRAMES = 4
 
@@ -235,7 +235,7 @@ def test_settings_that_do_not_go_together_are_refused() -> None:
 @pytest.mark.parametrize("cross_frame", [True, False])
 @pytest.mark.parametrize("scheme", ["dense", "semi-dense", "sparse"])
 def test_the_images_embedded_are_those_said(cross_frame: bool, scheme: Any) -> None:
-    from amclip.data.sampling import num_positions, segment_indices
+    from amclip.sampling import num_positions, segment_indices
 
     K = num_positions(scheme, 2, 2)
     network = build(cross_frame=cross_frame)

@@ -12,11 +12,11 @@ import untrained
 from amclip.cli import main
 from amclip.data.probe import probe
 from amclip.data.readers import read_labels
-from amclip.data.sampling import num_positions
 from amclip.data.video import Video
 from amclip.ethogram.plan import plan_windows
 from amclip.ethogram.stream import stream_scores
 from amclip.inference import load_model
+from amclip.sampling import num_positions
 from amclip.suggest.windows import embed_windows
 
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.functional.classification import binary_calibration_error
 
+from amclip.calibration import calibrate, fit_temperatures
 from amclip.draw import draw_reliability
-from amclip.ethogram.calibration import calibrate, fit_temperatures
 from amclip.metrics import calibration_errors
 
 

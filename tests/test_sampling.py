@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amclip.data.sampling import Scheme, num_positions, sample_positions, segment_indices
+from amclip.sampling import Scheme, num_positions, sample_positions, segment_indices
 
 schemes = st.sampled_from(["dense", "semi-dense", "sparse"])
 counts = st.integers(1, 12)
