@@ -5,16 +5,74 @@ its own, has one. Where classes exclude each other (softmax) there is one for al
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-__all__ = ["calibrate", "fit_temperatures"]
+from amclip.metrics import best_thresholds
+from amclip.plain import from_plain, to_plain
+
+__all__ = ["Calibrator", "calibrate", "fit_temperatures"]
 
 _LEAST = 1e-7  # a probability of 0 or 1 in float32 has no logit
 _RANGE = math.log(20.0)
 _HALVINGS = 40
+
+
+@dataclass(frozen=True)
+class Calibrator:
+    """What the validation clips taught of a network's probabilities: their scale, and where a behaviour begins.
+
+    Attributes:
+        temperatures: One per class, see :func:`calibrate`.
+        thresholds: For calibrated probabilities, one per class, in ``[0, 1]``: those with the best F1.
+        raw_thresholds: The same for probabilities as the network gives them.
+        exclusive: Whether the classes' probabilities sum to 1.
+    """
+
+    temperatures: tuple[float, ...]
+    thresholds: tuple[float, ...]
+    raw_thresholds: tuple[float, ...]
+    exclusive: bool = False
+
+    @classmethod
+    def fit(cls, probabilities: Tensor, labels: Tensor, exclusive: bool = False) -> "Calibrator":
+        """Fit to clips that the network was not trained on.
+
+        Args:
+            probabilities: float, shape ``(N, C)``, in ``[0, 1]``.
+            labels: 0 or 1, shape ``(N, C)``.
+            exclusive: Whether the classes' probabilities sum to 1.
+        """
+        temperatures = fit_temperatures(probabilities, labels, exclusive)
+        calibrated = calibrate(probabilities, temperatures, exclusive)
+        return cls(
+            temperatures=tuple(temperatures.tolist()),
+            thresholds=tuple(best_thresholds(calibrated, labels).tolist()),
+            raw_thresholds=tuple(best_thresholds(probabilities, labels).tolist()),
+            exclusive=exclusive,
+        )
+
+    def __call__(self, probabilities: Tensor) -> Tensor:
+        """Calibrated probabilities, float32, from those of the network, ``(..., C)`` in ``[0, 1]``; NaN stays NaN."""
+        return calibrate(probabilities, torch.tensor(self.temperatures), self.exclusive)
+
+    def parameters(self) -> dict[str, tuple[float, ...]]:
+        """What was fitted, by the names that tables of scores give it; a value per class."""
+        return {"temperature": self.temperatures}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as a checkpoint holds them."""
+        plain: dict[str, Any] = to_plain(self)
+        return plain
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Calibrator":
+        """The calibrator again."""
+        return from_plain(cls, values)
 
 
 def calibrate(probabilities: Tensor, temperatures: Tensor, softmax: bool = False) -> Tensor:

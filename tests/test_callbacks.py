@@ -12,6 +12,7 @@ import torch
 from amclip.callbacks import FlowStrength, PredictionWriter
 from amclip.data.table import Clip, LabelTable
 from amclip.flow import encode_flow
+from amclip.inputs import FlowInput, NetworkInput
 from amclip.preprocess import Preprocess
 
 
@@ -47,12 +48,12 @@ def test_predictions_keep_times_and_any_file_name(tmp_path: Path) -> None:
 def test_flow_images_without_contrast_are_noticed(
     recwarn: pytest.WarningsRecorder, kind: Any, pixels: float, words: str | None
 ) -> None:
-    preprocess = Preprocess(32, flow_image=kind, flow_bound=5.0)
+    preprocess = Preprocess(NetworkInput(image_size=32, flow=FlowInput(image=kind, bound=5.0)))
     direction = torch.nn.functional.normalize(
         torch.randn(6, 2, 8, 8, generator=torch.Generator().manual_seed(0)), dim=1
     )
     flow = preprocess._normalise(encode_flow(pixels * direction, kind, 5.0)).view(2, 3, 1, 3, 8, 8)
-    data = SimpleNamespace(modality="interleaved", preprocess=preprocess)
+    data = SimpleNamespace(input=preprocess.input, preprocess=preprocess)
     trainer = fake_trainer(datamodule=data, current_epoch=0)
     FlowStrength().on_train_batch_start(trainer, None, {"images": flow}, 0)  # type: ignore[arg-type]
     said = [str(warning.message) for warning in recwarn if "flow" in str(warning.message)]

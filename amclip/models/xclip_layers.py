@@ -38,7 +38,7 @@ class CrossFrameBlock(nn.Module):
     def __init__(self, block: nn.Module, width: int, heads: int, num_frames: int, init: MessageInit = "zero") -> None:
         super().__init__()
         if init not in ("zero", "xclip"):
-            raise ValueError(f"message_init: expected zero or xclip, got {init!r}")
+            raise ValueError(f"network.message_init: expected zero or xclip, got {init!r}")
         self.block = block
         self.num_frames = num_frames
         self.message_fc = nn.Linear(width, width)
@@ -105,9 +105,9 @@ class MultiFrameIntegration(nn.Module):
         from open_clip.transformer import QuickGELU, ResidualAttentionBlock
 
         if layers < 1:
-            raise ValueError(f"temporal_layers: multi-frame integration needs 1 or more, got {layers}")
+            raise ValueError(f"network.temporal.layers: multi-frame integration needs 1 or more, got {layers}")
         if heads < 1 or width % heads:
-            raise ValueError(f"temporal_heads: {heads} heads do not divide the embedding size {width}")
+            raise ValueError(f"network.temporal.heads: {heads} heads do not divide the embedding size {width}")
         self.position = nn.Parameter(torch.empty(num_frames, width))
         self.blocks = nn.ModuleList(ResidualAttentionBlock(width, heads, act_layer=QuickGELU) for _ in range(layers))
         nn.init.trunc_normal_(self.position, std=0.02)

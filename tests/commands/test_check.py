@@ -209,8 +209,8 @@ def test_every_row_that_cannot_be_used_is_listed(tmp_path: Path, capsys: pytest.
         main(
             [
                 "check",
-                f"--data.labels={table}",
-                "--data.classes=[walking, running]",
+                f"--data.source.labels={table}",
+                "--data.source.classes=[walking, running]",
                 f"--report={tmp_path / 'report.csv'}",
             ]
         )
@@ -234,7 +234,7 @@ def test_rows_of_several_tables_are_named_by_their_files(tmp_path: Path, capsys:
     report = tmp_path / "report.csv"
     first.write_text("filepath,start,stop,label\na.mp4,0,1,walking\na.mp4,1,2,walking\n")
     second.write_text("filepath,start,stop,label\na.mp4,0,1,resting\nb.mp4,0,1,resting\na.mp4,1,2,\n")
-    words = ["check", f"--data.labels=[{first},{second}]", f"--report={report}"]
+    words = ["check", f"--data.source.labels=[{first},{second}]", f"--report={report}"]
 
     def rows() -> list[dict[str, str]]:
         with pytest.raises(SystemExit) as stopped:

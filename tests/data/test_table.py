@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from amclip.data.datamodule import VideoDataModule
 from amclip.data.readers import read_labels
+from amclip.data.source import LabelSource
 from amclip.data.table import (
     _COLUMNS_OF_PREDICTIONS,
     Clip,
@@ -266,7 +267,7 @@ def test_names_that_tables_do_not_give_back_are_refused(names: list[str], said: 
     with pytest.raises(LabelError, match=said.removeprefix("labels.csv")):
         build_table([Clip("a.mp4", labels=(names[0],))], "labels.csv", names)
     with pytest.raises(LabelError, match=r"data\.classes: class"):
-        VideoDataModule(classes=names)
+        VideoDataModule(source=LabelSource(classes=names))
 
 
 def test_names_in_any_script_are_names() -> None:

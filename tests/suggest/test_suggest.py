@@ -14,9 +14,8 @@ from amclip.data.probe import probe
 from amclip.data.readers import read_labels
 from amclip.data.video import Video
 from amclip.ethogram.plan import plan_windows
-from amclip.ethogram.stream import stream_scores
+from amclip.ethogram.stream import stream_windows
 from amclip.inference import load_model
-from amclip.sampling import num_positions
 from amclip.suggest.windows import embed_windows
 
 
@@ -34,10 +33,10 @@ def test_an_embedding_is_what_the_window_was_classified_from(trained: Path, draw
     found = embed_windows(model, "clip", path, info, 0.5, 0.25, batch=2, progress=shares.append)  # type: ignore[arg-type]
     windows = len(found.scores.start)
     assert windows > 2
-    assert found.embeddings.shape == (windows, model.task.network.encoder.width)
+    assert found.embeddings.shape == (windows, model.network.encoder.width)
     assert shares[-1] >= 1
     # Of the one segment that a window of this network has.
-    (classifier,) = model.task.network.classifiers
+    (classifier,) = model.network.classifiers
     with torch.inference_mode():
         logits = classifier.head(torch.from_numpy(found.embeddings))  # type: ignore[operator,union-attr]
         want = model.calibrate(logits.sigmoid()).numpy()
@@ -51,10 +50,10 @@ def test_windows_of_segments_that_overlap_are_embedded(drawn: Path, tmp_path: Pa
     info = probe([path], progress=False)[path]
     found = embed_windows(model, "clip", path, info, 0.8, 0.2, batch=1, progress=lambda share: None)  # type: ignore[arg-type]
     with Video(path, (36, 36), in_order=True) as video:
-        plan = plan_windows(video.timestamps(), video.duration, 0.8, 0.2, num_positions(*model.layout))
-        want = np.concatenate(list(stream_scores(model, video, plan)))
+        plan = plan_windows(video.timestamps(), video.duration, 0.8, 0.2, model.input.num_positions)
+        want = np.concatenate([some.probabilities for some in stream_windows(model, video, plan)])
     np.testing.assert_allclose(found.scores.probabilities, want, atol=1e-5)
-    assert found.embeddings.shape == (len(plan), model.task.network.encoder.width)
+    assert found.embeddings.shape == (len(plan), model.network.encoder.width)
 
 
 def test_list_and_page_of_some_videos(trained: Path, drawn: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from amclip.data.readers import (
     frame_list,
     path_list,
 )
-from amclip.data.readers.class_names import read_classes, read_segments
+from amclip.data.readers.class_names import read_class_groups, read_classes
 from amclip.data.readers.delimited import first_line
 from amclip.data.readers.spreadsheet import as_text, read_sheets
 from amclip.data.table import (
@@ -35,10 +35,10 @@ from amclip.data.table import (
 __all__ = [
     "GivenClipsError",
     "joined_classes",
+    "read_class_groups",
     "read_classes",
     "read_labels",
     "read_part",
-    "read_segments",
     "read_splits",
 ]
 
