@@ -36,7 +36,7 @@ from amclip.data.samplers import EpochSampler
 from amclip.data.synthetic.clips import iterate_frames, labels_of, look_of, plan_clip
 from amclip.data.synthetic.motion import BEHAVIOURS, Bout
 from amclip.inputs import FlowInput, NetworkInput
-from amclip.models.config import NetworkConfig
+from amclip.models.config import NetworkConfig, TemporalConfig
 from amclip.optimiser import Optimiser
 from amclip.preprocess import Preprocess
 from amclip.sampling import num_positions, sample_positions, segment_indices
