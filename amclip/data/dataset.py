@@ -62,9 +62,8 @@ class ClipDataset(Dataset[Sample]):
     Args:
         table: The clips.
         root: Folder that relative paths of the table start from.
-        lengths: What probing found, keyed by ``video_path(root, clip)``: the result of
-            :func:`amclip.data.probe.probe`, or plain numbers of frames. A video found unreadable is never opened; one
-            that is missing here is opened on trust.
+        found: What :func:`amclip.data.probe.probe` found, keyed by ``video_path(root, clip)``. A video found
+            unreadable is never opened; one that is missing here is opened on trust.
         frame_size: ``(H, W)`` that frames are decoded to.
         resize: ``"stretch"`` or ``"crop"``.
         scheme: How segments share the clip.
@@ -82,7 +81,7 @@ class ClipDataset(Dataset[Sample]):
         self,
         table: LabelTable,
         root: str | os.PathLike[str],
-        lengths: Mapping[Path, int | VideoInfo | VideoError],
+        found: Mapping[Path, VideoInfo | VideoError],
         frame_size: tuple[int, int] = (224, 224),
         resize: Resize = "stretch",
         scheme: Scheme = "semi-dense",
@@ -99,7 +98,7 @@ class ClipDataset(Dataset[Sample]):
             raise ValueError(f"views must be 1 (frames) or 2 (frames and flow partners), not {views}")
         self.table = table
         self.root = Path(root)
-        self.lengths = dict(lengths)
+        self.found = dict(found)
         self.frame_size = (int(frame_size[0]), int(frame_size[1]))
         self.resize: Resize = resize
         layout = scheme, num_segments, positions_per_segment, segment_overlap
@@ -183,12 +182,10 @@ class ClipDataset(Dataset[Sample]):
             self._process, self._readers = os.getpid(), OrderedDict()
         video = self._readers.pop(path, None)
         if video is None:
-            length = self.lengths.get(path)
-            if isinstance(length, VideoError):
-                raise length
-            if isinstance(length, VideoInfo):
-                length = length.num_frames
-            video = Video(path, self.frame_size, self.resize, length)
+            found = self.found.get(path)
+            if isinstance(found, VideoError):
+                raise found
+            video = Video(path, self.frame_size, self.resize, found)
         self._readers[path] = video
         if len(self._readers) > _OPEN_VIDEOS:
             self._readers.popitem(last=False)[1].close()

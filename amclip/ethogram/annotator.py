@@ -146,7 +146,7 @@ class Annotator(LightningModule):
         positions = num_positions(*self.model.layout)
         size = (int(sampling["frame_size"][0]), int(sampling["frame_size"][1]))
         assert self._bar is not None
-        with contextlib.closing(Video(source.path, size, sampling["resize"], info.num_frames, in_order=True)) as video:
+        with contextlib.closing(Video(source.path, size, sampling["resize"], info)) as video:
             try:
                 plan = plan_windows(
                     video.timestamps(), video.duration, settings.window, settings.hop, positions, sampling["flow_gap"]
