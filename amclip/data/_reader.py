@@ -23,6 +23,8 @@ _FURTHER_BACK = (1, 2, 4, 8)
 _REMEMBERED = 256
 # Their decoders hold frames back until pictures are whole again, so the first one need not be the key frame.
 _RECOVERING = ("h264", "hevc")
+# These look at skip_frame for each packet anew (libdav1d only when it is opened), and drop what no other frame needs.
+_SKIPPING = ("h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4")
 
 
 class Reader(Protocol):
@@ -51,8 +53,8 @@ class FrameReader:
     that nobody asked for and that no other frame needs are skipped by the decoder. Reading goes on where it stands
     where that is nearer than the next key frame.
 
-    A frame or two that damage hides are replaced by the one before, more are an error, since a still picture would pass
-    for an animal that holds still.
+    A frame or two whose packets the decoder refuses are replaced by the one before; more are an error, since a still
+    picture would pass for an animal that holds still.
 
     Args:
         path: The file.
@@ -108,7 +110,7 @@ class FrameReader:
             current = self._from_start()
             if current.advance(target, range(target + 1), target):
                 return current.frame
-        if current.frame_before is None or current.hole > _LARGEST_HOLE:
+        if current.frame_before is None or current.hole > _LARGEST_HOLE or not current.refused(target):
             raise MissingFrameError(f"frame {target} is missing")
         return current.frame_before
 
@@ -215,6 +217,8 @@ class _Pass:
         self.frame: Any = None
         self.frame_before: Any = None
         self._index, self._index_before = -1, -1
+        self._skips = context.name in _SKIPPING
+        self._refused: set[int] = set()  # frames whose packets the decoder did not take
         self._skipped: set[int] = set()  # frames that nobody wanted when their packets were decoded
         self._waiting: list[Any] = []  # came out of the decoder and were not looked at yet
         self._usable = True
@@ -223,6 +227,10 @@ class _Pass:
     def came_by(self) -> bool:
         """Whether frames before the target came out, so that it is missing, and not just not recovered yet."""
         return self._usable and self.frame_before is not None
+
+    def refused(self, target: int) -> bool:
+        """Whether the decoder did not take the packet of a frame."""
+        return target in self._refused
 
     @property
     def hole(self) -> int:
@@ -279,16 +287,17 @@ class _Pass:
                 return None
             self.next = number + 1
             frame = int(self._frame_of[number]) if number < len(self._frame_of) else -1
-            thin = bool(packet.size) and 0 <= frame < last and frame not in wanted
+            thin = self._skips and bool(packet.size) and 0 <= frame < last and frame not in wanted
             if thin:
                 self._skipped.add(frame)
                 if len(self._skipped) > _REMEMBERED:
                     self._skipped = {skipped for skipped in self._skipped if skipped > self._index}
-            self._context.skip_frame = "NONREF" if thin else "DEFAULT"
+            if self._skips:
+                self._context.skip_frame = "NONREF" if thin else "DEFAULT"
             try:
                 self._waiting += packet.decode()
             except av.error.FFmpegError:
-                continue
+                self._refused.add(frame)
         return self._waiting.pop(0)
 
 

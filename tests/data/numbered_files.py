@@ -28,12 +28,14 @@ class Numbered:
         numbers: Number that each frame shows, in order of presentation.
         times: Seconds since the first frame.
         shown: ``(height, width)`` after turning by the display matrix.
+        turned: Quarter turns counterclockwise by the display matrix.
     """
 
     path: Path
     numbers: tuple[int, ...]
     times: tuple[float, ...]
     shown: tuple[int, int]
+    turned: int = 0
 
 
 def encode(
@@ -190,7 +192,8 @@ def _trimmed(path: Path, codec: str, options: dict[str, str], cut: int) -> Numbe
 def _turned(path: Path, quarters: int, codec: str = "libx264") -> Numbered:
     made = encode(path, codec, options=_X264)
     turn(path, quarters)
-    return Numbered(path, made.numbers, made.times, made.shown if quarters % 2 == 0 else made.shown[::-1])
+    shown = made.shown if quarters % 2 == 0 else made.shown[::-1]
+    return Numbered(path, made.numbers, made.times, shown, turned=-quarters % 4)
 
 
 def _two_tracks(path: Path) -> Numbered:
