@@ -249,7 +249,9 @@ class StepSize(Callback):
         if self.clips is None or stage != "fit":
             return
         if trainer.accumulate_grad_batches != 1:
-            raise ValueError("step.clips: says how many batches are gathered; leave trainer.accumulate_grad_batches out")
+            raise ValueError(
+                "step.clips: gathers as many batches as it takes; leave trainer.accumulate_grad_batches out"
+            )
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         at_once = data.batch_size * trainer.world_size
         if self.clips % at_once:

@@ -124,7 +124,7 @@ def test_a_checkpoint_imports_no_module_that_was_not_allowed(
     torch.save(content, path)
     video = sorted((drawn / "videos").iterdir())[0]
     with pytest.raises(
-        ValueError, match="somebodys.losses.Own, whose module is not imported.*--allow somebodys.losses"
+        ValueError, match=r"somebodys\.losses\.Own, whose module is not imported.*--allow somebodys\.losses"
     ):
         amclip.load_model(path)
     annotate = ["annotate", str(video), f"--checkpoint={path}", f"--output={tmp_path / 'out'}", "--accelerator=cpu"]
@@ -152,5 +152,5 @@ def test_a_class_that_is_no_task_is_refused(checkpoint: Path, tmp_path: Path) ->
         amclip.load_model(tmp_path / "loss.ckpt")
     content[TASK_KEY] = {"_class_path": "pathlib.Path"}
     torch.save(content, tmp_path / "path.ckpt")
-    with pytest.raises(ValueError, match="pathlib.Path is no subclass of"):
+    with pytest.raises(ValueError, match=r"pathlib\.Path is no subclass of"):
         amclip.load_model(tmp_path / "path.ckpt")

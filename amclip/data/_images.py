@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from amclip.data.video import IMAGE_FOLDER_FPS, IMAGE_SUFFIXES
 
-__all__ = ["ImageFolderDecoder", "numbered_images", "why_no_image_folder"]
+__all__ = ["ImageFolderReader", "numbered_images", "why_no_image_folder"]
 
 
 def numbered_images(folder: str | os.PathLike[str]) -> list[str]:
@@ -48,24 +48,26 @@ def why_no_image_folder(folder: Path) -> str:
     return ""
 
 
-class ImageFolderDecoder:
+class ImageFolderReader:
     """Images one by one through FFmpeg, scaled as frames of videos are."""
 
     def __init__(self, path: str, size: tuple[int, int] | None) -> None:
         self._images, self._size = numbered_images(path), size
-        self.fps = IMAGE_FOLDER_FPS
+        self.claimed = IMAGE_FOLDER_FPS
         self.times: NDArray[np.float64] = np.arange(len(self._images)) / IMAGE_FOLDER_FPS
+        self.size = size or self._image(self._images[0]).shape[:2]
 
-    def read(self, indices: Sequence[int]) -> NDArray[np.uint8]:
-        """Frames at sorted, unique indices: ``[n, height, width, 3]``, RGB.
+    def close(self) -> None:
+        """Nothing stays open."""
+
+    def frames(self, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+        """Frames at increasing indices, one by one, ``[height, width, 3]``, RGB.
 
         Raises:
-            RuntimeError: If an image cannot be decoded, or its size differs from the others' where none is asked for.
+            RuntimeError: If an image cannot be decoded.
         """
-        frames = [self._image(self._images[index]) for index in indices]
-        if len({frame.shape for frame in frames}) > 1:
-            raise RuntimeError("its images have different sizes")
-        return np.stack(frames)
+        for index in indices:
+            yield self._image(self._images[index])
 
     def _image(self, path: str) -> NDArray[np.uint8]:
         import av

@@ -63,9 +63,8 @@ class ClipDataset(Dataset[Sample]):
     Args:
         table: The clips.
         root: Folder that relative paths of the table start from.
-        lengths: What probing found, keyed by ``video_path(root, clip)``: the result of
-            :func:`amclip.data.probe.probe`, or plain numbers of frames. A video found unreadable is never opened; one
-            that is missing here is opened on trust.
+        found: What :func:`amclip.data.probe.probe` found, keyed by ``video_path(root, clip)``. A video found
+            unreadable is never opened; one that is missing here is opened on trust.
         input: What the network sees: positions, flow partners, size.
         training: Jitter positions, and replace clips that cannot be read.
         seed: Jitter is a function of (seed, epoch, row) only: the same on any number of workers and devices.
@@ -76,7 +75,7 @@ class ClipDataset(Dataset[Sample]):
         self,
         table: LabelTable,
         root: str | os.PathLike[str],
-        lengths: Mapping[Path, int | VideoInfo | VideoError],
+        found: Mapping[Path, VideoInfo | VideoError],
         input: NetworkInput,
         training: bool = False,
         seed: int = 0,
@@ -84,7 +83,7 @@ class ClipDataset(Dataset[Sample]):
     ) -> None:
         self.table = table
         self.root = Path(root)
-        self.lengths = dict(lengths)
+        self.found = dict(found)
         self.input = input
         self.num_positions = temporal_views * input.num_positions
         self.segments = input.segments()
@@ -164,12 +163,10 @@ class ClipDataset(Dataset[Sample]):
             self._process, self._readers = os.getpid(), OrderedDict()
         video = self._readers.pop(path, None)
         if video is None:
-            length = self.lengths.get(path)
-            if isinstance(length, VideoError):
-                raise length
-            if isinstance(length, VideoInfo):
-                length = length.num_frames
-            video = Video(path, self.input.frame_size, self.input.resize, length)
+            found = self.found.get(path)
+            if isinstance(found, VideoError):
+                raise found
+            video = Video(path, self.input.frame_size, self.input.resize, found)
         self._readers[path] = video
         if len(self._readers) > _OPEN_VIDEOS:
             self._readers.popitem(last=False)[1].close()

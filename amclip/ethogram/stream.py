@@ -59,7 +59,7 @@ def open_windows(
         VideoError: If the video cannot be opened, or a window is too short for its frames.
     """
     seen = model.input
-    with closing(Video(path, seen.frame_size, seen.resize, info.num_frames, in_order=True)) as video:
+    with closing(Video(path, seen.frame_size, seen.resize, info)) as video:
         try:
             plan = plan_windows(video.timestamps(), video.duration, window, hop, seen.num_positions, seen.flow.gap)
         except ValueError as error:
@@ -74,7 +74,7 @@ def stream_windows(
 
     Args:
         model: The network, on the device where it shall run.
-        video: Open to be read in order, decoding to the size that the model's input names.
+        video: Open, decoding to the size that the model's input names.
         plan: The windows.
         first: The window to begin with, a multiple of ``batch``; the scores are those of a run from the start.
         batch: Windows that are classified at a time; and as many images are embedded at a time as they would have if
@@ -114,7 +114,9 @@ def stream_windows(
                 images_of = kept[torch.from_numpy(rows - base).to(device)]
                 answer = network.classify(images_of, segments) if alone else network.answer(images_of, segments)
                 scored = model.calibrate(model.probabilities(answer.logits)[: len(chosen)].cpu()).numpy()
-                pooled = answer.embeddings[: len(chosen)].float().mean(dim=1) if embeddings else torch.empty(len(chosen), 0)
+                pooled = (
+                    answer.embeddings[: len(chosen)].float().mean(dim=1) if embeddings else torch.empty(len(chosen), 0)
+                )
             yield Scored(scored, pooled.cpu().numpy())
             window += len(chosen)
         if window < len(plan):

@@ -139,7 +139,7 @@ class Straightforward:
 
 
 def opened(model: TrainedModel, path: Path) -> Video:
-    return Video(path, model.input.frame_size, model.input.resize, in_order=True)
+    return Video(path, model.input.frame_size, model.input.resize)
 
 
 def planned(model: TrainedModel, video: Video, hop: float) -> WindowPlan:

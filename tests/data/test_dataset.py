@@ -25,10 +25,10 @@ SETTINGS: dict[str, Any] = {
 
 
 def dataset(root: Path, clips: list[Clip], **settings: Any) -> ClipDataset:
-    lengths = settings.pop("lengths", {})
+    found = settings.pop("found", {})
     settings = {**SETTINGS, **settings}
     seen = make_input(settings)
-    return ClipDataset(build_table(clips, "test", ["x", "y"]), root, lengths, seen, **settings)
+    return ClipDataset(build_table(clips, "test", ["x", "y"]), root, found, seen, **settings)
 
 
 def test_frames_and_partners_are_those_of_the_grid(videos: Path) -> None:
@@ -57,13 +57,13 @@ def test_without_flow_the_frames_are_read_alone(videos: Path) -> None:
 
 def test_each_frame_is_decoded_once(videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[int]] = []
-    decode = Video._decode
+    read = Video.read_in_order
 
     def counted(self: Video, indices: list[int]) -> Any:
         asked.append(list(indices))
-        return decode(self, indices)
+        return read(self, indices)
 
-    monkeypatch.setattr(Video, "_decode", counted)
+    monkeypatch.setattr(Video, "read_in_order", counted)
     data = dataset(videos, [Clip("a.mp4", 0.0, 0.2, ())])  # 5 frames, 4 positions: partners are the next positions
     assert frame_numbers(data[0]["frames"].flatten(0, 1)) == [0, 1, 1, 2, 2, 3, 3, 4]
     assert asked == [[0, 1, 2, 3, 4]]
@@ -160,16 +160,15 @@ class TestBrokenClips:
     ) -> None:
         clips = self.rows(tmp_path, videos)[1:2]
         found = probe([tmp_path / "empty.mp4"])
-        data = dataset(tmp_path, clips, lengths=found)
+        data = dataset(tmp_path, clips, found=found)
         monkeypatch.setattr("amclip.data.dataset.Video", None)
         assert "is empty" in data[0]["error"]
 
     def test_a_length_known_from_probing_is_not_exceeded(self, videos: Path) -> None:
         path = videos / "phantom.mp4"
-        for length in (probe([path])[path], 60):
-            data = dataset(videos, [Clip("phantom.mp4", labels=())], lengths={path: length})
-            frames, _ = sample_positions(60, 4)
-            assert frame_numbers(data[0]["frames"][:, 0]) == frames.tolist()
+        data = dataset(videos, [Clip("phantom.mp4", labels=())], found=probe([path]))
+        frames, _ = sample_positions(60, 4)
+        assert frame_numbers(data[0]["frames"][:, 0]) == frames.tolist()
 
 
 def test_paths_are_relative_to_the_root_or_absolute(videos: Path, tmp_path: Path) -> None:

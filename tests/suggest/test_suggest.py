@@ -49,7 +49,7 @@ def test_windows_of_segments_that_overlap_are_embedded(drawn: Path, tmp_path: Pa
     path = drawn / "videos" / "clip_00000.mp4"
     info = probe([path], progress=False)[path]
     found = embed_windows(model, "clip", path, info, 0.8, 0.2, batch=1, progress=lambda share: None)  # type: ignore[arg-type]
-    with Video(path, (36, 36), in_order=True) as video:
+    with Video(path, (36, 36)) as video:
         plan = plan_windows(video.timestamps(), video.duration, 0.8, 0.2, model.input.num_positions)
         want = np.concatenate([some.probabilities for some in stream_windows(model, video, plan)])
     np.testing.assert_allclose(found.scores.probabilities, want, atol=1e-5)

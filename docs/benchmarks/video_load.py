@@ -1,0 +1,294 @@
+"""Random reads by six processes on two cores beside busy ones: how many frames are others; writes video_load.md.
+
+    python docs/benchmarks/video_load.py [--reads 20000] [--seconds 600] [--modes amclip,...] [--output video_load.md]
+
+Frames show their number. Every process opens files, reads single frames and sorted batches of 32 at 224 × 224 in random
+order, and opens the next; each frame that shows another number is counted. Modes:
+
+* `amclip`: `Video.read_array`, as training reads;
+* `pyav`: a plain exact reader, written here: packets listed, seek to the key frame before, decode on;
+* `decord1`, `decord2`, `decord0`: `decord.VideoReader` with so many threads, as it is;
+* `decord1+wait` and so on: with a large DECORD_EOF_RETRY_MAX in the environment.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "data"))
+from numbered import draw_number, read_number
+
+SIZE = 224
+BATCH = 32
+READERS, BUSY = 6, 3
+# Reads of one open file.
+READS_PER_OPENING = 12
+WAIT = "1000000000"
+MODES = ("amclip", "pyav", "decord1", "decord2", "decord0", "decord1+wait", "decord2+wait", "decord0+wait")
+FILES = (
+    # name, codec, width, height, frames, options
+    ("h264_320x240_300.mp4", "libx264", 320, 240, 300, {"g": "50", "bf": "3"}),
+    ("h264_320x240_600.mp4", "libx264", 320, 240, 600, {"g": "250", "bf": "3"}),
+    ("h264_640x360_300.mp4", "libx264", 640, 360, 300, {"g": "50", "bf": "3"}),
+    ("h264_640x360_600.mp4", "libx264", 640, 360, 600, {"g": "250", "bf": "3"}),
+)
+
+
+def write_file(path: Path, codec: str, width: int, height: int, frames: int, options: dict[str, str]) -> None:
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream(codec, rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for number in range(frames):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(draw_number(number, height, width), format="rgb24")))
+        container.mux(stream.encode())
+
+
+class PlainReader:
+    """PyAV: packets listed, seek to the key frame before, decode on; only wanted frames are scaled."""
+
+    def __init__(self, path: str) -> None:
+        import av
+
+        self._container = av.open(path)
+        self._stream = self._container.streams.video[0]
+        self._stream.thread_count = 1
+        packets = [(p.pts, p.is_keyframe) for p in self._container.demux(self._stream) if p.size and not p.is_discard]
+        self._stamps = np.sort(np.array([stamp for stamp, _ in packets], np.int64))
+        self._keys = np.searchsorted(self._stamps, np.sort([stamp for stamp, key in packets if key]))
+        self.count = len(self._stamps)
+
+    def read(self, indices: Sequence[int]) -> NDArray[np.uint8]:
+        pixels: list[NDArray[np.uint8]] = []
+        frames, place, group = None, -1, -1
+        for index in indices:
+            wanted = int(np.searchsorted(self._keys, index, side="right")) - 1
+            if frames is None or wanted > group:
+                self._container.seek(int(self._stamps[self._keys[wanted]]), stream=self._stream)
+                frames, group = self._container.decode(self._stream), wanted
+            while place != index or not pixels:
+                frame = next(frames)
+                place = int(np.searchsorted(self._stamps, frame.pts))
+                if place == index:
+                    scaled = frame.reformat(width=SIZE, height=SIZE, format="rgb24", interpolation="BICUBIC")
+                    pixels.append(scaled.to_ndarray())
+                    break
+        return np.stack(pixels)
+
+
+class DecordReader:
+    def __init__(self, path: str, threads: int) -> None:
+        import decord
+
+        self._reader = decord.VideoReader(path, width=SIZE, height=SIZE, num_threads=threads)
+        self.count = len(self._reader)
+
+    def read(self, indices: Sequence[int]) -> NDArray[np.uint8]:
+        frames: NDArray[np.uint8] = self._reader.get_batch(list(indices)).asnumpy()
+        return frames
+
+
+class AmclipReader:
+    def __init__(self, path: str, info: Any) -> None:
+        from amclip.data.video import Video
+
+        try:
+            self._video = Video(path, (SIZE, SIZE), info=info)  # type: ignore[call-arg]
+        except TypeError:  # a reader that takes the number of frames alone
+            self._video = Video(path, (SIZE, SIZE), num_frames=info.num_frames)
+        self.count = self._video.num_frames
+
+    def read(self, indices: Sequence[int]) -> NDArray[np.uint8]:
+        return self._video.read_array(indices)
+
+
+def open_reader(mode: str, path: str, info: Any) -> Any:
+    if mode == "amclip":
+        return AmclipReader(path, info)
+    if mode == "pyav":
+        return PlainReader(path)
+    return DecordReader(path, int(mode.removesuffix("+wait").removeprefix("decord")))
+
+
+def work(job: dict[str, Any]) -> None:
+    """One reading process: until its reads are done or the time is up; prints what it found as JSON."""
+    infos: dict[str, Any] = {}
+    if job["mode"] == "amclip":
+        from amclip.data.probe import probe
+
+        infos = {str(path): info for path, info in probe([name for name, *_ in job["files"]], timeout=120).items()}
+    open_reader(job["mode"], job["files"][0][0], infos.get(job["files"][0][0]))  # imports take no one's time
+    dice = random.Random(job["seed"])
+    found = {"reads": 0, "frames": 0, "wrong": 0, "unreadable": 0, "errors": 0, "openings": 0, "farthest": 0}
+    spent = {"single": 0.0, "batch": 0.0, "single_count": 0, "batch_count": 0, "opening": 0.0}
+    worst: list[str] = []
+    end = time.monotonic() + job["seconds"]
+    while found["reads"] < job["reads"] and time.monotonic() < end:
+        path, width, height, frames = dice.choice(job["files"])
+        start = time.process_time()
+        reader = open_reader(job["mode"], path, infos.get(path))
+        found["openings"] += 1
+        if reader.count != frames:
+            found["errors"] += 1
+            worst.append(f"{path}: {reader.count} frames")
+            continue
+        spent["opening"] += time.process_time() - start
+        for _ in range(READS_PER_OPENING):
+            single = dice.random() < 0.5
+            indices = [dice.randrange(frames)] if single else sorted(dice.sample(range(frames), BATCH))
+            start = time.process_time()
+            try:
+                images = reader.read(indices)
+            except Exception as error:
+                found["errors"] += 1
+                worst.append(f"{Path(path).name}: {str(error).splitlines()[0][:100]}")
+                break
+            kind = "single" if single else "batch"
+            spent[kind] += time.process_time() - start
+            spent[f"{kind}_count"] += 1
+            found["reads"] += 1
+            for index, image in zip(indices, images, strict=True):
+                reading = read_number(image, (height, width))
+                found["frames"] += 1
+                if reading.number != index or reading.turned:
+                    found["unreadable" if reading.number < 0 else "wrong"] += 1
+                    if reading.number >= 0:
+                        found["farthest"] = max(found["farthest"], abs(reading.number - index))
+    print(json.dumps({**found, **spent, "what": worst[:3]}))
+
+
+def _spin(stop: Any) -> None:
+    while not stop.is_set():
+        for _ in range(10**5):
+            pass
+
+
+def measure(
+    mode: str, files: list[tuple[str, int, int, int]], reads: int, seconds: float, busy_count: int
+) -> dict[str, Any]:
+    """All readers at once, and busy processes beside them."""
+    environment = {**os.environ, **({"DECORD_EOF_RETRY_MAX": WAIT} if mode.endswith("+wait") else {})}
+    context = multiprocessing.get_context("spawn")
+    stop = context.Event()
+    busy = [context.Process(target=_spin, args=(stop,), daemon=True) for _ in range(busy_count)]
+    for process in busy:
+        process.start()
+    start = time.monotonic()
+    try:
+        readers = [
+            subprocess.Popen(
+                [sys.executable, __file__, "--work"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                env=environment,
+            )
+            for _ in range(READERS)
+        ]
+        for seed, process in enumerate(readers):
+            job = {"mode": mode, "files": files, "reads": -(-reads // READERS), "seconds": seconds, "seed": seed}
+            assert process.stdin is not None
+            process.stdin.write(json.dumps(job))
+            process.stdin.close()
+        results = []
+        hung = 0
+        for process in readers:
+            try:
+                # A decoder may wait for ever: what it had read by then is lost, and that it hung is told.
+                process.wait(max(1.0, start + seconds + 60 - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                hung += 1
+                continue
+            assert process.stdout is not None
+            text = process.stdout.read()
+            if text.strip():
+                results.append(json.loads(text))
+            else:
+                hung += 1
+    finally:
+        stop.set()
+        for process in busy:
+            process.join()
+    total: dict[str, Any] = {"mode": mode, "hung": hung, "took": time.monotonic() - start}
+    for key in ("reads", "frames", "wrong", "unreadable", "errors", "openings"):
+        total[key] = sum(result[key] for result in results)
+    total["farthest"] = max((result["farthest"] for result in results), default=0)
+    for kind in ("single", "batch"):
+        count = sum(result[f"{kind}_count"] for result in results)
+        total[kind] = 1e3 * sum(result[kind] for result in results) / max(1, count)
+    total["opening"] = 1e3 * sum(result["opening"] for result in results) / max(1, total["openings"])
+    total["what"] = [line for result in results for line in result["what"]][:3]
+    return total
+
+
+HEADER = (
+    "| reader | reads | frames | others | unreadable | farthest | errors | ended or hung | ms per frame | "
+    "ms per batch of 32 | ms to open | s |\n|---|---|---|---|---|---|---|---|---|---|---|---|"
+)
+
+
+def row(total: dict[str, Any]) -> str:
+    return (
+        f"| {total['mode']} | {total['reads']} | {total['frames']} | {total['wrong']} | {total['unreadable']} | "
+        f"{total['farthest']} | {total['errors']} | {total['hung']} of {READERS} | {total['single']:.1f} | "
+        f"{total['batch']:.1f} | {total['opening']:.1f} | {total['took']:.0f} |"
+    )
+
+
+def main() -> None:
+    if sys.argv[1:] == ["--work"]:
+        work(json.load(sys.stdin))
+        return
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--reads", type=int, default=20_000, help="of each mode, over all processes")
+    parser.add_argument("--seconds", type=float, default=600.0, help="time after which a mode ends, done or not")
+    parser.add_argument("--modes", default="amclip", help=f"of {', '.join(MODES)}; separated by commas")
+    parser.add_argument("--busy", type=int, default=BUSY, help="busy processes beside the readers")
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
+    arguments = parser.parse_args()
+    lines = []
+    with TemporaryDirectory() as folder:
+        files = []
+        for name, codec, width, height, frames, options in FILES:
+            write_file(Path(folder) / name, codec, width, height, frames, options)
+            files.append((str(Path(folder) / name), width, height, frames))
+        print(HEADER, flush=True)
+        for mode in arguments.modes.split(","):
+            total = measure(mode, files, arguments.reads, arguments.seconds, arguments.busy)
+            lines.append(row(total))
+            print(lines[-1], *total["what"], flush=True)
+            write(arguments.output, lines, arguments.busy)
+
+
+def write(path: Path, lines: list[str], busy: int) -> None:
+    text = f"""# Reading under load
+
+Written by `docs/benchmarks/video_load.py`: {READERS} reading processes and {busy} busy ones on
+{os.cpu_count()} cores of {platform.machine()}, decord2 {version("decord2")}, PyAV {version("av")}. H.264 in MP4 with B-frames, 320 × 240 and
+640 × 360, 300 and 600 frames, read at 224 × 224 in random order, half of the reads single frames, half sorted batches
+of {BATCH}; times are the processor's, of all threads.
+
+{HEADER}
+"""
+    path.write_text(text + "\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
