@@ -4,16 +4,16 @@ The data module, the task, the checkpoint and the trained model all hold the sam
 command line have it as the group ``input``.
 """
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, get_args
 
 from torch import Tensor
 
-from amclip.flow.configure import configure_flow
 from amclip.flow.image import FlowImage
-from amclip.flow.method import FlowMethod
-from amclip.flow.tvl1 import Backend, Preset
+from amclip.flow.method import FlowMethod, make_flow
+from amclip.flow.tvl1 import PRESETS, TVL1, Backend, Preset
 from amclip.plain import from_plain, to_plain
 from amclip.sampling import Scheme, num_positions, segment_indices
 
@@ -66,7 +66,20 @@ class FlowInput:
         Raises:
             ValueError: If there is no such method, preset or parameter, or both TV-L1's settings and another method.
         """
-        return configure_flow(self.method, self.preset, self.options, self.backend)
+        if self.method is not None:
+            if self.options or self.preset != "default" or self.backend != "auto":
+                raise ValueError("input.flow: preset, options and backend are TV-L1's; give them or method, not both")
+            return make_flow(self.method)
+        if self.preset not in PRESETS:
+            raise ValueError(f"input.flow.preset: expected one of {', '.join(PRESETS)}, got {self.preset!r}")
+        known = inspect.signature(TVL1).parameters.keys() - {"backend"}
+        if unknown := self.options.keys() - known:
+            raise ValueError(
+                f"input.flow.options: TV-L1 has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}"
+            )
+        # Counts of iterations come as 3.0 where all options are floats.
+        options = {key: int(value) if float(value).is_integer() else value for key, value in self.options.items()}
+        return TVL1(**{**PRESETS[self.preset], **options}, backend=self.backend)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -134,13 +134,13 @@ def test_another_flow_method_joins_by_its_name(drawn: Path) -> None:
     assert images[:, :, 1, 0].min() == pytest.approx(0.75, abs=1e-4)  # 5 of 10 pixels to the right
     for wrong, words in (
         ({"class_path": f"{__name__}.OtherFlow"}, "there is no"),
-        ({"class_path": "pathlib.Path"}, "no subclass of amclip.flow.FlowMethod"),
+        ({"class_path": "pathlib.Path"}, "no subclass of amclip.flow.method.FlowMethod"),
         ({"class_path": path, "init_args": {"left": 1}}, "does not take"),
         ({"init_args": {}}, "expected {class_path"),
     ):
         with pytest.raises(ValueError, match=words):
             build(drawn, flow_preset="default", flow=wrong)
-    with pytest.raises(ValueError, match="give them or flow, not both"):
+    with pytest.raises(ValueError, match="give them or method, not both"):
         build(drawn, flow={"class_path": path}, flow_preset="fast")
 
 
@@ -302,5 +302,5 @@ def test_one_long_recording_is_divided_by_time(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("filepath,label\na.mp4,walking\n")
     with pytest.raises(LabelError, match=r"labels.csv, line 2: a.mp4 without start and stop is a whole video"):
         build(tmp_path, **settings, split_by="time").setup("fit")
-    with pytest.raises(ValueError, match="split_by: expected video or time, got 'day'"):
+    with pytest.raises(ValueError, match="splits.by: expected video or time, got 'day'"):
         build(tmp_path, **settings, split_by="day")

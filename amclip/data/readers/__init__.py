@@ -261,7 +261,7 @@ def _folder(folder: Path, classes: Sequence[str] | None, windows: Windows | None
 
 def _refuse_windows(windows: Windows | None, what: str, source: str) -> None:
     if windows is not None:
-        raise GivenClipsError(f"is {what}: its clips are given, and set data.window to null", source)
+        raise GivenClipsError(f"is {what}: its clips are given, and set data.source.window to null", source)
 
 
 def _bytes(path: Path, count: int = -1) -> bytes:
