@@ -302,5 +302,5 @@ def test_one_long_recording_is_divided_by_time(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("filepath,label\na.mp4,walking\n")
     with pytest.raises(LabelError, match=r"labels.csv, line 2: a.mp4 without start and stop is a whole video"):
         build(tmp_path, **settings, split_by="time").setup("fit")
-    with pytest.raises(ValueError, match="splits.by: expected video or time, got 'day'"):
+    with pytest.raises(ValueError, match=r"splits\.by: expected video or time, got 'day'"):
         build(tmp_path, **settings, split_by="day")
