@@ -81,7 +81,7 @@ def test_broken_videos_are_fatal_and_short_ones_a_warning(tmp_path: Path) -> Non
         tmp_path / "val.mp4": info(note="ends early: 250 of 300 frames decode"),
         tmp_path / "test.mp4": info(0.2),
     }
-    report = check(tmp_path, three(), lengths=lengths, min_frames=9)
+    report = check(tmp_path, three(), lengths=lengths, positions=8, flow_gap=1 / 25)
     assert [(finding.fatal, finding.subject) for finding in report.findings] == [
         (True, "train.mp4"),
         (False, "val.mp4"),
@@ -193,7 +193,7 @@ def test_reports(tmp_path: Path) -> None:
 
 
 def test_real_clips_are_probed_when_need_be(tmp_path: Path) -> None:
-    report = check_data(read_labels(CLIPS / "labels.csv"), CLIPS, min_frames=9, cache=tmp_path)
+    report = check_data(read_labels(CLIPS / "labels.csv"), CLIPS, positions=8, flow_gap=1 / 25, cache=tmp_path)
     kinds = {finding.kind: finding.subject for finding in report.findings if "class" not in finding.kind}
     assert kinds == {
         "clips shorter than what is looked at": "01170043.MP4",
