@@ -1,9 +1,13 @@
 """Which frame rates a data set has, and whether the flow gap fits them, in words."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
+from amclip.data.sampling import flow_partners
 from amclip.data.video import VideoError, VideoInfo
 
 __all__ = ["describe_rates", "describe_slow", "explain_slow", "gap_in_frames", "too_slow"]
@@ -22,7 +26,7 @@ def gap_in_frames(fps: float, flow_gap: float) -> int:
         fps: Frames per second.
         flow_gap: Seconds.
     """
-    return max(1, int(flow_gap * fps + 0.5 + 1e-6))
+    return int(flow_partners(np.arange(2 + math.ceil(flow_gap * fps)) / fps, np.zeros(1, np.int64), flow_gap)[0])
 
 
 def too_slow(info: VideoInfo, flow_gap: float) -> bool:

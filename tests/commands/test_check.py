@@ -198,6 +198,7 @@ def test_real_clips_are_probed_when_need_be(tmp_path: Path) -> None:
     assert kinds == {
         "clips shorter than what is looked at": "01170043.MP4",
         "recordings that are cut over splits": "courtship_4s.mp4",
+        "videos too slow for the flow gap": "EK000018.AVI",
     }
     assert report.num_videos == 8
 
