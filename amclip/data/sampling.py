@@ -36,11 +36,12 @@ DEFAULT_FLOW_GAP = 1 / 25
 _ROUNDING = 1e-3
 
 
-def flow_gap_seconds(value: float | str) -> float:
+def flow_gap_seconds(value: float | str, name: str = "flow_gap") -> float:
     """The flow gap in seconds, from what a config or a command line says.
 
     Args:
         value: Seconds, or a fraction such as ``"1/25"``: one frame at 25 frames per second.
+        name: The setting, as an error shall call it.
 
     Raises:
         ValueError: If it is no number or fraction above 0 and below 1. A gap of a second and more shows no motion;
@@ -50,13 +51,13 @@ def flow_gap_seconds(value: float | str) -> float:
     try:
         seconds = float(Fraction(value.replace(" ", ""))) if isinstance(value, str) else float(value)
     except (ValueError, ZeroDivisionError, OverflowError, TypeError):
-        raise ValueError(f"flow_gap: {expected}, got {value!r}") from None
+        raise ValueError(f"{name}: {expected}, got {value!r}") from None
     if seconds >= 1:
         frames = f"{seconds:g} frame{'s' * (seconds != 1)}"
         hint = f"; if it is meant in frames, divide by the frame rate: {frames} at 25 frames/s: {seconds:g}/25"
-        raise ValueError(f"flow_gap: {expected}, got {value}{hint}")
+        raise ValueError(f"{name}: {expected}, got {value}{hint}")
     if not seconds > 0:
-        raise ValueError(f"flow_gap: {expected}, got {value}")
+        raise ValueError(f"{name}: {expected}, got {value}")
     return seconds
 
 

@@ -1,9 +1,16 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
+from drawn import draw_video, frame_numbers
 from hypothesis import given
 from hypothesis import strategies as st
 
+from amclip.data.dataset import ClipDataset
 from amclip.data.sampling import flow_partners, sample_positions
+from amclip.data.table import Clip, build_table
+from amclip.data.video import Video
 from amclip.ethogram.plan import plan_windows
 
 
@@ -118,6 +125,38 @@ def test_windows_and_clips_sample_the_same_moments_where_the_rate_drops() -> Non
         assert np.abs(apart).max() <= bin_width / 2 + slowest  # half a bin between moments, a frame between stamps
         partners_apart = times[plan.partners[plan.images(row)]] - times[frames[partners.numpy()]]
         assert np.abs(partners_apart).max() <= bin_width / 2 + 2 * slowest
+
+
+def test_a_drawn_video_whose_rate_drops_is_predicted_and_annotated_at_the_same_moments(tmp_path: Path) -> None:
+    """From 30 to 10 frames/s, in the middle of windows; numbers are read from the pixels."""
+    stamps = [round(n * 1000 / 30) for n in range(90)] + [3000 + 100 * n for n in range(30)]
+    draw_video(tmp_path / "drops.mp4", 120, milliseconds=stamps)
+    positions, window = 8, 2.0
+    bin_width = (window - 1 / 25) / positions
+    starts = [0.5 * row for row in range(9)]
+    clips = [Clip("drops.mp4", start, start + window, ("x",)) for start in starts]
+    table = build_table(clips, "test", ["x"])
+    layout = {"scheme": "dense", "num_segments": 1, "positions_per_segment": positions, "frame_size": (96, 128)}
+    predicted = ClipDataset(table, tmp_path, {}, **layout)
+    trained = ClipDataset(table, tmp_path, {}, training=True, **layout)
+    with Video(tmp_path / "drops.mp4", (96, 128), in_order=True) as video:
+        times = video.timestamps()
+        plan = plan_windows(times, video.duration, window, 0.5, positions)
+        decoded = dict(zip(plan.frames.tolist(), video.read_in_order(plan.frames), strict=True))
+    for row, start in enumerate(starts):
+        annotated = [
+            frame_numbers(torch.from_numpy(decoded[frame]).movedim(-1, 0)[None])[0]
+            for frame in plan.frames[plan.images(row)]
+        ]
+        seen = np.array(
+            [annotated, frame_numbers(predicted[row]["frames"][:, 0]), frame_numbers(trained[row, 0]["frames"][:, 0])]
+        )
+        # What is on screen at a moment began at most a tenth of a second before.
+        apart = times[seen] - (start + (np.arange(positions) + 0.5) * bin_width)
+        assert (apart <= [[bin_width / 2 + 1e-3], [1e-3], [bin_width / 2 + 1e-3]]).all()
+        least = np.broadcast_to([[-bin_width / 2 - 0.101], [-0.101], [-bin_width / 2 - 0.101]], apart.shape).copy()
+        least[:, -1] -= 0.1  # the last frame has no partner, so the one before it is shown
+        assert (apart >= least).all()
 
 
 def test_a_pause_in_the_recording_shows_the_frame_before_it() -> None:
