@@ -111,7 +111,7 @@ class TrainedModel:
         if path not in self._probed:  # as `amclip predict` does: a damaged file may hang the decoder
             self._probed.update(found := probe([path], progress=False))
             if self.preprocess.modality != "frames" and (words := describe_slow(found, self.sampling["flow_gap"])):
-                warnings.warn(words, stacklevel=2)
+                warnings.warn(words, stacklevel=3)  # torch's decorator lies between
         clip = Clip(str(path), start, stop)
         table = LabelTable((clip,), tuple(self.classes), str(video))
         views: Literal[1, 2] = 1 if self.preprocess.modality == "frames" else 2

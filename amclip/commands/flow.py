@@ -42,7 +42,7 @@ def flow(
     raft: Literal["small", "large"] | None = None,
     raft_weights: str = "published",
 ) -> None:
-    """Compute the optical flow of a video, from each frame to the one ``gap`` seconds later; TV-L1, or RAFT where asked.
+    """Compute the optical flow of a video, from each frame to the one ``gap`` seconds on; TV-L1, or RAFT where asked.
 
     Args:
         video: The video.

@@ -81,6 +81,6 @@ def explain_slow(info: VideoInfo, flow_gap: float) -> str:
         else "train with --data.modality frames: motion over so long a time is no flow"
     )
     return (
-        f"has {info.fps:.3g} frames/s: the next frame comes after {interval:.3g} s, {interval / flow_gap:.2g} times the "
-        f"gap, and shows so much more motion; {remedy}"
+        f"has {info.fps:.3g} frames/s: the next frame comes after {interval:.3g} s, {interval / flow_gap:.2g} times "
+        f"the gap, and shows so much more motion; {remedy}"
     )

@@ -1,4 +1,4 @@
-"""Every frame of a stretch with its flow partner, in order: for flow that is drawn or stored rather than learned from."""
+"""Every frame of a stretch with its flow partner, in order: for flow that is drawn or stored."""
 
 from collections.abc import Iterator
 

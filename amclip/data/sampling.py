@@ -1,7 +1,8 @@
 """Which frames of a clip are sampled, and which of them each segment sees: pure arithmetic.
 
-One grid serves all schemes. ``K`` positions cut the clip's time into ``K`` equal bins, one moment per bin; a scheme only
-says which of the positions each of ``M`` segments uses, ``P`` at a time. A frame shared by segments is decoded once.
+One grid serves all schemes. ``K`` positions cut the clip's time into ``K`` equal bins, one moment per bin; a scheme
+only says which of the positions each of ``M`` segments uses, ``P`` at a time. A frame shared by segments is decoded
+once.
 
 Everything is in seconds: the same motion is sampled at the same moments, and its flow covers the same time, whatever
 the frame rate of the video and whether or not it varies.

@@ -32,7 +32,8 @@ def make_media(
         videos: The videos of the page.
         folder: Where made videos go.
         transcode: Whether copies are made.
-        overlay: Size, bound, preset and gap (seconds) of the flow; ``None``: none is drawn, and the page shows what was drawn before.
+        overlay: Size, bound, preset and gap (seconds) of the flow; ``None``: none is drawn, and the page shows what was
+            drawn before.
 
     Returns:
         What each video has, and in words what a user should know.

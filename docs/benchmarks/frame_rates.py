@@ -102,9 +102,9 @@ def write(results: dict[str, dict[int, list[float]]], clips: int, epochs: int, o
         "# One network, several frame rates",
         "",
         f"Written by `docs/benchmarks/frame_rates.py`: `configs/demo.yaml`, trained for {epochs} epochs on clips of "
-        f"{FPS:g} frames/s with `flow_gap: 1/15`, tested on {count} held-out clips. They are drawn once, at {RATES[-1]} "
-        "frames/s, and the lower rates leave frames out: the same motions in the same time. Macro mAP by scikit-learn"
-        f"{f', mean of {seeds} seeds and each' if seeds > 1 else ', one seed'}. "
+        f"{FPS:g} frames/s with `flow_gap: 1/15`, tested on {count} held-out clips. They are drawn once, at "
+        f"{RATES[-1]} frames/s, and the lower rates leave frames out: the same motions in the same time. Macro mAP by "
+        f"scikit-learn{f', mean of {seeds} seeds and each' if seeds > 1 else ', one seed'}. "
         f"{platform.processor() or platform.machine()}, torch {torch.__version__}.",
         "",
         f"| tested with a flow gap of | {' | '.join(f'{rate} frames/s' for rate in RATES)} | largest difference |",

@@ -133,16 +133,16 @@ def test_a_drawn_video_whose_rate_drops_is_predicted_and_annotated_at_the_same_m
     draw_video(tmp_path / "drops.mp4", 120, milliseconds=stamps)
     positions, window = 8, 2.0
     bin_width = (window - 1 / 25) / positions
-    starts = [0.5 * row for row in range(9)]
+    with Video(tmp_path / "drops.mp4", (96, 128), in_order=True) as video:
+        times = video.timestamps()
+        plan = plan_windows(times, video.duration, window, 0.5, positions)
+        decoded = dict(zip(plan.frames.tolist(), video.read_in_order(plan.frames), strict=True))
+        starts = [min(0.5 * row, video.duration - window) for row in range(len(plan))]
     clips = [Clip("drops.mp4", start, start + window, ("x",)) for start in starts]
     table = build_table(clips, "test", ["x"])
     layout = {"scheme": "dense", "num_segments": 1, "positions_per_segment": positions, "frame_size": (96, 128)}
     predicted = ClipDataset(table, tmp_path, {}, **layout)
     trained = ClipDataset(table, tmp_path, {}, training=True, **layout)
-    with Video(tmp_path / "drops.mp4", (96, 128), in_order=True) as video:
-        times = video.timestamps()
-        plan = plan_windows(times, video.duration, window, 0.5, positions)
-        decoded = dict(zip(plan.frames.tolist(), video.read_in_order(plan.frames), strict=True))
     for row, start in enumerate(starts):
         annotated = [
             frame_numbers(torch.from_numpy(decoded[frame]).movedim(-1, 0)[None])[0]
