@@ -90,7 +90,7 @@ def annotate(
     from amclip.ethogram.annotator import Annotator, Settings, VideoShares, collect_scores, errors_of
     from amclip.ethogram.inputs import find_sources
     from amclip.ethogram.outputs import write_outputs
-    from amclip.ethogram.plan import DEFAULT_WINDOW
+    from amclip.ethogram.plan import DEFAULT_WINDOW, READING_RULES
     from amclip.ethogram.settings import bout_settings
     from amclip.ethogram.workplace import Workplace
 
@@ -118,6 +118,7 @@ def annotate(
         "window": chosen,
         "hop": step,
         "precision": precision,
+        "reading_rules": READING_RULES,
     }
     if accelerator == "auto":
         accelerator = "gpu" if torch.cuda.is_available() else "cpu"
@@ -145,6 +146,7 @@ def annotate(
             "checkpoint": str(Path(checkpoint).absolute()) if checkpoint else _published(model),
             "window": chosen,
             "hop": step,
+            "flow_gap": model.sampling["flow_gap"],
             "paths": {source.name: str(source.path) for source in sources},
             "errors": [{"video": name, "reason": reason} for name, reason in errors.items()],
         }

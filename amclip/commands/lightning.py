@@ -267,7 +267,8 @@ def run_check(args: list[str]) -> None:
         report = check_data(
             table,
             data.root_folder,
-            min_frames=data.num_positions + data.flow_gap,
+            positions=data.num_positions,
+            flow_gap=None if data.modality == "frames" else data.flow_gap,
             timeout=data.probe_timeout,
             cache=data.cache_dir,
             thorough=mine.thorough,

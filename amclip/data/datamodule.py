@@ -15,13 +15,14 @@ from torch import distributed
 from torch.utils.data import DataLoader, Sampler
 
 from amclip.data.dataset import ClipDataset, collate
+from amclip.data.frame_rates import describe_rates, describe_slow
 from amclip.data.intervals import Windows
 from amclip.data.locate import locate_videos
 from amclip.data.mixing import Mixing
 from amclip.data.probe import probe
 from amclip.data.readers import read_classes, read_labels, read_segments
 from amclip.data.samplers import ClassAwareSampler, EpochSampler
-from amclip.data.sampling import Scheme, num_positions
+from amclip.data.sampling import DEFAULT_FLOW_GAP, Scheme, flow_gap_seconds, num_positions
 from amclip.data.several import read_given, root_of
 from amclip.data.splits import assign_splits, divide_by_time, hold_out
 from amclip.data.synthetic import BEHAVIOURS, write_dataset
@@ -75,7 +76,8 @@ class VideoDataModule(LightningDataModule):
         positions_per_segment: Sampled positions per segment, P.
         segment_overlap: Share of its own part that a dense or semi-dense segment has in common with the next one's.
         modality: interleaved (frames and flow images), frames, or flow.
-        flow_gap: Flow runs from a sampled frame to the one this many frames later.
+        flow_gap: Flow runs from a sampled frame to the one this many seconds later: a number, or a fraction such as
+            1/25, one frame at 25 frames per second. The next frame at least, however slow the video.
         frame_size: Height and width in pixels that videos are decoded to.
         resize: stretch keeps the whole picture, crop keeps its proportions and cuts the longer side.
         image_size: Side of the square images that flow is computed on and the network sees, in pixels.
@@ -131,7 +133,7 @@ class VideoDataModule(LightningDataModule):
         positions_per_segment: int = 8,
         segment_overlap: float = 0.0,
         modality: Modality = "interleaved",
-        flow_gap: int = 1,
+        flow_gap: float | str = DEFAULT_FLOW_GAP,
         frame_size: tuple[int, int] = (256, 256),
         resize: Resize = "stretch",
         image_size: int = 224,
@@ -161,7 +163,6 @@ class VideoDataModule(LightningDataModule):
         super().__init__()
         for name, value, least in (
             ("batch_size", batch_size, 1),
-            ("flow_gap", flow_gap, 1),
             ("temporal_views", temporal_views, 1),
             ("spatial_views", spatial_views, 1),
             ("num_workers", 0 if num_workers is None else num_workers, 0),
@@ -169,6 +170,7 @@ class VideoDataModule(LightningDataModule):
         ):
             if value < least:
                 raise ValueError(f"{name}: expected {least} or more, got {value}")
+        flow_gap = flow_gap_seconds(flow_gap)  # saved as seconds, whatever the config says
         if probe_timeout <= 0:
             raise ValueError(f"probe_timeout: expected seconds above 0, got {probe_timeout}")
         if min(frame_size) < 1 or image_size < 1:
@@ -305,6 +307,8 @@ class VideoDataModule(LightningDataModule):
         self._check_model()
         self.tables = self._tables(stage)
         found = self._probe(self.tables)
+        if self.modality != "frames":
+            self._tell_frame_rates(found)
         self.datasets = {}
         for name, table in self.tables.items():
             readable = self._readable(name, table, found)
@@ -447,6 +451,11 @@ class VideoDataModule(LightningDataModule):
     def _probe(self, tables: dict[str, LabelTable]) -> dict[Path, VideoInfo | VideoError]:
         paths = sorted({self.root_folder / clip.video for table in tables.values() for clip in table.clips})
         return probe(paths, timeout=self.probe_timeout, cache=self.cache_dir)
+
+    def _tell_frame_rates(self, found: dict[Path, VideoInfo | VideoError]) -> None:
+        for describe, tell in ((describe_rates, rank_zero_info), (describe_slow, rank_zero_warn)):
+            if words := describe(found, self.flow_gap):
+                tell(words)
 
     def _readable(self, name: str, table: LabelTable, found: dict[Path, VideoInfo | VideoError]) -> LabelTable:
         """The clips of videos that can be read; says which others there are, and what becomes of them."""

@@ -11,7 +11,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from amclip.data.sampling import Scheme, num_positions, sample_positions, segment_indices
+from amclip.data.sampling import (
+    DEFAULT_FLOW_GAP,
+    Scheme,
+    clip_span,
+    num_positions,
+    sample_positions,
+    segment_indices,
+)
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video import Resize, Video, VideoError, VideoInfo
 
@@ -69,7 +76,7 @@ class ClipDataset(Dataset[Sample]):
         scheme: How segments share the clip.
         num_segments: ``M``.
         positions_per_segment: ``P``.
-        flow_gap: Frames between a frame and its flow partner.
+        flow_gap: Seconds between a frame and its flow partner.
         views: 2 = each frame and its partner; 1 = frames alone.
         training: Jitter positions, and replace clips that cannot be read.
         seed: Jitter is a function of (seed, epoch, row) only: the same on any number of workers and devices.
@@ -87,7 +94,7 @@ class ClipDataset(Dataset[Sample]):
         scheme: Scheme = "semi-dense",
         num_segments: int = 4,
         positions_per_segment: int = 8,
-        flow_gap: int = 1,
+        flow_gap: float = DEFAULT_FLOW_GAP,
         views: Literal[1, 2] = 2,
         training: bool = False,
         seed: int = 0,
@@ -165,7 +172,10 @@ class ClipDataset(Dataset[Sample]):
             reason = f"has no frame from {clip.start} to {clip.stop} s; it lasts {video.duration:.2f} s"
             raise VideoError(path, reason)
         generator = _generator(self.seed, epoch, row) if self.training else None
-        frames, partners = sample_positions(len(span), self.num_positions, self.flow_gap, generator)
+        times = video.timestamps()
+        start, stop = clip_span(times, video.duration, span, clip.start, clip.stop)
+        shown = times[span.start : span.stop]
+        frames, partners = sample_positions(shown, start, stop, self.num_positions, self.flow_gap, generator)
         wanted = torch.stack([frames, partners][: self.views], dim=1) + span.start
         try:
             pixels = video.read(wanted.flatten())

@@ -1,5 +1,6 @@
 """All windows that could be suggested, and the choice among them."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress, TaskID
 
+from amclip.data.frame_rates import describe_slow
 from amclip.data.locate import locate_videos
 from amclip.data.probe import probe
 from amclip.data.readers import read_part
@@ -65,6 +67,8 @@ def embed_pool(
         The videos that could be read, and by name why others could not.
     """
     found = probe((source.path for source in sources), timeout=probe_timeout)
+    if model.preprocess.modality != "frames" and (words := describe_slow(found, model.sampling["flow_gap"])):
+        warnings.warn(words, stacklevel=1)
     pool: list[PoolVideo] = []
     errors: dict[str, str] = {}
     with Progress(transient=True) as bar:

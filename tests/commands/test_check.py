@@ -81,7 +81,7 @@ def test_broken_videos_are_fatal_and_short_ones_a_warning(tmp_path: Path) -> Non
         tmp_path / "val.mp4": info(note="ends early: 250 of 300 frames decode"),
         tmp_path / "test.mp4": info(0.2),
     }
-    report = check(tmp_path, three(), lengths=lengths, min_frames=9)
+    report = check(tmp_path, three(), lengths=lengths, positions=8, flow_gap=1 / 25)
     assert [(finding.fatal, finding.subject) for finding in report.findings] == [
         (True, "train.mp4"),
         (False, "val.mp4"),
@@ -192,12 +192,30 @@ def test_reports(tmp_path: Path) -> None:
     assert len(content["findings"]) == len(rows)
 
 
+def test_slow_videos_and_frame_rates_that_differ_are_told(tmp_path: Path) -> None:
+    for name in ("train", "val", "test"):
+        (tmp_path / f"{name}.mp4").write_text(name)
+    lengths = {tmp_path / f"{name}.mp4": info() for name in ("train", "val")}
+    lengths[tmp_path / "test.mp4"] = VideoInfo(100, 10.0, 64, 48, 10.0)
+    report = check(tmp_path, three(), lengths=lengths, flow_gap=1 / 25)
+    finding = only(report)
+    assert (finding.kind, finding.fatal, finding.subject) == ("videos too slow for the flow gap", False, "test.mp4")
+    assert finding.detail.startswith("has 10 frames/s: the next frame comes after 0.1 s, 2.5 times the gap")
+    assert report.rates == "frame rates: 10 (1 video), 25 (2 videos); the flow gap of 0.04 s is 1, 1 frames"
+    text = StringIO()
+    report.show(Console(file=text, width=200))
+    assert report.rates in text.getvalue()
+    assert check(tmp_path, three(), lengths=lengths).rates == ""  # no flow, no gap
+    assert check(tmp_path, three(), lengths=lengths).findings == ()
+
+
 def test_real_clips_are_probed_when_need_be(tmp_path: Path) -> None:
-    report = check_data(read_labels(CLIPS / "labels.csv"), CLIPS, min_frames=9, cache=tmp_path)
+    report = check_data(read_labels(CLIPS / "labels.csv"), CLIPS, positions=8, flow_gap=1 / 25, cache=tmp_path)
     kinds = {finding.kind: finding.subject for finding in report.findings if "class" not in finding.kind}
     assert kinds == {
         "clips shorter than what is looked at": "01170043.MP4",
         "recordings that are cut over splits": "courtship_4s.mp4",
+        "videos too slow for the flow gap": "EK000018.AVI",
     }
     assert report.num_videos == 8
 

@@ -57,7 +57,7 @@ def test_scores_equal_those_of_a_run_window_by_window(
     ("data", "network"),
     [
         ({"modality": "frames", "scheme": "sparse"}, {}),
-        ({"modality": "flow", "flow_gap": 4, "flow_image": "wheel"}, {}),
+        ({"modality": "flow", "flow_gap": "4/15", "flow_image": "wheel"}, {}),
         ({"scheme": "semi-dense", "positions_per_segment": 6, "resize": "crop"}, {"aggregation": "attention"}),
         ({"positions_per_segment": 4, "segment_overlap": 0.5}, {}),
         ({}, {"cross_frame": True, "message_init": "xclip"}),

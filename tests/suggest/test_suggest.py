@@ -51,7 +51,8 @@ def test_windows_of_segments_that_overlap_are_embedded(drawn: Path, tmp_path: Pa
     info = probe([path], progress=False)[path]
     found = embed_windows(model, "clip", path, info, 0.8, 0.2, batch=1, progress=lambda share: None)  # type: ignore[arg-type]
     with Video(path, (36, 36)) as video:
-        plan = plan_windows(video.timestamps(), video.duration, 0.8, 0.2, num_positions(*model.layout))
+        gap = model.sampling["flow_gap"]
+        plan = plan_windows(video.timestamps(), video.duration, 0.8, 0.2, num_positions(*model.layout), gap)
         want = np.concatenate(list(stream_scores(model, video, plan)))
     np.testing.assert_allclose(found.scores.probabilities, want, atol=1e-5)
     assert found.embeddings.shape == (len(plan), model.task.network.encoder.width)
@@ -72,6 +73,14 @@ def test_list_and_page_of_some_videos(trained: Path, drawn: Path, tmp_path: Path
     asked = [(data["videos"][one["video"]]["video"], one["start"]) for one in data["suggestions"]]
     assert asked == [(name, pytest.approx(start, abs=1e-6)) for name, start in listed]
     assert len(data["videos"]) == len({name for name, _ in listed})  # no others
+
+
+def test_videos_too_slow_for_the_flow_gap_are_told_once(drawn: Path, tmp_path: Path) -> None:
+    fast = untrained.make_checkpoint(tmp_path, {"flow_gap": "1/60"})
+    videos = [drawn / "videos" / f"clip_0000{number}.mp4" for number in range(2)]
+    with pytest.warns(UserWarning, match=r"gap of 0.01667 s: 2 of 2 videos. clip_0000\d.mp4 has 15 frames/s") as seen:
+        suggest(fast, tmp_path / "out", *videos, "--count", 1, "--window", 0.7)
+    assert sum("too slow" in str(one.message) for one in seen) == 1
 
 
 def test_what_is_labelled_already_is_not_suggested(trained: Path, drawn: Path, tmp_path: Path) -> None:
