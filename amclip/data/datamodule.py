@@ -42,7 +42,7 @@ Batch = dict[str, Any]
 
 
 class VideoDataModule(LightningDataModule):
-    """Clips of videos, sampled by decord, with optical flow computed on the device.
+    """Clips of videos, with optical flow computed on the device.
 
     Workers decode and resize to uint8 and nothing else. Everything per pixel happens in one hook on the device, by
     :class:`amclip.preprocess.Preprocess`. A batch holds ``images`` float32 ``(B, K, V, 3, S, S)``, ``segments`` int64

@@ -176,6 +176,7 @@ class ClipDataset(Dataset[Sample]):
         start, stop = clip_span(times, video.duration, span, clip.start, clip.stop)
         shown = times[span.start : span.stop]
         frames, partners = sample_positions(shown, start, stop, self.num_positions, self.flow_gap, generator)
+        refuse_holes(video, start, stop, (stop - start) / self.num_positions)
         wanted = torch.stack([frames, partners][: self.views], dim=1) + span.start
         try:
             pixels = video.read(wanted.flatten())
@@ -200,6 +201,25 @@ class ClipDataset(Dataset[Sample]):
         if len(self._readers) > _OPEN_VIDEOS:
             self._readers.popitem(last=False)[1].close()
         return video
+
+
+def refuse_holes(video: Video, start: float, stop: float, longest: float) -> None:
+    """Refuse a stretch in which frames are missing for so long that a moment may fall where there are none.
+
+    What was on before would be shown there: a still picture, which passes for an animal that holds still.
+
+    Args:
+        video: The video.
+        start: Seconds.
+        stop: Seconds.
+        longest: Seconds without a frame that are allowed.
+
+    Raises:
+        VideoError: If frames are missing for longer; says where.
+    """
+    for begin, end in video.holes:
+        if min(end, stop) - max(begin, start) > longest:
+            raise VideoError(video.path, f"has a hole: there are no frames from {begin:.2f} to {end:.2f} s")
 
 
 def _generator(seed: int, epoch: int, row: int) -> torch.Generator:

@@ -51,7 +51,8 @@ VIDEO_SUFFIXES = (
 )
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 READING_RULES = 2
-"""Counts up when a frame of some file becomes another one; what was scored under other rules is not continued."""
+"""Raised when frames of some file, or those that the same settings sample, become others: what was found or scored under
+other rules is not continued."""
 IMAGE_FOLDER_FPS = 25.0
 """Frames per second that a folder of images is taken to have: images carry no time."""
 # Times in tables are often rounded to milliseconds, and so are the stamps of Matroska.

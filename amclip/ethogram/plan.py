@@ -19,10 +19,7 @@ from amclip.data.sampling import (
     time_tolerance,
 )
 
-__all__ = ["DEFAULT_WINDOW", "READING_RULES", "WindowPlan", "plan_windows"]
-
-READING_RULES = 2
-"""Raised when the same settings sample other frames of a video: scores made under other rules are not continued."""
+__all__ = ["DEFAULT_WINDOW", "WindowPlan", "plan_windows"]
 
 DEFAULT_WINDOW = 2.0
 """Seconds, where the checkpoint does not know how long its training clips were."""

@@ -133,7 +133,7 @@ def test_a_drawn_video_whose_rate_drops_is_predicted_and_annotated_at_the_same_m
     draw_video(tmp_path / "drops.mp4", 120, milliseconds=stamps)
     positions, window = 8, 2.0
     bin_width = (window - 1 / 25) / positions
-    with Video(tmp_path / "drops.mp4", (96, 128), in_order=True) as video:
+    with Video(tmp_path / "drops.mp4", (96, 128)) as video:
         times = video.timestamps()
         plan = plan_windows(times, video.duration, window, 0.5, positions)
         decoded = dict(zip(plan.frames.tolist(), video.read_in_order(plan.frames), strict=True))
