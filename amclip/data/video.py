@@ -32,7 +32,9 @@ __all__ = [
     "Video",
     "VideoError",
     "VideoInfo",
+    "frame_times",
     "info_of",
+    "lengths_by_header",
     "list_videos",
     "why_unreadable",
 ]
@@ -437,3 +439,39 @@ def list_videos(root: str | os.PathLike[str]) -> list[Path]:
 def info_of(video: Video, note: str = "") -> VideoInfo:
     """What an open video says about itself."""
     return VideoInfo(video.num_frames, video.fps, video.width, video.height, video.duration, note)
+
+
+def frame_times(path: str | os.PathLike[str]) -> tuple[NDArray[np.float64], float]:
+    """When each frame of a video is shown, without decoding one.
+
+    Returns:
+        Seconds since the first frame, float64 ``[num_frames]``, increasing; and the seconds to the end of the last.
+
+    Raises:
+        VideoError: If the video cannot be opened.
+    """
+    with Video(path, in_order=True) as video:
+        return video.timestamps(), video.duration
+
+
+def lengths_by_header(path: str | os.PathLike[str]) -> tuple[float | None, float | None]:
+    """How long a file with sound says that it is, as other programs tell it, and how long its picture.
+
+    Returns:
+        Seconds of the file and of its picture, each ``None`` where the header does not say.
+
+    Raises:
+        VideoError: If the file cannot be opened.
+    """
+    import av
+
+    if os.path.isdir(path):
+        return None, None
+    try:
+        with av.open(os.path.abspath(path)) as container:
+            whole = container.duration / 1e6 if container.duration else None
+            stream = container.streams.video[0]
+            picture = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None
+            return whole, picture if container.streams.audio else whole
+    except Exception as error:
+        raise VideoError(path, why_unreadable(path) or _cannot_open(error)) from error
