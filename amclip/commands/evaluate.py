@@ -40,8 +40,8 @@ def evaluate(
         start: Second of each video to start at.
         stop: Second of each video to stop at; default: its end.
         fps: Frames per second to compare at; default: as the files say, or 25.
-        root: Folder of the videos, by which labels per frame (DeepEthogram, FERAL) know their times. Default: the folder
-            of each file. Where the videos of an annotated folder lie is known.
+        root: Folder of the videos, by which labels per frame (DeepEthogram, FERAL) know their times. Default: the
+            folder of each file. Where the videos of an annotated folder lie is known.
         label_fps: Frames per second, for labels per frame of videos that are not there.
         predicted_observations: Which observations of BORIS are judged, by name or pattern: "*coder A". Default: all.
         label_observations: Which they are judged by: "*coder B" compares two coders of one project.
@@ -61,10 +61,10 @@ def evaluate(
             f"--start, --stop: expected seconds from 0 on, the first below the second; got {start}, {stop}"
         )
     chosen = [None if names is None else Observations(names) for names in (predicted_observations, label_observations)]
-    both = (
+    judged, judges = (
         read_annotation(path, root, label_fps, mine) for path, mine in zip((predicted, labels), chosen, strict=True)
     )
-    pairs, classes, notes = pair_up(*both, start, stop)
+    pairs, classes, notes = pair_up(judged, judges, start, stop)
     if not pairs:
         raise ValueError("nothing is left to compare: no video lasts until --start, or none was looked at by both")
     rate = fps or next((pair.fps for pair in pairs if pair.fps is not None), _FPS)

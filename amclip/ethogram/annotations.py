@@ -17,6 +17,7 @@ from amclip.data.readers.files import WORKBOOK, file_bytes, file_text
 from amclip.data.readers.noted import read_noted
 from amclip.data.several import root_of
 from amclip.data.table import LabelError
+from amclip.data.video import VIDEO_SUFFIXES
 from amclip.ethogram.boris_files import observation_id
 
 __all__ = ["Annotation", "Pair", "pair_up", "read_annotation"]
@@ -218,7 +219,7 @@ def _match_videos(predicted: Annotation, labelled: Annotation) -> tuple[list[tup
     matches, notes, used = [], [], set()
     for ours in labelled.timelines:
         stem = _path(ours).stem
-        theirs = exact.get(_path(ours))
+        theirs = exact.get(_path(ours)) or _named_otherwise(ours, predicted.timelines)
         alone = sum(_path(other).stem == stem for other in labelled.timelines) == 1
         if theirs is None and alone and len(by_stem.get(stem, ())) == 1:
             theirs = by_stem[stem][0]
@@ -240,6 +241,23 @@ def _match_videos(predicted: Annotation, labelled: Annotation) -> tuple[list[tup
 
 def _path(timeline: Timeline) -> PurePosixPath:
     return PurePosixPath(same_name(timeline.video))
+
+
+def _named_otherwise(video: Timeline, others: Sequence[Timeline]) -> Timeline | None:
+    """The one video of the same folders: named without its suffix, or from the root of the disk."""
+    mine = _path(video)
+    fitting = []
+    for other in others:
+        theirs = _path(other)
+        short, long = sorted((_without_suffix(mine).parts, _without_suffix(theirs).parts), key=len)
+        suffixes = {path.suffix for path in (mine, theirs) if path != _without_suffix(path)}
+        if len(suffixes) < 2 and (short == long or (long[0] == "/" and long[-len(short) :] == short)):
+            fitting.append(other)
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _without_suffix(path: PurePosixPath) -> PurePosixPath:
+    return path.with_suffix("") if path.suffix.lower() in VIDEO_SUFFIXES else path
 
 
 def _left_out(timeline: Timeline, mine: Annotation, other: Annotation) -> str:

@@ -249,7 +249,7 @@ def test_what_is_lost_is_said(tmp_path: Path) -> None:
 
 def test_targets_of_the_wrong_kind_are_refused(tmp_path: Path) -> None:
     whole, part = build_table([WHOLE], "t"), build_table([PART], "t")
-    with pytest.raises(ValueError, match="fps: feral counts frames"):
+    with pytest.raises(ValueError, match=r"frames are counted, and a.mp4 is not there to tell"):
         export(part, tmp_path / "x.json", "feral")
     with pytest.raises(ValueError, match=r"t.csv: animal-kingdom is written as a workbook"):
         export(whole, tmp_path / "t.csv", "animal-kingdom")

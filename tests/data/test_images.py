@@ -34,7 +34,7 @@ def test_probing_counts_images_and_names_the_broken_one(tmp_path: Path) -> None:
     (broken / "3.jpg").write_bytes(b"not an image" * 100)
     (tmp_path / "empty").mkdir()
     twice = image_folder(tmp_path / "twice", 2)
-    (twice / "frame_0002.jpg").write_bytes((twice / "2.jpg").read_bytes())
+    (twice / "02.jpg").write_bytes((twice / "2.jpg").read_bytes())
     unnumbered = image_folder(tmp_path / "unnumbered", 2)
     (unnumbered / "cover.jpg").write_bytes((twice / "2.jpg").read_bytes())
     found = probe([good, broken, tmp_path / "empty", twice, unnumbered], cache=tmp_path / "cache")
@@ -44,7 +44,7 @@ def test_probing_counts_images_and_names_the_broken_one(tmp_path: Path) -> None:
     for folder, words in (
         (broken, "the image 3.jpg is broken"),
         (tmp_path / "empty", "folder without images"),
-        (twice, "2.jpg and frame_0002.jpg have the same number"),
+        (twice, "02.jpg and 2.jpg have the same number"),
         (unnumbered, "cover.jpg has no number"),
     ):
         error = found[folder]

@@ -429,7 +429,7 @@ def test_deepethogram(tmp_path: Path, change: Change, expected: str | None) -> N
 
 def test_frames_need_a_rate_and_folders_are_read_whole(tmp_path: Path) -> None:
     path = write(tmp_path / "a_labels.csv", layouts.DEEPETHOGRAM)
-    with pytest.raises(LabelError, match=r"DeepEthogram counts frames: give the frame rate"):
+    with pytest.raises(LabelError, match=r"frames are counted, and a is not there to tell"):
         read_labels(path)
     (tmp_path / "day 2").mkdir()
     write(tmp_path / "day 2" / "b_labels.csv", layouts.DEEPETHOGRAM)
