@@ -87,10 +87,10 @@ def annotate(
     """
     import torch
 
+    from amclip.data.video import READING_RULES
     from amclip.ethogram.annotator import Annotator, Settings, VideoShares, collect_scores, errors_of
     from amclip.ethogram.inputs import find_sources
     from amclip.ethogram.outputs import write_outputs
-    from amclip.data.video import READING_RULES
     from amclip.ethogram.plan import DEFAULT_WINDOW
     from amclip.ethogram.settings import bout_settings
     from amclip.ethogram.workplace import Workplace

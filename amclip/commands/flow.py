@@ -13,6 +13,7 @@ import torch
 from rich.progress import Progress
 from torch import Tensor
 
+from amclip.data.locate import spelled
 from amclip.data.pairs import partners_within, read_pairs
 from amclip.data.sampling import DEFAULT_FLOW_GAP, flow_gap_seconds
 from amclip.data.video import Video
@@ -65,11 +66,13 @@ def flow(
 
     Raises:
         ValueError: If an argument does not fit, or the stretch holds no pair of frames.
+        FileNotFoundError: If the video is not there.
         amclip.data.video.VideoError: If the video cannot be read.
     """
     path = Path(output)
     if path.suffix.lower() not in (".mp4", ".npz"):
         raise ValueError(f"--output must end in .mp4 (to look at) or .npz (numbers), not {output!r}")
+    video = str(spelled(video))
     if path.exists() and Path(video).exists() and path.samefile(video):
         raise ValueError(f"--output is the video itself: {output}")
     seconds = flow_gap_seconds(gap, "--gap")

@@ -303,7 +303,7 @@ def _is_no_advertisement(record: logging.LogRecord) -> bool:
 
 
 def _own_data(command: str, chosen: Any) -> tuple[str, ...]:
-    """Which of the checkpoint's data settings must not be taken over: paths, where others were given or are meant."""
+    """Which of the checkpoint's data settings must not be taken over: those of labels, where others are meant."""
     if command == "predict" or chosen.get("labels") is not None:
-        return ("labels", "root", "num_workers", "cache_dir")
+        return ("labels", "root", "label_fps", "observations", "num_workers", "cache_dir")
     return ("num_workers", "cache_dir")

@@ -14,13 +14,14 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import distributed
 from torch.utils.data import DataLoader, Sampler
 
+from amclip.data.clock import Clock
 from amclip.data.dataset import ClipDataset, collate
 from amclip.data.frame_rates import describe_rates, describe_slow
 from amclip.data.intervals import Windows
 from amclip.data.locate import locate_videos
 from amclip.data.mixing import Mixing
 from amclip.data.probe import probe
-from amclip.data.readers import read_classes, read_labels, read_segments
+from amclip.data.readers import Observations, read_classes, read_labels, read_segments
 from amclip.data.samplers import ClassAwareSampler, EpochSampler
 from amclip.data.sampling import DEFAULT_FLOW_GAP, Scheme, flow_gap_seconds, num_positions
 from amclip.data.several import read_given, root_of
@@ -63,7 +64,11 @@ class VideoDataModule(LightningDataModule):
             into. Default: cut where a behaviour starts or stops.
         window_hop: Seconds from one window's start to the next. Default: the length, so that windows do not overlap.
         window_share: Share of a window that a behaviour must fill to be its label.
-        label_fps: Frames per second of the videos, for labels that count frames (DeepEthogram, FERAL).
+        label_fps: Frames per second, for labels per frame (DeepEthogram, FERAL) of videos that are not there or cannot
+            be read. Those that are there tell themselves when each frame is shown; a rate that they do not have is
+            refused.
+        observations: Which observations of BORIS are read, by name or pattern: "*coder A", or several [day 1, day 2].
+            Default: all, unless several are of the same time of one video.
         val_fraction: Share of the training videos that become validation, where the table names no validation clips.
         split_by: Where the table names no splits: video shares whole videos out, so that no recording is in two splits;
             time divides each video, first training, then validation, then test, and leaves out clips that reach over a
@@ -124,6 +129,7 @@ class VideoDataModule(LightningDataModule):
         window_hop: float | None = None,
         window_share: float = 0.5,
         label_fps: float | None = None,
+        observations: str | list[str] | None = None,
         val_fraction: float = 0.0,
         split_by: Literal["video", "time"] = "video",
         split_fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
@@ -190,7 +196,7 @@ class VideoDataModule(LightningDataModule):
         hop = window if window_hop is None else window_hop
         windows = None if window is None or hop is None else Windows(window, hop, window_share)
         self.table: LabelTable | None = None
-        self._windows, self._label_fps = windows, label_fps
+        self._windows, self._label_fps, self._observations = windows, label_fps, observations
         self.root = Path(root) if root else (root_of(labels) if labels else None)
         self._refused: LabelError | None = None
         try:
@@ -277,7 +283,11 @@ class VideoDataModule(LightningDataModule):
         return divided
 
     def _read(self, labels: str | list[str] | dict[str, str] | None, classes: list[str] | None) -> LabelTable | None:
-        return None if labels is None else read_given(labels, classes, self._windows, self._label_fps, root=self.root)
+        if labels is None:
+            return None
+        chosen = None if self._observations is None else Observations(self._observations)
+        clock = Clock(self.root, self._label_fps)
+        return read_given(labels, classes, self._windows, clock, root=self.root, observations=chosen)
 
     def draw_synthetic(self) -> Path:
         """Draw the built-in data below ``root``, unless it lies there already; returns its table."""

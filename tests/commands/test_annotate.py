@@ -421,3 +421,21 @@ def test_zero_shot_scores_windows_as_predict_scores_clips(
         with pytest.raises(SystemExit):
             main([*words, *more])
         assert message in capsys.readouterr().err
+
+
+def test_what_was_annotated_comes_back_whole_from_the_files_for_other_tools(
+    checkpoint: Path, recordings: Path, tmp_path: Path
+) -> None:
+    """Also of a video of variable rate, whose frames no one rate places, and without the videos' folder being named."""
+    videos = [recordings / "varies.mkv", recordings / "day1", recordings / "day2"]
+    assert annotate(*videos, checkpoint=checkpoint, output=tmp_path / "run", threshold=0.3) == 0
+    varies = [row for row in table(tmp_path / "run" / "bouts.csv") if row["video"] == "varies.mkv"]
+    assert any(int(row["stop_frame"]) - int(row["start_frame"]) < 60 for row in varies)
+    for named in ("deepethogram/varies_predictions.csv", "deepethogram", "boris/amclip.boris"):
+        main(["evaluate", str(tmp_path / "run"), str(tmp_path / "run" / named), f"--output={tmp_path / 'out'}"])
+        *rows, _ = table(tmp_path / "out" / "agreement.csv")
+        bouts = len(varies if "varies" in named else table(tmp_path / "run" / "bouts.csv"))
+        assert sum(int(row["labelled_bouts"]) for row in rows) == bouts
+        for row in rows:
+            assert {row["f1"], row["bout_f1_iou_0.5"]} <= {"1.000000", ""}
+            assert float(row["onset_error_median"] or 0) == pytest.approx(0, abs=1e-6)
