@@ -85,7 +85,7 @@ def frame_times(
         cache: Folder where the result of probing is kept, as for :func:`probe`.
 
     Returns:
-        Seconds since the first frame, float64 ``[num_frames]``, never decreasing; and the seconds to the end of the last.
+        Seconds since the first frame, float64 ``[num_frames]``, never decreasing; and those to the end of the last.
 
     Raises:
         VideoError: If the video cannot be read.
@@ -94,14 +94,15 @@ def frame_times(
     index = None
     with contextlib.suppress(Exception):  # what is wrong with a file, Video says in words
         index = None if path.is_dir() else index_by_stamps(scan(path))
-    info: VideoInfo | VideoError | None = None
+    info: VideoInfo | None = None
     if index is not None:
         info = VideoInfo(len(index), 0.0, 0, 0, 0.0, index=index)
     elif path.is_file():
         folder = None if cache is None else Path(cache).expanduser()
-        info = probe([path], cache=folder, progress=False)[path]
-        if isinstance(info, VideoError):
-            raise info
+        found = probe([path], cache=folder, progress=False)[path]
+        if isinstance(found, VideoError):
+            raise found
+        info = found
     with Video(path, info=info) as video:
         return video.timestamps(), video.duration
 
