@@ -114,7 +114,7 @@ class Locator:
         if not _ABSOLUTE.match(name):
             return self.below(name)
         path = Path(name)
-        near = _relative(path, self._root)
+        near = _relative(path, self._root) if path.is_absolute() else None  # C:/a.mp4 is none here
         if near is not None:
             return self.below(near) or near
         if path.exists():

@@ -121,17 +121,23 @@ def test_several_tables_say_what_is_labelled(
     assert f"--root (now {drawn})" in said
 
 
-def test_tables_that_count_frames_need_the_frame_rate(
+def test_labels_per_frame_have_the_times_of_the_videos_frames(
     trained: Path, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     labels = tmp_path / "clip_00000_labels.csv"  # names its video without the suffix
-    labels.write_text(",background,walking\n" + "".join(f"{n},0,1\n" for n in range(10)))
-    words = ("--labelled", labels, "--root", drawn / "videos", "--window", 0.4, "--count", 100)
+    rows = [f"{n},0,1\n" if n < 10 else f"{n},-1,-1\n" for n in range(21)]  # nobody looked at more
+    labels.write_text(",background,walking\n" + "".join(rows))
+    video = drawn / "videos" / "clip_00000.mp4"
+    words = ("--labelled", labels, "--window", 0.4, "--count", 100)
     with pytest.raises(SystemExit):
-        suggest(trained, tmp_path / "out", drawn / "videos" / "clip_00000.mp4", *words)
-    assert "amclip suggest --label_fps" in capsys.readouterr().err
-    rows = suggest(trained, tmp_path / "out", drawn / "videos" / "clip_00000.mp4", *words, "--label_fps", 25)
-    assert min(float(row["start"]) for row in rows) == pytest.approx(0.4, abs=0.05)
+        suggest(trained, tmp_path / "out", video, *words)
+    assert "amclip suggest, evaluate and convert: --root" in capsys.readouterr().err
+    suggested = suggest(trained, tmp_path / "out", video, *words, "--root", drawn / "videos")
+    assert min(float(row["start"]) for row in suggested) >= 10 / 21 * 1.4 - 0.05
+    labels.write_text(",background,walking\n" + "".join(rows[:10]))
+    with pytest.raises(SystemExit):
+        suggest(trained, tmp_path / "out", video, *words, "--root", drawn / "videos")
+    assert "has 10 frames of clip_00000, and" in capsys.readouterr().err
 
 
 def test_a_broken_video_does_not_stop_the_others(
