@@ -3,10 +3,10 @@
     python docs/benchmarks/video_matrix.py [--only TEXT] [--rows rows.jsonl] [--output video_matrix.md]
     python docs/benchmarks/video_matrix.py --quick
 
-Some hundred numbered videos are written by the ffmpeg command line, container × codec × structure; what they show is
-known from how they were written, read by ffmpeg's command line and by OpenCV, and held against what amclip reads frame by
-frame in random order, in sorted batches and in sequence, with count, times and orientation; of chosen files also against
-what every command sees. Where the references disagree, the table says which is right.
+Some hundred numbered videos are written by the ffmpeg command line, container × codec × structure. What they show is
+known from how they were written, and read by ffmpeg's command line and by OpenCV. It is held against what amclip reads
+frame by frame in random order, in sorted batches and in sequence, with count, times and orientation; of chosen files
+also against what every command sees. Where the references disagree, the table says which is right.
 
 A row is saved to `--rows` as soon as it is measured; rows that are there are not measured again. `--quick` takes a
 dozen files that PyAV writes alone: no ffmpeg is needed, and it ends with status 1 where a frame is wrong.
