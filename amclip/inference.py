@@ -1,6 +1,7 @@
 """A trained model as a value, from its checkpoint alone: network, input, classes and calibration travel inside."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -11,6 +12,7 @@ from torch import Tensor
 from amclip.calibration import Calibrator
 from amclip.checkpoint import CLASS_KEY, KNOWLEDGE_KEY, TASK_KEY, described, read_checkpoint
 from amclip.data.dataset import ClipDataset
+from amclip.data.frame_rates import describe_slow
 from amclip.data.probe import probe
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video import VideoError, VideoInfo
@@ -68,6 +70,14 @@ class TrainedModel:
         """Calibrated probabilities, float32, from those of the network, ``(..., C)`` in ``[0, 1]``; NaN stays NaN."""
         return probabilities if self.calibrator is None else self.calibrator(probabilities)
 
+    def describe_slow(self, found: Mapping[Path, VideoInfo | VideoError]) -> str:
+        """Which videos are too slow for the flow gap of the training, see :mod:`amclip.data.frame_rates`; empty: none.
+
+        Args:
+            found: What probing found.
+        """
+        return "" if self.input.modality == "frames" else describe_slow(found, self.input.flow.gap_seconds)
+
     @torch.inference_mode()
     def predict(self, video: str | Path, start: float | None = None, stop: float | None = None) -> dict[str, float]:
         """Probability of each behaviour in one clip, as `amclip predict` gives it: not calibrated.
@@ -85,7 +95,9 @@ class TrainedModel:
         """
         path = Path(video).resolve()
         if path not in self._probed:  # as `amclip predict` does: a damaged file may hang the decoder
-            self._probed.update(probe([path], progress=False))
+            self._probed.update(found := probe([path], progress=False))
+            if words := self.describe_slow(found):
+                warnings.warn(words, stacklevel=3)  # torch's decorator lies between
         clip = Clip(str(path), start, stop)
         table = LabelTable((clip,), self.classes, str(video))
         sample = ClipDataset(table, Path(), self._probed, self.input)[0]

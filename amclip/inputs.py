@@ -15,7 +15,7 @@ from amclip.flow.image import FlowImage
 from amclip.flow.method import FlowMethod, make_flow
 from amclip.flow.tvl1 import PRESETS, TVL1, Backend, Preset
 from amclip.plain import from_plain, to_plain
-from amclip.sampling import Scheme, num_positions, segment_indices
+from amclip.sampling import DEFAULT_FLOW_GAP, Scheme, flow_gap_seconds, num_positions, segment_indices
 
 __all__ = ["FlowInput", "Modality", "NetworkInput"]
 
@@ -31,7 +31,8 @@ class FlowInput:
     """How optical flow is computed and becomes a picture.
 
     Args:
-        gap: Flow runs from a sampled frame to the one this many frames later.
+        gap: Flow runs from a sampled frame to the one this many seconds later: a number, or a fraction such as 1/25,
+            one frame at 25 frames per second. The next frame at least, however slow the video.
         preset: Preset of TV-L1: fast, default, or opencv (OpenCV's own settings).
         options: Changes to the preset by TVL1's parameter names, such as {warps: 3}.
         backend: auto takes the best for the device; or numba, opencv, reference, cuda.
@@ -44,7 +45,7 @@ class FlowInput:
         ValueError: If a value is out of range.
     """
 
-    gap: int = 1
+    gap: float | str = DEFAULT_FLOW_GAP
     preset: Preset = "default"
     options: dict[str, float] = field(default_factory=dict)
     backend: Backend = "auto"
@@ -53,12 +54,16 @@ class FlowInput:
     bound: float = 10.0
 
     def __post_init__(self) -> None:
-        if self.gap < 1:
-            raise ValueError(f"input.flow.gap: expected 1 or more, got {self.gap}")
+        object.__setattr__(self, "gap", flow_gap_seconds(self.gap, "input.flow.gap"))
         if self.bound <= 0:
             raise ValueError(f"input.flow.bound: expected pixels above 0, got {self.bound}")
         if self.image not in get_args(FlowImage):
             raise ValueError(f"input.flow.image: expected one of {', '.join(get_args(FlowImage))}, got {self.image!r}")
+
+    @property
+    def gap_seconds(self) -> float:
+        """The gap as a number."""
+        return float(self.gap)
 
     def make(self) -> FlowMethod:
         """The flow method.

@@ -322,6 +322,8 @@ def test_real_clips_are_tested_and_predicted(tmp_path: Path) -> None:
         ("--input.num_segments=3", ""),
         ("--ckpt_path=last", "needs the path of a checkpoint"),
         ("--input.flow.gap=0", "input.flow.gap"),
+        ("--input.flow.gap=2", "2 frames at 25 frames/s: 2/25"),
+        ("--input.flow.gap=1/x", "got '1/x'"),
         ("--input.image_size=60", "image_size"),
     ],
 )

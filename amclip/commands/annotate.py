@@ -102,6 +102,7 @@ def annotate(
         FileNotFoundError: If a video or the checkpoint does not exist.
         SystemExit: With 1 where videos could not be annotated; all others are.
     """
+    from amclip.data.video import READING_RULES
     from amclip.ethogram.annotator import AnnotateConfig, Annotator, VideoShares, collect_scores, errors_of
     from amclip.ethogram.inputs import find_sources
     from amclip.ethogram.outputs import write_outputs
@@ -111,7 +112,13 @@ def annotate(
     model, identity = _model(checkpoint, zero_shot, scoring.allowed)
     cutting = bouts.for_model(model)
     window, hop = scoring.windows(model, 0.25)
-    made_by = {"checkpoint": identity, "window": window, "hop": hop, "precision": machines.precision}
+    made_by = {
+        "checkpoint": identity,
+        "window": window,
+        "hop": hop,
+        "precision": machines.precision,
+        "reading_rules": READING_RULES,
+    }
     config = AnnotateConfig(window, hop, scoring.batch, made_by, scoring.probe_timeout)
     trainer = _trainer("gpu" if scoring.gpu else "cpu", machines)
     workplace = Workplace(Path(output))
@@ -136,6 +143,7 @@ def annotate(
             "checkpoint": str(Path(checkpoint).absolute()) if checkpoint else _published(model),
             "window": window,
             "hop": hop,
+            "flow_gap": model.input.flow.gap_seconds,
             "paths": {source.name: str(source.path) for source in sources},
             "errors": [{"video": name, "reason": reason} for name, reason in errors.items()],
         }

@@ -243,7 +243,8 @@ def run_check(args: list[str]) -> None:
         report = check_data(
             table,
             data.root_folder,
-            min_frames=data.input.num_positions + data.input.flow.gap,
+            positions=data.input.num_positions,
+            flow_gap=None if data.input.modality == "frames" else data.input.flow.gap_seconds,
             timeout=data.probe_timeout,
             cache=data.cache_dir,
             thorough=own.thorough,
@@ -265,7 +266,7 @@ def _as_trained(chosen: Any, trained: dict[str, Any], others: bool = False) -> d
     defaults = described({name: value for name, value in trained.items() if name not in LINKED})
     if others and "source" in defaults["init_args"]:
         source = defaults["init_args"]["source"]
-        kept = {name: value for name, value in source["init_args"].items() if name not in LabelSource.PATHS}
+        kept = {name: value for name, value in source["init_args"].items() if name not in LabelSource.OF_THESE_LABELS}
         defaults["init_args"]["source"] = {**source, "init_args": kept}
     if chosen["class_path"] not in DEFAULT_CLASSES:
         defaults["class_path"] = chosen["class_path"]

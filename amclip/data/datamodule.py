@@ -9,12 +9,14 @@ import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import distributed
 from torch.utils.data import DataLoader, Sampler
 
 from amclip.augmentation import Augmentation
 from amclip.checkpoint import hyperparameters
 from amclip.data.dataset import ClipDataset, collate
+from amclip.data.frame_rates import describe_rates, describe_slow
 from amclip.data.probe import probe
 from amclip.data.readable import Found, median_length, readable_clips
 from amclip.data.samplers import ClassAwareSampler, EpochSampler
@@ -33,7 +35,7 @@ Batch = dict[str, Any]
 
 
 class VideoDataModule(Configurable, LightningDataModule):
-    """Clips of videos, sampled by decord, with optical flow computed on the device.
+    """Clips of videos, with optical flow computed on the device.
 
     Workers decode and resize to uint8 and nothing else. Everything per pixel happens in one hook on the device, by
     :class:`amclip.preprocess.Preprocess`. A batch holds ``images`` float32 ``(B, K, V, 3, S, S)``, ``segments`` int64
@@ -152,6 +154,10 @@ class VideoDataModule(Configurable, LightningDataModule):
         """
         self.tables = self._tables(stage)
         found = self._probe(self.tables)
+        if self.input.modality != "frames":
+            for describe, tell in ((describe_rates, rank_zero_info), (describe_slow, rank_zero_warn)):
+                if words := describe(found, self.input.flow.gap_seconds):
+                    tell(words)
         self.datasets = {}
         for name, table in self.tables.items():
             readable = readable_clips(table, self.root_folder, found, name)

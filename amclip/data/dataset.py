@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video import Video, VideoError, VideoInfo
 from amclip.inputs import NetworkInput
-from amclip.sampling import sample_positions
+from amclip.sampling import clip_span, sample_positions
 
 __all__ = ["Batch", "ClipDataset", "Sample", "collate", "video_path"]
 
@@ -146,7 +146,11 @@ class ClipDataset(Dataset[Sample]):
             reason = f"has no frame from {clip.start} to {clip.stop} s; it lasts {video.duration:.2f} s"
             raise VideoError(path, reason)
         generator = _generator(self.seed, epoch, row) if self.training else None
-        frames, partners = sample_positions(len(span), self.num_positions, self.input.flow.gap, generator)
+        times = video.timestamps()
+        start, stop = clip_span(times, video.duration, span, clip.start, clip.stop)
+        shown, gap = times[span.start : span.stop], self.input.flow.gap_seconds
+        frames, partners = sample_positions(shown, start, stop, self.num_positions, gap, generator)
+        refuse_holes(video, start, stop, (stop - start) / self.num_positions)
         wanted = torch.stack([frames, partners][: self.input.frames_per_position], dim=1) + span.start
         try:
             pixels = video.read(wanted.flatten())
@@ -171,6 +175,25 @@ class ClipDataset(Dataset[Sample]):
         if len(self._readers) > _OPEN_VIDEOS:
             self._readers.popitem(last=False)[1].close()
         return video
+
+
+def refuse_holes(video: Video, start: float, stop: float, longest: float) -> None:
+    """Refuse a stretch in which frames are missing for so long that a moment may fall where there are none.
+
+    What was on before would be shown there: a still picture, which passes for an animal that holds still.
+
+    Args:
+        video: The video.
+        start: Seconds.
+        stop: Seconds.
+        longest: Seconds without a frame that are allowed.
+
+    Raises:
+        VideoError: If frames are missing for longer; says where.
+    """
+    for begin, end in video.holes:
+        if min(end, stop) - max(begin, start) > longest:
+            raise VideoError(video.path, f"has a hole: there are no frames from {begin:.2f} to {end:.2f} s")
 
 
 def _generator(seed: int, epoch: int, row: int) -> torch.Generator:

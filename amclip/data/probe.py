@@ -19,10 +19,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import amclip
-from amclip.data.video import READING_RULES, VideoError, VideoInfo
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["probe"]
+import amclip
+from amclip.data._index import index_by_stamps, scan
+from amclip.data.video import READING_RULES, Video, VideoError, VideoInfo
+
+__all__ = ["frame_times", "probe"]
 
 _COMMAND = [sys.executable, "-m", "amclip.data._probe_worker"]
 _CACHE_VERSION = READING_RULES
@@ -69,6 +73,38 @@ def probe(
         finally:  # what was found before an interruption is kept
             store.add({path: found[path] for path in todo if path in found}, thorough)
     return {path: found[path] for path in wanted}
+
+
+def frame_times(
+    path: str | os.PathLike[str], cache: str | os.PathLike[str] | None = "~/.cache/amclip"
+) -> tuple[NDArray[np.float64], float]:
+    """When each frame of a video is shown. Mostly known without decoding one; where it is not, the video is probed.
+
+    Args:
+        path: The video.
+        cache: Folder where the result of probing is kept, as for :func:`probe`.
+
+    Returns:
+        Seconds since the first frame, float64 ``[num_frames]``, never decreasing; and those to the end of the last.
+
+    Raises:
+        VideoError: If the video cannot be read.
+    """
+    path = Path(path)
+    index = None
+    with contextlib.suppress(Exception):  # what is wrong with a file, Video says in words
+        index = None if path.is_dir() else index_by_stamps(scan(path))
+    info: VideoInfo | None = None
+    if index is not None:
+        info = VideoInfo(len(index), 0.0, 0, 0, 0.0, index=index)
+    elif path.is_file():
+        folder = None if cache is None else Path(cache).expanduser()
+        found = probe([path], cache=folder, progress=False)[path]
+        if isinstance(found, VideoError):
+            raise found
+        info = found
+    with Video(path, info=info) as video:
+        return video.timestamps(), video.duration
 
 
 def _probe_all(

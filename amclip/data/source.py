@@ -7,9 +7,10 @@ from typing import ClassVar, Literal
 
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
+from amclip.data.clock import Clock
 from amclip.data.intervals import Windows
 from amclip.data.locate import locate_videos
-from amclip.data.readers import read_class_groups, read_classes, read_labels
+from amclip.data.readers import Observations, read_class_groups, read_classes, read_labels
 from amclip.data.several import read_given, root_of
 from amclip.data.splits import assign_splits, divide_by_time, hold_out
 from amclip.data.synthetic import BEHAVIOURS, write_dataset
@@ -105,7 +106,11 @@ class LabelSource(Configurable):
             into. Default: cut where a behaviour starts or stops.
         window_hop: Seconds from one window's start to the next. Default: the length, so that windows do not overlap.
         window_fraction: Fraction of a window that a behaviour must fill to be its label.
-        label_fps: Frames per second of the videos, for labels that count frames (DeepEthogram, FERAL).
+        label_fps: Frames per second, for labels per frame (DeepEthogram, FERAL) of videos that are not there or cannot
+            be read. Those that are there tell themselves when each frame is shown; a rate that they do not have is
+            refused.
+        observations: Which observations of BORIS are read, by name or pattern: "*coder A", or several [day 1, day 2].
+            Default: all, unless several are of the same time of one video.
         synthetic_clips: Clips of the built-in data to draw below `root` where there is no table; 0 draws nothing.
 
     Raises:
@@ -120,10 +125,11 @@ class LabelSource(Configurable):
     window_hop: float | None = None
     window_fraction: float = 0.5
     label_fps: float | None = None
+    observations: str | list[str] | None = None
     synthetic_clips: int = 0
 
-    #: Where things lie: what a checkpoint knows of it says nothing of other videos.
-    PATHS: ClassVar[tuple[str, ...]] = ("labels", "root")
+    #: What a checkpoint knows of the labels it was trained on, and what says nothing of others.
+    OF_THESE_LABELS: ClassVar[tuple[str, ...]] = ("labels", "root", "label_fps", "observations")
 
     def __post_init__(self) -> None:
         if self.synthetic_clips < 0:
@@ -149,7 +155,11 @@ class LabelSource(Configurable):
         """
         if self.labels is None:
             return None
-        return read_given(self.labels, classes, self.windows, self.label_fps, root=self.root_folder)
+        chosen = None if self.observations is None else Observations(self.observations)
+        root = self.root_folder
+        return read_given(
+            self.labels, classes, self.windows, Clock(root, self.label_fps), root=root, observations=chosen
+        )
 
     @property
     def root_folder(self) -> Path:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amclip.data._clock import find_holes
-from amclip.data._container import mp4_boxes, open_container
+from amclip.data._container import best_stream, mp4_boxes, open_container
 from amclip.data._index import FrameIndex, index_by_decoding, index_by_stamps, scan
 from amclip.data._reader import Reader
 
@@ -38,8 +38,8 @@ __all__ = [
     "VideoError",
     "VideoInfo",
     "find_frames",
-    "frame_times",
     "info_of",
+    "lengths_by_header",
     "list_videos",
     "why_unreadable",
 ]
@@ -51,7 +51,8 @@ VIDEO_SUFFIXES = (
 )
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 READING_RULES = 2
-"""Counts up when a frame of some file becomes another one; what was scored under other rules is not continued."""
+"""Raised when frames of some file, or those that the same settings sample, become others: what was found or scored
+under other rules is not continued."""
 IMAGE_FOLDER_FPS = 25.0
 """Frames per second that a folder of images is taken to have: images carry no time."""
 # Times in tables are often rounded to milliseconds, and so are the stamps of Matroska.
@@ -324,16 +325,6 @@ def find_frames(path: str | os.PathLike[str]) -> FrameIndex:
     return index
 
 
-def frame_times(path: str | os.PathLike[str], info: VideoInfo | None = None) -> tuple[NDArray[np.float64], float]:
-    """When each frame of a video is shown, float64 ``[N]`` in seconds since the first; and how long it lasts.
-
-    Raises:
-        VideoError: If the file cannot be opened.
-    """
-    with Video(path, info=info) as video:
-        return video.timestamps(), video.duration
-
-
 def _short(error: Exception) -> str:
     """What an error says in its first line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -425,3 +416,24 @@ def list_videos(root: str | os.PathLike[str]) -> list[Path]:
 def info_of(video: Video, note: str = "") -> VideoInfo:
     """What an open video says about itself."""
     return VideoInfo(video.num_frames, video.fps, video.width, video.height, video.duration, note, video.frame_index)
+
+
+def lengths_by_header(path: str | os.PathLike[str]) -> tuple[float | None, float | None]:
+    """How long a file with sound says that it is, as other programs tell it, and how long its picture.
+
+    Returns:
+        Seconds of the file and of its picture, each ``None`` where the header does not say.
+
+    Raises:
+        VideoError: If the file cannot be opened.
+    """
+    if os.path.isdir(path):
+        return None, None
+    try:
+        with open_container(path) as container:
+            whole = container.duration / 1e6 if container.duration else None
+            stream = best_stream(container)
+            picture = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None
+            return whole, picture if container.streams.audio else whole
+    except Exception as error:
+        raise VideoError(path, why_unreadable(path) or _cannot_open(error)) from error

@@ -5,6 +5,7 @@ there are. Lightning starts the processes and gives each its device.
 """
 
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,8 @@ class Annotator(LightningModule):
         todo = [self.sources[number] for number in data.share() if not self._done(self.sources[number])]
         show = self.progress and self.trainer.is_global_zero
         self.found = probe((source.path for source in todo), timeout=self.config.probe_timeout, progress=show)
+        if words := self.model.describe_slow(self.found):
+            warnings.warn(words, stacklevel=1)
         seconds = [info.duration for info in self.found.values() if isinstance(info, VideoInfo)]
         self._bar = Progress(len(seconds), sum(seconds), show)
 

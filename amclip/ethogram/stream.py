@@ -61,7 +61,9 @@ def open_windows(
     seen = model.input
     with closing(Video(path, seen.frame_size, seen.resize, info)) as video:
         try:
-            plan = plan_windows(video.timestamps(), video.duration, window, hop, seen.num_positions, seen.flow.gap)
+            plan = plan_windows(
+                video.timestamps(), video.duration, window, hop, seen.num_positions, seen.flow.gap_seconds
+            )
         except ValueError as error:
             raise VideoError(path, str(error)) from error
         yield video, plan

@@ -43,7 +43,7 @@ SETTINGS = [
         "--input.image_size=128",
         "--data.num_workers=0",
     ),
-    *("--input.flow.gap=4", "--input.flow.bound=1.5", "--input.num_segments=1", "--input.positions_per_segment=4"),
+    *("--input.flow.gap=4/25", "--input.flow.bound=1.5", "--input.num_segments=1", "--input.positions_per_segment=4"),
     "--data.num_workers=0",
     *("--data.sampler=class-aware", "--data.augmentation.crop_scale=[0.85,1.0]", "--pictures.every_n_epochs=100"),
 ]

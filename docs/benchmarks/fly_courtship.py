@@ -127,7 +127,7 @@ def train(work: Path, epochs: int, seed: int) -> tuple[Path, float]:
                 f"--input.image_size={SIZE}",
                 f"--input.frame_size=[{SIZE + 16},{SIZE + 16}]",
             ),
-            *(f"--input.flow.gap={GAP}", f"--input.flow.bound={BOUND}", "--data.sampler=class-aware"),
+            *(f"--input.flow.gap={GAP}/25", f"--input.flow.bound={BOUND}", "--data.sampler=class-aware"),
             *(
                 "--input.num_segments=1",
                 f"--input.positions_per_segment={POSITIONS}",

@@ -35,6 +35,7 @@ from torch.utils.data import DataLoader, Dataset
 from amclip import BehaviourTask
 from amclip.data.datamodule import ClassAwareSampler, EpochSampler
 from amclip.data.synthetic import BEHAVIOURS, draw_clip, labels_of, plan_clip
+from amclip.data.synthetic.clips import FPS
 from amclip.inputs import FlowInput, NetworkInput
 from amclip.losses import BCE, LDAM, Asymmetric, ClassBalanced, Equalization, Focal, Loss
 from amclip.metrics import ClassStatistics
@@ -89,7 +90,8 @@ def images_of(index: int, stream: int) -> Tensor:
 
     cv2.setNumThreads(1)
     frames, _ = draw_clip(stream, index)
-    pairs = torch.stack(sample_positions(len(frames), POSITIONS), dim=1).flatten().tolist()
+    times = np.arange(len(frames)) / FPS
+    pairs = torch.stack(sample_positions(times, 0.0, len(frames) / FPS, POSITIONS, 1 / FPS), dim=1).flatten().tolist()
     small = [cv2.resize(frames[t], (SIZE, SIZE), interpolation=cv2.INTER_AREA) for t in pairs]
     return torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).unflatten(0, (POSITIONS, 2)).contiguous()
 

@@ -281,7 +281,8 @@ def write(path: Path, lines: list[str], busy: int) -> None:
     text = f"""# Reading under load
 
 Written by `docs/benchmarks/video_load.py`: {READERS} reading processes and {busy} busy ones on
-{os.cpu_count()} cores of {platform.machine()}, decord2 {version("decord2")}, PyAV {version("av")}. H.264 in MP4 with B-frames, 320 × 240 and
+{os.cpu_count()} cores of {platform.machine()}, decord2 {version("decord2")}, PyAV {version("av")}.
+H.264 in MP4 with B-frames, 320 × 240 and
 640 × 360, 300 and 600 frames, read at 224 × 224 in random order, half of the reads single frames, half sorted batches
 of {BATCH}; times are the processor's, of all threads.
 

@@ -13,7 +13,7 @@ from amclip.data._container import missing_bytes
 from amclip.data.probe import probe
 from amclip.data.video import READING_RULES, VideoError, VideoInfo
 
-# A worker whose decoder hangs on some files as decord does: in native code, holding the interpreter's lock.
+# A worker whose decoder hangs on some files: in native code, holding the interpreter's lock.
 HANGING_WORKER = """
 import ctypes
 import signal

@@ -102,7 +102,6 @@ def test_variable_frame_rate_and_shifted_start_are_counted_from_the_first_frame(
 
 def test_frame_range_takes_start_and_leaves_stop(videos: Path) -> None:
     with Video(videos / "a.mp4") as video:
-        # 0.04 s per frame: none of these times is a float32, as which decord knows them
         for first in range(60):
             assert video.frame_range(first * 0.04, (first + 1) * 0.04) == range(first, first + 1)
         assert video.frame_range(None, None) == range(60)

@@ -25,7 +25,7 @@ def opened(model: TrainedModel, path: Path) -> Video:
 
 
 def plan_of(model: TrainedModel, video: Video, hop: float = 0.3, window: float = WINDOW) -> WindowPlan:
-    return plan_windows(video.timestamps(), video.duration, window, hop, POSITIONS, model.input.flow.gap)
+    return plan_windows(video.timestamps(), video.duration, window, hop, POSITIONS, model.input.flow.gap_seconds)
 
 
 def scores(model: TrainedModel, path: Path, plan: WindowPlan, first: int = 0, batch: int = 1) -> np.ndarray:
@@ -57,7 +57,7 @@ def test_scores_equal_those_of_a_run_window_by_window(
     ("data", "network"),
     [
         ({"modality": "frames", "scheme": "sparse"}, {}),
-        ({"modality": "flow", "flow_gap": 4, "flow_image": "wheel"}, {}),
+        ({"modality": "flow", "flow_gap": "4/15", "flow_image": "wheel"}, {}),
         ({"scheme": "semi-dense", "positions_per_segment": 6, "resize": "crop"}, {"aggregation": "attention"}),
         ({"positions_per_segment": 4, "segment_overlap": 0.5}, {}),
         ({}, {"cross_frame": True, "message_init": "xclip"}),
