@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from amclip.callbacks import FlowStrength, PredictionWriter
+from amclip.callbacks import FlowStrength, PredictionWriter, StepSize
 from amclip.data.table import Clip, LabelTable
 from amclip.flow import encode_flow
 from amclip.inputs import FlowInput, NetworkInput
@@ -59,3 +59,27 @@ def test_flow_images_without_contrast_are_noticed(
     said = [str(warning.message) for warning in recwarn if "flow" in str(warning.message)]
     assert len(said) == (words is not None)
     assert not words or re.search(words, said[0])
+
+
+@pytest.mark.parametrize(("batch_size", "devices", "batches"), [(8, 1, 32), (8, 8, 4), (2, 8, 16), (256, 1, 1)])
+def test_a_step_sees_the_same_number_of_clips_on_any_number_of_devices(
+    batch_size: int, devices: int, batches: int
+) -> None:
+    data = SimpleNamespace(batch_size=batch_size)
+    trainer = fake_trainer(datamodule=data, world_size=devices, accumulate_grad_batches=1)
+    StepSize(256).setup(trainer, None, "fit")  # type: ignore[arg-type]
+    assert trainer.accumulate_grad_batches == batches
+
+
+def test_a_step_that_cannot_be_is_refused() -> None:
+    trainer = fake_trainer(datamodule=SimpleNamespace(batch_size=6), accumulate_grad_batches=1)
+    with pytest.raises(ValueError, match="no whole number of batches of 6 on 1"):
+        StepSize(256).setup(trainer, None, "fit")  # type: ignore[arg-type]
+    trainer.accumulate_grad_batches = 2
+    StepSize(None).setup(trainer, None, "fit")  # type: ignore[arg-type]
+    StepSize(12).setup(trainer, None, "test")  # type: ignore[arg-type]
+    assert trainer.accumulate_grad_batches == 2
+    with pytest.raises(ValueError, match=r"leave trainer\.accumulate_grad_batches out"):
+        StepSize(12).setup(trainer, None, "fit")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"step\.clips: expected 1 or more, got 0"):
+        StepSize(0)

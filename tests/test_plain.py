@@ -56,7 +56,7 @@ def test_what_stands_inside_is_made_too() -> None:
         scheme=st.sampled_from(["dense", "sparse"]),
         num_segments=st.integers(1, 9),
         frame_size=st.tuples(st.integers(1, 999), st.integers(1, 999)),
-        flow=st.builds(FlowInput, gap=st.integers(1, 9), options=st.dictionaries(st.text(), st.floats(0, 1))),
+        flow=st.builds(FlowInput, gap=st.floats(0.001, 0.9), options=st.dictionaries(st.text(), st.floats(0, 1))),
     )
 )
 def test_an_input_survives_the_way_through_a_checkpoint(seen: NetworkInput) -> None:

@@ -266,7 +266,7 @@ def test_names_that_tables_do_not_give_back_are_refused(names: list[str], said: 
         refuse_class_names(names, "labels.csv")
     with pytest.raises(LabelError, match=said.removeprefix("labels.csv")):
         build_table([Clip("a.mp4", labels=(names[0],))], "labels.csv", names)
-    with pytest.raises(LabelError, match=r"data\.classes: class"):
+    with pytest.raises(LabelError, match=r"data\.source\.classes: class"):
         VideoDataModule(source=LabelSource(classes=names))
 
 
