@@ -16,7 +16,8 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 
 from amclip.callbacks import FlowStrength, PredictionWriter, StepSize, TensorBoardPictures
 from amclip.checkpoint import DATA_KEY, TASK_KEY, described, read_checkpoint
-from amclip.commands.check import check_data, report_table_errors
+from amclip.commands.check import check_data
+from amclip.commands.check_report import report_table_errors
 from amclip.data.datamodule import VideoDataModule
 from amclip.data.source import LabelSource
 from amclip.data.table import LabelError

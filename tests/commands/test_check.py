@@ -9,7 +9,8 @@ from rich.console import Console
 from test_boris_project import observation, project, write
 
 from amclip.cli import main
-from amclip.commands.check import Finding, Report, check_data
+from amclip.commands.check import check_data
+from amclip.commands.check_report import Finding, Report
 from amclip.data.readers import read_labels
 from amclip.data.table import Clip, LabelTable, build_table
 from amclip.data.video import VideoError, VideoInfo
