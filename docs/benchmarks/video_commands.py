@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from adapter import open_video
 from numbered import read_number
 from video_references import TOLERANCE, Truth, by_ffmpeg
 
@@ -103,7 +102,7 @@ def _annotate(path: Path, info: VideoInfo, truth: Truth) -> str:
     model: Any = SimpleNamespace(
         task=task, preprocess=preprocess, calibrate=lambda scores: scores, layout=("dense", 1, 8, 0.0)
     )
-    with contextlib.closing(open_video(path, info, SIZE, in_order=True)) as video:
+    with contextlib.closing(Video(path, SIZE, info=info)) as video:
         length = min(1.0, video.duration)
         plan = plan_windows(video.timestamps(), video.duration, length, length / 4, 8, 1)
         for _ in stream_scores(model, video, plan):

@@ -26,6 +26,7 @@ class Truth:
         shown: ``(height, width)``.
         remark: Which reference is right where they differ, and why.
         decided: Whether what is right is known: not so where references differ and no one else knows.
+        turned: Quarter turns counterclockwise that frames stand turned by when they are shown.
     """
 
     numbers: Sequence[int]
@@ -33,6 +34,7 @@ class Truth:
     shown: tuple[int, int]
     remark: str = ""
     decided: bool = True
+    turned: int = 0
 
 
 def by_ffmpeg(path: Path, shown: tuple[int, int]) -> list[Reading]:
