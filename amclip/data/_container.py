@@ -30,7 +30,8 @@ def open_container(path: str | os.PathLike[str]) -> Any:
 def best_stream(container: Any) -> Any:
     """The video stream that the ffmpeg program chooses: no cover picture; the default track, the largest, the first.
 
-    (``av_find_best_stream`` would prefer the higher bit rate, which no player does.) Decodes in one thread: workers are parallel already, and frames come out in an order that does not depend on load.
+    (``av_find_best_stream`` would prefer the higher bit rate, which no player does.) Decodes in one thread: workers are
+    parallel already.
 
     Raises:
         ValueError: If there is none.

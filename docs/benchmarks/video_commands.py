@@ -17,7 +17,7 @@ from amclip.commands.flow import flow
 from amclip.data.dataset import ClipDataset
 from amclip.data.probe import probe
 from amclip.data.table import Clip, LabelTable
-from amclip.data.video import VideoInfo
+from amclip.data.video import Video, VideoInfo
 from amclip.ethogram.plan import plan_windows
 from amclip.ethogram.stream import stream_scores
 from amclip.report.media import copy_video
