@@ -180,13 +180,13 @@ def clip_span(
     Args:
         times: When each frame of the video is shown, seconds since the first, shape ``[N]``.
         duration: Seconds from the first frame to the end of the last.
-        frames: The clip's frames: :meth:`amclip.data.video.Video.frame_range` of its start and stop.
+        frames: The clip's frames, one at least: :meth:`amclip.data.video.Video.frame_range` of its start and stop.
         start: The table's; ``None`` is the first frame.
         stop: The table's; ``None`` is the end.
     """
     tolerance = min(_ROUNDING, 0.25 * duration / len(times))
-    ends = np.append(times, duration)
-    first, end = float(ends[frames.start]), float(ends[frames.stop])
+    first = float(times[frames.start])
+    end = float(times[frames.stop]) if frames.stop < len(times) else duration
     if start is not None and abs(start - first) > tolerance:
         first = max(start, float(times[0]))
     if stop is not None and abs(stop - end) > tolerance:

@@ -28,18 +28,24 @@ def open_container(path: str | os.PathLike[str]) -> Any:
 
 
 def best_stream(container: Any) -> Any:
-    """The video stream that FFmpeg's players choose (``av_find_best_stream``): no cover picture, the default track.
+    """The video stream that the ffmpeg program chooses: no cover picture; the default track, the largest, the first.
 
-    Decodes in one thread: workers are parallel already, and frames come out in an order that does not depend on load.
+    (``av_find_best_stream`` would prefer the higher bit rate, which no player does.) Decodes in one thread: workers are
+    parallel already.
 
     Raises:
         ValueError: If there is none.
     """
-    stream = container.streams.best("video")
+    stream = max(container.streams.video, key=_preference, default=None)  # of equals, the first
     if stream is None:
         raise ValueError("has no video stream (only sound or other data)")
     stream.thread_type, stream.thread_count = "NONE", 1
     return stream
+
+
+def _preference(stream: Any) -> tuple[bool, bool, int]:
+    kind, shape = stream.disposition, stream.codec_context
+    return not kind & kind.attached_pic, bool(kind & kind.default), (shape.width or 0) * (shape.height or 0)
 
 
 def mp4_boxes(path: str | os.PathLike[str]) -> list[str]:

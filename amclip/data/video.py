@@ -384,7 +384,7 @@ def _what_is_missing(path: Path, size: int) -> str:
         contextlib.suppress(Exception),
         open_container(path) as container,
     ):  # what else is wrong the caller's error says
-        if container.streams.best("video") is None:
+        if not container.streams.video:
             return "has no video stream (only sound or other data)"
     if size < 1024:
         return f"is too small to be a video ({size} bytes)"

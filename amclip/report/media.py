@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from amclip.data._container import best_stream, open_container
 from amclip.data.pairs import partners_within, read_pairs
 from amclip.data.video import Video
 from amclip.data.writer import VideoWriter
@@ -52,10 +53,10 @@ def why_unplayable(path: str | os.PathLike[str]) -> str:
     if path.is_dir():
         return "is a folder of images"
     try:
-        with av.open(os.fspath(path)) as container:
-            context = container.streams.video[0].codec_context
+        with open_container(path) as container:
+            context = best_stream(container).codec_context
             codec, pixels = context.name, context.pix_fmt or ""
-    except (av.error.FFmpegError, IndexError, OSError) as error:
+    except (av.error.FFmpegError, ValueError, OSError) as error:
         return f"cannot be read ({error})"
     codec = {"libdav1d": "av1", "libvpx-vp9": "vp9", "libvpx": "vp8"}.get(codec, codec)
     if codec not in _CODECS:
