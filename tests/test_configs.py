@@ -271,3 +271,19 @@ def test_the_four_real_clips_of_animal_kingdom_are_classified(tmp_path: Path, mo
     assert len(header.split(",")) == 3 + 140 + 1
     assert sorted(line.split(",")[0] for line in lines) == sorted(f"{name}.mp4" for name in videos)
     assert all(line.endswith(",") for line in lines)  # the column `error` is empty
+
+
+def test_null_on_the_command_line_is_nothing_and_not_a_word() -> None:
+    class Parsed(AmclipCLI):
+        def instantiate_classes(self) -> None: ...
+
+        def after_instantiate_classes(self) -> None: ...
+
+        def _run_subcommand(self, subcommand: str) -> None: ...
+
+    words = ["--model.network.pretrained", "null", "--data.source.root=null", "--data.cache_dir=null"]
+    config = Parsed.run("fit", [f"--config={CONFIGS['demo']}", *words, "--data.source.label_fps=null"]).config["fit"]
+    data, network = config["data"]["init_args"], config["model"]["init_args"]["network"]
+    source = data["source"]["init_args"]
+    assert [network["pretrained"], source["root"], source["label_fps"], data["cache_dir"]] == [None] * 4
+    assert (network["backbone"], source["synthetic_clips"]) == ("amclip-tiny", 500)  # all else is the file's

@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import json
 import logging
 import os
 import re
@@ -118,7 +119,7 @@ class AmclipCLI(LightningCLI):
                 load_from_checkpoint_support=False,
                 parser_class=Parser,
                 parser_kwargs={"prog": "amclip"},
-                args=[command, *args],
+                args=[command, *_nulls_as_config(args)],
             )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -179,7 +180,7 @@ class AmclipCLI(LightningCLI):
         if not path or path in ("best", "last", "hpc", "registry"):
             return
         checkpoint = read_checkpoint(path, config["allow"])
-        if command == "fit" and config.get("config") is None:
+        if command == "fit" and not any(config.get("config") or ()):  # null: given as text, see _nulls_as_config
             args = [command, *_run_again(Path(path)), *args[1:]]
         others = command == "predict" or source.get("labels") is not None
         self._subcommand_parsers[command].set_defaults(
@@ -272,6 +273,29 @@ def _as_trained(chosen: Any, trained: dict[str, Any], others: bool = False) -> d
     if chosen["class_path"] not in DEFAULT_CLASSES:
         defaults["class_path"] = chosen["class_path"]
     return defaults
+
+
+def _nulls_as_config(args: list[str]) -> list[str]:
+    """Give `--model.network.pretrained null` as a config in place.
+
+    jsonargparse hands values of objects within objects on as text, in which null becomes the word None.
+    """
+    words, given = [], list(args)
+    while given:
+        word = given.pop(0)
+        name, equals, value = word.partition("=")
+        if not equals and given:
+            value = given[0]
+        if value not in ("null", "~") or not re.fullmatch(r"--(?:data|model)(?:\.\w+)+", name):
+            words.append(word)
+            continue
+        if not equals:
+            given.pop(0)
+        content: Any = None
+        for part in reversed(name.removeprefix("--").split(".")):
+            content = {part: content}
+        words.append(f"--config={json.dumps(content)}")
+    return words
 
 
 def _run_again(checkpoint: Path) -> list[str]:
