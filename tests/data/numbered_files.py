@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numbered import draw_number
 
 __all__ = ["CASES", "Numbered", "copy_packets", "encode", "turn", "without_seeking"]
@@ -45,6 +46,7 @@ def encode(
     rate: float = 25,
     start: float = 0.0,
     size: tuple[int, int] = _SIZE,
+    quarters: int = 0,
     pixels: str = "yuv420p",
     options: dict[str, str] | None = None,
     format: str | None = None,
@@ -62,6 +64,7 @@ def encode(
         rate: Frames per second.
         start: Seconds that the first frame begins at.
         size: ``(height, width)``.
+        quarters: Quarter turns counterclockwise that the pixels are stored turned by; ``size`` is before them.
         pixels: Pixel format.
         options: Of the encoder.
         format: FFmpeg's name of the container; by the file's name where ``None``.
@@ -71,7 +74,7 @@ def encode(
     """
     import av
 
-    height, width = size
+    height, width = size if quarters % 2 == 0 else size[::-1]
     moments = [index / rate for index in range(len(numbers))] if times is None else list(times)
     exact = Fraction(rate).limit_denominator(1001)
     with av.open(target or str(path), "w", format=format, options=muxing or {}) as container:
@@ -82,7 +85,8 @@ def encode(
         stream.codec_context.time_base = base
         silence = _silence(container, sound) if sound else []  # before anything is written: it adds a stream
         for index, (number, moment) in enumerate(zip(numbers, moments, strict=True)):
-            frame = av.VideoFrame.from_ndarray(draw_number(number, height, width), format="rgb24")
+            pixels_stored = np.ascontiguousarray(np.rot90(draw_number(number, *size), quarters))
+            frame = av.VideoFrame.from_ndarray(pixels_stored, format="rgb24")
             frame.pts = index if even else round((start + moment) / base)
             frame.time_base = base
             container.mux(stream.encode(frame))
@@ -94,7 +98,6 @@ def encode(
 
 def _silence(container: Any, seconds: float) -> list[Any]:
     import av
-    import numpy as np
 
     stream = container.add_stream("aac", rate=44_100, layout="mono")
     packets = []
@@ -188,9 +191,10 @@ def _trimmed(path: Path, codec: str, options: dict[str, str], cut: int) -> Numbe
 
 
 def _turned(path: Path, quarters: int, codec: str = "libx264") -> Numbered:
-    made = encode(path, codec, options=_X264)
+    """Stored turned counterclockwise, with the display matrix that sets it upright again."""
+    made = encode(path, codec, size=_SIZE if quarters % 2 == 0 else _SIZE[::-1], quarters=quarters, options=_X264)
     turn(path, quarters)
-    return Numbered(path, made.numbers, made.times, made.shown if quarters % 2 == 0 else made.shown[::-1])
+    return made
 
 
 def _two_tracks(path: Path) -> Numbered:
