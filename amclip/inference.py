@@ -1,5 +1,6 @@
 """A trained model from its checkpoint alone: classes, sampling, flow and network travel inside."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Literal
 import torch
 
 from amclip.data.dataset import ClipDataset
+from amclip.data.frame_rates import describe_slow
 from amclip.data.probe import probe
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video import VideoError, VideoInfo
@@ -107,7 +109,9 @@ class TrainedModel:
         """
         path = Path(video).resolve()
         if path not in self._probed:  # as `amclip predict` does: a damaged file may hang the decoder
-            self._probed.update(probe([path], progress=False))
+            self._probed.update(found := probe([path], progress=False))
+            if self.preprocess.modality != "frames" and (words := describe_slow(found, self.sampling["flow_gap"])):
+                warnings.warn(words, stacklevel=3)  # torch's decorator lies between
         clip = Clip(str(path), start, stop)
         table = LabelTable((clip,), tuple(self.classes), str(video))
         views: Literal[1, 2] = 1 if self.preprocess.modality == "frames" else 2

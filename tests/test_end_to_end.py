@@ -318,6 +318,8 @@ def test_real_clips_are_tested_and_predicted(tmp_path: Path) -> None:
         ("--data.num_segments=3", ""),
         ("--ckpt_path=last", "needs the path of a checkpoint"),
         ("--data.flow_gap=0", "flow_gap"),
+        ("--data.flow_gap=2", "2 frames at 25 frames/s: 2/25"),
+        ("--data.flow_gap=1/x", "got '1/x'"),
         ("--data.image_size=60", "image_size"),
     ],
 )

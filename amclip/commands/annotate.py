@@ -87,6 +87,7 @@ def annotate(
     """
     import torch
 
+    from amclip.data.video import READING_RULES
     from amclip.ethogram.annotator import Annotator, Settings, VideoShares, collect_scores, errors_of
     from amclip.ethogram.inputs import find_sources
     from amclip.ethogram.outputs import write_outputs
@@ -118,6 +119,7 @@ def annotate(
         "window": chosen,
         "hop": step,
         "precision": precision,
+        "reading_rules": READING_RULES,
     }
     if accelerator == "auto":
         accelerator = "gpu" if torch.cuda.is_available() else "cpu"
@@ -145,6 +147,7 @@ def annotate(
             "checkpoint": str(Path(checkpoint).absolute()) if checkpoint else _published(model),
             "window": chosen,
             "hop": step,
+            "flow_gap": model.sampling["flow_gap"],
             "paths": {source.name: str(source.path) for source in sources},
             "errors": [{"video": name, "reason": reason} for name, reason in errors.items()],
         }

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from amclip.data.dataset import video_path
+from amclip.data.frame_rates import describe_rates, explain_slow, gap_in_frames, too_slow
 from amclip.data.probe import probe
 from amclip.data.table import SPLITS, Clip, LabelError, LabelTable
 from amclip.data.video import VideoError, VideoInfo
@@ -56,6 +57,7 @@ class Report:
         seconds: Length of the readable videos together.
         classes: Class → split → number of clips; clips without a split are under ``"-"``.
         findings: All that is wrong, fatal ones first.
+        rates: The videos' frame rates in words, where they differ and flow is computed; else empty.
     """
 
     source: str
@@ -64,6 +66,7 @@ class Report:
     seconds: float
     classes: Mapping[str, Mapping[str, int]]
     findings: tuple[Finding, ...] = field(default=())
+    rates: str = ""
 
     @property
     def fatal(self) -> bool:
@@ -74,6 +77,8 @@ class Report:
         """For ``rich.print(report)``: a section per kind of problem with the first examples, then the classes."""
         size = f"{_count(self.num_clips, 'clip')} in {_count(self.num_videos, 'video')}, {_length(self.seconds)}"
         parts: list[RenderableType] = [Text(f"{self.source}: {size}\n" if self.num_clips else f"{self.source}\n")]
+        if self.rates:
+            parts.append(Text(f"{self.rates}\n"))
         kinds: dict[tuple[str, bool], list[Finding]] = defaultdict(list)
         for finding in self.findings:
             kinds[finding.kind, finding.fatal].append(finding)
@@ -129,7 +134,8 @@ class Report:
 def check_data(
     table: LabelTable,
     root: str | os.PathLike[str],
-    min_frames: int = 1,
+    positions: int = 1,
+    flow_gap: float | None = None,
     lengths: Mapping[Path, VideoInfo | VideoError] | None = None,
     timeout: float = 20.0,
     cache: str | os.PathLike[str] | None = None,
@@ -141,8 +147,9 @@ def check_data(
     Args:
         table: Clips, with the splits that training would use.
         root: Folder that relative paths start from.
-        min_frames: Frames that a clip needs so that no frame is looked at twice (positions + flow gap); shorter clips
-            are a warning.
+        positions: Sampled positions of a clip. One too short to show as many different frames, with the flow partner of
+            the last, is a warning.
+        flow_gap: Seconds from a frame to its flow partner; ``None`` where no flow is computed.
         lengths: What probing found, where that was done already; otherwise videos are probed now.
         timeout: Seconds without progress after which a video counts as broken.
         cache: Folder that keeps what probing found.
@@ -152,7 +159,9 @@ def check_data(
     paths = {clip.video: video_path(root, clip) for clip in table.clips}
     found = lengths if lengths is not None else probe(paths.values(), timeout, cache, thorough=thorough)
     findings = _check_videos(table, paths, found)
-    findings += _check_lengths(table, paths, found, min_frames)
+    findings += _check_lengths(table, paths, found, positions, flow_gap)
+    if flow_gap is not None:
+        findings += _check_rates(paths, found, flow_gap)
     findings += _check_same_content(paths, found)
     if training:
         findings += _check_classes(table)
@@ -160,7 +169,8 @@ def check_data(
     readable = {path: found[path] for path in paths.values() if path in found}
     seconds = sum(info.duration for info in readable.values() if isinstance(info, VideoInfo))
     ordered = sorted(findings, key=lambda finding: not finding.fatal)  # stable: kinds stay together
-    return Report(table.source, len(table), len(paths), seconds, _class_counts(table), tuple(ordered))
+    rates = "" if flow_gap is None else describe_rates(readable, flow_gap)
+    return Report(table.source, len(table), len(paths), seconds, _class_counts(table), tuple(ordered), rates)
 
 
 def report_table_errors(error: LabelError) -> Report:
@@ -204,7 +214,11 @@ def _check_videos(
 
 
 def _check_lengths(
-    table: LabelTable, paths: Mapping[str, Path], found: Mapping[Path, VideoInfo | VideoError], min_frames: int
+    table: LabelTable,
+    paths: Mapping[str, Path],
+    found: Mapping[Path, VideoInfo | VideoError],
+    positions: int,
+    flow_gap: float | None,
 ) -> list[Finding]:
     """Clips outside of their video, and clips with few frames (by the average frame rate)."""
     findings = []
@@ -224,12 +238,25 @@ def _check_lengths(
             findings.append(Finding(what, True, clip.video, detail, clip.line, clip.file))
         else:
             frames = info.num_frames if clip.start is None else round((min(stop, info.duration) - start) * info.fps)
-            if frames < min_frames:
-                detail = f"has {frames} frames where {min_frames} are looked at; frames are repeated"
+            needed = positions + (0 if flow_gap is None else gap_in_frames(info.fps, flow_gap))
+            if frames < needed:
+                detail = f"has {frames} frames where {needed} are looked at; frames are repeated"
                 findings.append(
                     Finding("clips shorter than what is looked at", False, clip.video, detail, clip.line, clip.file)
                 )
     return findings
+
+
+def _check_rates(
+    paths: Mapping[str, Path], found: Mapping[Path, VideoInfo | VideoError], flow_gap: float
+) -> list[Finding]:
+    """Videos whose next frame lies much further than the flow gap."""
+    infos = {video: found.get(path) for video, path in paths.items()}
+    return [
+        Finding("videos too slow for the flow gap", False, video, explain_slow(info, flow_gap))
+        for video, info in infos.items()
+        if isinstance(info, VideoInfo) and too_slow(info, flow_gap)
+    ]
 
 
 def _check_classes(table: LabelTable) -> list[Finding]:

@@ -27,6 +27,7 @@ def convert(
     share: float = 0.5,
     per_frame: bool = False,
     root: str | None = None,
+    observations: str | list[str] | None = None,
 ) -> None:
     """Turn labels of any format that amclip reads into amclip's table, or into another tool's format.
 
@@ -42,23 +43,27 @@ def convert(
         to: table is amclip's own; list has a path and its labels per line; animal-kingdom is AR_metadata.xlsx; boris
             are aggregated events; frame-list has a row per frame, as KABR and Animal Kingdom have it.
         classes: File with the names of the classes, where the source has numbers.
-        fps: Frames per second of the videos, where source or target count frames.
+        fps: Frames per second, where source or target count frames and the videos are not there. Those that are there
+            tell themselves when each frame is shown; a rate that they do not have is refused.
         window: Length of the clips in seconds.
         hop: Seconds from one window's start to the next; default: the length.
         share: Share of a window that a behaviour must fill to be its label.
         per_frame: Cut frame lists where a label changes, which forms of bouts always do; else a folder of images is one
             clip with the labels of all its frames.
-        root: Folder of the videos, to complete names without a suffix.
+        root: Folder of the videos; with it names without a suffix are completed. Default: that of the (first) source.
+        observations: Which observations of BORIS are read, by name or pattern: "*coder A", or several '[day 1, day 2]'.
+            Default: all, unless several are of the same time of one video.
 
     Raises:
         LabelError: If the source cannot be used, or the target cannot hold it.
         ValueError: If an argument does not fit, or the target is the source.
     """
+    from amclip.data.clock import Clock
     from amclip.data.exports import OF_BOUTS, export
     from amclip.data.intervals import Windows
     from amclip.data.locate import locate_videos
-    from amclip.data.readers import read_classes
-    from amclip.data.several import files_of, read_given
+    from amclip.data.readers import Observations, read_classes
+    from amclip.data.several import files_of, read_given, root_of
 
     if window is None and (hop is not None or share != 0.5):
         raise ValueError("--hop and --share say how windows lie and are labelled; give the length, --window, too")
@@ -68,10 +73,12 @@ def convert(
             raise ValueError(f"the target is the source itself: {target}; name another")
     names = None if classes is None else read_classes(classes)
     per_frame = per_frame or to in OF_BOUTS
-    table = read_given(source, names, windows, fps, per_frame, root)
+    chosen = None if observations is None else Observations(observations)
+    clock = Clock(root_of(source) if root is None else root, fps)
+    table = read_given(source, names, windows, clock, per_frame, root, chosen)
     if root is not None:
         table = locate_videos(table, root)
-    notes = export(table, target, to, fps)
+    notes = export(table, target, to, clock)
     print(f"Wrote {len(table)} clips of {len(table.videos())} videos, {len(table.classes)} classes, to {target}")
     for note in notes:
         print(f"  not held by this format: {note}")

@@ -106,8 +106,7 @@ def _backends() -> list[tuple[str, str, str | None]]:
     """Name, state and, where it does not work, what to do."""
     rows: list[tuple[str, str, str | None]] = []
     for name, module, remedy in (
-        ("video decoder", "decord", "pip install --force-reinstall decord2"),
-        ("video encoder", "av", "pip install --force-reinstall av"),
+        ("videos", "av", "pip install --force-reinstall av"),
         ("flow on CPU", "numba", "pip install --force-reinstall numba"),
     ):
         try:
@@ -144,11 +143,6 @@ def _flow_on_gpu() -> tuple[str, str, str | None]:
 def _conflicts() -> list[str]:
     """Distributions that overwrite each other's files."""
     found = []
-    if _version("decord") and _version("decord2"):
-        found.append(
-            "decord and decord2 are both installed and overwrite each other: "
-            "pip uninstall -y decord decord2 && pip install decord2"
-        )
     names = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
     opencv = [name for name in names if _version(name)]
     if len(opencv) > 1:

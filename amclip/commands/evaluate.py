@@ -22,6 +22,10 @@ def evaluate(
     start: float = 0.0,
     stop: float | None = None,
     fps: float | None = None,
+    root: str | None = None,
+    label_fps: float | None = None,
+    predicted_observations: str | list[str] | None = None,
+    label_observations: str | list[str] | None = None,
 ) -> None:
     """Compare an annotation with labels, or two human coders with each other, frame by frame and bout by bout.
 
@@ -35,11 +39,17 @@ def evaluate(
         output: Folder to write to.
         start: Second of each video to start at.
         stop: Second of each video to stop at; default: its end.
-        fps: Frames per second to compare at, and of formats that count frames; default: as the files say, or 25.
+        fps: Frames per second to compare at; default: as the files say, or 25.
+        root: Folder of the videos, by which labels per frame (DeepEthogram, FERAL) know their times. Default: the
+            folder of each file. Where the videos of an annotated folder lie is known.
+        label_fps: Frames per second, for labels per frame of videos that are not there.
+        predicted_observations: Which observations of BORIS are judged, by name or pattern: "*coder A". Default: all.
+        label_observations: Which they are judged by: "*coder B" compares two coders of one project.
 
     Raises:
         ValueError: If a file cannot be used, or the two have no video or no behaviour in common.
     """
+    from amclip.data.readers import Observations
     from amclip.ethogram.agreement import NONE, agreement
     from amclip.ethogram.annotations import pair_up, read_annotation
     from amclip.ethogram.figure import draw_confusion
@@ -50,7 +60,11 @@ def evaluate(
         raise ValueError(
             f"--start, --stop: expected seconds from 0 on, the first below the second; got {start}, {stop}"
         )
-    pairs, classes, notes = pair_up(read_annotation(predicted, fps), read_annotation(labels, fps), start, stop)
+    chosen = [None if names is None else Observations(names) for names in (predicted_observations, label_observations)]
+    judged, judges = (
+        read_annotation(path, root, label_fps, mine) for path, mine in zip((predicted, labels), chosen, strict=True)
+    )
+    pairs, classes, notes = pair_up(judged, judges, start, stop)
     if not pairs:
         raise ValueError("nothing is left to compare: no video lasts until --start, or none was looked at by both")
     rate = fps or next((pair.fps for pair in pairs if pair.fps is not None), _FPS)

@@ -13,6 +13,9 @@ import torch
 from rich.progress import Progress
 from torch import Tensor
 
+from amclip.data.locate import spelled
+from amclip.data.pairs import partners_within, read_pairs
+from amclip.data.sampling import DEFAULT_FLOW_GAP, flow_gap_seconds
 from amclip.data.video import Video
 from amclip.data.writer import VideoWriter
 from amclip.flow.image import FlowImage, encode_flow
@@ -34,13 +37,13 @@ def flow(
     start: float | None = None,
     stop: float | None = None,
     size: int | None = None,
-    gap: int = 1,
+    gap: float | str = DEFAULT_FLOW_GAP,
     kind: FlowImage = "wheel",
     bound: float = 20.0,
     raft: Literal["small", "large"] | None = None,
     raft_weights: str = "published",
 ) -> None:
-    """Compute the optical flow of a video, from each frame to the one ``gap`` later; TV-L1, or RAFT where asked.
+    """Compute the optical flow of a video, from each frame to the one ``gap`` seconds on; TV-L1, or RAFT where asked.
 
     Args:
         video: The video.
@@ -53,7 +56,8 @@ def flow(
         start: Begin at this time, in seconds since the first frame.
         stop: End before this time.
         size: Shorter side to shrink (or enlarge) the frames to, in pixels; as they are if not given.
-        gap: Frames between the two of a pair.
+        gap: Seconds between the two of a pair, as for training: a number or a fraction such as 1/25, one frame at 25
+            frames per second. The next frame at least, however slow the video.
         kind: Flow image of an ``.mp4``: ``wheel`` (hue is direction, saturation is length, still is white) or ``uvm``
             (right, down and length in one colour channel each).
         bound: Length of flow, in pixels, that gives the strongest colour.
@@ -62,15 +66,16 @@ def flow(
 
     Raises:
         ValueError: If an argument does not fit, or the stretch holds no pair of frames.
+        FileNotFoundError: If the video is not there.
         amclip.data.video.VideoError: If the video cannot be read.
     """
     path = Path(output)
     if path.suffix.lower() not in (".mp4", ".npz"):
         raise ValueError(f"--output must end in .mp4 (to look at) or .npz (numbers), not {output!r}")
+    video = str(spelled(video))
     if path.exists() and Path(video).exists() and path.samefile(video):
         raise ValueError(f"--output is the video itself: {output}")
-    if gap < 1:
-        raise ValueError(f"--gap must be at least 1 frame, not {gap}")
+    seconds = flow_gap_seconds(gap, "--gap")
     if size is not None and size < 2:
         raise ValueError(f"--size must be at least 2 pixels, not {size}")
     if raft is None and raft_weights != "published":
@@ -84,16 +89,17 @@ def flow(
         shape = _frame_size((native.height, native.width), size)
     with Video(video, size=shape) as reader, Progress(transient=True) as progress:
         span = reader.frame_range(start, stop)
-        count = len(span) - gap
-        if count < 1:
+        times = reader.timestamps()[span.start : span.stop]
+        partners = partners_within(times, seconds)
+        count = len(partners)
+        if not count:
             raise ValueError(
                 f"{video} has {len(span)} frames from {start or 0:g} s to "
-                f"{reader.duration if stop is None else stop:g} s; flow over a gap of {gap} needs {gap + 1} "
-                f"(the video lasts {reader.duration:.2f} s)"
+                f"{reader.duration if stop is None else stop:g} s; none has another {seconds:.4g} s later "
+                f"(the video lasts {reader.duration:.2f} s): take a longer stretch, or a shorter --gap"
             )
         task = progress.add_task("flow", total=count)
-        times = reader.timestamps()[span.start : span.stop]
-        pairs = _pairs(reader, span, gap, max(1, CHUNK // (shape[0] * shape[1])))
+        pairs = read_pairs(reader, span.start, partners, max(1, CHUNK // (shape[0] * shape[1])))
         if path.suffix.lower() == ".mp4":
             with VideoWriter(path, reader.fps, (shape[0], 2 * shape[1])) as writer:
                 for chunk in pairs:
@@ -101,7 +107,7 @@ def flow(
                         writer.write(picture.numpy())
                     progress.advance(task, len(chunk))
         else:
-            with _npz(path, times[:-gap], times[gap:], (count, 2, *shape)) as file:
+            with _npz(path, times[:count], times[partners], (count, 2, *shape)) as file:
                 for chunk in pairs:
                     file.write(method(chunk).to(torch.float16).numpy().astype("<f2").tobytes())
                     progress.advance(task, len(chunk))
@@ -113,14 +119,6 @@ def _frame_size(native: tuple[int, int], short_side: int | None) -> tuple[int, i
         return native
     scale = short_side / min(native)
     return round(native[0] * scale), round(native[1] * scale)
-
-
-def _pairs(reader: Video, span: range, gap: int, length: int) -> Iterator[Tensor]:
-    """Chunks of up to ``length`` pairs, uint8 ``(n, 2, 3, H, W)``; every frame is decoded once."""
-    frames = reader.read(span[:gap])
-    for at in range(gap, len(span), length):
-        frames = torch.cat([frames[-gap:], reader.read(span[at : at + length])])
-        yield torch.stack([frames[:-gap], frames[gap:]], dim=1)
 
 
 def _side_by_side(frames: Tensor, images: Tensor) -> Tensor:

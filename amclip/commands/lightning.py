@@ -267,7 +267,8 @@ def run_check(args: list[str]) -> None:
         report = check_data(
             table,
             data.root_folder,
-            min_frames=data.num_positions + data.flow_gap,
+            positions=data.num_positions,
+            flow_gap=None if data.modality == "frames" else data.flow_gap,
             timeout=data.probe_timeout,
             cache=data.cache_dir,
             thorough=mine.thorough,
@@ -302,7 +303,7 @@ def _is_no_advertisement(record: logging.LogRecord) -> bool:
 
 
 def _own_data(command: str, chosen: Any) -> tuple[str, ...]:
-    """Which of the checkpoint's data settings must not be taken over: paths, where others were given or are meant."""
+    """Which of the checkpoint's data settings must not be taken over: those of labels, where others are meant."""
     if command == "predict" or chosen.get("labels") is not None:
-        return ("labels", "root", "num_workers", "cache_dir")
+        return ("labels", "root", "label_fps", "observations", "num_workers", "cache_dir")
     return ("num_workers", "cache_dir")

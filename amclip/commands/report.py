@@ -56,7 +56,7 @@ def report(
 
     run = read_run(folder)
     target = Path(output) if output is not None else run.folder / "report.html"
-    overlay = (flow_size, flow_bound, flow_preset) if flow_overlay else None
+    overlay = (flow_size, flow_bound, flow_preset, run.flow_gap) if flow_overlay else None
     media, notes = make_media(run.videos, target.parent / "media", transcode, overlay)
     place = [] if output is None else ["--output", output]
     page = Page(

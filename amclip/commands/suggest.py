@@ -55,7 +55,7 @@ def suggest(
         labelled: A table of clips that are labelled already, or several: '[a.csv, b.csv]'; windows that overlap one of
             them are left out.
         root: The folder that their paths start from. Default: the folder of the (first) table.
-        label_fps: Frames per second of the videos, for tables that count frames (DeepEthogram, FERAL).
+        label_fps: Frames per second, for labels per frame (DeepEthogram, FERAL) of videos that are not there.
         transcode: Make copies, in `media` beside the page, of videos that browsers do not play (AVI and others).
         seed: Of the grouping of windows.
         batch_size: Windows scored at a time. Default: 1 on a CPU, 8 on a GPU.
@@ -76,10 +76,10 @@ def suggest(
     from amclip.suggest.outputs import write_list, write_suggestions
     from amclip.suggest.pool import choose_from, embed_pool, labelled_stretches
 
-    for name, seconds in (("window", window), ("hop", hop), ("probe-timeout", probe_timeout)):
+    for name, seconds in (("window", window), ("hop", hop), ("probe_timeout", probe_timeout)):
         if seconds is not None and not 0 < seconds < float("inf"):
             raise ValueError(f"--{name}: expected seconds above 0, got {seconds}")
-    for name, number in (("count", count), ("batch-size", batch_size)):
+    for name, number in (("count", count), ("batch_size", batch_size)):
         if number is not None and number < 1:
             raise ValueError(f"--{name}: expected 1 or more, got {number}")
     if not 0 <= seed < 2**32:

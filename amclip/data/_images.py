@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +14,42 @@ from numpy.typing import NDArray
 
 from amclip.data.video import IMAGE_FOLDER_FPS, IMAGE_SUFFIXES
 
-__all__ = ["ImageFolderDecoder", "numbered_images", "why_no_image_folder"]
+__all__ = ["ImageFolderReader", "numbered_images", "why_no_image_folder"]
 
 
 def numbered_images(folder: str | os.PathLike[str]) -> list[str]:
-    """Paths of a folder's images in the order of the last number in their names; other files are passed over.
+    """Paths of a folder's images in the natural order of their whole names; other files are passed over.
+
+    Runs of digits are compared as numbers and what is between them as text, so that ``2.jpg`` comes before ``10.jpg``,
+    and ``2024-05-01_12-30-00_002.jpg`` before ``2024-05-01_12-30-01_001.jpg``. Letter case and suffix do not count.
 
     Raises:
-        ValueError: If there is no image, or an image without a number or with another one's; says which.
+        ValueError: If there is no image, an image without a number, or two whose names are equal in that order; says
+            which.
     """
-    by_number: dict[int, str] = {}
     with os.scandir(folder) as entries:
         names = sorted(
             e.name for e in entries if e.name.lower().endswith(IMAGE_SUFFIXES) and not e.name.startswith(".")
         )
-    for name in names:
-        digits = re.findall(r"\d+", os.path.splitext(name)[0])
-        if not digits:
-            raise ValueError(f"is a folder in which the image {name} has no number, so its place in time is not known")
-        if int(digits[-1]) in by_number:
-            raise ValueError(f"is a folder in which {by_number[int(digits[-1])]} and {name} have the same number")
-        by_number[int(digits[-1])] = name
-    if not by_number:
+    if not names:
         raise ValueError("is a folder without images, not a video")
-    return [os.path.join(folder, by_number[number]) for number in sorted(by_number)]
+    placed: dict[tuple[str | int, ...], str] = {}
+    for name in names:
+        key = _natural(os.path.splitext(name)[0])
+        if len(key) == 1:
+            raise ValueError(f"is a folder in which the image {name} has no number, so its place in time is not known")
+        if key in placed:
+            raise ValueError(
+                f"is a folder in which {placed[key]} and {name} have the same number, so which comes first is not known"
+            )
+        placed[key] = name
+    return [os.path.join(folder, placed[key]) for key in sorted(placed)]
+
+
+def _natural(stem: str) -> tuple[str | int, ...]:
+    """Text and numbers of a name in turn, beginning with text."""
+    parts = re.split(r"([0-9]+)", unicodedata.normalize("NFC", stem).casefold())
+    return tuple(int(part) if index % 2 else part for index, part in enumerate(parts))
 
 
 def why_no_image_folder(folder: Path) -> str:
@@ -48,24 +61,26 @@ def why_no_image_folder(folder: Path) -> str:
     return ""
 
 
-class ImageFolderDecoder:
+class ImageFolderReader:
     """Images one by one through FFmpeg, scaled as frames of videos are."""
 
     def __init__(self, path: str, size: tuple[int, int] | None) -> None:
         self._images, self._size = numbered_images(path), size
-        self.fps = IMAGE_FOLDER_FPS
+        self.claimed = IMAGE_FOLDER_FPS
         self.times: NDArray[np.float64] = np.arange(len(self._images)) / IMAGE_FOLDER_FPS
+        self.size = size or self._image(self._images[0]).shape[:2]
 
-    def read(self, indices: Sequence[int]) -> NDArray[np.uint8]:
-        """Frames at sorted, unique indices: ``[n, height, width, 3]``, RGB.
+    def close(self) -> None:
+        """Nothing stays open."""
+
+    def frames(self, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+        """Frames at increasing indices, one by one, ``[height, width, 3]``, RGB.
 
         Raises:
-            RuntimeError: If an image cannot be decoded, or its size differs from the others' where none is asked for.
+            RuntimeError: If an image cannot be decoded.
         """
-        frames = [self._image(self._images[index]) for index in indices]
-        if len({frame.shape for frame in frames}) > 1:
-            raise RuntimeError("its images have different sizes")
-        return np.stack(frames)
+        for index in indices:
+            yield self._image(self._images[index])
 
     def _image(self, path: str) -> NDArray[np.uint8]:
         import av

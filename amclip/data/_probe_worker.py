@@ -1,90 +1,130 @@
 """The process that opens unknown videos for :mod:`amclip.data.probe`, so that a decoder that hangs hangs here.
 
-One JSON object per line in (``{"path", "step", "timeout"}``) and out. ``step`` is ``"ends"``: open the file and decode
-its first and last frame; or ``"count"``: decode it from end to end. Answers are ``{"info": …}``, ``{"error": …}``, or
-``{"claimed": n}`` where the file opens and an end of it does not decode.
+One JSON object per line in (``{"path", "step", "timeout"}``) and out. ``step`` is ``"ends"``: find the frames and
+decode the first and the last one; or ``"count"``: decode the video from end to end. Answers are ``{"info": …}``,
+``{"error": …}``, or ``{"claimed": n}`` where the file opens and an end of it does not decode.
 
 A decoder that spins in native code holds the interpreter's lock, so no thread could stop it. An interval timer with the
 signal's default action can: the kernel ends the process, whatever it is doing.
 """
 
-import dataclasses
 import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
-from amclip.data._decoders import PyAVDecoder, missing_bytes
-from amclip.data.video import Video, VideoError, info_of, why_unreadable
+from amclip.data._container import missing_bytes
+from amclip.data._index import FrameIndex, Packets, describe, index_by_decoding, index_by_stamps, scan
+from amclip.data.video import Video, VideoError, VideoInfo, info_of, why_unreadable
 
 __all__ = ["answer", "main"]
 
-_SMALL = (112, 112)  # pixels are thrown away; a width that decord reads itself
+_SMALL = (32, 32)  # pixels are thrown away
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Carry out one request; the time-out runs anew for each sign of progress."""
     path, timeout = request["path"], request["timeout"]
-    _still_alive(timeout)
+
+    def alive() -> None:
+        signal.setitimer(signal.ITIMER_REAL, timeout)
+
+    alive()
     try:
-        if request["step"] == "count":
-            return _count(path, timeout)
-        with Video(path, _SMALL) as video:
-            info = info_of(video, _cut_off(path))
-            try:
-                video.read_array(sorted({0, info.num_frames - 1}))
-            except VideoError as error:
-                if os.path.isdir(path):  # images claim nothing: the one at fault is named
-                    return {"error": error.reason}
-                return {"claimed": info.num_frames}
-        return {"info": dataclasses.asdict(info)}
+        reason = why_unreadable(path, thorough=False)
+        if reason:
+            return {"error": reason}
+        if os.path.isdir(path):
+            return _images(path)
+        try:
+            packets = scan(path, alive)
+        except Exception as error:  # PyAV's and our own
+            reason = str(error) if isinstance(error, ValueError) else f"cannot be opened as a video ({error})"
+            return {"error": why_unreadable(path) or reason}
+        return (_count if request["step"] == "count" else _ends)(path, packets, alive)
     except VideoError as error:
         return {"error": error.reason}
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _count(path: str, timeout: float) -> dict[str, Any]:
-    try:
-        decoder = PyAVDecoder(path, _SMALL)
-    except Exception as error:
-        raise VideoError(path, why_unreadable(path) or f"cannot be opened as a video ({error})") from error
-    claimed, count, decoded = len(decoder.times), 0, 0
-    for reached in decoder.in_sequence():
-        count = min(reached, claimed)
-        decoded += 1
-        _still_alive(timeout)
-    if count == 0:
-        return {"error": f"none of the {claimed} frames that the file claims can be decoded"}
-    with Video(path, _SMALL, num_frames=count) as video:
-        notes = [f"ends early: {count} of {claimed} frames decode"] * (count < claimed)
-        notes = notes or [cut for cut in [_cut_off(path)] if cut]
-        notes += [f"is damaged: {count - decoded} of {count} frames are missing"] * (decoded < count)
-        note = "; ".join(notes)
-        return {"info": dataclasses.asdict(info_of(video, note))}
+def _images(path: str) -> dict[str, Any]:
+    """A folder of images claims nothing: the one at fault is named."""
+    with Video(path, _SMALL) as video:
+        video.read_array(sorted({0, video.num_frames - 1}))
+        return {"info": info_of(video).to_json()}
+
+
+def _ends(path: str, packets: Packets, alive: Callable[[], None]) -> dict[str, Any]:
+    index, failed = index_by_stamps(packets), 0
+    if index is None:
+        index, decoded = index_by_decoding(packets, alive)
+        failed = decoded.failed
+    if index is None:
+        return _nothing(packets)
+    with _opened(path, index) as video:
+        try:
+            video.read_array(sorted({0, len(index) - 1}))
+        except VideoError:
+            return {"claimed": len(index)}
+        return _found(video, packets, index, [_cut_off(path), _refused(failed)])
+
+
+def _count(path: str, packets: Packets, alive: Callable[[], None]) -> dict[str, Any]:
+    index = index_by_stamps(packets)
+    came, decoded = index_by_decoding(packets, alive)
+    if came is None:
+        return _nothing(packets)
+    notes = []
+    if index is None:
+        index, notes = came, [_cut_off(path), _refused(decoded.failed)]
+    else:
+        claimed, seen = len(index), set(came.packets.tolist())
+        count = 1 + max(place for place, packet in enumerate(index.packets.tolist()) if packet in seen)
+        missing = count - len(seen)
+        index = index.first(count)
+        if count < claimed:
+            notes.append(f"ends early: {count} of {claimed} frames decode")
+        else:
+            notes.append(_cut_off(path))
+        if missing > 0:
+            notes.append(f"is damaged: {missing} of {count} frames are missing")
+    with _opened(path, index) as video:
+        return _found(video, packets, index, notes)
+
+
+def _opened(path: str, index: FrameIndex) -> Video:
+    return Video(path, _SMALL, info=VideoInfo(len(index), 0.0, 0, 0, 0.0, index=index))
+
+
+def _found(video: Video, packets: Packets, index: FrameIndex, notes: list[str]) -> dict[str, Any]:
+    note = "; ".join(filter(None, [*notes, *describe(packets, index)]))
+    return {"info": info_of(video, note).to_json()}
+
+
+def _nothing(packets: Packets) -> dict[str, Any]:
+    return {"error": f"none of the {len(packets)} frames that the file claims can be decoded"}
+
+
+def _refused(failed: int) -> str:
+    return f"is damaged: {failed} packets cannot be decoded" if failed else ""
 
 
 def _cut_off(path: str) -> str:
     """What is to be said of a file that lacks its end; a few bytes hold no frame."""
-    if os.path.isdir(path):
-        return ""
     size, missing = os.path.getsize(path), missing_bytes(path)
     if missing <= 0.01 * size:
         return ""
     return f"ends early: the file was cut off, {missing:,} of {size + missing:,} bytes are missing"
 
 
-def _still_alive(timeout: float) -> None:
-    signal.setitimer(signal.ITIMER_REAL, timeout)
-
-
 def main() -> None:
     """Answer requests until the input ends."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    import av  # noqa: F401 - both now: loading them from a cold disk is no sign of a broken video
-    import decord  # noqa: F401
+    import av  # noqa: F401 - now: loading it from a cold disk is no sign of a broken video
 
     # Libraries that print would break the protocol: only this file object reaches the parent.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")

@@ -14,14 +14,16 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import distributed
 from torch.utils.data import DataLoader, Sampler
 
+from amclip.data.clock import Clock
 from amclip.data.dataset import ClipDataset, collate
+from amclip.data.frame_rates import describe_rates, describe_slow
 from amclip.data.intervals import Windows
 from amclip.data.locate import locate_videos
 from amclip.data.mixing import Mixing
 from amclip.data.probe import probe
-from amclip.data.readers import read_classes, read_labels, read_segments
+from amclip.data.readers import Observations, read_classes, read_labels, read_segments
 from amclip.data.samplers import ClassAwareSampler, EpochSampler
-from amclip.data.sampling import Scheme, num_positions
+from amclip.data.sampling import DEFAULT_FLOW_GAP, Scheme, flow_gap_seconds, num_positions
 from amclip.data.several import read_given, root_of
 from amclip.data.splits import assign_splits, divide_by_time, hold_out
 from amclip.data.synthetic import BEHAVIOURS, write_dataset
@@ -41,7 +43,7 @@ Batch = dict[str, Any]
 
 
 class VideoDataModule(LightningDataModule):
-    """Clips of videos, sampled by decord, with optical flow computed on the device.
+    """Clips of videos, with optical flow computed on the device.
 
     Workers decode and resize to uint8 and nothing else. Everything per pixel happens in one hook on the device, by
     :class:`amclip.preprocess.Preprocess`. A batch holds ``images`` float32 ``(B, K, V, 3, S, S)``, ``segments`` int64
@@ -62,7 +64,11 @@ class VideoDataModule(LightningDataModule):
             into. Default: cut where a behaviour starts or stops.
         window_hop: Seconds from one window's start to the next. Default: the length, so that windows do not overlap.
         window_share: Share of a window that a behaviour must fill to be its label.
-        label_fps: Frames per second of the videos, for labels that count frames (DeepEthogram, FERAL).
+        label_fps: Frames per second, for labels per frame (DeepEthogram, FERAL) of videos that are not there or cannot
+            be read. Those that are there tell themselves when each frame is shown; a rate that they do not have is
+            refused.
+        observations: Which observations of BORIS are read, by name or pattern: "*coder A", or several [day 1, day 2].
+            Default: all, unless several are of the same time of one video.
         val_fraction: Share of the training videos that become validation, where the table names no validation clips.
         split_by: Where the table names no splits: video shares whole videos out, so that no recording is in two splits;
             time divides each video, first training, then validation, then test, and leaves out clips that reach over a
@@ -75,7 +81,8 @@ class VideoDataModule(LightningDataModule):
         positions_per_segment: Sampled positions per segment, P.
         segment_overlap: Share of its own part that a dense or semi-dense segment has in common with the next one's.
         modality: interleaved (frames and flow images), frames, or flow.
-        flow_gap: Flow runs from a sampled frame to the one this many frames later.
+        flow_gap: Flow runs from a sampled frame to the one this many seconds later: a number, or a fraction such as
+            1/25, one frame at 25 frames per second. The next frame at least, however slow the video.
         frame_size: Height and width in pixels that videos are decoded to.
         resize: stretch keeps the whole picture, crop keeps its proportions and cuts the longer side.
         image_size: Side of the square images that flow is computed on and the network sees, in pixels.
@@ -122,6 +129,7 @@ class VideoDataModule(LightningDataModule):
         window_hop: float | None = None,
         window_share: float = 0.5,
         label_fps: float | None = None,
+        observations: str | list[str] | None = None,
         val_fraction: float = 0.0,
         split_by: Literal["video", "time"] = "video",
         split_fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
@@ -131,7 +139,7 @@ class VideoDataModule(LightningDataModule):
         positions_per_segment: int = 8,
         segment_overlap: float = 0.0,
         modality: Modality = "interleaved",
-        flow_gap: int = 1,
+        flow_gap: float | str = DEFAULT_FLOW_GAP,
         frame_size: tuple[int, int] = (256, 256),
         resize: Resize = "stretch",
         image_size: int = 224,
@@ -161,7 +169,6 @@ class VideoDataModule(LightningDataModule):
         super().__init__()
         for name, value, least in (
             ("batch_size", batch_size, 1),
-            ("flow_gap", flow_gap, 1),
             ("temporal_views", temporal_views, 1),
             ("spatial_views", spatial_views, 1),
             ("num_workers", 0 if num_workers is None else num_workers, 0),
@@ -169,6 +176,7 @@ class VideoDataModule(LightningDataModule):
         ):
             if value < least:
                 raise ValueError(f"{name}: expected {least} or more, got {value}")
+        flow_gap = flow_gap_seconds(flow_gap)  # saved as seconds, whatever the config says
         if probe_timeout <= 0:
             raise ValueError(f"probe_timeout: expected seconds above 0, got {probe_timeout}")
         if min(frame_size) < 1 or image_size < 1:
@@ -188,7 +196,7 @@ class VideoDataModule(LightningDataModule):
         hop = window if window_hop is None else window_hop
         windows = None if window is None or hop is None else Windows(window, hop, window_share)
         self.table: LabelTable | None = None
-        self._windows, self._label_fps = windows, label_fps
+        self._windows, self._label_fps, self._observations = windows, label_fps, observations
         self.root = Path(root) if root else (root_of(labels) if labels else None)
         self._refused: LabelError | None = None
         try:
@@ -275,7 +283,11 @@ class VideoDataModule(LightningDataModule):
         return divided
 
     def _read(self, labels: str | list[str] | dict[str, str] | None, classes: list[str] | None) -> LabelTable | None:
-        return None if labels is None else read_given(labels, classes, self._windows, self._label_fps, root=self.root)
+        if labels is None:
+            return None
+        chosen = None if self._observations is None else Observations(self._observations)
+        clock = Clock(self.root, self._label_fps)
+        return read_given(labels, classes, self._windows, clock, root=self.root, observations=chosen)
 
     def draw_synthetic(self) -> Path:
         """Draw the built-in data below ``root``, unless it lies there already; returns its table."""
@@ -305,6 +317,8 @@ class VideoDataModule(LightningDataModule):
         self._check_model()
         self.tables = self._tables(stage)
         found = self._probe(self.tables)
+        if self.modality != "frames":
+            self._tell_frame_rates(found)
         self.datasets = {}
         for name, table in self.tables.items():
             readable = self._readable(name, table, found)
@@ -447,6 +461,11 @@ class VideoDataModule(LightningDataModule):
     def _probe(self, tables: dict[str, LabelTable]) -> dict[Path, VideoInfo | VideoError]:
         paths = sorted({self.root_folder / clip.video for table in tables.values() for clip in table.clips})
         return probe(paths, timeout=self.probe_timeout, cache=self.cache_dir)
+
+    def _tell_frame_rates(self, found: dict[Path, VideoInfo | VideoError]) -> None:
+        for describe, tell in ((describe_rates, rank_zero_info), (describe_slow, rank_zero_warn)):
+            if words := describe(found, self.flow_gap):
+                tell(words)
 
     def _readable(self, name: str, table: LabelTable, found: dict[Path, VideoInfo | VideoError]) -> LabelTable:
         """The clips of videos that can be read; says which others there are, and what becomes of them."""

@@ -11,7 +11,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from amclip.data.sampling import Scheme, num_positions, sample_positions, segment_indices
+from amclip.data.sampling import (
+    DEFAULT_FLOW_GAP,
+    Scheme,
+    clip_span,
+    num_positions,
+    sample_positions,
+    segment_indices,
+)
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video import Resize, Video, VideoError, VideoInfo
 
@@ -62,15 +69,14 @@ class ClipDataset(Dataset[Sample]):
     Args:
         table: The clips.
         root: Folder that relative paths of the table start from.
-        lengths: What probing found, keyed by ``video_path(root, clip)``: the result of
-            :func:`amclip.data.probe.probe`, or plain numbers of frames. A video found unreadable is never opened; one
-            that is missing here is opened on trust.
+        found: What :func:`amclip.data.probe.probe` found, keyed by ``video_path(root, clip)``. A video found
+            unreadable is never opened; one that is missing here is opened on trust.
         frame_size: ``(H, W)`` that frames are decoded to.
         resize: ``"stretch"`` or ``"crop"``.
         scheme: How segments share the clip.
         num_segments: ``M``.
         positions_per_segment: ``P``.
-        flow_gap: Frames between a frame and its flow partner.
+        flow_gap: Seconds between a frame and its flow partner.
         views: 2 = each frame and its partner; 1 = frames alone.
         training: Jitter positions, and replace clips that cannot be read.
         seed: Jitter is a function of (seed, epoch, row) only: the same on any number of workers and devices.
@@ -82,13 +88,13 @@ class ClipDataset(Dataset[Sample]):
         self,
         table: LabelTable,
         root: str | os.PathLike[str],
-        lengths: Mapping[Path, int | VideoInfo | VideoError],
+        found: Mapping[Path, VideoInfo | VideoError],
         frame_size: tuple[int, int] = (224, 224),
         resize: Resize = "stretch",
         scheme: Scheme = "semi-dense",
         num_segments: int = 4,
         positions_per_segment: int = 8,
-        flow_gap: int = 1,
+        flow_gap: float = DEFAULT_FLOW_GAP,
         views: Literal[1, 2] = 2,
         training: bool = False,
         seed: int = 0,
@@ -99,7 +105,7 @@ class ClipDataset(Dataset[Sample]):
             raise ValueError(f"views must be 1 (frames) or 2 (frames and flow partners), not {views}")
         self.table = table
         self.root = Path(root)
-        self.lengths = dict(lengths)
+        self.found = dict(found)
         self.frame_size = (int(frame_size[0]), int(frame_size[1]))
         self.resize: Resize = resize
         layout = scheme, num_segments, positions_per_segment, segment_overlap
@@ -166,7 +172,11 @@ class ClipDataset(Dataset[Sample]):
             reason = f"has no frame from {clip.start} to {clip.stop} s; it lasts {video.duration:.2f} s"
             raise VideoError(path, reason)
         generator = _generator(self.seed, epoch, row) if self.training else None
-        frames, partners = sample_positions(len(span), self.num_positions, self.flow_gap, generator)
+        times = video.timestamps()
+        start, stop = clip_span(times, video.duration, span, clip.start, clip.stop)
+        shown = times[span.start : span.stop]
+        frames, partners = sample_positions(shown, start, stop, self.num_positions, self.flow_gap, generator)
+        refuse_holes(video, start, stop, (stop - start) / self.num_positions)
         wanted = torch.stack([frames, partners][: self.views], dim=1) + span.start
         try:
             pixels = video.read(wanted.flatten())
@@ -183,16 +193,33 @@ class ClipDataset(Dataset[Sample]):
             self._process, self._readers = os.getpid(), OrderedDict()
         video = self._readers.pop(path, None)
         if video is None:
-            length = self.lengths.get(path)
-            if isinstance(length, VideoError):
-                raise length
-            if isinstance(length, VideoInfo):
-                length = length.num_frames
-            video = Video(path, self.frame_size, self.resize, length)
+            found = self.found.get(path)
+            if isinstance(found, VideoError):
+                raise found
+            video = Video(path, self.frame_size, self.resize, found)
         self._readers[path] = video
         if len(self._readers) > _OPEN_VIDEOS:
             self._readers.popitem(last=False)[1].close()
         return video
+
+
+def refuse_holes(video: Video, start: float, stop: float, longest: float) -> None:
+    """Refuse a stretch in which frames are missing for so long that a moment may fall where there are none.
+
+    What was on before would be shown there: a still picture, which passes for an animal that holds still.
+
+    Args:
+        video: The video.
+        start: Seconds.
+        stop: Seconds.
+        longest: Seconds without a frame that are allowed.
+
+    Raises:
+        VideoError: If frames are missing for longer; says where.
+    """
+    for begin, end in video.holes:
+        if min(end, stop) - max(begin, start) > longest:
+            raise VideoError(video.path, f"has a hole: there are no frames from {begin:.2f} to {end:.2f} s")
 
 
 def _generator(seed: int, epoch: int, row: int) -> torch.Generator:

@@ -1,16 +1,27 @@
-"""Find the videos of a table that names them otherwise than they lie: without a suffix, or where they lay elsewhere."""
+"""Find the videos of a table that names them otherwise than they lie: without a suffix, or where they lay elsewhere.
+
+A name is the same in all forms of Unicode: a Mac stores ``ä`` as two letters, Windows and Linux type it as one. Letter
+case is not passed over: ``A.mp4`` and ``a.mp4`` may be two videos, one of which is missing; there the name of the file
+that is there is said.
+"""
 
 import os
 import re
-from dataclasses import replace
-from pathlib import Path
+import unicodedata
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 
-from amclip.data.table import LabelError, LabelTable
+from amclip.data.table import LabelError, LabelTable, raise_together
 from amclip.data.video import VIDEO_SUFFIXES
 
-__all__ = ["locate_videos"]
+__all__ = ["Locator", "locate_videos", "same_name", "spelled"]
 
 _ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
+
+
+def same_name(name: str) -> str:
+    """A name in the one form of Unicode in which names are compared (NFC)."""
+    return unicodedata.normalize("NFC", name)
 
 
 def locate_videos(table: LabelTable, root: str | os.PathLike[str]) -> LabelTable:
@@ -28,53 +39,151 @@ def locate_videos(table: LabelTable, root: str | os.PathLike[str]) -> LabelTable
         The table with the names of files that are there; a name that fits nothing stays as it is.
 
     Raises:
-        LabelError: If several files fit a name, or several absolute names one file.
+        LabelError: If several files fit a name, several absolute names one file, or only a file of another letter case.
     """
-    found = _below(table, Path(root))
-    listings: dict[Path, tuple[set[str], dict[str, list[str]]]] = {}
-    for clip in table.clips:
-        name = clip.video
-        if name in found or name.lower().endswith(VIDEO_SUFFIXES):
-            continue
-        path = Path(root) / name
-        if path.parent not in listings:
-            listings[path.parent] = _listing(path.parent)
-        names, by_stem = listings[path.parent]
-        files = by_stem.get(path.name, [])
-        if path.name in names or not files:
-            found[name] = name
-        elif len(files) > 1:
-            raise LabelError(
-                f"{name} may be {' or '.join(files)}; write the whole name", table.file_of(clip), clip.line
-            )
-        else:
-            found[name] = f"{name}{files[0][len(path.name) :]}"
-    clips = tuple(replace(clip, video=found.get(clip.video, clip.video)) for clip in table.clips)
-    return replace(table, clips=clips)
-
-
-def _below(table: LabelTable, root: Path) -> dict[str, str]:
-    """Names below the root of those that are absolute, where there are any."""
+    locator = Locator(root)
     found: dict[str, str] = {}
-    by_name: dict[str, str] = {}  # what was found by the name of the file alone
+    by_end: dict[str, str] = {}  # what was found by the name of the file alone
+    errors = []
     for clip in table.clips:
         name = clip.video
-        if name in found or not _ABSOLUTE.match(name):
+        if name in found:
             continue
+        try:
+            near = found[name] = locator.find(name) or name
+            alone = bool(_ABSOLUTE.match(name)) and near == PurePosixPath(near).name and not Path(name).exists()
+            other = by_end.setdefault(near, name) if alone else name
+            if other != name:
+                raise LabelError(
+                    f"{name} and {other} are not there, and below {root} only {near} has their name; keep videos of "
+                    "one name in folders of their own"
+                )
+        except LabelError as error:
+            found[name] = name
+            errors.append(LabelError(error.reason, table.file_of(clip), clip.line))
+    raise_together(errors)
+    return replace(table, clips=tuple(replace(clip, video=found[clip.video]) for clip in table.clips))
+
+
+def spelled(path: str | os.PathLike[str]) -> Path:
+    """A file that a command line names, as its name is stored.
+
+    Raises:
+        FileNotFoundError: If there is none; says where only the letter case differs.
+    """
+    given = Path(path)
+    if given.exists():
+        return given
+    try:
+        found = Locator(given.anchor or ".").below(given.relative_to(given.anchor).as_posix(), complete=False)
+    except LabelError as error:
+        raise FileNotFoundError(error.reason) from None
+    if found is None:
+        raise FileNotFoundError(f"{path} does not exist")
+    return Path(given.anchor, found)
+
+
+@dataclass
+class _Listing:
+    """The names in a folder; by their form that is compared, and videos without suffix too."""
+
+    names: set[str] = field(default_factory=set)
+    by_form: dict[str, list[str]] = field(default_factory=dict)
+    by_stem: dict[str, list[str]] = field(default_factory=dict)
+    by_case: dict[str, list[str]] = field(default_factory=dict)
+
+
+class Locator:
+    """Finds videos below a folder by names in tables; remembers what lies in the folders it has looked into.
+
+    Args:
+        root: The folder.
+    """
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self._root = Path(root)
+        self._listings: dict[Path, _Listing] = {}
+
+    def find(self, name: str) -> str | None:
+        """The name, below the root or absolute, of the file that a table means; ``None`` where none fits.
+
+        Raises:
+            LabelError: If several fit, or one whose letter case is another.
+        """
+        name = name.replace("\\", "/")
+        if not _ABSOLUTE.match(name):
+            return self.below(name)
         path = Path(name)
-        near = _relative(path, root) or _end(path, root)
-        if near is None:
-            continue
-        found[name] = near
-        other = by_name.setdefault(near, name) if near == path.name and not path.exists() else name
-        if other != name:
-            raise LabelError(
-                f"{name} and {other} are not there, and below {root} only {near} has their name; keep videos of one "
-                "name in folders of their own",
-                table.file_of(clip),
-                clip.line,
-            )
-    return found
+        near = _relative(path, self._root) if path.is_absolute() else None  # C:/a.mp4 is none here
+        if near is not None:
+            return self.below(near) or near
+        if path.exists():
+            return None
+        parts = path.parts[1:]
+        ends = ("/".join(parts[at:]) for at in range(len(parts)))
+        return next((found for end in ends if (found := self.below(end)) is not None), None)
+
+    def below(self, name: str, complete: bool = True) -> str | None:
+        """The name of the file below the root that a relative name means; ``None`` where none fits.
+
+        Args:
+            name: With ``/`` between folders.
+            complete: Whether a video's name may lack its suffix.
+
+        Raises:
+            LabelError: If several fit, or one whose letter case is another.
+        """
+        folder, parts, exact = self._root, name.split("/"), True
+        found: list[str] = []
+        for number, part in enumerate(parts):
+            last = number == len(parts) - 1
+            if part in ("", ".", ".."):
+                there: str | None = part
+            else:
+                listing = self._listing(folder)
+                there = _in(listing, part, name, complete and last)
+                if there is None and (other := listing.by_case.get(same_name(part).casefold())):
+                    there, exact = other[0], False
+            if there is None:
+                return None
+            found.append(there)
+            folder = folder / there
+        real = "/".join(found)
+        if exact or (self._root / name).exists():  # some file systems do not tell letter case
+            return real if exact else name
+        raise LabelError(
+            f"{name} is not there; there is {real}, whose letter case is another: write the name as it is stored"
+        )
+
+    def _listing(self, folder: Path) -> _Listing:
+        """What lies in a folder; cheaper than asking for each clip."""
+        if folder not in self._listings:
+            mine = self._listings[folder] = _Listing()
+            try:
+                mine.names.update(os.listdir(folder))
+            except OSError:
+                return mine
+            for name in sorted(mine.names):
+                form = same_name(name)
+                mine.by_form.setdefault(form, []).append(name)
+                mine.by_case.setdefault(form.casefold(), []).append(name)
+                stem, suffix = os.path.splitext(form)
+                if suffix.lower() in VIDEO_SUFFIXES:
+                    mine.by_stem.setdefault(stem, []).append(name)
+        return self._listings[folder]
+
+
+def _in(listing: _Listing, part: str, name: str, complete: bool) -> str | None:
+    """The one name in a folder that is the same, or, of a video without its suffix, goes on with one."""
+    if part in listing.names:
+        return part
+    form = same_name(part)
+    fitting = listing.by_form.get(form, [])
+    if not fitting and complete and not form.lower().endswith(VIDEO_SUFFIXES):
+        fitting = listing.by_stem.get(form, [])
+    if len(fitting) > 1:
+        raise LabelError(f"{name} may be {' or '.join(fitting)}; write the whole name")
+    return fitting[0] if fitting else None
 
 
 def _relative(path: Path, root: Path) -> str | None:
@@ -83,26 +192,3 @@ def _relative(path: Path, root: Path) -> str | None:
         if below.is_relative_to(top):
             return below.relative_to(top).as_posix()
     return None
-
-
-def _end(path: Path, root: Path) -> str | None:
-    """The longest end of a name that is below the root, if the video is not where it is named."""
-    if path.exists():
-        return None
-    parts = path.parts[1:]
-    ends = (Path(*parts[at:]) for at in range(len(parts)))
-    return next((end.as_posix() for end in ends if (root / end).exists()), None)
-
-
-def _listing(folder: Path) -> tuple[set[str], dict[str, list[str]]]:
-    """All names in a folder, and its videos by their name without suffix; cheaper than asking for each clip."""
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError:
-        return set(), {}
-    by_stem: dict[str, list[str]] = {}
-    for name in names:
-        stem, suffix = os.path.splitext(name)
-        if suffix.lower() in VIDEO_SUFFIXES:
-            by_stem.setdefault(stem, []).append(name)
-    return set(names), by_stem

@@ -1,12 +1,10 @@
-"""Find out which videos can be read and how many of their frames decode, without ever hanging.
+"""Find out which videos can be read, and what their frames are, without ever hanging.
 
-decord can spin for ever in native code when a container claims more frames than decode (dmlc/decord#269, #373). So
-each video is opened once in a worker process that a time-out ends; what is found is kept on disk, and everything after
-it samples below the decodable length.
+A decoder may spin in native code for ever, or crash, on a file that is broken. So each video is opened once in a worker
+process that a time-out ends; what is found is kept on disk, and everything after it reads by it.
 """
 
 import contextlib
-import dataclasses
 import json
 import os
 import queue
@@ -15,18 +13,23 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import amclip
-from amclip.data.video import VideoError, VideoInfo
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["probe"]
+import amclip
+from amclip.data._index import index_by_stamps, scan
+from amclip.data.video import READING_RULES, Video, VideoError, VideoInfo
+
+__all__ = ["frame_times", "probe"]
 
 _COMMAND = [sys.executable, "-m", "amclip.data._probe_worker"]
-_CACHE_VERSION = 1
+_CACHE_VERSION = READING_RULES
 _SHOW_PROGRESS_AFTER = 2.0  # seconds
 
 
@@ -38,7 +41,7 @@ def probe(
     thorough: bool = False,
     workers: int | None = None,
 ) -> dict[Path, VideoInfo | VideoError]:
-    """Probe videos: decode the first and the last frame, and everything between where one of them fails.
+    """Probe videos: find their frames, decode the first and the last one, and everything where one of them fails.
 
     A video whose end cannot be decoded is still of use: ``num_frames`` says how far it goes, ``note`` that it ends
     early.
@@ -70,6 +73,38 @@ def probe(
         finally:  # what was found before an interruption is kept
             store.add({path: found[path] for path in todo if path in found}, thorough)
     return {path: found[path] for path in wanted}
+
+
+def frame_times(
+    path: str | os.PathLike[str], cache: str | os.PathLike[str] | None = "~/.cache/amclip"
+) -> tuple[NDArray[np.float64], float]:
+    """When each frame of a video is shown. Mostly known without decoding one; where it is not, the video is probed.
+
+    Args:
+        path: The video.
+        cache: Folder where the result of probing is kept, as for :func:`probe`.
+
+    Returns:
+        Seconds since the first frame, float64 ``[num_frames]``, never decreasing; and those to the end of the last.
+
+    Raises:
+        VideoError: If the video cannot be read.
+    """
+    path = Path(path)
+    index = None
+    with contextlib.suppress(Exception):  # what is wrong with a file, Video says in words
+        index = None if path.is_dir() else index_by_stamps(scan(path))
+    info: VideoInfo | None = None
+    if index is not None:
+        info = VideoInfo(len(index), 0.0, 0, 0, 0.0, index=index)
+    elif path.is_file():
+        folder = None if cache is None else Path(cache).expanduser()
+        found = probe([path], cache=folder, progress=False)[path]
+        if isinstance(found, VideoError):
+            raise found
+        info = found
+    with Video(path, info=info) as video:
+        return video.timestamps(), video.duration
 
 
 def _probe_all(
@@ -145,7 +180,7 @@ class _Worker:
             return VideoError(path, f"the decoder {self._end}; the file is damaged, or {self._hint}")
         if "error" in answer:
             return VideoError(path, answer["error"])
-        return VideoInfo(**answer["info"])
+        return VideoInfo.from_json(answer["info"])
 
     def _ask(self, path: Path, step: str) -> dict[str, Any] | None:
         """The worker's answer, or ``None`` where it ended without one."""
@@ -223,8 +258,8 @@ class _Cache:
             entry = self._entries[str(path.absolute())]
             if entry["state"] != _state(path) or (thorough and not entry["thorough"]):
                 return None
-            return VideoInfo(**entry["info"])
-        except (OSError, KeyError, TypeError):
+            return VideoInfo.from_json(entry["info"])
+        except (OSError, ValueError, KeyError, TypeError, zlib.error):
             return None
 
     def add(self, found: dict[Path, VideoInfo | VideoError], thorough: bool) -> None:
@@ -232,7 +267,7 @@ class _Cache:
         if self._file is None:
             return
         fresh = {
-            str(path.absolute()): {"state": _state(path), "thorough": thorough, "info": dataclasses.asdict(info)}
+            str(path.absolute()): {"state": _state(path), "thorough": thorough, "info": info.to_json()}
             for path, info in found.items()
             if isinstance(info, VideoInfo)
         }

@@ -5,9 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from amclip.data.clock import Clock
 from amclip.data.intervals import Windows
 from amclip.data.locate import locate_videos
-from amclip.data.readers import GivenClipsError, joined_classes, read_labels, read_part, read_splits
+from amclip.data.readers import (
+    GivenClipsError,
+    NoObservationsError,
+    Observations,
+    joined_classes,
+    read_labels,
+    read_part,
+    read_splits,
+)
 from amclip.data.table import Clip, LabelError, LabelTable, build_table
 
 __all__ = ["Labels", "files_of", "read_given", "read_several", "root_of"]
@@ -37,9 +46,10 @@ def read_given(
     labels: Labels,
     classes: Sequence[str] | None = None,
     windows: Windows | None = None,
-    fps: float | None = None,
+    clock: Clock | None = None,
     per_frame: bool = False,
     root: str | os.PathLike[str] | None = None,
+    observations: Observations | None = None,
 ) -> LabelTable:
     """Read labels in whichever of the three ways they are given.
 
@@ -48,58 +58,72 @@ def read_given(
             :func:`amclip.data.readers.read_splits`.
         classes: See :func:`amclip.data.readers.read_labels`, also for the others.
         windows: How formats of bouts are cut into clips.
-        fps: Frames per second, for formats that count frames.
+        clock: When the frames of the videos are shown; default: by the videos below the root, or below that of the
+            labels, see :func:`root_of`.
         per_frame: Cut frame lists where a label changes.
         root: Folder of the videos. Several tables may name one by other paths; by this folder they are known as one.
+        observations: Which of BORIS' observations are read.
 
     Raises:
         LabelError: If a file cannot be used, or files do not go together.
     """
+    if clock is None and labels:
+        clock = Clock(root_of(labels) if root is None else root)
     if isinstance(labels, str):
-        return read_labels(labels, classes, windows, fps, per_frame)
+        return read_labels(labels, classes, windows, clock, per_frame, observations)
     if isinstance(labels, Mapping):
-        return read_splits(labels, classes, windows, fps, per_frame)
-    return read_several(labels, classes, windows, fps, per_frame, root)
+        return read_splits(labels, classes, windows, clock, per_frame, observations)
+    return read_several(labels, classes, windows, clock, per_frame, root, observations)
 
 
 def read_several(
     paths: Sequence[str | os.PathLike[str]],
     classes: Sequence[str] | None = None,
     windows: Windows | None = None,
-    fps: float | None = None,
+    clock: Clock | None = None,
     per_frame: bool = False,
     root: str | os.PathLike[str] | None = None,
+    observations: Observations | None = None,
 ) -> LabelTable:
     """Read tables and join them; their paths start from the same root.
 
     A clip that stands in two tables with the same labels counts once. Windows cut those tables that note bouts; clips
-    that are given as such stay as they are.
+    that are given as such stay as they are. Likewise, observations are chosen in those tables that have some.
 
     Args:
         paths: The tables, in any form that :func:`amclip.data.readers.read_labels` reads.
         classes: The classes to use, in this order; without it, those of all tables together.
         windows: How formats of bouts are cut into clips.
-        fps: Frames per second, for formats that count frames.
+        clock: When the frames of the videos are shown.
         per_frame: Cut frame lists where a label changes.
         root: Folder of the videos, see :func:`amclip.data.locate.locate_videos`.
+        observations: Which of BORIS' observations are read.
 
     Raises:
-        LabelError: If a table cannot be used, windows are given and no table notes bouts, two tables label one clip
-            differently, or some rows name a split and others do not.
+        LabelError: If a table cannot be used, windows or observations are given and no table takes them,
+            two tables label one clip differently, or some rows name a split and others do not.
     """
     if not paths:
         raise LabelError("the list of label tables is empty; name one or more")
     tables: list[LabelTable] = []
-    refusals: list[GivenClipsError] = []
+    refusals: dict[type[LabelError], list[LabelError]] = {GivenClipsError: [], NoObservationsError: []}
     for path in paths:
-        try:
-            table = read_part(path, classes, windows, fps, per_frame)
-        except GivenClipsError as refusal:
-            refusals.append(refusal)
-            table = read_part(path, classes, None, fps, per_frame)
+        mine, chosen, table = windows, observations, None
+        while table is None:
+            try:
+                table = read_part(path, classes, mine, clock, per_frame, chosen)
+            except GivenClipsError as refusal:
+                mine = None
+                refusals[GivenClipsError].append(refusal)
+            except NoObservationsError as refusal:
+                chosen = None
+                refusals[NoObservationsError].append(refusal)
         tables.append(table if root is None else locate_videos(table, root))
-    if len(refusals) == len(paths):
-        raise refusals[0]
+    for refused in refusals.values():
+        if len(refused) == len(paths):
+            raise refused[0]
+    if observations is not None:
+        observations.refuse_unused(" and ".join(os.fspath(path) for path in paths))
     if len(tables) == 1:
         return tables[0]
     clips = [replace(clip, file=table.source) for table in tables for clip in table.clips]

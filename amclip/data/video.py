@@ -1,9 +1,8 @@
 """Open, time and read videos.
 
-Two decoders stand behind one class. decord is fast and frame-exact wherever the container has an index (MP4, MOV,
-Matroska, WebM, AVI). In ASF and in MPEG program and transport streams its random access returns neighbouring frames
-without an error, and in damaged files its read-ahead fails now and then; those are read by PyAV, which finds frames by
-their time stamp. A folder of numbered images is a video too.
+What the frames of a file are, in which order and when they are shown, which way up and in which track, is decided once,
+by its index (:mod:`amclip.data._index`); every command reads by it, so two of them never disagree. A folder of numbered
+images is a video too.
 
 This module imports no torch at the top: the probing workers start faster without.
 """
@@ -13,13 +12,18 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from amclip.data._clock import find_holes
+from amclip.data._container import best_stream, mp4_boxes, open_container
+from amclip.data._index import FrameIndex, index_by_decoding, index_by_stamps, scan
+from amclip.data._reader import Reader
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,12 +31,15 @@ if TYPE_CHECKING:
 __all__ = [
     "IMAGE_FOLDER_FPS",
     "IMAGE_SUFFIXES",
+    "READING_RULES",
     "VIDEO_SUFFIXES",
     "Resize",
     "Video",
     "VideoError",
     "VideoInfo",
+    "find_frames",
     "info_of",
+    "lengths_by_header",
     "list_videos",
     "why_unreadable",
 ]
@@ -43,9 +50,12 @@ VIDEO_SUFFIXES = (
     *(".3gp", ".flv", ".ogv", ".vob"),
 )
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+READING_RULES = 2
+"""Raised when frames of some file, or those that the same settings sample, become others: what was found or scored
+under other rules is not continued."""
 IMAGE_FOLDER_FPS = 25.0
 """Frames per second that a folder of images is taken to have: images carry no time."""
-# Times in tables are often rounded to milliseconds, and decord's are float32: a frame at 2.0399999 s is at 2.04 s.
+# Times in tables are often rounded to milliseconds, and so are the stamps of Matroska.
 _TIME_TOLERANCE = 1e-3
 
 
@@ -72,10 +82,11 @@ class VideoInfo:
     Attributes:
         num_frames: Frames that decode; containers can claim more.
         fps: Frames per second, averaged over the video.
-        width: Width in pixels.
-        height: Height in pixels.
+        width: Width in pixels, as the video is shown.
+        height: Height in pixels, as the video is shown.
         duration: Seconds from the first frame to the end of the last.
         note: What a user should know about a readable file (``"ends early: …"``), or empty.
+        index: Its frames; ``None`` for folders of images.
     """
 
     num_frames: int
@@ -84,32 +95,37 @@ class VideoInfo:
     height: int
     duration: float
     note: str = ""
+    index: FrameIndex | None = field(default=None, compare=False, repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for a cache or another process."""
+        values = {name: getattr(self, name) for name in _PLAIN}
+        return {**values, "index": None if self.index is None else self.index.to_json()}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> VideoInfo:
+        """From what :meth:`to_json` gave.
+
+        Raises:
+            ValueError, KeyError, TypeError: If it is something else.
+        """
+        index = None if values["index"] is None else FrameIndex.from_json(values["index"])
+        return cls(**{name: values[name] for name in _PLAIN}, index=index)
 
 
-class Decoder(Protocol):
-    """What :class:`Video` needs of a decoder."""
-
-    times: NDArray[np.float64]  # seconds, one per frame, in order of presentation
-    fps: float  # the container's claim, for clips of one frame
-
-    def read(self, indices: Sequence[int]) -> NDArray[np.uint8]:
-        """Frames at sorted, unique indices: ``[n, height, width, 3]``, RGB."""
+_PLAIN = ("num_frames", "fps", "width", "height", "duration", "note")
 
 
 class Video:
     """One open video; a context manager. Open it in the process that reads it, never before a fork.
 
     Args:
-        path: The file, or a folder of numbered images: their order is that of the last number in their names, and their
-            rate :data:`IMAGE_FOLDER_FPS`.
+        path: The file, or a folder of numbered images, whose rate is :data:`IMAGE_FOLDER_FPS`.
         size: ``(height, width)`` of the frames that :meth:`read` returns; ``None`` leaves them as they are.
         resize: ``"stretch"`` changes the aspect ratio; ``"crop"`` scales until both sides reach ``size`` and cuts
             equal parts off the longer one.
-        num_frames: Number of frames that decode, where known from :func:`amclip.data.probe.probe`. Frames that the
-            container claims beyond it are never asked for: decoders can hang on them.
-        in_order: Open for :meth:`read_in_order`, by PyAV whatever the container. decord decodes in a thread of its own,
-            and where that gets too little of a busy processor it hands out wrong frames without an error (it gives up
-            waiting after 10 000 looks; measured with decord2 3.4). Its time stamps are exact besides.
+        info: What :func:`amclip.data.probe.probe` found. Without it the file is looked through here, which takes
+            longer, and has no time-out: for a few containers, as long as decoding it from end to end.
 
     Raises:
         VideoError: If the file cannot be opened.
@@ -120,8 +136,7 @@ class Video:
         path: str | os.PathLike[str],
         size: tuple[int, int] | None = None,
         resize: Resize = "stretch",
-        num_frames: int | None = None,
-        in_order: bool = False,
+        info: VideoInfo | None = None,
     ) -> None:
         if resize not in ("stretch", "crop"):
             raise ValueError(f"resize must be 'stretch' or 'crop', not {resize!r}")
@@ -129,15 +144,40 @@ class Video:
             raise ValueError(f"size must be (height, width) of at least 1 pixel each, not {size!r}")
         self.path = os.fspath(path)
         self.size = size
-        self._dimensions: tuple[int, int] | None = None
-        decoded = size
-        if size is not None and resize == "crop":
-            decoded = _cover((self.height, self.width), size)
-        self._decoded_size = decoded
-        self._decoder: Decoder | None = _open(self.path, decoded, num_frames, in_order)
-        times = self._decoder.times
-        self.num_frames = len(times) if num_frames is None else min(num_frames, len(times))
-        self._times = times[: self.num_frames]
+        reason = why_unreadable(self.path, thorough=False)
+        if reason:
+            raise VideoError(path, reason)
+        self._index: FrameIndex | None = None
+        try:
+            if not os.path.isdir(self.path):
+                self._index = (info.index if info is not None else None) or find_frames(self.path)
+            self._reader: Reader | None = self._open(size, resize)
+        except VideoError:
+            raise
+        except Exception as error:  # PyAV's errors share no base class with our own
+            raise VideoError(path, why_unreadable(path) or _cannot_open(error)) from error
+        self._times = self._reader.times
+        self.num_frames = len(self._times)
+
+    def _open(self, size: tuple[int, int] | None, resize: Resize) -> Reader:
+        from amclip.data._images import ImageFolderReader
+        from amclip.data._reader import FrameReader
+
+        if self._index is None:
+            native = ImageFolderReader(self.path, None)
+            self.height, self.width = native.size
+            return native if size is None else ImageFolderReader(self.path, self._cover(size, resize))
+        self.height, self.width = self._index.orientation.shown(self._index.size)
+        return FrameReader(self.path, self._index, None if size is None else self._cover(size, resize))
+
+    def _cover(self, size: tuple[int, int], resize: Resize) -> tuple[int, int]:
+        """What frames are scaled to: with ``"crop"``, both sides at least those of ``size``, one just so."""
+        if resize == "stretch":
+            return size
+        native = self.height, self.width
+        scale = max(want / have for want, have in zip(size, native, strict=True))
+        height, width = (max(want, round(have * scale)) for want, have in zip(size, native, strict=True))
+        return height, width
 
     def __enter__(self) -> Video:
         return self
@@ -148,25 +188,17 @@ class Video:
         self.close()
 
     def close(self) -> None:
-        """Give the decoder's memory back; the video cannot be read afterwards."""
-        self._decoder = None
-
-    @property
-    def width(self) -> int:
-        """Width of the frames in the file, in pixels."""
-        return self._header()[1]
-
-    @property
-    def height(self) -> int:
-        """Height of the frames in the file, in pixels."""
-        return self._header()[0]
+        """Give the file and the decoder's memory back; the video cannot be read afterwards."""
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = None
 
     @property
     def fps(self) -> float:
         """Frames per second, averaged over the video (from the time stamps, not from the container's claim)."""
         if self.num_frames > 1 and self._times[-1] > 0:
             return float((self.num_frames - 1) / self._times[-1])
-        return self._open_decoder().fps
+        return self._open_reader().claimed
 
     @property
     def duration(self) -> float:
@@ -176,9 +208,17 @@ class Video:
     @property
     def offset(self) -> float:
         """Time stamp that the file gives its first frame, in seconds: what a player shows there. Mostly 0."""
-        from amclip.data._decoders import first_timestamp
+        return 0.0 if self._index is None else self._index.offset
 
-        return 0.0 if os.path.isdir(self.path) else first_timestamp(self.path)
+    @property
+    def frame_index(self) -> FrameIndex | None:
+        """What the frames of the file are; ``None`` for a folder of images."""
+        return self._index
+
+    @property
+    def holes(self) -> list[tuple[float, float]]:
+        """Stretches in which frames are missing from a video of constant rate: from, to, in seconds."""
+        return find_holes(self._times)
 
     def timestamps(self) -> NDArray[np.float64]:
         """Seconds since the first frame, shape ``[num_frames]``; right for variable frame rates too."""
@@ -223,11 +263,10 @@ class Video:
             IndexError: If an index lies outside the video.
             VideoError: If a frame cannot be decoded.
         """
-        wanted = [int(index) for index in indices]
-        if not wanted:
-            return np.empty((0, *(self.size or self._header()), 3), np.uint8)
-        self._check_range(wanted)
-        return self._cut(self._decode(wanted))
+        frames = list(self.read_in_order(indices))
+        if len({frame.shape for frame in frames}) > 1:
+            raise VideoError(self.path, "has frames of different sizes; name the size that all shall have")
+        return np.stack(frames) if frames else np.empty((0, *(self.size or (self.height, self.width)), 3), np.uint8)
 
     def read_in_order(self, indices: Sequence[int] | NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
         """Read many frames in one pass over the video, in constant memory, decoding no stretch twice.
@@ -239,118 +278,57 @@ class Video:
             uint8 array ``[H, W, 3]``, RGB, for each index.
 
         Raises:
-            ValueError: If the video was not opened for it (``in_order``).
             IndexError: If an index lies outside the video.
             VideoError: If a frame cannot be decoded.
         """
-        from amclip.data._decoders import DecordDecoder, PyAVDecoder
-
         wanted = [int(index) for index in indices]
         if not wanted:
             return
-        self._check_range(wanted)
-        decoder = self._open_decoder()
-        if isinstance(decoder, DecordDecoder):
-            raise ValueError(f"{self.path}: was not opened to be read in order")
-        if not isinstance(decoder, PyAVDecoder):  # a folder of images, where each stands for itself
-            for index in wanted:
-                yield from self.read_array([index])
-            return
-        done = 0
-        try:
-            for frame in decoder.read_in_order(wanted):
-                yield self._cut(frame[None])[0]
-                done += 1
-        except Exception as error:
-            raise _damaged(self.path, f"frame {wanted[done]}", error) from error
-
-    def _cut(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """What ``resize="crop"`` leaves of frames that were scaled to cover the size."""
-        if self.size is None:
-            return frames
-        top, left = ((have - want) // 2 for have, want in zip(frames.shape[1:3], self.size, strict=True))
-        return frames[:, top : top + self.size[0], left : left + self.size[1]]
-
-    def _check_range(self, indices: Sequence[int]) -> None:
-        if indices[0] < 0 or indices[-1] >= self.num_frames:
+        if wanted[0] < 0 or wanted[-1] >= self.num_frames:
             raise IndexError(
-                f"frames {indices[0]} to {indices[-1]} of {self.path}, which has frames 0 to {self.num_frames - 1}"
+                f"frames {wanted[0]} to {wanted[-1]} of {self.path}, which has frames 0 to {self.num_frames - 1}"
             )
-
-    def _decode(self, indices: Sequence[int]) -> NDArray[np.uint8]:
-        from amclip.data._decoders import DecordDecoder, PyAVDecoder
-
-        decoder = self._open_decoder()
+        reader, done = self._open_reader(), 0
         try:
-            if isinstance(decoder, DecordDecoder):
-                try:
-                    return decoder.read(indices)
-                except Exception:  # decord reads ahead, into damage that may lie behind the frames asked for
-                    decoder = self._decoder = PyAVDecoder(self.path, self._decoded_size)
-            return decoder.read(indices)
-        except Exception as error:  # decord's and PyAV's errors share no base class
-            span = f"frame {indices[0]}" if len(indices) == 1 else f"frames {indices[0]} to {indices[-1]}"
-            raise _damaged(self.path, span, error) from error
+            for frame in reader.frames(wanted):
+                yield self._cut(frame)
+                done += 1
+        except Exception as error:  # PyAV's errors share no base class with our own
+            reason = f"is damaged: frame {wanted[done]} cannot be decoded ({_short(error)})"
+            raise VideoError(self.path, reason) from error
 
-    def _open_decoder(self) -> Decoder:
-        if self._decoder is None:
+    def _cut(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What ``resize="crop"`` leaves of a frame that was scaled to cover the size."""
+        if self.size is None:
+            return frame
+        top, left = ((have - want) // 2 for have, want in zip(frame.shape[:2], self.size, strict=True))
+        return frame[top : top + self.size[0], left : left + self.size[1]]
+
+    def _open_reader(self) -> Reader:
+        if self._reader is None:
             raise ValueError(f"{self.path} is closed")
-        return self._decoder
-
-    def _header(self) -> tuple[int, int]:
-        if self._dimensions is None:
-            from amclip.data._decoders import dimensions
-            from amclip.data._images import numbered_images
-
-            try:
-                folder = os.path.isdir(self.path)
-                self._dimensions = dimensions(numbered_images(self.path)[0] if folder else self.path)
-            except Exception as error:
-                raise VideoError(self.path, why_unreadable(self.path) or _cannot_open(error)) from error
-        return self._dimensions
+        return self._reader
 
 
-def _open(path: str, size: tuple[int, int] | None, num_frames: int | None, in_order: bool) -> Decoder:
-    from amclip.data._decoders import DecordDecoder, PyAVDecoder, dimensions, garbled_by_decord, seeks_exactly
-    from amclip.data._images import ImageFolderDecoder
+def find_frames(path: str | os.PathLike[str]) -> FrameIndex:
+    """Look a file through for its frames: by its packets' time stamps where they tell, else by decoding it.
 
-    reason = why_unreadable(path, thorough=False)
-    if reason:
-        raise VideoError(path, reason)
-    try:
-        decoder: Decoder | None = None
-        if os.path.isdir(path):
-            return ImageFolderDecoder(path, size)
-        if not in_order and seeks_exactly(path) and not garbled_by_decord((size or dimensions(path))[1]):
-            decoder = DecordDecoder(path, size)
-            if num_frames is not None and num_frames < len(decoder.times):
-                decoder = None  # ends early: decord's read-ahead would run into the damage
-        if decoder is None:
-            decoder = PyAVDecoder(path, size)
-    except Exception as error:
-        raise VideoError(path, why_unreadable(path) or _cannot_open(error)) from error
-    if not len(decoder.times):
+    Raises:
+        VideoError: If there are none.
+        ValueError: If it holds no video.
+        av.error.FFmpegError: If it cannot be opened.
+    """
+    packets = scan(path)
+    index = index_by_stamps(packets) or index_by_decoding(packets)[0]
+    if index is None:
         raise VideoError(path, "has no frames")
-    return decoder
-
-
-def _cover(native: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
-    """Size with the aspect ratio of ``native`` whose sides are both at least those of ``size``, one just so."""
-    scale = max(want / have for want, have in zip(size, native, strict=True))
-    height, width = (max(want, round(have * scale)) for want, have in zip(size, native, strict=True))
-    return height, width
-
-
-def _damaged(path: str, span: str, error: Exception) -> VideoError:
-    return VideoError(path, f"is damaged: {span} cannot be decoded ({_short(error)})")
+    return index
 
 
 def _short(error: Exception) -> str:
-    """What an error says in its first line; decord's carry a C++ stack and tell a user nothing."""
+    """What an error says in its first line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if not lines or "/src/" in lines[0]:
-        return "the decoder gave up"
-    return lines[0][:160]
+    return lines[0][:160] if lines else type(error).__name__
 
 
 def _cannot_open(error: Exception) -> str:
@@ -399,13 +377,14 @@ def _looks_like_text(head: bytes) -> bool:
 
 
 def _what_is_missing(path: Path, size: int) -> str:
-    from amclip.data._decoders import has_video_stream, mp4_boxes
-
     boxes = mp4_boxes(path)
     if "ftyp" in boxes and "moov" not in boxes:
         return "has no index (the 'moov' box is missing): the recording or the copy was cut off"
-    with contextlib.suppress(Exception):  # PyAV says what the caller's decoder has said already
-        if not has_video_stream(path):
+    with (
+        contextlib.suppress(Exception),
+        open_container(path) as container,
+    ):  # what else is wrong the caller's error says
+        if not container.streams.video:
             return "has no video stream (only sound or other data)"
     if size < 1024:
         return f"is too small to be a video ({size} bytes)"
@@ -436,4 +415,25 @@ def list_videos(root: str | os.PathLike[str]) -> list[Path]:
 
 def info_of(video: Video, note: str = "") -> VideoInfo:
     """What an open video says about itself."""
-    return VideoInfo(video.num_frames, video.fps, video.width, video.height, video.duration, note)
+    return VideoInfo(video.num_frames, video.fps, video.width, video.height, video.duration, note, video.frame_index)
+
+
+def lengths_by_header(path: str | os.PathLike[str]) -> tuple[float | None, float | None]:
+    """How long a file with sound says that it is, as other programs tell it, and how long its picture.
+
+    Returns:
+        Seconds of the file and of its picture, each ``None`` where the header does not say.
+
+    Raises:
+        VideoError: If the file cannot be opened.
+    """
+    if os.path.isdir(path):
+        return None, None
+    try:
+        with open_container(path) as container:
+            whole = container.duration / 1e6 if container.duration else None
+            stream = best_stream(container)
+            picture = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None
+            return whole, picture if container.streams.audio else whole
+    except Exception as error:
+        raise VideoError(path, why_unreadable(path) or _cannot_open(error)) from error

@@ -60,7 +60,7 @@ class VideoWriter:
         self._temporary = Path(name)
         try:
             # faststart: the index comes first, so that a browser plays before the whole file is there.
-            # bitexact: no version tag; which FFmpeg runs depends on whether decord's was loaded before PyAV's.
+            # bitexact: no version tag
             self._container = av.open(name, "w", format="mp4", options={"movflags": "faststart", "fflags": "bitexact"})
             rate = Fraction(self.fps).limit_denominator(1001)
             # x264's macroblock tree makes bytes vary from run to run in pictures of a few macroblocks (seen at 64x48).

@@ -7,15 +7,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from amclip.data.clock import Clock
 from amclip.data.intervals import Bout, Timeline, timelines_of
-from amclip.data.readers import boris, boris_project, deepethogram, feral, read_labels
+from amclip.data.locate import same_name
+from amclip.data.readers import Observations, read_labels
 from amclip.data.readers.csv_table import VIDEO_COLUMNS
 from amclip.data.readers.delimited import delimiter_of, number, rows
+from amclip.data.readers.files import WORKBOOK, file_bytes, file_text
+from amclip.data.readers.noted import read_noted
+from amclip.data.several import root_of
 from amclip.data.table import LabelError
+from amclip.data.video import VIDEO_SUFFIXES
+from amclip.ethogram.boris_files import observation_id
 
 __all__ = ["Annotation", "Pair", "pair_up", "read_annotation"]
 
 _BOUT_TABLE = ("behaviour", "start", "stop")
+_PER_FRAME = "deepethogram"  # the folder of labels per frame in one that `amclip annotate` writes
 _OURS = "peak_probability"  # a column that only a network's bouts have
 _SAME_LENGTH = 1.0  # seconds by which two tools may tell the length of a video differently
 
@@ -54,14 +62,22 @@ class Pair:
     fps: float | None
 
 
-def read_annotation(path: str | os.PathLike[str], fps: float | None = None) -> Annotation:
+def read_annotation(
+    path: str | os.PathLike[str],
+    root: str | os.PathLike[str] | None = None,
+    fps: float | None = None,
+    observations: Observations | None = None,
+) -> Annotation:
     """Read bouts from whatever holds them.
 
     Args:
         path: The folder that `amclip annotate` writes; a table with the columns ``video``, ``behaviour``, ``start`` and
             ``stop`` and a row per bout, such as its ``bouts.csv``; a project, tabular or aggregated events of BORIS;
             DeepEthogram (a file, or a folder of them) or FERAL; amclip's table of clips that do not overlap.
-        fps: Frames per second, for formats that count frames.
+        root: Folder of the videos, which tell when their frames are shown; default: the annotation's own. Videos that
+            `amclip annotate` was given are known from beside its files.
+        fps: Frames per second, for labels per frame of videos that are not there.
+        observations: Which of BORIS' observations are read.
 
     Raises:
         LabelError: If it cannot be used; names file and line.
@@ -69,23 +85,39 @@ def read_annotation(path: str | os.PathLike[str], fps: float | None = None) -> A
     path = Path(path)
     if path.is_dir() and (path / "bouts.csv").is_file():
         path = path / "bouts.csv"
-    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape") if path.is_file() else ""
     source = str(path)
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    if delimiter_of(first, _is_bout_table) is not None:
-        return _bout_table(text, path)
-    if boris.matches(text) or boris_project.matches(text):
-        from_boris = boris_project.read if boris_project.matches(text) else boris.read
-        timelines, names = from_boris(text, source)
-        return Annotation(source, tuple(names or _shown(timelines)), tuple(timelines))
-    if deepethogram.matches(text) or feral.matches(text):
-        if fps is None:
-            raise LabelError("counts frames: give the frame rate of the videos (--fps)", source)
-        read = deepethogram.read if deepethogram.matches(text) else feral.read
-        timelines, names = read(text, source, fps)
-        return Annotation(source, tuple(names or _shown(timelines)), tuple(timelines))
-    table = read_labels(path, fps=fps)
+    if not path.is_dir() and file_bytes(path)[:4] != WORKBOOK:
+        text = file_text(path, "surrogateescape")
+        first = next((line for line in text.splitlines() if line.strip()), "")
+        if delimiter_of(first, _is_bout_table) is not None:
+            if observations is not None:
+                raise LabelError("has no observations to choose from, as BORIS' files have; leave them out", source)
+            return _bout_table(text, path)
+    clock = Clock(root_of(source) if root is None else root, fps, _recorded(path))
+    noted = read_noted(path, clock, observations)
+    if noted is not None:
+        return Annotation(source, tuple(noted.classes or _shown(noted.timelines)), tuple(noted.timelines))
+    table = read_labels(path, clock=clock, observations=observations, per_frame=True)
     return Annotation(source, table.classes, tuple(timelines_of(table)))
+
+
+def _recorded(path: Path) -> dict[str, str]:
+    """Where the videos lie whose labels per frame `amclip annotate` wrote, by the names that these files have."""
+    files = path if path.is_dir() else path.parent
+    home = next((folder for folder in (files, *files.parents) if folder.name == _PER_FRAME), None)
+    if home is None:
+        return {}
+    try:
+        said = json.loads((home.parent / "annotation.json").read_text(encoding="utf-8", errors="surrogateescape"))
+        stems: set[str] = set()
+        placed = [(Path(home, observation_id(one["video"], stems)), one["path"]) for one in said["videos"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return {
+        name.relative_to(files).as_posix(): place
+        for name, place in placed
+        if place is not None and name.is_relative_to(files)
+    }
 
 
 def _is_bout_table(cells: Sequence[str]) -> bool:
@@ -180,26 +212,24 @@ def pair_up(
 
 
 def _match_videos(predicted: Annotation, labelled: Annotation) -> tuple[list[tuple[Timeline, Timeline]], list[str]]:
-    exact = {PurePosixPath(timeline.video): timeline for timeline in predicted.timelines}
+    exact = {_path(timeline): timeline for timeline in predicted.timelines}
     by_stem: dict[str, list[Timeline]] = {}
     for timeline in predicted.timelines:
-        by_stem.setdefault(PurePosixPath(timeline.video).stem, []).append(timeline)
+        by_stem.setdefault(_path(timeline).stem, []).append(timeline)
     matches, notes, used = [], [], set()
     for ours in labelled.timelines:
-        stem = PurePosixPath(ours.video).stem
-        theirs = exact.get(PurePosixPath(ours.video))
-        alone = sum(PurePosixPath(other.video).stem == stem for other in labelled.timelines) == 1
+        stem = _path(ours).stem
+        theirs = exact.get(_path(ours)) or _named_otherwise(ours, predicted.timelines)
+        alone = sum(_path(other).stem == stem for other in labelled.timelines) == 1
         if theirs is None and alone and len(by_stem.get(stem, ())) == 1:
             theirs = by_stem[stem][0]
         if theirs is None:
-            notes.append(f"video {ours.video!r} is only in {labelled.source}, and is left out")
+            notes.append(_left_out(ours, labelled, predicted))
         else:
             matches.append((theirs, ours))
             used.add(theirs.video)
     notes += [
-        f"video {timeline.video!r} is only in {predicted.source}, and is left out"
-        for timeline in predicted.timelines
-        if timeline.video not in used
+        _left_out(timeline, predicted, labelled) for timeline in predicted.timelines if timeline.video not in used
     ]
     if not matches:
         raise ValueError(
@@ -207,6 +237,34 @@ def _match_videos(predicted: Annotation, labelled: Annotation) -> tuple[list[tup
             f"{_some(predicted)}"
         )
     return matches, notes
+
+
+def _path(timeline: Timeline) -> PurePosixPath:
+    return PurePosixPath(same_name(timeline.video))
+
+
+def _named_otherwise(video: Timeline, others: Sequence[Timeline]) -> Timeline | None:
+    """The one video of the same folders: named without its suffix, or from the root of the disk."""
+    mine = _path(video)
+    fitting = []
+    for other in others:
+        theirs = _path(other)
+        short, long = sorted((_without_suffix(mine).parts, _without_suffix(theirs).parts), key=len)
+        suffixes = {path.suffix for path in (mine, theirs) if path != _without_suffix(path)}
+        if len(suffixes) < 2 and (short == long or (long[0] == "/" and long[-len(short) :] == short)):
+            fitting.append(other)
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _without_suffix(path: PurePosixPath) -> PurePosixPath:
+    return path.with_suffix("") if path.suffix.lower() in VIDEO_SUFFIXES else path
+
+
+def _left_out(timeline: Timeline, mine: Annotation, other: Annotation) -> str:
+    stem = _path(timeline).stem.casefold()
+    near = [one.video for one in other.timelines if _path(one).stem.casefold() == stem != _path(one).stem]
+    hint = f"; {other.source} has {near[0]!r}, whose letter case is another" if len(near) == 1 else ""
+    return f"video {timeline.video!r} is only in {mine.source}, and is left out{hint}"
 
 
 def _some(annotation: Annotation) -> str:

@@ -6,6 +6,7 @@ there are. Lightning starts the processes and gives each its device.
 
 import contextlib
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from lightning.pytorch import LightningDataModule, LightningModule
 from torch.utils.data import DataLoader
 
+from amclip.data.frame_rates import describe_slow
 from amclip.data.probe import probe
 from amclip.data.sampling import num_positions
 from amclip.data.video import Video, VideoError, VideoInfo
@@ -111,6 +113,10 @@ class Annotator(LightningModule):
         todo = [self.sources[number] for number in data.share() if not self._done(self.sources[number])]
         show = self.progress and self.trainer.is_global_zero
         self.found = probe((source.path for source in todo), timeout=self.settings.probe_timeout, progress=show)
+        if self.model.preprocess.modality != "frames" and (
+            words := describe_slow(self.found, self.model.sampling["flow_gap"])
+        ):
+            warnings.warn(words, stacklevel=1)
         seconds = [info.duration for info in self.found.values() if isinstance(info, VideoInfo)]
         self._bar = Progress(len(seconds), sum(seconds), show)
 
@@ -146,7 +152,7 @@ class Annotator(LightningModule):
         positions = num_positions(*self.model.layout)
         size = (int(sampling["frame_size"][0]), int(sampling["frame_size"][1]))
         assert self._bar is not None
-        with contextlib.closing(Video(source.path, size, sampling["resize"], info.num_frames, in_order=True)) as video:
+        with contextlib.closing(Video(source.path, size, sampling["resize"], info)) as video:
             try:
                 plan = plan_windows(
                     video.timestamps(), video.duration, settings.window, settings.hop, positions, sampling["flow_gap"]

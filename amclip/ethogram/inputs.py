@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amclip.data._images import why_no_image_folder
+from amclip.data.locate import spelled
 from amclip.data.video import list_videos
 
 __all__ = ["Source", "find_sources"]
@@ -61,7 +62,13 @@ def _matches(word: str) -> list[Path]:
         return [place]
     matches = sorted(glob.glob(str(place), recursive=True)) if glob.has_magic(word) else []
     if not matches:
-        raise FileNotFoundError(f"{word}: there is no such video or folder, and nothing matches it as a pattern")
+        try:
+            return [spelled(place)]
+        except FileNotFoundError as error:
+            said = "" if str(error).endswith("does not exist") else f" ({error})"
+            raise FileNotFoundError(
+                f"{word}: there is no such video or folder, and nothing matches it as a pattern{said}"
+            ) from None
     return [Path(match) for match in matches]
 
 

@@ -1,4 +1,4 @@
-"""Where the windows of a video lie and which of its frames are looked at: pure arithmetic.
+"""Where the windows of a video lie and which of its frames are sampled: pure arithmetic.
 
 Windows that overlap can share work only where they look at the same frames. So all windows of a video draw on one grid
 of moments, spaced as the network's positions were in training; each window takes the ``K`` moments of the grid that lie
@@ -11,7 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from amclip.data.sampling import sample_positions
+from amclip.data.sampling import (
+    DEFAULT_FLOW_GAP,
+    flow_partners,
+    sample_positions,
+    shown_frames,
+    time_tolerance,
+)
 
 __all__ = ["DEFAULT_WINDOW", "WindowPlan", "plan_windows"]
 
@@ -28,8 +34,9 @@ class WindowPlan:
         stop_frame: The frame after its last, int64 ``[W]``.
         start: When the first frame is shown, float64 ``[W]``, seconds since the first frame of the video.
         stop: When its last frame ends.
-        frames: Frames to be looked at, int64 ``[U]``, increasing: each once, however many windows look at it.
-        partners: The frames that their optical flow leads to, int64 ``[U]``.
+        frames: Frames to be sampled, int64 ``[U]``, increasing: each once, however many windows look at it.
+        partners: The frames that their optical flow leads to, int64 ``[U]``, never
+            decreasing.
         image_of: Which of the ``U`` frames each moment of the grid shows, int64 ``[G]``.
         offset: First moment of each window, int64 ``[W]``, never decreasing.
         positions: Moments per window, ``K``.
@@ -55,7 +62,12 @@ class WindowPlan:
 
 
 def plan_windows(
-    times: NDArray[np.float64], duration: float, window: float, hop: float, positions: int, flow_gap: int = 1
+    times: NDArray[np.float64],
+    duration: float,
+    window: float,
+    hop: float,
+    positions: int,
+    flow_gap: float = DEFAULT_FLOW_GAP,
 ) -> WindowPlan:
     """Lay windows over a video: at 0, ``hop``, 2 ``hop``, … and a last one that ends with the video.
 
@@ -68,34 +80,31 @@ def plan_windows(
         window: Length of a window in seconds.
         hop: Seconds from the start of one window to the next.
         positions: ``K``, moments per window.
-        flow_gap: Frames from a frame to its flow partner; less where the video has fewer.
+        flow_gap: Seconds from a frame to its flow partner; less where the video is shorter.
 
     Raises:
-        ValueError: If window or hop are not above 0, or a window is too short to hold a frame and its flow partner.
+        ValueError: If window or hop are not above 0, or a window is no longer than the flow gap.
     """
     if not 0 < window < np.inf or not 0 < hop < np.inf:
         raise ValueError(f"window and hop: expected seconds above 0, got {window} and {hop}")
     count = len(times)
-    gap = min(flow_gap, count - 1)
+    gap = min(flow_gap, float(times[-1] - times[0]))
     frame = duration / count
     tolerance = min(1e-3, 0.25 * frame)  # as in Video.frame_range: times in tables and containers are rounded
     if duration <= window + tolerance:
-        looked_at, _ = sample_positions(count, positions, flow_gap)
+        sampled, _ = sample_positions(times, 0.0, duration, positions, flow_gap)
         whole = np.array([0.0]), np.array([duration])
-        return _plan(times, duration, *whole, looked_at.numpy(), np.zeros(1, np.int64), gap, positions)
-    spacing = (window - gap * frame) / positions
+        return _plan(times, duration, *whole, sampled.numpy(), np.zeros(1, np.int64), flow_gap, positions)
+    spacing = (window - gap) / positions
     if spacing <= 0:
-        raise ValueError(
-            f"a window of {window:g} s is too short: a frame and its flow partner, {gap} further, "
-            f"take {(gap + 1) * frame:g} s at {1 / frame:.3g} frames/s"
-        )
+        raise ValueError(f"a window of {window:g} s is too short: it must be longer than the flow gap, {gap:g} s")
     starts = np.arange(int((duration + tolerance - window) / hop) + 1, dtype=np.float64) * hop
     if starts[-1] + window < duration - 0.5 * frame:
         starts = np.append(starts, duration - window)
     offset = np.floor(starts / spacing + 0.5 + 1e-9).astype(np.int64)
     moments = (np.arange(offset[-1] + positions) + 0.5) * spacing
-    shown = np.searchsorted(times, moments + tolerance, side="right") - 1
-    return _plan(times, duration, starts, starts + window, shown.clip(0, count - 1 - gap), offset, gap, positions)
+    shown = shown_frames(times, moments, time_tolerance(times, positions))
+    return _plan(times, duration, starts, starts + window, shown, offset, flow_gap, positions)
 
 
 def _plan(
@@ -105,7 +114,7 @@ def _plan(
     stops: NDArray[np.float64],
     shown: NDArray[np.int64],
     offset: NDArray[np.int64],
-    gap: int,
+    flow_gap: float,
     positions: int,
 ) -> WindowPlan:
     """Frames and times of the windows; ``shown`` is the frame at each moment of the grid."""
@@ -128,7 +137,7 @@ def _plan(
         start=times[start_frame],
         stop=np.append(times, duration)[stop_frame],
         frames=frames,
-        partners=frames + gap,
+        partners=flow_partners(times, frames, flow_gap),
         image_of=np.searchsorted(frames, shown),
         offset=np.asarray(offset, np.int64),
         positions=positions,

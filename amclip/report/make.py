@@ -24,7 +24,7 @@ __all__ = ["make_media"]
 
 
 def make_media(
-    videos: Sequence[AnnotatedVideo], folder: Path, transcode: bool, overlay: tuple[int, float, Preset] | None
+    videos: Sequence[AnnotatedVideo], folder: Path, transcode: bool, overlay: tuple[int, float, Preset, float] | None
 ) -> tuple[list[Media], list[str]]:
     """Copies of videos that browsers do not play, and flow videos.
 
@@ -32,7 +32,8 @@ def make_media(
         videos: The videos of the page.
         folder: Where made videos go.
         transcode: Whether copies are made.
-        overlay: Size, bound and preset of the flow; ``None``: none is drawn, and the page shows what was drawn before.
+        overlay: Size, bound, preset and gap (seconds) of the flow; ``None``: none is drawn, and the page shows what was
+            drawn before.
 
     Returns:
         What each video has, and in words what a user should know.
@@ -50,7 +51,7 @@ def _media_of(
     video: AnnotatedVideo,
     folder: Path,
     transcode: bool,
-    overlay: tuple[int, float, Preset] | None,
+    overlay: tuple[int, float, Preset, float] | None,
     bar: Progress,
 ) -> tuple[Media, list[str]]:
     if not video.path or not Path(video.path).exists():

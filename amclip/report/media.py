@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from amclip.data._container import best_stream, open_container
+from amclip.data.pairs import partners_within, read_pairs
 from amclip.data.video import Video
 from amclip.data.writer import VideoWriter
 from amclip.flow.image import encode_flow
@@ -51,10 +53,10 @@ def why_unplayable(path: str | os.PathLike[str]) -> str:
     if path.is_dir():
         return "is a folder of images"
     try:
-        with av.open(os.fspath(path)) as container:
-            context = container.streams.video[0].codec_context
+        with open_container(path) as container:
+            context = best_stream(container).codec_context
             codec, pixels = context.name, context.pix_fmt or ""
-    except (av.error.FFmpegError, IndexError, OSError) as error:
+    except (av.error.FFmpegError, ValueError, OSError) as error:
         return f"cannot be read ({error})"
     codec = {"libdav1d": "av1", "libvpx-vp9": "vp9", "libvpx": "vp8"}.get(codec, codec)
     if codec not in _CODECS:
@@ -71,9 +73,9 @@ def media_path(folder: Path, video: str, path: str, kind: str) -> Path:
     return folder / f"{Path(video).stem[:60]}-{_digest(os.fsencode(path))}{kind}.mp4"
 
 
-def flow_path(folder: Path, video: str, path: str, size: int, bound: float, preset: Preset) -> Path:
+def flow_path(folder: Path, video: str, path: str, size: int, bound: float, preset: Preset, gap: float) -> Path:
     """Where the flow video of these settings lies, for :func:`draw_flow`: other settings, another file."""
-    settings = f"{size} {float(bound)!r} {preset}"
+    settings = f"{size} {float(bound)!r} {preset} {gap!r}"
     return media_path(folder, video, path, f"{_FLOW}-{_digest(settings.encode())}")
 
 
@@ -131,12 +133,13 @@ def draw_flow(
     size: int,
     bound: float,
     preset: Preset,
+    gap: float,
     progress: Callable[[float], None],
 ) -> Path:
     """Write the flow of a video as colour wheel, to be multiplied with it: still is white and changes nothing.
 
-    As many frames as the video has, evenly spaced; each shows the flow to the next, the last that before it. One that
-    is newer than the video is left as it is.
+    As many frames as the video has, evenly spaced; each shows the flow to the frame ``gap`` later, the last ones that
+    before them. One that is newer than the video is left as it is.
 
     Args:
         source: The video.
@@ -144,6 +147,7 @@ def draw_flow(
         size: Shorter side, in pixels, that frames are shrunk to.
         bound: Flow in pixels of that size that gives the strongest colour.
         preset: Of TV-L1.
+        gap: Seconds between the frames of a pair.
         progress: Is told the share that is done, in [0, 1].
 
     Raises:
@@ -162,15 +166,13 @@ def draw_flow(
         shape = (max(2, round(native.height * scale)), max(2, round(native.width * scale)))
     with Video(source, size=shape) as reader, VideoWriter(target, reader.fps, shape, crf=26) as writer:
         picture = torch.ones(3, *shape)  # of a video of one frame
-        last: Tensor | None = None
-        for frames in _chunks(reader, shape[0] * shape[1]):
-            joined = frames if last is None else torch.cat([last, frames])
-            last = frames[-1:]
-            if len(joined) > 1:
-                for picture in encode_flow(method(torch.stack([joined[:-1], joined[1:]], dim=1)), "wheel", bound):
-                    writer.write(_pixels(picture))
+        partners = partners_within(reader.timestamps(), gap)
+        for pairs in read_pairs(reader, 0, partners, max(1, _CHUNK // (shape[0] * shape[1]))):
+            for picture in encode_flow(method(pairs), "wheel", bound):
+                writer.write(_pixels(picture))
             progress(writer.num_frames / reader.num_frames)
-        writer.write(_pixels(picture))
+        for _ in range(len(partners), reader.num_frames):
+            writer.write(_pixels(picture))
     return target
 
 

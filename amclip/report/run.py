@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from amclip.data.sampling import DEFAULT_FLOW_GAP
 from amclip.ethogram.bouts import BoutSettings
 from amclip.ethogram.scores import WindowScores
 
@@ -47,6 +48,7 @@ class AnnotatedRun:
         checkpoint: The checkpoint that scored.
         classes: Names of the behaviours, C.
         window: Length of a window in seconds.
+        flow_gap: Seconds that the network's optical flow runs over.
         settings: How bouts are cut, for each class.
         videos: What was annotated.
         errors: Name and reason of each video that could not be.
@@ -56,6 +58,7 @@ class AnnotatedRun:
     checkpoint: str
     classes: tuple[str, ...]
     window: float
+    flow_gap: float
     settings: dict[str, BoutSettings]
     videos: tuple[AnnotatedVideo, ...]
     errors: tuple[tuple[str, str], ...]
@@ -80,6 +83,7 @@ def read_run(folder: str | os.PathLike[str]) -> AnnotatedRun:
             checkpoint=str(told.get("checkpoint") or ""),
             classes=tuple(told["classes"]),
             window=float(told["window"]),
+            flow_gap=float(told.get("flow_gap", DEFAULT_FLOW_GAP)),
             settings={name: BoutSettings(**told["settings"][name]) for name in told["classes"]},
             videos=tuple(_video(video) for video in told["videos"]),
             errors=tuple((str(error["video"]), str(error["reason"])) for error in told.get("errors", [])),

@@ -1,5 +1,6 @@
 """All windows that could be suggested, and the choice among them."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,9 +9,11 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress, TaskID
 
+from amclip.data.clock import Clock
+from amclip.data.frame_rates import describe_slow
 from amclip.data.locate import locate_videos
 from amclip.data.probe import probe
-from amclip.data.readers import read_part
+from amclip.data.readers import NoObservationsError, Observations, read_part
 from amclip.data.several import Labels, files_of, root_of
 from amclip.data.video import VideoError
 from amclip.ethogram.inputs import Source
@@ -65,6 +68,8 @@ def embed_pool(
         The videos that could be read, and by name why others could not.
     """
     found = probe((source.path for source in sources), timeout=probe_timeout)
+    if model.preprocess.modality != "frames" and (words := describe_slow(found, model.sampling["flow_gap"])):
+        warnings.warn(words, stacklevel=1)
     pool: list[PoolVideo] = []
     errors: dict[str, str] = {}
     with Progress(transient=True) as bar:
@@ -93,15 +98,20 @@ def labelled_stretches(
     Args:
         labels: A table or several; what they say of one stretch need not be the same.
         root: The folder that their paths start from. Default: that of the first table.
-        fps: Frames per second, for tables that count frames.
+        fps: Frames per second, for labels per frame of videos that are not there.
 
     Raises:
         LabelError: If a table cannot be read.
     """
     home = Path(root) if root is not None else root_of(labels)
     stretches: dict[Path, list[tuple[float, float]]] = {}
+    clock = Clock(home, fps)
     for file in files_of(labels):
-        for clip in locate_videos(read_part(file, fps=fps), home).clips:
+        try:
+            table = read_part(file, clock=clock, observations=Observations("*"))  # whoever looked, somebody did
+        except NoObservationsError:
+            table = read_part(file, clock=clock)
+        for clip in locate_videos(table, home).clips:
             stretch = (0.0, float("inf")) if clip.start is None or clip.stop is None else (clip.start, clip.stop)
             stretches.setdefault((home / clip.video).resolve(), []).append(stretch)
     return stretches

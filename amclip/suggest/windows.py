@@ -57,7 +57,7 @@ def embed_windows(
     sampling = model.sampling
     positions = num_positions(*model.layout)
     size = (int(sampling["frame_size"][0]), int(sampling["frame_size"][1]))
-    with contextlib.closing(Video(path, size, sampling["resize"], info.num_frames, in_order=True)) as video:
+    with contextlib.closing(Video(path, size, sampling["resize"], info)) as video:
         try:
             plan = plan_windows(video.timestamps(), video.duration, window, hop, positions, sampling["flow_gap"])
         except ValueError as error:

@@ -140,7 +140,7 @@ class Straightforward:
 
 
 def opened(model: TrainedModel, path: Path) -> Video:
-    return Video(path, tuple(model.sampling["frame_size"]), model.sampling["resize"], in_order=True)
+    return Video(path, tuple(model.sampling["frame_size"]), model.sampling["resize"])
 
 
 def planned(model: TrainedModel, video: Video, hop: float) -> WindowPlan:

@@ -139,7 +139,8 @@ class Clips(Dataset[dict[str, torch.Tensor]]):
         if generator is not None and not isinstance(item, int):
             generator.manual_seed(int(np.random.SeedSequence([self.seed or 0, *item]).generate_state(1)[0]))
         # Every step of the drawn grid has its flow already, so all of them are usable: one more for the partner.
-        chosen, _ = sample_positions(self.images.shape[1] + 1, self.positions, 1, generator)
+        steps = self.images.shape[1] + 1
+        chosen, _ = sample_positions(np.arange(steps) / FPS, 0.0, steps / FPS, self.positions, 1 / FPS, generator)
         pixels = torch.from_numpy(self.images[row][chosen.numpy()][:, self.views])
         return {"images": pixels, "segments": self.segments, "labels": self.targets[row], "clip": torch.tensor(row)}
 

@@ -38,7 +38,7 @@ SETTINGS = [
     *("--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"),
     # As in fly_courtship.py, where they were chosen; every second window, so that a training takes minutes.
     *("--data.synthetic_clips=0", "--data.frame_size=[144,144]", "--data.image_size=128", "--data.num_workers=0"),
-    *("--data.flow_gap=4", "--data.flow_bound=1.5", "--data.num_segments=1", "--data.positions_per_segment=4"),
+    *("--data.flow_gap=4/25", "--data.flow_bound=1.5", "--data.num_segments=1", "--data.positions_per_segment=4"),
     *("--data.sampler=class-aware", "--data.crop_scale=[0.85,1.0]", "--pictures.every_n_epochs=100"),
 ]
 

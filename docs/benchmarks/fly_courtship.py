@@ -118,7 +118,7 @@ def train(work: Path, epochs: int, seed: int) -> tuple[Path, float]:
         amclip(
             *("fit", f"--config={CONFIG}", f"--data.labels={work / 'windows.csv'}", f"--data.root={work / 'videos'}"),
             *("--data.synthetic_clips=0", f"--data.image_size={SIZE}", f"--data.frame_size=[{SIZE + 16},{SIZE + 16}]"),
-            *(f"--data.flow_gap={GAP}", f"--data.flow_bound={BOUND}", "--data.sampler=class-aware"),
+            *(f"--data.flow_gap={GAP}/25", f"--data.flow_bound={BOUND}", "--data.sampler=class-aware"),
             *("--data.num_segments=1", f"--data.positions_per_segment={POSITIONS}", "--data.crop_scale=[0.85,1.0]"),
             *(
                 f"--trainer.max_epochs={epochs}",

@@ -36,6 +36,7 @@ from amclip import BehaviourTask
 from amclip.data.datamodule import ClassAwareSampler, EpochSampler
 from amclip.data.sampling import sample_positions
 from amclip.data.synthetic import BEHAVIOURS, draw_clip, labels_of, plan_clip
+from amclip.data.synthetic.clips import FPS
 from amclip.flow import TVL1
 from amclip.models.pretrained import describe_backbone, load_pretrained
 from amclip.preprocess import Preprocess
@@ -85,7 +86,8 @@ def images_of(index: int, stream: int) -> Tensor:
 
     cv2.setNumThreads(1)
     frames, _ = draw_clip(stream, index)
-    pairs = torch.stack(sample_positions(len(frames), POSITIONS), dim=1).flatten().tolist()
+    times = np.arange(len(frames)) / FPS
+    pairs = torch.stack(sample_positions(times, 0.0, len(frames) / FPS, POSITIONS, 1 / FPS), dim=1).flatten().tolist()
     small = [cv2.resize(frames[t], (SIZE, SIZE), interpolation=cv2.INTER_AREA) for t in pairs]
     return torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).unflatten(0, (POSITIONS, 2)).contiguous()
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "data"))
-import numpy as np
 from numbered import draw_number
 
 __all__ = ["COUNT", "FPS", "SIZE", "Case", "NotWrittenError", "Workshop"]
@@ -56,14 +55,14 @@ class Workshop:
         self._folder = tempfile.TemporaryDirectory(prefix="numbered-")
         self.folder = Path(self._folder.name)
 
-    def raw(self, size: tuple[int, int] = SIZE, count: int = COUNT, first: int = 0, quarters: int = 0) -> Path:
-        """Raw RGB frames, numbered from ``first`` on, turned counterclockwise by so many quarters."""
+    def raw(self, size: tuple[int, int] = SIZE, count: int = COUNT, first: int = 0) -> Path:
+        """Raw RGB frames, numbered from ``first`` on."""
         height, width = size
-        path = self.folder / f"{width}x{height}-{first}-{count}-{quarters}.rgb"
+        path = self.folder / f"{width}x{height}-{first}-{count}.rgb"
         if not path.exists():
             with path.open("wb") as file:
                 for number in range(first, first + count):
-                    file.write(np.rot90(draw_number(number, height, width), quarters).tobytes())
+                    file.write(draw_number(number, height, width).tobytes())
         return path
 
     def encode(
@@ -74,7 +73,6 @@ class Workshop:
         size: tuple[int, int] = SIZE,
         count: int = COUNT,
         first: int = 0,
-        quarters: int = 0,
         rate: float | str = FPS,
         passes: int = 1,
         before: str = "",
@@ -88,15 +86,13 @@ class Workshop:
             size: ``(height, width)``.
             count: Number of frames.
             first: Number that the first frame shows.
-            quarters: Quarter turns counterclockwise that frames are stored turned by; ``size`` is before them.
             rate: Frames per second.
             passes: 2 for a coding in two passes.
             before: Further inputs, or options before the first.
             pipe: Write to a pipe, so that nothing is written in hindsight.
         """
-        raw = self.raw(size, count, first, quarters)
-        height, width = size if quarters % 2 == 0 else size[::-1]
-        source = f"-f rawvideo -pix_fmt rgb24 -s {width}x{height} -r {rate} -i {raw} {before}"
+        raw = self.raw(size, count, first)
+        source = f"-f rawvideo -pix_fmt rgb24 -s {size[1]}x{size[0]} -r {rate} -i {raw} {before}"
         for number in range(passes):
             nth = f"-pass {number + 1} -passlogfile {self.folder / path.stem}" if passes > 1 else ""
             last = number == passes - 1

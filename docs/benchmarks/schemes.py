@@ -83,7 +83,8 @@ def draw(path: Path) -> None:
     colours = ("#1b7837", "#2166ac", "#b35806", "#762a83")
     for axis, (scheme, overlap) in zip(figure.subplots(len(LAYOUTS), 1), LAYOUTS, strict=True):
         total = num_positions(scheme, SEGMENTS, POSITIONS, overlap)
-        frames, _ = sample_positions(int(SECONDS * FPS), total)
+        count = int(SECONDS * FPS)
+        frames, _ = sample_positions(np.arange(count) / FPS, 0.0, count / FPS, total, 1 / FPS)
         times = (frames / FPS).tolist()
         bin_width = SECONDS / total
         for segment, row in enumerate(segment_indices(scheme, SEGMENTS, POSITIONS, overlap).tolist()):

@@ -301,24 +301,20 @@ def _double(shop: Workshop, coding: str, kind: str, path: Path) -> None:
 
 
 def _turned(shop: Workshop) -> Iterator[Case]:
-    """Stored turned counterclockwise, with a display matrix that sets the frames upright again."""
     known = {"numbers": range(COUNT), "times": [index / FPS for index in range(COUNT)]}
     for codec in ("H.264", "H.264, B-frames", "H.265, open", "MPEG-4", "MJPEG"):
         for kind in ("mp4", "mov", "mkv"):
             for quarters in (1, 2, 3):
-                shown = SIZE if quarters == 2 else SIZE[::-1]
 
-                def write(
-                    path: Path, codec: str = codec, kind: str = kind, quarters: int = quarters, shown: Any = shown
-                ) -> None:
+                def write(path: Path, codec: str = codec, kind: str = kind, quarters: int = quarters) -> None:
                     first = path if kind != "mkv" else shop.part(f"{path.stem}.mp4")
-                    container = "mov" if kind == "mov" else "mp4"
-                    shop.encode(first, f"{_CODECS[codec]} -f {container}", size=shown, quarters=quarters)
+                    shop.encode(first, f"{_CODECS[codec]} -f {_CONTAINERS['mov' if kind == 'mov' else 'mp4']}")
                     turn(first, quarters)
                     if kind == "mkv":  # by PyAV: FFmpeg 5.1 does not write it into Matroska
                         copy_packets([first], path)
 
                 name = f"turned_{90 * quarters}_{_slug(codec)}.{kind}"
+                shown = SIZE if quarters == 2 else SIZE[::-1]
                 yield Case(name, codec, f"turned by {90 * quarters}°", write, shown=shown, **known)
 
 

@@ -4,21 +4,21 @@ import contextlib
 import io
 import itertools
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
-from adapter import open_video
-from numbered import read_number
+from numbered import Reading, read_number
 from video_references import TOLERANCE, Truth, by_ffmpeg
 
 from amclip.commands.flow import flow
 from amclip.data.dataset import ClipDataset
 from amclip.data.probe import probe
 from amclip.data.table import Clip, LabelTable
-from amclip.data.video import VideoInfo
+from amclip.data.video import Video, VideoInfo
 from amclip.ethogram.plan import plan_windows
 from amclip.ethogram.stream import stream_scores
 from amclip.report.media import copy_video
@@ -48,10 +48,13 @@ def through_commands(path: Path, info: VideoInfo, truth: Truth) -> dict[str, str
     return found
 
 
-def _numbers(frames: Any, shown: tuple[int, int]) -> list[int]:
-    readings = [read_number(frame, shown) for frame in frames]
+def _numbers(frames: Any, truth: Truth) -> list[int]:
+    return _upright((read_number(frame, truth.shown) for frame in frames), truth)
+
+
+def _upright(readings: Iterable[Reading], truth: Truth) -> list[int]:
     # Lying on its side is as wrong as showing another number.
-    return [reading.number if reading.turned == 0 else -2 for reading in readings]
+    return [reading.number if reading.turned == truth.turned else -2 for reading in readings]
 
 
 def _dataset(path: Path, info: VideoInfo, truth: Truth, training: bool) -> str:
@@ -75,7 +78,7 @@ def _dataset(path: Path, info: VideoInfo, truth: Truth, training: bool) -> str:
         inside = np.flatnonzero((truth.times >= clip.start - TOLERANCE) & (truth.times < clip.stop - TOLERANCE))
         allowed = [truth.numbers[index] for index in inside]
         for pair in frames:
-            number, partner = _numbers(pair, truth.shown)
+            number, partner = _numbers(pair, truth)
             if number not in allowed:
                 return f"clip {row} holds frames {allowed[0]} to {allowed[-1]}, and frame {number} was given"
             if partner not in allowed:
@@ -89,7 +92,7 @@ def _annotate(path: Path, info: VideoInfo, truth: Truth) -> str:
 
     def preprocess(pixels: torch.Tensor) -> torch.Tensor:
         frames = pixels[:, :, 0].movedim(2, -1).flatten(0, 1).numpy()
-        seen.extend(_numbers(frames, truth.shown))
+        seen.extend(_numbers(frames, truth))
         return pixels[:, :, :1].float().mean((-1, -2))
 
     preprocess.modality = "both"  # type: ignore[attr-defined]
@@ -103,9 +106,9 @@ def _annotate(path: Path, info: VideoInfo, truth: Truth) -> str:
     model: Any = SimpleNamespace(
         task=task, preprocess=preprocess, calibrate=lambda scores: scores, layout=("dense", 1, 8, 0.0)
     )
-    with contextlib.closing(open_video(path, info, SIZE, in_order=True)) as video:
+    with contextlib.closing(Video(path, SIZE, info=info)) as video:
         length = min(1.0, video.duration)
-        plan = plan_windows(video.timestamps(), video.duration, length, length / 4, 8, 1)
+        plan = plan_windows(video.timestamps(), video.duration, length, length / 4, 8)
         for _ in stream_scores(model, video, plan):
             pass
     right = [truth.numbers[index] if index < len(truth.numbers) else -3 for index in plan.frames]
@@ -132,7 +135,7 @@ def _flow(path: Path, truth: Truth) -> str:
             good, frame = capture.read()
             if not good:
                 break
-            seen += _numbers([frame[: shape[0], : shape[1]]], truth.shown)
+            seen += _numbers([frame[: shape[0], : shape[1]]], truth)
         times = np.load(numbers)["times"]
     right = list(truth.numbers[:-1])
     if len(seen) != len(right):
@@ -148,7 +151,7 @@ def _report(path: Path, truth: Truth) -> str:
     with tempfile.TemporaryDirectory() as folder:
         copy = copy_video(path, Path(folder) / "copy.mp4", lambda done: None)
         readings = by_ffmpeg(copy, truth.shown)
-    seen = [reading.number if reading.turned == 0 else -2 for reading in readings]
+    seen = _upright(readings, truth)
     if len(seen) != len(truth.numbers):
         return f"{len(seen)} frames, not {len(truth.numbers)}"
     wrong = sum(a != b for a, b in zip(seen, truth.numbers, strict=True))

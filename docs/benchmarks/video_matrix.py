@@ -25,7 +25,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "data"))
 import numpy as np
-from adapter import open_video
 from isolated import Isolated
 from numbered import Reading, read_number
 from numbered_files import CASES as SMALL
@@ -36,7 +35,7 @@ from video_references import TOLERANCE, Truth, find_truth
 from video_table import write_table
 
 from amclip.data.probe import probe
-from amclip.data.video import VideoError, VideoInfo
+from amclip.data.video import Video, VideoError, VideoInfo
 
 SINGLE = 60
 BATCHES = 8
@@ -77,7 +76,6 @@ class Row:
     decided: bool = True
     right: int = 0
     found: int | None = None
-    reader: str = ""
     refused: str = ""
     note: str = ""
     random: int | None = None
@@ -105,7 +103,7 @@ def _wrong(row: Row, found: Iterable[Reading], indices: Iterable[int], truth: Tr
             wrong += 1
             if reading.number >= 0 and right >= 0:
                 row.farthest = max(row.farthest, abs(reading.number - right))
-        if reading.number >= 0 and reading.turned:
+        if reading.number >= 0 and reading.turned != truth.turned:
             row.turned = f"turned by {90 * (reading.turned % 4)}°"
     return wrong
 
@@ -121,10 +119,9 @@ def _places(times: np.ndarray, truth: Truth, damaged: bool) -> np.ndarray:
 def hold(row: Row, path: Path, info: VideoInfo, truth: Truth, commands: bool) -> Row:
     """Read a file in every way."""
     dice = np.random.default_rng(0)
-    sources = {"random": False, "batch": False, "order": True}
-    for kind, in_order in sources.items():
+    for kind in ("random", "batch", "order"):
         try:
-            video = open_video(path, info, in_order=in_order)
+            video = Video(path, info=info)
             count = video.num_frames
             times = video.timestamps()
             places = _places(times, truth, row.damaged)
@@ -154,10 +151,8 @@ def hold(row: Row, path: Path, info: VideoInfo, truth: Truth, commands: bool) ->
 
 
 def _measure(row: Row, video: Any, info: VideoInfo, truth: Truth) -> None:
-    """Count, reader and orientation."""
+    """Count and orientation."""
     row.found = video.num_frames
-    # A reader that names none tells it by what it opened.
-    row.reader = getattr(info, "reader", "") or type(video._decoder).__name__.removesuffix("Decoder").lower()
     if (video.height, video.width) != truth.shown or (info.height, info.width) != truth.shown:
         row.turned = f"said to be {video.width} × {video.height}"
 
@@ -165,7 +160,7 @@ def _measure(row: Row, video: Any, info: VideoInfo, truth: Truth) -> None:
 def _milliseconds(path: Path, info: VideoInfo) -> float:
     """The processor's time for a clip: 16 frames out of 32 at 224 × 224, at a random place; without opening."""
     dice = np.random.default_rng(1)
-    video = open_video(path, info, (224, 224))
+    video = Video(path, (224, 224), info=info)
     spans = [int(dice.integers(max(1, video.num_frames - 32))) for _ in range(CLIPS)]
     batches = [range(start, min(start + 32, video.num_frames), 2) for start in spans]
     start = time.process_time()
@@ -228,7 +223,7 @@ def _from_pyav() -> Iterator[tuple[Case, Any]]:
 
         def write(path: Path, name: str = name) -> Truth:
             made = SMALL[name](path)
-            return Truth(made.numbers, np.asarray(made.times), made.shown)
+            return Truth(made.numbers, np.asarray(made.times), made.shown, turned=made.turned)
 
         yield Case(name, name.split("_")[0].split(".")[0], "small", write), write
 
@@ -275,7 +270,7 @@ def _line(row: Row) -> str:
         return f"{row.name}: {'not written' if row.skipped else 'refused'}: {row.skipped or row.refused}"
     state = "right" if is_right(row) else "WRONG"
     late = "?" if row.late is None else f"{row.late:.4f}"
-    text = f"{row.name}: {state}, {row.reader}, {row.found} of {row.right} frames, wrong {row.random} {row.batch} "
+    text = f"{row.name}: {state}, {row.found} of {row.right} frames, wrong {row.random} {row.batch} "
     text += (
         f"{row.order}, by up to {row.farthest}, times {late} s off {row.turned} {'; '.join(row.errors)} {row.remark}"
     )

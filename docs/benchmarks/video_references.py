@@ -26,6 +26,7 @@ class Truth:
         shown: ``(height, width)``.
         remark: Which reference is right where they differ, and why.
         decided: Whether what is right is known: not so where references differ and no one else knows.
+        turned: Quarter turns counterclockwise that frames stand turned by when they are shown.
     """
 
     numbers: Sequence[int]
@@ -33,6 +34,7 @@ class Truth:
     shown: tuple[int, int]
     remark: str = ""
     decided: bool = True
+    turned: int = 0
 
 
 def by_ffmpeg(path: Path, shown: tuple[int, int]) -> list[Reading]:
@@ -93,7 +95,7 @@ def find_truth(case: Case, path: Path) -> Truth:
     elif case.damaged and numbers != ffmpeg:
         remarks.append(f"both references read {_span(ffmpeg)}")
     turned = {reading.turned for reading in first if reading.number >= 0}
-    if turned - {0}:
+    if len(turned) > 1:
         remarks.append(f"ffmpeg shows it turned by {sorted(turned)}")
     times = times_by_ffprobe(path)
     if case.times is not None and len(case.times) == len(numbers):
@@ -106,7 +108,9 @@ def find_truth(case: Case, path: Path) -> Truth:
         times = planned_times
     elif len(times) != len(numbers) or np.isnan(times).any():
         times = np.empty(0)
-    return Truth(numbers, times, case.shown, "; ".join(remark for remark in remarks if remark), decided)
+    return Truth(
+        numbers, times, case.shown, "; ".join(remark for remark in remarks if remark), decided, min(turned, default=0)
+    )
 
 
 def _disagreement(numbers: Sequence[int], ffmpeg: list[int], opencv: list[int], case: Case) -> str:

@@ -67,8 +67,6 @@ def _totals(written: Sequence[Any], sound: Sequence[Any], seen: Sequence[Any]) -
         "an error while reading": lambda row: row["errors"],
     }
     lines += [f"| whole: {name} | {count(sound, test)} |" for name, test in tests.items()]
-    for reader in sorted({row["reader"] for row in sound if row["reader"]}):
-        lines.append(f"| whole: read by {reader} | {count(sound, lambda row, r=reader: row['reader'] == r)} |")
     differing = count(seen, lambda row: any(what != "right" for what in row["commands"].values()))
     lines.append(f"| compared through the commands | {len(seen)} |")
     lines.append(f"| of these with a command that sees something else | {differing} |")
@@ -99,24 +97,23 @@ def _plain(text: str) -> str:
 
 def _table(rows: Sequence[Any], damaged: bool = False) -> str:
     lines = [
-        "| container | codec | structure | reader | frames | wrong at random | in batches | in order | times off, ms | "
+        "| container | codec | structure | frames | wrong at random | in batches | in order | times off, ms | "
         "way up | ms per sample |" + (" said |" if damaged else ""),
-        "|---|---|---|---|---|---|---|---|---|---|---|" + ("---|" if damaged else ""),
+        "|---|---|---|---|---|---|---|---|---|---|" + ("---|" if damaged else ""),
     ]
     for row in rows:
         if row["damaged"] != damaged:
             continue
         said = f" {_plain(row['refused'] or row['note'] or '; '.join(row['errors']))} |" if damaged else ""
         if row["refused"]:
-            lines.append(f"| {_name(row)} | refused | {row['right']} | | | | | | |{said}")
+            lines.append(f"| {_name(row)} | refused, {row['right']} | | | | | | |{said}")
             continue
         found = f"{row['found']}" if row["found"] == row["right"] else f"**{row['found']}** of {row['right']}"
         wrong = ["–" if row[key] is None else _loud(row[key]) for key in ("random", "batch", "order")]
         late = "–" if row["late"] is None else _loud(round(1e3 * row["late"], 1), row["late"] > 1.05e-3)
         sample = "–" if row["milliseconds"] is None else f"{row['milliseconds']:.0f}"
         lines.append(
-            f"| {_name(row)} | {row['reader']} | {found} | {' | '.join(wrong)} | {late} | "
-            f"{row['turned'] or 'right'} | {sample} |{said}"
+            f"| {_name(row)} | {found} | {' | '.join(wrong)} | {late} | {row['turned'] or 'right'} | {sample} |{said}"
         )
     return "\n".join(lines) + "\n"
 

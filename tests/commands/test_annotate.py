@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from amclip.cli import main
 from amclip.commands.demo import config_path
 from amclip.data.video import Video, VideoError
 from amclip.ethogram import annotator, journal, outputs
-from amclip.ethogram.plan import plan_windows
+from amclip.ethogram.plan import READING_RULES, plan_windows
 from amclip.ethogram.stream import stream_scores
 from amclip.inference import load_model
 
@@ -94,7 +95,7 @@ def test_every_video_that_can_be_read_is_scored_and_the_others_are_named(
     checkpoint: Path, recordings: Path, annotated: Path
 ) -> None:
     notes = json.loads((annotated / "annotation.json").read_text())
-    assert (notes["window"], notes["hop"]) == (1.2, HOP)
+    assert (notes["window"], notes["hop"], notes["flow_gap"]) == (1.2, HOP, 1 / 15)
     assert [video["video"] for video in notes["videos"]] == ["day1/a.mp4", "day2/a.mp4", "varies.mkv"]
     assert [video["path"] for video in notes["videos"]] == [str(recordings / v["video"]) for v in notes["videos"]]
     assert [(error["video"], error["reason"].split()[:3]) for error in notes["errors"]] == [
@@ -106,8 +107,8 @@ def test_every_video_that_can_be_read_is_scored_and_the_others_are_named(
     model = load_model(checkpoint)
     rows = table(annotated / "windows.csv")
     for name in ("day1/a.mp4", "day2/a.mp4", "varies.mkv"):
-        with Video(recordings / name, (36, 36), in_order=True) as video:
-            plan = plan_windows(video.timestamps(), video.duration, 1.2, HOP, 6)
+        with Video(recordings / name, (36, 36)) as video:
+            plan = plan_windows(video.timestamps(), video.duration, 1.2, HOP, 6, model.sampling["flow_gap"])
             expected = np.concatenate(list(stream_scores(model, video, plan)))
         mine = [row for row in rows if row["video"] == name]
         assert [int(row["start_frame"]) for row in mine] == plan.start_frame.tolist()
@@ -117,6 +118,34 @@ def test_every_video_that_can_be_read_is_scored_and_the_others_are_named(
         found = np.array([[row[label] for label in model.classes] for row in mine], np.float32)
         np.testing.assert_array_equal(found, expected)
     assert {row["video"] for row in table(annotated / "bouts.csv")} <= {row["video"] for row in rows}
+
+
+def test_videos_too_slow_for_the_flow_gap_are_told_once(recordings: Path, tmp_path: Path) -> None:
+    for modality, times in (("flow", 1), ("frames", 0)):
+        (tmp_path / modality).mkdir()
+        fast = make_checkpoint(tmp_path / modality, {"flow_gap": "1/60", "modality": modality})
+        videos = [recordings / "day1" / "a.mp4", recordings / "day2" / "a.mp4"]
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            assert annotate(*videos, checkpoint=fast, output=tmp_path / modality / "out", window=4, hop=4) == 0
+        told = [str(one.message) for one in seen if "too slow" in str(one.message)]
+        assert len(told) == times
+        assert all("2 of 2 videos. a.mp4 has 15 frames/s" in words for words in told)
+
+
+def test_scores_made_under_other_rules_are_not_continued(
+    checkpoint: Path,
+    recordings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    video = recordings / "day2" / "a.mp4"
+    assert annotate(video, checkpoint=checkpoint, output=tmp_path, window=4) == 0
+    monkeypatch.setattr("amclip.ethogram.plan.READING_RULES", READING_RULES + 1)
+    assert annotate(video, checkpoint=checkpoint, output=tmp_path, window=4) == 2
+    assert "other rules of which frame is shown when" in capsys.readouterr().err
+    assert annotate(video, checkpoint=checkpoint, output=tmp_path, window=4, restart=True) == 0
 
 
 def test_a_finished_annotation_is_not_scored_again_but_cut_again(
@@ -326,10 +355,8 @@ def test_a_batch_size_of_another_run_is_no_obstacle(
 
 
 def test_zero_shot_scores_windows_as_predict_scores_clips(
-    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # decord scales a little otherwise than PyAV, so prediction is made to read by PyAV as well.
-    monkeypatch.setattr("amclip.data._decoders.seeks_exactly", lambda _: False)
     config = json.loads((Path(amclip.__file__).parent / "models" / "tiny.json").read_text())
     torch.manual_seed(7)
     clip = open_clip.CLIP(**config)
@@ -394,3 +421,21 @@ def test_zero_shot_scores_windows_as_predict_scores_clips(
         with pytest.raises(SystemExit):
             main([*words, *more])
         assert message in capsys.readouterr().err
+
+
+def test_what_was_annotated_comes_back_whole_from_the_files_for_other_tools(
+    checkpoint: Path, recordings: Path, tmp_path: Path
+) -> None:
+    """Also of a video of variable rate, whose frames no one rate places, and without the videos' folder being named."""
+    videos = [recordings / "varies.mkv", recordings / "day1", recordings / "day2"]
+    assert annotate(*videos, checkpoint=checkpoint, output=tmp_path / "run", threshold=0.3) == 0
+    varies = [row for row in table(tmp_path / "run" / "bouts.csv") if row["video"] == "varies.mkv"]
+    assert any(int(row["stop_frame"]) - int(row["start_frame"]) < 60 for row in varies)
+    for named in ("deepethogram/varies_predictions.csv", "deepethogram", "boris/amclip.boris"):
+        main(["evaluate", str(tmp_path / "run"), str(tmp_path / "run" / named), f"--output={tmp_path / 'out'}"])
+        *rows, _ = table(tmp_path / "out" / "agreement.csv")
+        bouts = len(varies if "varies" in named else table(tmp_path / "run" / "bouts.csv"))
+        assert sum(int(row["labelled_bouts"]) for row in rows) == bouts
+        for row in rows:
+            assert {row["f1"], row["bout_f1_iou_0.5"]} <= {"1.000000", ""}
+            assert float(row["onset_error_median"] or 0) == pytest.approx(0, abs=1e-6)

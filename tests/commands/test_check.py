@@ -4,7 +4,9 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from drawn import draw_video, draw_with_sound
 from rich.console import Console
+from test_boris_project import observation, project, write
 
 from amclip.cli import main
 from amclip.commands.check import Finding, Report, check_data
@@ -81,7 +83,7 @@ def test_broken_videos_are_fatal_and_short_ones_a_warning(tmp_path: Path) -> Non
         tmp_path / "val.mp4": info(note="ends early: 250 of 300 frames decode"),
         tmp_path / "test.mp4": info(0.2),
     }
-    report = check(tmp_path, three(), lengths=lengths, min_frames=9)
+    report = check(tmp_path, three(), lengths=lengths, positions=8, flow_gap=1 / 25)
     assert [(finding.fatal, finding.subject) for finding in report.findings] == [
         (True, "train.mp4"),
         (False, "val.mp4"),
@@ -192,12 +194,30 @@ def test_reports(tmp_path: Path) -> None:
     assert len(content["findings"]) == len(rows)
 
 
+def test_slow_videos_and_frame_rates_that_differ_are_told(tmp_path: Path) -> None:
+    for name in ("train", "val", "test"):
+        (tmp_path / f"{name}.mp4").write_text(name)
+    lengths = {tmp_path / f"{name}.mp4": info() for name in ("train", "val")}
+    lengths[tmp_path / "test.mp4"] = VideoInfo(100, 10.0, 64, 48, 10.0)
+    report = check(tmp_path, three(), lengths=lengths, flow_gap=1 / 25)
+    finding = only(report)
+    assert (finding.kind, finding.fatal, finding.subject) == ("videos too slow for the flow gap", False, "test.mp4")
+    assert finding.detail.startswith("has 10 frames/s: the next frame comes after 0.1 s, 2.5 times the gap")
+    assert report.rates == "frame rates: 10 (1 video), 25 (2 videos); the flow gap of 0.04 s is 1, 1 frames"
+    text = StringIO()
+    report.show(Console(file=text, width=200))
+    assert report.rates in text.getvalue()
+    assert check(tmp_path, three(), lengths=lengths).rates == ""  # no flow, no gap
+    assert check(tmp_path, three(), lengths=lengths).findings == ()
+
+
 def test_real_clips_are_probed_when_need_be(tmp_path: Path) -> None:
-    report = check_data(read_labels(CLIPS / "labels.csv"), CLIPS, min_frames=9, cache=tmp_path)
+    report = check_data(read_labels(CLIPS / "labels.csv"), CLIPS, positions=8, flow_gap=1 / 25, cache=tmp_path)
     kinds = {finding.kind: finding.subject for finding in report.findings if "class" not in finding.kind}
     assert kinds == {
         "clips shorter than what is looked at": "01170043.MP4",
         "recordings that are cut over splits": "courtship_4s.mp4",
+        "videos too slow for the flow gap": "EK000018.AVI",
     }
     assert report.num_videos == 8
 
@@ -252,3 +272,50 @@ def test_rows_of_several_tables_are_named_by_their_files(tmp_path: Path, capsys:
         ("a.mp4", str(first), "2"),
         ("b.mp4", str(second), "3"),
     ]
+
+
+def run_check_of(folder: Path, *words: str) -> tuple[int, str]:
+    """Exit status, and the report's rows."""
+    report = folder / "report.csv"
+    options = ("--data.num_segments=1", "--data.positions_per_segment=2", "--data.cache_dir=null", f"--report={report}")
+    try:
+        main(["check", f"--data.root={folder}", *options, *words])
+    except SystemExit as stopped:
+        return int(stopped.code or 0), report.read_text()
+    return 0, report.read_text()
+
+
+def test_labels_per_frame_need_the_rate_of_the_video_or_none(tmp_path: Path) -> None:
+    (tmp_path / "labels").mkdir()
+    rows = [f"{frame},0,{1 - frame // 10 % 2},{frame // 10 % 2}" for frame in range(60)]
+    for name in ("u", "v", "w"):
+        draw_video(tmp_path / f"{name}.mp4", 60, options={"title": name})
+        (tmp_path / "labels" / f"{name}_labels.csv").write_text("\n".join([",background,walk,rest", *rows]) + "\n")
+    words = (f"--data.labels={tmp_path / 'labels'}", "--data.window=0.4", "--data.split_by=time")
+    for rate in ("25", "null"):
+        status, report = run_check_of(tmp_path, *words, f"--data.label_fps={rate}")
+        assert (status, "rows that cannot be used" in report) == (0, False), report
+    for rate in ("24", "30", "50"):
+        status, report = run_check_of(tmp_path, *words, f"--data.label_fps={rate}")
+        assert status == 1
+        assert report.count("60 frames would last") == 3
+    (tmp_path / "labels" / "v_labels.csv").write_text("\n".join([",background,walk,rest", *rows[:58]]) + "\n")
+    status, report = run_check_of(tmp_path, *words)
+    assert status == 1
+    assert "has 58 frames of v, and" in report
+
+
+def test_boris_with_a_sound_that_outlasts_the_picture_and_two_coders_is_used_as_chosen(tmp_path: Path) -> None:
+    events = [[0.2, "", "calling"], [0.2, "", "walking"], [1.2, "", "walking"], [1.6, "", "walking"]]
+    one = observation([*events, [1.9, "", "walking"], [1.8, "", "calling"]], {"a.mp4": 2.6})
+    draw_with_sound(tmp_path / "a.mp4")
+    content = project(**{"a, coder A": one, "a, coder B": one})
+    del content["behaviors_conf"]["10"]  # eating, which nobody shows
+    path = write(tmp_path / "p.boris", content)
+    words = (f"--data.labels={path}", "--data.window=0.2", "--data.split_by=time")
+    status, report = run_check_of(tmp_path, *words)
+    assert status == 1
+    assert "two opinions are not made one" in report
+    status, report = run_check_of(tmp_path, *words, "--data.observations=*coder A")
+    assert "outside of their video" not in report
+    assert status == 0, report

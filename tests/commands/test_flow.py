@@ -42,7 +42,7 @@ def test_numbers_are_the_flow_of_the_pairs_asked_for(
     video: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("amclip.commands.flow.CHUNK", 3 * 24 * 32)  # several chunks, the last one short
-    flow(video, str(tmp_path / "a" / "flow.npz"), preset="fast", start=0.2, stop=1.05, size=24, gap=2)
+    flow(video, str(tmp_path / "a" / "flow.npz"), preset="fast", start=0.2, stop=1.05, size=24, gap="2/10")
     stored = np.load(tmp_path / "a" / "flow.npz")
     assert stored["flow"].shape == (7, 2, 24, 32)
     np.testing.assert_allclose(stored["times"], 0.2 + 0.1 * np.arange(7), atol=1e-6)
@@ -59,11 +59,14 @@ def test_wrong_arguments_leave_nothing_behind(video: str, tmp_path: Path) -> Non
             flow(video, str(tmp_path / output), **arguments)  # type: ignore[arg-type]
 
     refused("must end in .mp4", output="x.avi")
-    refused("--gap must be at least 1 frame, not 0", gap=0)
+    refused("^--gap: expected seconds above 0 and below 1.*got 0", gap=0)
+    refused("--gap: .*meant in frames.*2/25", gap=2)
     refused("--size must be at least 2 pixels", size=1)
     refused("bound must be a positive number", bound=0)
     refused("has 0 frames from 9 s", start=9.0)
-    refused("needs 13", gap=12)
+    refused(
+        "5 frames from 0.65 s to 1.2 s; none has another 0.95 s later .the video lasts 1.20 s", start=0.65, gap=0.95
+    )
     refused("--raft_weights my.pth: are RAFT's", raft_weights="my.pth")
     refused("--preset and --backend are TV-L1's", raft="small", raft_weights="random", preset="fast")
     refused("--preset and --backend are TV-L1's", raft="small", raft_weights="random", backend="opencv")

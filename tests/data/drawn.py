@@ -55,6 +55,24 @@ def draw_video(
     return path
 
 
+def draw_with_sound(path: Path, num_frames: int = 50, seconds: float = 2.6) -> Path:
+    """Numbered frames at 25 per second, and a sound that lasts as long as is said."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        sound: Any = container.add_stream("aac", rate=16000)
+        for number in range(num_frames):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(numbered_frame(number), format="rgb24")))
+        container.mux(stream.encode())
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, int(seconds * 16000)), np.float32), "fltp", "mono")
+        silence.sample_rate = 16000
+        container.mux(sound.encode(silence))
+        container.mux(sound.encode())
+    return path
+
+
 def draw_sound(path: Path) -> Path:
     import av
 

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numbered import draw_number
 
 __all__ = ["CASES", "Numbered", "copy_packets", "encode", "turn", "without_seeking"]
@@ -29,12 +28,14 @@ class Numbered:
         numbers: Number that each frame shows, in order of presentation.
         times: Seconds since the first frame.
         shown: ``(height, width)`` after turning by the display matrix.
+        turned: Quarter turns counterclockwise by the display matrix.
     """
 
     path: Path
     numbers: tuple[int, ...]
     times: tuple[float, ...]
     shown: tuple[int, int]
+    turned: int = 0
 
 
 def encode(
@@ -46,7 +47,6 @@ def encode(
     rate: float = 25,
     start: float = 0.0,
     size: tuple[int, int] = _SIZE,
-    quarters: int = 0,
     pixels: str = "yuv420p",
     options: dict[str, str] | None = None,
     format: str | None = None,
@@ -64,7 +64,6 @@ def encode(
         rate: Frames per second.
         start: Seconds that the first frame begins at.
         size: ``(height, width)``.
-        quarters: Quarter turns counterclockwise that the pixels are stored turned by; ``size`` is before them.
         pixels: Pixel format.
         options: Of the encoder.
         format: FFmpeg's name of the container; by the file's name where ``None``.
@@ -74,7 +73,7 @@ def encode(
     """
     import av
 
-    height, width = size if quarters % 2 == 0 else size[::-1]
+    height, width = size
     moments = [index / rate for index in range(len(numbers))] if times is None else list(times)
     exact = Fraction(rate).limit_denominator(1001)
     with av.open(target or str(path), "w", format=format, options=muxing or {}) as container:
@@ -85,8 +84,7 @@ def encode(
         stream.codec_context.time_base = base
         silence = _silence(container, sound) if sound else []  # before anything is written: it adds a stream
         for index, (number, moment) in enumerate(zip(numbers, moments, strict=True)):
-            pixels_stored = np.ascontiguousarray(np.rot90(draw_number(number, *size), quarters))
-            frame = av.VideoFrame.from_ndarray(pixels_stored, format="rgb24")
+            frame = av.VideoFrame.from_ndarray(draw_number(number, height, width), format="rgb24")
             frame.pts = index if even else round((start + moment) / base)
             frame.time_base = base
             container.mux(stream.encode(frame))
@@ -98,6 +96,7 @@ def encode(
 
 def _silence(container: Any, seconds: float) -> list[Any]:
     import av
+    import numpy as np
 
     stream = container.add_stream("aac", rate=44_100, layout="mono")
     packets = []
@@ -191,10 +190,10 @@ def _trimmed(path: Path, codec: str, options: dict[str, str], cut: int) -> Numbe
 
 
 def _turned(path: Path, quarters: int, codec: str = "libx264") -> Numbered:
-    """Stored turned counterclockwise, with the display matrix that sets it upright again."""
-    made = encode(path, codec, size=_SIZE if quarters % 2 == 0 else _SIZE[::-1], quarters=quarters, options=_X264)
+    made = encode(path, codec, options=_X264)
     turn(path, quarters)
-    return made
+    shown = made.shown if quarters % 2 == 0 else made.shown[::-1]
+    return Numbered(path, made.numbers, made.times, shown, turned=-quarters % 4)
 
 
 def _two_tracks(path: Path) -> Numbered:

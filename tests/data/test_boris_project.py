@@ -10,6 +10,7 @@ import pytest
 from drawn_scores import CLASSES, scores_of
 from layouts import BORIS_AGGREGATED, BORIS_TABULAR, boris_project_text
 
+from amclip.data.clock import Clock
 from amclip.data.intervals import Windows
 from amclip.data.readers import boris, boris_project, read_labels
 from amclip.data.table import LabelError
@@ -62,7 +63,7 @@ def write(path: Path, content: Project) -> Path:
 
 
 def bouts(content: Project) -> dict[str, list[tuple[str, float, float]]]:
-    found, _ = boris_project.read(json.dumps(content), "p.boris")
+    found, _ = boris_project.read(json.dumps(content), "p.boris", Clock())
     return {one.video: sorted((bout.label, bout.start, bout.stop) for bout in one.bouts) for one in found}
 
 
@@ -118,20 +119,22 @@ def test_what_lies_outside_of_the_observed_stretch_is_not_labelled(tmp_path: Pat
     assert (spans["a.mp4"][0][0], spans["a.mp4"][-1][1]) == (1.0, 6.0)
     assert (spans["b.mp4"][0][0], spans["b.mp4"][-1][1]) == (0.0, 3.0)
     halves = [observation([], **{"observation time interval": interval}) for interval in ([0, 4], [6, 0])]
-    (timeline,), _ = boris_project.read(json.dumps(project(first=halves[0], second=halves[1])), "p.boris")
+    (timeline,), _ = boris_project.read(json.dumps(project(first=halves[0], second=halves[1])), "p.boris", Clock())
     assert timeline.unlabelled == ((4.0, 6.0),)  # nobody looked at it in any observation
 
 
 def test_what_amclip_writes_is_read_as_its_tables_are(tmp_path: Path) -> None:
     videos = [scores_of("a.mp4", 400, seed=1), scores_of("night/b ü.mp4", 91, seed=2, offset=1.4)]
     write_outputs(tmp_path, videos, dict.fromkeys(CLASSES, BoutSettings()), {})
-    found, names = boris_project.read((tmp_path / "boris" / "amclip.boris").read_text(), "amclip.boris")
+    found, names = boris_project.read((tmp_path / "boris" / "amclip.boris").read_text(), "amclip.boris", Clock())
     assert names == list(CLASSES)
     assert [one.video for one in found] == ["a.mp4", "night/b ü.mp4"]
     for one, scores in zip(found, videos, strict=True):
         stem = one.video.removesuffix(".mp4")
         for kind in ("tabular", "aggregated"):
-            ((theirs,), _) = boris.read((tmp_path / "boris" / f"{stem}_{kind}_events.csv").read_text(), "events.csv")
+            ((theirs,), _) = boris.read(
+                (tmp_path / "boris" / f"{stem}_{kind}_events.csv").read_text(), "events.csv", Clock()
+            )
             assert sorted((b.label, b.start, b.stop) for b in one.bouts) == sorted(
                 (b.label, b.start, b.stop) for b in theirs.bouts
             )
@@ -202,7 +205,7 @@ def day(change: Callable[[Project], object]) -> str:
         (day(lambda o: o.update({"time offset": 5})), r"-4 \(1 less the time offset of 5 s\) is not a time"),
         (day(lambda o: o.update({"observation time interval": [1]})), r"expected two times in seconds, got \[1\]"),
         (day(lambda o: o.update(type="LIVE")), r"observation 'day': live observations have no video to learn from"),
-        (day(lambda o: o.update(type="IMAGES")), r"observation 'day': it is one of pictures"),
+        (day(lambda o: o.update(type="IMAGES")), r"observation 'day': it is an observation of pictures"),
         (day(lambda o: o.pop("type")), r"observation 'day': its type is None, not MEDIA"),
         (day(lambda o: o["file"].update({"2": ["b.mp4"]})), r"observation 'day': it plays several videos at once \(a"),
         (day(lambda o: o["file"].clear()), r"observation 'day': it names no media file"),

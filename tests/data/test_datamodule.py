@@ -1,3 +1,4 @@
+import warnings
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from amclip.flow import FlowMethod
 SMALL = {
     "image_size": 32,
     "frame_size": (36, 36),
+    "flow_gap": "1/15",
     "flow_preset": "fast",
     "num_segments": 2,
     "positions_per_segment": 2,
@@ -166,6 +168,36 @@ def test_flow_options_change_the_preset_and_are_checked(drawn: Path) -> None:
     assert data.preprocess.flow.settings.theta == 0.2
     with pytest.raises(ValueError, match="has no wraps"):
         build(drawn, flow_options={"wraps": 3})
+
+
+def test_the_flow_gap_is_kept_in_seconds_whatever_it_was_given_as(drawn: Path) -> None:
+    assert VideoDataModule(labels=str(drawn / "labels.csv")).flow_gap == 1 / 25
+    for given in ("1/15", 1 / 15):
+        data = build(drawn, flow_gap=given)
+        data.setup("test")
+        assert data.hparams["flow_gap"] == data.flow_gap == data.datasets["test"].flow_gap == 1 / 15
+        assert data.state_dict()["seen"]["flow_gap"] == 1 / 15
+    with pytest.raises(ValueError, match=r"flow_gap: expected seconds.*1 frame at 25 frames/s: 1/25"):
+        build(drawn, flow_gap=1)
+
+
+def test_frame_rates_that_differ_and_videos_too_slow_are_told_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, step in (("a", 40), ("b", 40), ("c", 100)):
+        draw_video(tmp_path / f"{name}.mp4", 12, milliseconds=range(0, 12 * step, step))
+    (tmp_path / "labels.csv").write_text("filepath,label,split\na.mp4,x,train\nb.mp4,x,val\nc.mp4,x,train\n")
+    words = (
+        r"too slow for the flow gap of 0.04 s: 1 of 3 videos. c.mp4 has 10 frames/s: the next frame comes after 0.1 s"
+    )
+    with caplog.at_level("INFO"), pytest.warns(UserWarning, match=words):
+        build(tmp_path, flow_gap="1/25").setup("fit")
+    assert "frame rates: 10 (1 video), 25 (2 videos); the flow gap of 0.04 s is 1, 1 frames" in caplog.text
+    caplog.clear()
+    with warnings.catch_warnings(), caplog.at_level("INFO"):
+        warnings.filterwarnings("error", message="too slow")
+        build(tmp_path, flow_gap="1/25", modality="frames").setup("fit")
+    assert "frame rates" not in caplog.text
 
 
 @pytest.mark.parametrize("setting", ["batch_size", "flow_gap", "probe_timeout"])

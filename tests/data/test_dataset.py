@@ -2,6 +2,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from drawn import CLIPS, draw_video, frame_numbers
@@ -23,16 +24,16 @@ SETTINGS: dict[str, Any] = {
 
 
 def dataset(root: Path, clips: list[Clip], **settings: Any) -> ClipDataset:
-    lengths = settings.pop("lengths", {})
+    lengths = settings.pop("found", {})
     return ClipDataset(build_table(clips, "test", ["x", "y"]), root, lengths, **{**SETTINGS, **settings})
 
 
 def test_frames_and_partners_are_those_of_the_grid(videos: Path) -> None:
     clips = [Clip("a.mp4", labels=("y",)), Clip("long.mp4", 4.0, 8.0, ("x", "y"))]
-    data = dataset(videos, clips, flow_gap=3)
+    data = dataset(videos, clips, flow_gap=3 / 25)
     for row, (start, length, labels) in enumerate([(0, 60, [0, 1]), (100, 100, [1, 1])]):
         sample = data[row]
-        frames, partners = sample_positions(length, 4, 3)
+        frames, partners = sample_positions(np.arange(length) / 25, 0.0, length / 25, 4, 3 / 25)
         assert sample["frames"].shape == (4, 2, 3, 90, 120)
         assert sample["frames"].dtype == torch.uint8
         assert frame_numbers(sample["frames"][:, 0]) == (frames + start).tolist()
@@ -42,6 +43,13 @@ def test_frames_and_partners_are_those_of_the_grid(videos: Path) -> None:
         assert sample["segments"].shape == (2, 4)
         assert sample["segments"].max() < 4
         assert (int(sample["clip"]), int(sample["skipped"]), sample["error"]) == (row, 0, "")
+
+
+def test_a_clip_that_starts_between_frames_starts_then(videos: Path) -> None:
+    clips = [Clip("long.mp4", 4.02, 8.02, ("x",))]  # frames 101 to 200, from half a frame before
+    frames = dataset(videos, clips)[0]["frames"]
+    # Moments 4.02 + (k + 0.5) * (4 - 1 / 25) / 4: 4.515, 5.505, 6.495, 7.485.
+    assert frame_numbers(frames[:, 0]) == [112, 137, 162, 187]
 
 
 def test_one_view_is_the_frames_alone(videos: Path) -> None:
@@ -55,13 +63,13 @@ def test_one_view_is_the_frames_alone(videos: Path) -> None:
 
 def test_each_frame_is_decoded_once(videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[int]] = []
-    decode = Video._decode
+    read = Video.read_in_order
 
     def counted(self: Video, indices: list[int]) -> Any:
         asked.append(list(indices))
-        return decode(self, indices)
+        return read(self, indices)
 
-    monkeypatch.setattr(Video, "_decode", counted)
+    monkeypatch.setattr(Video, "read_in_order", counted)
     data = dataset(videos, [Clip("a.mp4", 0.0, 0.2, ())])  # 5 frames, 4 positions: partners are the next positions
     assert frame_numbers(data[0]["frames"].flatten(0, 1)) == [0, 1, 1, 2, 2, 3, 3, 4]
     assert asked == [[0, 1, 2, 3, 4]]
@@ -158,16 +166,15 @@ class TestBrokenClips:
     ) -> None:
         clips = self.rows(tmp_path, videos)[1:2]
         found = probe([tmp_path / "empty.mp4"])
-        data = dataset(tmp_path, clips, lengths=found)
+        data = dataset(tmp_path, clips, found=found)
         monkeypatch.setattr("amclip.data.dataset.Video", None)
         assert "is empty" in data[0]["error"]
 
     def test_a_length_known_from_probing_is_not_exceeded(self, videos: Path) -> None:
         path = videos / "phantom.mp4"
-        for length in (probe([path])[path], 60):
-            data = dataset(videos, [Clip("phantom.mp4", labels=())], lengths={path: length})
-            frames, _ = sample_positions(60, 4)
-            assert frame_numbers(data[0]["frames"][:, 0]) == frames.tolist()
+        data = dataset(videos, [Clip("phantom.mp4", labels=())], found=probe([path]))
+        frames, _ = sample_positions(np.arange(60) / 25, 0.0, 2.4, 4)
+        assert frame_numbers(data[0]["frames"][:, 0]) == frames.tolist()
 
 
 def test_paths_are_relative_to_the_root_or_absolute(videos: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from amclip.data.clock import Clock
 from amclip.data.exports import FORMATS, OF_BOUTS, export
 from amclip.data.intervals import clips_of, timelines_of
 from amclip.data.readers import read_classes, read_labels, read_splits
@@ -140,7 +141,7 @@ def test_parts_of_videos_come_back(
     def there_and_back(table: LabelTable) -> None:
         target = tmp_path_factory.mktemp("there") / file
         try:
-            notes = export(table, target, form, FPS)
+            notes = export(table, target, form, Clock(fps=FPS))
         except LabelError:
             assert odd
             return
@@ -150,7 +151,7 @@ def test_parts_of_videos_come_back(
             assert names == list(table.classes)
             back = read_labels(target / "all.csv", names, per_frame=True)
         else:
-            back = read_labels(target, table.classes, fps=FPS)
+            back = read_labels(target, table.classes, clock=Clock(fps=FPS))
         expected = joined(table)
         assert joined(back) == (sorted(suffixless(expected)) if form in ("deepethogram", "frame-list") else expected)
 
@@ -167,7 +168,7 @@ def test_a_list_per_split_comes_back(tmp_path: Path) -> None:
         Clip("a.mp4", 0.4, 0.48, ("rest", "walk"), "train"),
     ]
     table = build_table(clips, "t", ["walk", "rest", "never seen"])
-    assert export(table, tmp_path / "lists", "frame-list", 25) == ["the suffix of the videos"]
+    assert export(table, tmp_path / "lists", "frame-list", Clock(fps=25)) == ["the suffix of the videos"]
     text = (tmp_path / "lists" / "train.csv").read_text().splitlines()
     assert text[:2] == ["original_vido_id video_id frame_id path labels", 'a 0 1 a/1.jpg "0"']
     assert text[12] == 'a 0 12 a/12.jpg "0,1"'
@@ -226,7 +227,7 @@ PART = Clip("a.mp4", 0, 1, ("walk",), "train")
 def test_what_a_format_cannot_hold_is_refused(tmp_path: Path, clips: list[Clip], form: str, reason: str) -> None:
     suffix = {"animal-kingdom": ".xlsx", "deepethogram": "", "frame-list": ""}.get(form, ".csv")
     with pytest.raises(LabelError, match=reason):
-        export(build_table(clips, "t"), tmp_path / f"out{suffix}", form, 25)
+        export(build_table(clips, "t"), tmp_path / f"out{suffix}", form, Clock(fps=25))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -237,7 +238,7 @@ def test_what_is_lost_is_said(tmp_path: Path) -> None:
     assert export(whole, tmp_path / "list.txt", "list") == ["splits", "classes without an example: rest"]
     gap = build_table([Clip("a.mp4", 0, 1, ("walk",), "train"), Clip("a.mp4", 2.02, 3, ("rest",), "val")], "t")
     for form in ("feral", "frame-list"):
-        notes = "; ".join(export(gap, tmp_path / form, form, 25))
+        notes = "; ".join(export(gap, tmp_path / form, form, Clock(fps=25)))
         assert "splits within a video" in notes
         assert "2 times lie between two frames" in notes
         assert "read as showing nothing" in notes
@@ -248,7 +249,7 @@ def test_what_is_lost_is_said(tmp_path: Path) -> None:
 
 def test_targets_of_the_wrong_kind_are_refused(tmp_path: Path) -> None:
     whole, part = build_table([WHOLE], "t"), build_table([PART], "t")
-    with pytest.raises(ValueError, match="fps: feral counts frames"):
+    with pytest.raises(ValueError, match=r"frames are counted, and a.mp4 is not there to tell"):
         export(part, tmp_path / "x.json", "feral")
     with pytest.raises(ValueError, match=r"t.csv: animal-kingdom is written as a workbook"):
         export(whole, tmp_path / "t.csv", "animal-kingdom")
@@ -258,7 +259,7 @@ def test_targets_of_the_wrong_kind_are_refused(tmp_path: Path) -> None:
         export(part, tmp_path, "boris")
     (tmp_path / "file").write_text("mine")
     with pytest.raises(ValueError, match="frame-list is written to a folder, and this is none"):
-        export(part, tmp_path / "file", "frame-list", 25)
+        export(part, tmp_path / "file", "frame-list", Clock(fps=25))
     with pytest.raises(ValueError, match=f"expected one of {', '.join(FORMATS)}"):
         export(part, tmp_path / "x", "excel")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
@@ -273,7 +274,7 @@ def test_numbers_for_names_stay_numbers_in_a_list(tmp_path: Path) -> None:
 
 def test_feral_with_two_behaviours_at_once(tmp_path: Path) -> None:
     table = build_table([Clip("a.mp4", 0, 0.08, ("rest", "walk")), Clip("a.mp4", 0.08, 0.12, ())], "t")
-    assert export(table, tmp_path / "f.json", "feral", 25) == []
+    assert export(table, tmp_path / "f.json", "feral", Clock(fps=25)) == []
     content = json.loads((tmp_path / "f.json").read_text())
     assert content["is_multilabel"] is True
     assert content["labels"] == {"a.mp4": [[1, 1], [1, 1], [0, 0]]}

@@ -15,6 +15,7 @@ import layouts
 import pytest
 from openpyxl import load_workbook
 
+from amclip.data.clock import Clock
 from amclip.data.readers import read_labels
 from amclip.data.table import LabelError, LabelTable
 
@@ -304,9 +305,14 @@ FORMATS = {
         layouts.boris_project_text(), "p.boris", PROJECT_CASES, {"classes": ["walking", "resting", "calling"]}
     ),
     "DeepEthogram": Format(
-        layouts.DEEPETHOGRAM, "a_labels.csv", DEEPETHOGRAM_CASES, {"classes": ["walking", "calling"], "fps": 10}
+        layouts.DEEPETHOGRAM,
+        "a_labels.csv",
+        DEEPETHOGRAM_CASES,
+        {"classes": ["walking", "calling"], "clock": Clock(fps=10)},
     ),
-    "FERAL": Format(layouts.feral_text(), "labels.json", FERAL_CASES, {"classes": ["walking", "resting"], "fps": 10}),
+    "FERAL": Format(
+        layouts.feral_text(), "labels.json", FERAL_CASES, {"classes": ["walking", "resting"], "clock": Clock(fps=10)}
+    ),
 }
 
 

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from adapter import open_video
 from numbered import Reading, draw_number, read_number
 from numbered_files import CASES, Numbered
 
 from amclip.data.probe import probe
-from amclip.data.video import VideoInfo
+from amclip.data.video import Video, VideoInfo
 
 Files = dict[str, tuple[Numbered, VideoInfo]]
 
@@ -19,6 +18,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     made = {name: make(folder / name) for name, make in CASES.items()}
     found = probe([numbered.path for numbered in made.values()], cache=None, progress=False)
     return {name: (numbered, found[numbered.path]) for name, numbered in made.items()}
+
+
+def right(numbered: Numbered) -> list[Reading]:
+    return [Reading(number, numbered.turned) for number in numbered.numbers]
 
 
 def readings(frames: np.ndarray, numbered: Numbered) -> list[Reading]:
@@ -36,39 +39,38 @@ def test_probe_knows_count_and_shape(files: Files, name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_frames_at_random_are_those_asked_for(files: Files, name: str) -> None:
     numbered, info = files[name]
-    right = [Reading(number) for number in numbered.numbers]
-    order = np.random.default_rng(0).permutation(len(right))
-    video = open_video(numbered.path, info)
+    expected = right(numbered)
+    order = np.random.default_rng(0).permutation(len(expected))
+    video = Video(numbered.path, info=info)
     single = [read_number(video.read_array([int(index)])[0]) for index in order[:40]]
-    assert single == [right[index] for index in order[:40]]
+    assert single == [expected[index] for index in order[:40]]
     for part in np.array_split(order, 5):
         batch = np.sort(part)
-        assert readings(video.read_array(batch), numbered) == [right[index] for index in batch]
+        assert readings(video.read_array(batch), numbered) == [expected[index] for index in batch]
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_frames_in_order_are_those_asked_for(files: Files, name: str) -> None:
     numbered, info = files[name]
-    video = open_video(numbered.path, info, in_order=True)
+    video = Video(numbered.path, info=info)
     found = readings(np.stack(list(video.read_in_order(range(video.num_frames)))), numbered)
-    assert found == [Reading(number) for number in numbered.numbers]
+    assert found == right(numbered)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_times_and_shape_are_those_of_a_player(files: Files, name: str) -> None:
     numbered, info = files[name]
-    for in_order in (False, True):
-        video = open_video(numbered.path, info, in_order=in_order)
-        np.testing.assert_allclose(video.timestamps(), numbered.times, atol=1.001e-3)
-        assert (video.height, video.width) == numbered.shown
+    video = Video(numbered.path, info=info)
+    np.testing.assert_allclose(video.timestamps(), numbered.times, atol=1.001e-3)
+    assert (video.height, video.width) == numbered.shown
 
 
 def test_frames_are_scaled_and_cut_the_right_way_up(files: Files) -> None:
     numbered, info = files["turned_90.mp4"]
-    stretched = open_video(numbered.path, info, (64, 48)).read_array([3, 40])
-    assert readings(stretched, numbered) == [Reading(3), Reading(40)]
-    cut = open_video(numbered.path, info, (64, 64), "crop").read_array([3, 40])
-    assert [read_number(frame) for frame in cut] == [Reading(3), Reading(40)]
+    stretched = Video(numbered.path, (64, 48), info=info).read_array([3, 40])
+    assert readings(stretched, numbered) == [Reading(3, 3), Reading(40, 3)]
+    cut = Video(numbered.path, (64, 64), "crop", info).read_array([3, 40])
+    assert [read_number(frame) for frame in cut] == [Reading(3, 3), Reading(40, 3)]
 
 
 @pytest.mark.parametrize("shape", [(240, 320), (120, 90), (16, 16), (67, 101)])

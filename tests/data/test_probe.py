@@ -9,19 +9,20 @@ import pytest
 from drawn import draw_video
 
 import amclip.data.probe as module
-from amclip.data._decoders import missing_bytes
+from amclip.data._container import missing_bytes
 from amclip.data.probe import probe
-from amclip.data.video import VideoError, VideoInfo
+from amclip.data.video import READING_RULES, VideoError, VideoInfo
 
-# A worker whose decoder hangs on some files as decord does: in native code, holding the interpreter's lock.
+# A worker whose decoder hangs on some files: in native code, holding the interpreter's lock.
 HANGING_WORKER = """
 import ctypes
+import signal
 import amclip.data._probe_worker as worker
 
 answer = worker.answer
 
 def hang_on_some(request):
-    worker._still_alive(request["timeout"])
+    signal.setitimer(signal.ITIMER_REAL, request["timeout"])
     name = request["path"].rpartition("/")[2]
     if name == "crash.mp4":
         ctypes.string_at(0)
@@ -153,7 +154,7 @@ class TestCache:
     def test_a_corrupted_cache_is_ignored_and_replaced(self, tmp_path: Path, videos: Path, content: str) -> None:
         (tmp_path / "videos.json").write_text(content)
         assert isinstance(probe([videos / "one.mp4"], cache=tmp_path)[videos / "one.mp4"], VideoInfo)
-        assert json.loads((tmp_path / "videos.json").read_text())["version"] == 1
+        assert json.loads((tmp_path / "videos.json").read_text())["version"] == READING_RULES
 
     def test_an_entry_of_the_wrong_shape_is_ignored(self, tmp_path: Path, videos: Path) -> None:
         path = videos / "one.mp4"

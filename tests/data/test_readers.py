@@ -8,6 +8,7 @@ from pathlib import Path
 import layouts
 import pytest
 
+from amclip.data.clock import Clock
 from amclip.data.intervals import Windows
 from amclip.data.readers import read_classes, read_labels, read_segments, read_splits
 from amclip.data.table import LabelError, LabelTable
@@ -183,7 +184,7 @@ def test_files_without_names_of_classes_are_refused(tmp_path: Path, text: str, e
 
 
 def test_splits_of_feral_may_be_null(tmp_path: Path) -> None:
-    table = read_labels(write(tmp_path / "labels.json", feral_with(splits=None)), fps=10)
+    table = read_labels(write(tmp_path / "labels.json", feral_with(splits=None)), clock=Clock(fps=10))
     assert {clip.split for clip in table.clips} == {None}
 
 
@@ -414,7 +415,7 @@ def test_an_observation_of_several_files_is_cut_at_their_ends(tmp_path: Path) ->
 )
 def test_deepethogram(tmp_path: Path, change: Change, expected: str | None) -> None:
     (tmp_path / "good").mkdir()
-    right = read_labels(write(tmp_path / "good" / "a_labels.csv", layouts.DEEPETHOGRAM), fps=10)
+    right = read_labels(write(tmp_path / "good" / "a_labels.csv", layouts.DEEPETHOGRAM), clock=Clock(fps=10))
     assert right.classes == ("walking", "calling")
     assert [(c.video, c.start, c.stop, c.labels) for c in right.clips] == [
         ("a", 0.0, 0.1, ()),
@@ -423,22 +424,22 @@ def test_deepethogram(tmp_path: Path, change: Change, expected: str | None) -> N
         ("a", 0.4, 0.5, ()),  # nobody looked at frame 3
     ]
     path = write(tmp_path / "a_labels.csv", change(layouts.DEEPETHOGRAM))
-    read_or_refuse(path, expected, lambda: read_labels(path, fps=10), right)
+    read_or_refuse(path, expected, lambda: read_labels(path, clock=Clock(fps=10)), right)
 
 
 def test_frames_need_a_rate_and_folders_are_read_whole(tmp_path: Path) -> None:
     path = write(tmp_path / "a_labels.csv", layouts.DEEPETHOGRAM)
-    with pytest.raises(LabelError, match=r"DeepEthogram counts frames: give the frame rate"):
+    with pytest.raises(LabelError, match=r"frames are counted, and a is not there to tell"):
         read_labels(path)
     (tmp_path / "day 2").mkdir()
     write(tmp_path / "day 2" / "b_labels.csv", layouts.DEEPETHOGRAM)
-    assert read_labels(tmp_path, fps=10).videos() == ("a", "day 2/b")
+    assert read_labels(tmp_path, clock=Clock(fps=10)).videos() == ("a", "day 2/b")
     write(tmp_path / "day 2" / "b_labels.csv", layouts.DEEPETHOGRAM.replace("calling", "singing"))
     with pytest.raises(LabelError, match=r"b_labels.csv, line 1: has the behaviours"):
-        read_labels(tmp_path, fps=10)
+        read_labels(tmp_path, clock=Clock(fps=10))
     (tmp_path / "empty").mkdir()
     with pytest.raises(LabelError, match="is a folder without label files"):
-        read_labels(tmp_path / "empty", fps=10)
+        read_labels(tmp_path / "empty", clock=Clock(fps=10))
 
 
 def feral_with(**changes: object) -> str:
@@ -473,14 +474,14 @@ def feral_with(**changes: object) -> str:
     ],
 )
 def test_feral(tmp_path: Path, text: str, expected: str | None) -> None:
-    right = read_labels(write(tmp_path / "good.json", layouts.feral_text()), fps=10)
+    right = read_labels(write(tmp_path / "good.json", layouts.feral_text()), clock=Clock(fps=10))
     assert right.classes == ("walking", "resting")
     assert [(c.video, c.start, c.stop, c.labels, c.split) for c in right.clips[:2]] == [
         ("a.mp4", 0.0, 0.1, (), "train"),
         ("a.mp4", 0.1, 0.3, ("walking",), "train"),
     ]
     path = write(tmp_path / "labels.json", text)
-    read_or_refuse(path, expected, lambda: read_labels(path, fps=10), right)
+    read_or_refuse(path, expected, lambda: read_labels(path, clock=Clock(fps=10)), right)
 
 
 # --------------------------------------------------------------------- the real files
@@ -512,7 +513,7 @@ def test_the_real_metadata_of_animal_kingdom() -> None:
 def test_the_fly_videos_boris_and_deepethogram_files_say_the_same() -> None:
     folder = layouts.SHARED / "flies"
     boris = read_labels(folder / "courtship_aggregated_events.csv")
-    frames = read_labels(folder / "courtship_labels.csv", boris.classes, fps=25)
+    frames = read_labels(folder / "courtship_labels.csv", boris.classes, clock=Clock(fps=25))
     assert len(boris) == 217
     assert [(c.start, c.stop, c.labels) for c in boris.clips] == [(c.start, c.stop, c.labels) for c in frames.clips]
     windows = read_labels(folder / "courtship_aggregated_events.csv", windows=Windows(2.0, 1.0, 0.25))

@@ -105,7 +105,10 @@ def test_windows_cut_tables_of_bouts_and_leave_clips_as_they_are(tmp_path: Path)
         (lambda paths: Path(paths[1]).write_text(""), r"b.csv: the file is empty"),
         (lambda paths: Path(paths[1]).write_text("filepath,start\nx.mp4,0\n"), r"b.csv, line 1: has a column 'start'"),
         (lambda paths: Path(paths[0]).write_bytes(b"\xff\xfex"), r"a.csv: is UTF-16"),
-        (lambda paths: Path(paths[1]).write_text(layouts.DEEPETHOGRAM), r"b.csv: DeepEthogram counts frames"),
+        (
+            lambda paths: Path(paths[1]).write_text(layouts.DEEPETHOGRAM),
+            r"b.csv: frames are counted, and b is not there",
+        ),
         (lambda paths: paths.clear(), r"the list of label tables is empty"),
     ],
 )

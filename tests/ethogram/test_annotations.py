@@ -58,9 +58,12 @@ def test_a_coders_table_beside_an_annotation_is_not_taken_for_its_own(folder: Pa
 def test_deepethograms_predictions_are_named_like_the_video(folder: Path) -> None:
     fps = scores_of().fps
     whole = {Path(timeline.video).stem: len(timeline.bouts) for timeline in read_annotation(folder).timelines}
-    read = read_annotation(folder / "deepethogram" / "a_predictions.csv", fps)
+    read = read_annotation(folder / "deepethogram" / "a_predictions.csv", fps=fps)
     assert [(timeline.video, len(timeline.bouts)) for timeline in read.timelines] == [("a", whole["a"])]
-    assert [timeline.video for timeline in read_annotation(folder / "deepethogram", fps).timelines] == ["a", "night/b"]
+    assert [timeline.video for timeline in read_annotation(folder / "deepethogram", fps=fps).timelines] == [
+        "a",
+        "night/b",
+    ]
 
 
 def test_events_of_the_drawn_animals_are_bouts(tmp_path: Path) -> None:
@@ -95,7 +98,7 @@ def test_a_table_of_bouts_may_overlap_and_one_of_clips_may_not(tmp_path: Path) -
         ("video,behaviour,start,stop\nv,a,1\n", "line 2: has 3 cells"),
         ("video,behaviour,start,stop\nv,a,one,2\n", "'one' is not a number of seconds"),
         ("video,behaviour,start,stop\nv,,1,2\n", "names no video or no behaviour"),
-        (",background,a\n0,1,0\n", "counts frames: give the frame rate"),
+        (",background,a\n0,1,0\n", "frames are counted, and t is not there"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, text: str, said: str) -> None:

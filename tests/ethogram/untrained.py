@@ -24,6 +24,7 @@ def make_checkpoint(
         "positions_per_segment": 3,
         "frame_size": (36, 36),
         "image_size": 32,
+        "flow_gap": "1/15",
         "flow_preset": "fast",
         "flow_image": "uvm",
         "flow_bound": 3.0,

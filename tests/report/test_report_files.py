@@ -228,6 +228,6 @@ def test_pictures_older_than_the_video_are_not_shown(tmp_path: Path, capsys: pyt
 def test_flow_that_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
     video = write_video(tmp_path / "clip.mp4", 5)
     with pytest.raises(ValueError, match="flow size"):
-        draw_flow(video, tmp_path / "flow.mp4", 4, 2.0, "fast", lambda share: None)
+        draw_flow(video, tmp_path / "flow.mp4", 4, 2.0, "fast", 1 / 25, lambda share: None)
     with pytest.raises(ValueError, match="flow bound"):
-        draw_flow(video, tmp_path / "flow.mp4", 48, 0.0, "fast", lambda share: None)
+        draw_flow(video, tmp_path / "flow.mp4", 48, 0.0, "fast", 1 / 25, lambda share: None)

@@ -50,8 +50,9 @@ def test_windows_of_segments_that_overlap_are_embedded(drawn: Path, tmp_path: Pa
     path = drawn / "videos" / "clip_00000.mp4"
     info = probe([path], progress=False)[path]
     found = embed_windows(model, "clip", path, info, 0.8, 0.2, batch=1, progress=lambda share: None)  # type: ignore[arg-type]
-    with Video(path, (36, 36), in_order=True) as video:
-        plan = plan_windows(video.timestamps(), video.duration, 0.8, 0.2, num_positions(*model.layout))
+    with Video(path, (36, 36)) as video:
+        gap = model.sampling["flow_gap"]
+        plan = plan_windows(video.timestamps(), video.duration, 0.8, 0.2, num_positions(*model.layout), gap)
         want = np.concatenate(list(stream_scores(model, video, plan)))
     np.testing.assert_allclose(found.scores.probabilities, want, atol=1e-5)
     assert found.embeddings.shape == (len(plan), model.task.network.encoder.width)
@@ -72,6 +73,14 @@ def test_list_and_page_of_some_videos(trained: Path, drawn: Path, tmp_path: Path
     asked = [(data["videos"][one["video"]]["video"], one["start"]) for one in data["suggestions"]]
     assert asked == [(name, pytest.approx(start, abs=1e-6)) for name, start in listed]
     assert len(data["videos"]) == len({name for name, _ in listed})  # no others
+
+
+def test_videos_too_slow_for_the_flow_gap_are_told_once(drawn: Path, tmp_path: Path) -> None:
+    fast = untrained.make_checkpoint(tmp_path, {"flow_gap": "1/60"})
+    videos = [drawn / "videos" / f"clip_0000{number}.mp4" for number in range(2)]
+    with pytest.warns(UserWarning, match=r"gap of 0.01667 s: 2 of 2 videos. clip_0000\d.mp4 has 15 frames/s") as seen:
+        suggest(fast, tmp_path / "out", *videos, "--count", 1, "--window", 0.7)
+    assert sum("too slow" in str(one.message) for one in seen) == 1
 
 
 def test_what_is_labelled_already_is_not_suggested(trained: Path, drawn: Path, tmp_path: Path) -> None:
@@ -112,17 +121,23 @@ def test_several_tables_say_what_is_labelled(
     assert f"--root (now {drawn})" in said
 
 
-def test_tables_that_count_frames_need_the_frame_rate(
+def test_labels_per_frame_have_the_times_of_the_videos_frames(
     trained: Path, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     labels = tmp_path / "clip_00000_labels.csv"  # names its video without the suffix
-    labels.write_text(",background,walking\n" + "".join(f"{n},0,1\n" for n in range(10)))
-    words = ("--labelled", labels, "--root", drawn / "videos", "--window", 0.4, "--count", 100)
+    rows = [f"{n},0,1\n" if n < 10 else f"{n},-1,-1\n" for n in range(21)]  # nobody looked at more
+    labels.write_text(",background,walking\n" + "".join(rows))
+    video = drawn / "videos" / "clip_00000.mp4"
+    words = ("--labelled", labels, "--window", 0.4, "--count", 100)
     with pytest.raises(SystemExit):
-        suggest(trained, tmp_path / "out", drawn / "videos" / "clip_00000.mp4", *words)
-    assert "amclip suggest --label_fps" in capsys.readouterr().err
-    rows = suggest(trained, tmp_path / "out", drawn / "videos" / "clip_00000.mp4", *words, "--label_fps", 25)
-    assert min(float(row["start"]) for row in rows) == pytest.approx(0.4, abs=0.05)
+        suggest(trained, tmp_path / "out", video, *words)
+    assert "amclip suggest, evaluate and convert: --root" in capsys.readouterr().err
+    suggested = suggest(trained, tmp_path / "out", video, *words, "--root", drawn / "videos")
+    assert min(float(row["start"]) for row in suggested) >= 10 / 21 * 1.4 - 0.05
+    labels.write_text(",background,walking\n" + "".join(rows[:10]))
+    with pytest.raises(SystemExit):
+        suggest(trained, tmp_path / "out", video, *words, "--root", drawn / "videos")
+    assert "has 10 frames of clip_00000, and" in capsys.readouterr().err
 
 
 def test_a_broken_video_does_not_stop_the_others(

@@ -1,19 +1,20 @@
 """Label tables in the formats of other tools, each with what it cannot hold.
 
-Reading the file gives the table back but for what the returned notes name. Formats of frames count them at one rate; a
-time between two frames moves to the nearest.
+Reading the file gives the table back but for what the returned notes name. Formats of frames count those of the video,
+or, where it is not there, frames of one rate; a time between two frames moves to the nearest.
 """
 
 import os
 from collections.abc import Callable
 from pathlib import Path
 
+from amclip.data.clock import Clock
 from amclip.data.exports import bouts, clips
 from amclip.data.table import LabelError, LabelTable, refuse_unwritable
 
 __all__ = ["FORMATS", "OF_BOUTS", "export"]
 
-FORMATS: dict[str, Callable[[LabelTable, Path, float], list[str]]] = {
+FORMATS: dict[str, Callable[[LabelTable, Path, Clock], list[str]]] = {
     "table": clips.own_table,
     "list": clips.path_list,
     "zamba": clips.zamba,
@@ -28,12 +29,11 @@ FORMATS: dict[str, Callable[[LabelTable, Path, float], list[str]]] = {
 OF_BOUTS = ("boris", "boris-tabular", "deepethogram", "feral", "frame-list")
 """Forms that say when a behaviour starts and stops."""
 
-_OF_FRAMES = ("deepethogram", "feral", "frame-list")
 _FOLDERS = ("deepethogram", "frame-list")
 _BOOKS = ("boris", "boris-tabular", "animal-kingdom")
 
 
-def export(table: LabelTable, target: str | os.PathLike[str], form: str, fps: float | None = None) -> list[str]:
+def export(table: LabelTable, target: str | os.PathLike[str], form: str, clock: Clock | None = None) -> list[str]:
     """Write a table.
 
     Args:
@@ -41,19 +41,19 @@ def export(table: LabelTable, target: str | os.PathLike[str], form: str, fps: fl
         target: The file; for ``deepethogram`` and ``frame-list`` the folder. BORIS' forms are CSV, TSV or XLSX, as its
             suffix says.
         form: A key of :data:`FORMATS`.
-        fps: Frames per second, for the forms that count frames (``deepethogram``, ``feral``, ``frame-list``).
+        clock: When the frames of the videos are shown, for the forms that count them (``deepethogram``, ``feral``,
+            ``frame-list``).
 
     Returns:
         What the format cannot hold of this table, in words; empty where it holds everything.
 
     Raises:
-        LabelError: If the format cannot hold the clips at all.
-        ValueError: If the form is not known, a frame rate is missing, or the target is of another kind.
+        LabelError: If the format cannot hold the clips at all, or frames are counted and it is not known when they are
+            shown.
+        ValueError: If the form is not known, or the target is of another kind.
     """
     if form not in FORMATS:
         raise ValueError(f"form: expected one of {', '.join(FORMATS)}, got {form!r}")
-    if form in _OF_FRAMES and (fps is None or not 0 < fps < float("inf")):
-        raise ValueError(f"fps: {form} counts frames; give the frame rate of the videos, not {fps}")
     path = Path(target)
     book = path.suffix.lower() == ".xlsx"
     if (form == "animal-kingdom" and not book) or (book and form not in _BOOKS):
@@ -66,4 +66,4 @@ def export(table: LabelTable, target: str | os.PathLike[str], form: str, fps: fl
     if events or (form in OF_BOUTS and not table.classes):
         raise LabelError(f"no clip shows a behaviour, so there is nothing for {form} to hold", table.source)
     refuse_unwritable(table)
-    return FORMATS[form](table, path, fps or 0.0)
+    return FORMATS[form](table, path, clock or Clock())

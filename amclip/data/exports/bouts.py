@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amclip.data.boris_columns import AGGREGATED, NOBODY, TABULAR
+from amclip.data.clock import Clock
 from amclip.data.exports.files import write_rows, write_text
 from amclip.data.exports.notes import gaps, moved, splits, unnamed, without_suffix
 from amclip.data.intervals import Timeline, timelines_of
-from amclip.data.readers.boris import MISSING
+from amclip.data.readers.boris_rows import MISSING
 from amclip.data.readers.deepethogram import SUFFIX
 from amclip.data.readers.feral import BACKGROUND
 from amclip.data.table import LabelError, LabelTable
@@ -23,7 +24,7 @@ __all__ = ["boris", "boris_tabular", "deepethogram", "feral", "frame_list"]
 _OFF_FRAME = 0.05
 
 
-def boris(table: LabelTable, target: Path, fps: float) -> list[str]:
+def boris(table: LabelTable, target: Path, clock: Clock) -> list[str]:
     """BORIS' aggregated events: a row per bout."""
     timelines = _for_boris(table)
     rows = []
@@ -42,7 +43,7 @@ def boris(table: LabelTable, target: Path, fps: float) -> list[str]:
     return _lost_in_boris(table, timelines)
 
 
-def boris_tabular(table: LabelTable, target: Path, fps: float) -> list[str]:
+def boris_tabular(table: LabelTable, target: Path, clock: Clock) -> list[str]:
     """BORIS' tabular events: a row where a bout starts, and one where it stops."""
     timelines = _for_boris(table)
     rows = []
@@ -95,28 +96,28 @@ def _lost_in_boris(table: LabelTable, timelines: Sequence[Timeline]) -> list[str
     return notes + splits(table) + unnamed(table)
 
 
-def deepethogram(table: LabelTable, target: Path, fps: float) -> list[str]:
+def deepethogram(table: LabelTable, target: Path, clock: Clock) -> list[str]:
     """DeepEthogram's label files, one per video, below the target folder."""
     timelines = timelines_of(table)
     _one_name_each(table, "label file")
     _below_a_folder(table, "label files")
     off = 0
     for timeline in timelines:
-        frames, between = _frames(timeline, table.classes, fps)
+        frames, between = _frames(timeline, table.classes, clock, table.source)
         off += between
         rows: list[Sequence[object]] = [["", "background", *table.classes]]
         background = np.where(frames.min(axis=1) < 0, -1, frames.max(axis=1) == 0).astype(int)
         rows += [[index, background[index], *frame] for index, frame in enumerate(frames.tolist())]
         write_rows(target / f"{without_suffix(timeline.video)}{SUFFIX}.csv", rows, "labels")
-    return moved(off, fps) + splits(table) + ["the suffix of the videos"]
+    return moved(off) + splits(table) + ["the suffix of the videos"]
 
 
-def feral(table: LabelTable, target: Path, fps: float) -> list[str]:
+def feral(table: LabelTable, target: Path, clock: Clock) -> list[str]:
     """FERAL's JSON; with one label per frame where no frame shows two behaviours."""
     timelines = timelines_of(table)
     frames, off = {}, 0
     for timeline in timelines:
-        frames[timeline.video], between = _frames(timeline, table.classes, fps)
+        frames[timeline.video], between = _frames(timeline, table.classes, clock, table.source)
         off += between
     several = bool(np.concatenate([(values > 0).sum(axis=1) > 1 for values in frames.values()]).any())
     names = [*table.classes] if several else [BACKGROUND[0], *table.classes]
@@ -138,10 +139,10 @@ def feral(table: LabelTable, target: Path, fps: float) -> list[str]:
     }
     write_text(target, json.dumps(content, ensure_ascii=False) + "\n")
     notes = _split_within(table, timelines, "FERAL")
-    return notes + moved(off, fps) + gaps(timelines, "stretches nobody looked at read as showing nothing")
+    return notes + moved(off) + gaps(timelines, "stretches nobody looked at read as showing nothing")
 
 
-def frame_list(table: LabelTable, target: Path, fps: float) -> list[str]:
+def frame_list(table: LabelTable, target: Path, clock: Clock) -> list[str]:
     """Charades' form, as Animal Kingdom, KABR and BaboonLand have it: a folder with a list per split and classes.
 
     Frame n of ``VIDEO.mp4``, counted from 1, is the image ``VIDEO/n.jpg``. Videos without a split are in ``all.csv``.
@@ -155,7 +156,7 @@ def frame_list(table: LabelTable, target: Path, fps: float) -> list[str]:
     lists: dict[str, list[str]] = {}
     off = 0
     for number, timeline in enumerate(timelines):
-        frames, between = _frames(timeline, table.classes, fps)
+        frames, between = _frames(timeline, table.classes, clock, table.source)
         off += between
         rows = lists.setdefault(timeline.split or "all", ["original_vido_id video_id frame_id path labels"])
         name = without_suffix(timeline.video)
@@ -165,7 +166,7 @@ def frame_list(table: LabelTable, target: Path, fps: float) -> list[str]:
     for split, rows in lists.items():
         write_text(target / f"{split}.csv", "\n".join(rows) + "\n")
     write_text(target / "classes.json", json.dumps({name: n for n, name in enumerate(table.classes)}) + "\n")
-    notes = _split_within(table, timelines, "a frame list") + moved(off, fps)
+    notes = _split_within(table, timelines, "a frame list") + moved(off)
     notes += gaps(timelines, "stretches nobody looked at read as showing nothing")
     return notes + (["the suffix of the videos"] if any(without_suffix(v) != v for v in table.videos()) else [])
 
@@ -197,20 +198,28 @@ def _below_a_folder(table: LabelTable, what: str) -> None:
             raise LabelError(f"{video!r}: {reason}", table.source)
 
 
-def _frames(timeline: Timeline, classes: Sequence[str], fps: float) -> tuple[NDArray[np.int64], int]:
-    """1, 0 or -1 per frame and class, shape ``(frames, C)``; and how many times lay between two frames."""
+def _frames(timeline: Timeline, classes: Sequence[str], clock: Clock, source: str) -> tuple[NDArray[np.int64], int]:
+    """1, 0 or -1 per frame and class, shape ``(frames, C)``; and how many times lay between two frames.
+
+    Frames of a video behind the end of its time line are ones that nobody looked at.
+    """
+    edges = clock.grid(timeline.video, timeline.end, source)
+    middles = (edges[1:] + edges[:-1]) / 2
+    length = float(edges[-1]) / (len(edges) - 1)
     off = 0
 
     def frame(seconds: float) -> int:
         nonlocal off
-        off += abs(seconds * fps - round(seconds * fps)) > _OFF_FRAME
-        return round(seconds * fps)
+        nearest = int(np.searchsorted(middles, seconds))
+        off += abs(seconds - edges[nearest]) > _OFF_FRAME * length
+        return nearest
 
-    values = np.zeros((max(1, frame(timeline.end)), len(classes)), np.int64)
+    values = np.zeros((len(edges) - 1, len(classes)), np.int64)
     for bout in timeline.bouts:
         values[frame(bout.start) : frame(bout.stop), classes.index(bout.label)] = 1
     for start, stop in timeline.unlabelled:
         values[frame(start) : frame(stop)] = -1
+    values[max(1, frame(timeline.end)) :] = -1
     return values, off
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from amclip.data.clock import Clock
 from amclip.data.exports.files import write_book, write_rows, write_text
 from amclip.data.exports.notes import refuse, splits, unnamed, whole_videos, without_suffix
 from amclip.data.table import Clip, LabelError, LabelTable, write_table
@@ -10,13 +11,13 @@ from amclip.data.video import VIDEO_SUFFIXES
 __all__ = ["animal_kingdom", "own_table", "path_list", "zamba"]
 
 
-def own_table(table: LabelTable, target: Path, fps: float) -> list[str]:
+def own_table(table: LabelTable, target: Path, clock: Clock) -> list[str]:
     """The table that amclip reads first."""
     write_table(table, target)
     return unnamed(table)
 
 
-def path_list(table: LabelTable, target: Path, fps: float) -> list[str]:
+def path_list(table: LabelTable, target: Path, clock: Clock) -> list[str]:
     """A line per video with its labels, separated by tabs, so that both may hold blanks."""
     whole_videos(table, "a list of paths")
     refuse(table, _not_for_a_list)
@@ -47,7 +48,7 @@ def _not_for_a_list(clip: Clip) -> str | None:
     return None
 
 
-def zamba(table: LabelTable, target: Path, fps: float) -> list[str]:
+def zamba(table: LabelTable, target: Path, clock: Clock) -> list[str]:
     """The ``filepath,label,split`` of zamba, whose word for test clips is holdout."""
     whole_videos(table, "zamba's table")
 
@@ -63,7 +64,7 @@ def zamba(table: LabelTable, target: Path, fps: float) -> list[str]:
     return unnamed(table)
 
 
-def animal_kingdom(table: LabelTable, target: Path, fps: float) -> list[str]:
+def animal_kingdom(table: LabelTable, target: Path, clock: Clock) -> list[str]:
     """The sheets ``AR`` and ``Action`` of ``AR_metadata.xlsx``; ``list_animal_action`` (animals) is left empty."""
     whole_videos(table, "AR_metadata.xlsx")
     number = {name: str(index) for index, name in enumerate(table.classes)}

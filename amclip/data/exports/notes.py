@@ -9,9 +9,9 @@ from amclip.data.video import VIDEO_SUFFIXES
 __all__ = ["gaps", "moved", "refuse", "splits", "unnamed", "whole_videos", "without_suffix"]
 
 
-def moved(count: int, fps: float) -> list[str]:
+def moved(count: int) -> list[str]:
     """Times that no frame of a format of frames has."""
-    return [f"{count} times lie between two frames at {fps:g} per second and move to the nearest"] if count else []
+    return [f"{count} times lie between two frames and move to the nearest"] if count else []
 
 
 def splits(table: LabelTable) -> list[str]:

@@ -1,12 +1,19 @@
 """What BORIS' tables and projects have in common: the media of an observation, and times on them."""
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from amclip.data.clock import Clock
 from amclip.data.intervals import Bout, Timeline
-from amclip.data.table import LabelError
+from amclip.data.locate import same_name
+from amclip.data.readers.observations import Observations
+from amclip.data.table import LabelError, raise_together
 
-__all__ = ["Media", "media_time", "timelines"]
+__all__ = ["OF_PICTURES", "Media", "media_time", "timelines"]
+
+OF_PICTURES = "it is an observation of pictures, whose events have no times"
+"""What is said of an observation of BORIS' kind IMAGES."""
 
 _FEW_FRAMES = 0.1  # seconds by which a bout may reach beyond the media, which BORIS rounds
 _CLOCK = 1e8  # seconds, three years: a time of the day and not of a video
@@ -21,16 +28,20 @@ class Media:
         durations: Of each, in seconds; ``None`` where it is not known.
         fps: Of each, frames per second.
         line: Line in the source file, for messages.
+        observation: Its name.
         looked_at: From when to when the observer looked, in seconds since the start of the first file.
         bouts: Of each file.
+        subjects: Who was seen; ``""`` for nobody in particular.
     """
 
     names: list[str]
     durations: list[float | None]
     fps: list[float | None]
     line: int | None
+    observation: str = ""
     looked_at: tuple[float, float] = (0.0, float("inf"))
     bouts: list[list[Bout]] = field(init=False)
+    subjects: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.bouts = [[] for _ in self.names]
@@ -59,21 +70,80 @@ class Media:
             begins += duration or 0.0
 
 
-def timelines(observations: Iterable[Media]) -> list[Timeline]:
-    """A time line per video; joined where it was watched several times, for other behaviours or animals."""
-    found: dict[str, Timeline] = {}
-    looked_at: dict[str, list[tuple[float, float]]] = {}
+def timelines(
+    observations: Iterable[Media], source: str, clock: Clock, chosen: Observations | None = None
+) -> list[Timeline]:
+    """A time line per video, which ends with its picture where BORIS noted the length of a longer sound.
+
+    Observations of one video are joined where they are of different times, or of different animals: all their events
+    name a subject, and none names the same. What else two observations say of one video are two opinions.
+
+    Args:
+        observations: All of the source, or those that were chosen.
+        source: The file, for messages.
+        clock: How long the videos are.
+        chosen: Which observations the user asked for; these are joined.
+
+    Raises:
+        LabelError: If observations of one video were not chosen among, and are not joined.
+    """
+    by_video: dict[str, list[tuple[int, Media, tuple[float, float]]]] = {}
     for one in observations:
         begins = 0.0
-        for video, bouts, duration, fps in zip(one.names, one.bouts, one.durations, one.fps, strict=True):
-            looked_at.setdefault(video, []).append((one.looked_at[0] - begins, one.looked_at[1] - begins))
+        for index, duration in enumerate(one.durations):
+            looked_at = one.looked_at[0] - begins, one.looked_at[1] - begins
+            place = clock.path(one.names[index])  # tables may have several names for one file
+            key = same_name(one.names[index]) if place is None else str(place.resolve())
+            by_video.setdefault(key, []).append((index, one, looked_at))
             begins += duration or 0.0
-            before = found.get(video)
-            if before is not None:
-                bouts = [*before.bouts, *bouts]
-                duration = duration if duration is not None else before.duration
-            found[video] = Timeline(video, tuple(bouts), duration, fps, line=one.line)
-    return [replace(one, unlabelled=_between(looked_at[one.video], one.end)) for one in found.values()]
+    found, errors = [], []
+    for parts in by_video.values():
+        if chosen is None and (pair := _two_opinions(parts)):
+            names = " and ".join(repr(one.observation) for one in pair)
+            errors.append(
+                LabelError(
+                    f"{parts[0][1].names[parts[0][0]]} is in the observations {names}; two opinions are not made one. "
+                    f"{Observations.HOW_TO_CHOOSE}",
+                    source,
+                    pair[1].line,
+                )
+            )
+        bouts = [bout for index, one, _ in parts for bout in one.bouts[index]]
+        known = [length for index, one, _ in parts if (length := one.durations[index]) is not None]
+        index, last, _ = parts[-1]
+        whole = Timeline(last.names[index], tuple(bouts), known[-1] if known else None, last.fps[index], line=last.line)
+        whole = _without_sound_alone(whole, source, clock)
+        found.append(replace(whole, unlabelled=_between([looked_at for *_, looked_at in parts], whole.end)))
+    raise_together(errors)
+    return found
+
+
+def _two_opinions(parts: Sequence[tuple[int, Media, tuple[float, float]]]) -> tuple[Media, Media] | None:
+    """Two observations that looked at one time of a video, and not at different animals."""
+    for number, (_, one, seen) in enumerate(parts):
+        for _, other, also_seen in parts[:number]:
+            same_time = min(seen[1], also_seen[1]) > max(seen[0], also_seen[0])
+            named = one.subjects and other.subjects and "" not in one.subjects | other.subjects
+            if other is not one and same_time and not (named and one.subjects.isdisjoint(other.subjects)):
+                return other, one
+    return None
+
+
+def _without_sound_alone(timeline: Timeline, source: str, clock: Clock) -> Timeline:
+    """A time line up to the last frame, where BORIS noted the length of a sound that goes on behind it."""
+    noted = timeline.duration
+    end = None if noted is None else clock.picture_end(timeline.video, noted)
+    if noted is None or end is None:
+        return timeline
+    late = [bout for bout in timeline.bouts if bout.stop > end + _FEW_FRAMES]
+    if late:
+        warnings.warn(
+            f"{source}: the picture of {timeline.video} ends at {end:.2f} s, and its sound at {noted:.2f} s; "
+            f"{len(late)} bout(s) reach behind the last frame and are cut off there",
+            stacklevel=2,
+        )
+    kept = (replace(bout, stop=min(bout.stop, end)) for bout in timeline.bouts if bout.start < end)
+    return replace(timeline, bouts=tuple(kept), duration=end)
 
 
 def _between(stretches: Sequence[tuple[float, float]], end: float) -> tuple[tuple[float, float], ...]:

@@ -12,9 +12,11 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
+from amclip.data.clock import Clock
 from amclip.data.intervals import Timeline
 from amclip.data.readers import strict_json
-from amclip.data.readers.boris_media import Media, media_time, timelines
+from amclip.data.readers.boris_media import OF_PICTURES, Media, media_time, timelines
+from amclip.data.readers.observations import Observations
 from amclip.data.table import LabelError, raise_together, unknown_class
 
 __all__ = ["matches", "read"]
@@ -28,7 +30,7 @@ def matches(text: str) -> bool:
     return text.lstrip().startswith("{") and (f'"{_ETHOGRAM}"' in text or '"project_format_version"' in text)
 
 
-def read(text: str, source: str) -> tuple[list[Timeline], list[str]]:
+def read(text: str, source: str, clock: Clock, chosen: Observations | None = None) -> tuple[list[Timeline], list[str]]:
     """Time lines, a video each, and the behaviours in the order of the ethogram.
 
     Observations that were limited to a stretch of their media leave the rest unlabelled.
@@ -36,6 +38,8 @@ def read(text: str, source: str) -> tuple[list[Timeline], list[str]]:
     Args:
         text: The file's text.
         source: Its name, for messages.
+        clock: How long the videos are.
+        chosen: Which observations are read; default: all.
 
     Raises:
         LabelError: If the file or an observation cannot be used; names the observation.
@@ -46,12 +50,13 @@ def read(text: str, source: str) -> tuple[list[Timeline], list[str]]:
     if not isinstance(observations, dict) or not observations:
         raise LabelError("holds no observations", source, column=_OBSERVATIONS)
     media, errors = [], []
-    for name, observation in observations.items():
-        line = _line(text, name)
+    for name in observations if chosen is None else chosen.choose(observations, source):
+        observation, line = observations[name], _line(text, name)
         try:
-            one = _media(observation, source, line)
-            for start, stop, label in _bouts(observation, states, source, line):
+            one = _media(observation, name, source, line, clock)
+            for start, stop, label, subject in _bouts(observation, states, source, line):
                 one.add(start, stop, label, line, source)
+                one.subjects.add(subject)
             media.append(one)
         except LabelError as error:
             errors += [
@@ -59,7 +64,7 @@ def read(text: str, source: str) -> tuple[list[Timeline], list[str]]:
                 for each in (error, *error.others)
             ]
     raise_together(errors)
-    return timelines(media), list(states)
+    return timelines(media, source, clock, chosen), list(states)
 
 
 def _line(text: str, observation: str) -> int | None:
@@ -87,14 +92,16 @@ def _ethogram(behaviours: Any, source: str) -> dict[str, bool]:
     return states
 
 
-def _media(observation: Any, source: str, line: int | None) -> Media:
+def _media(observation: Any, name: str, source: str, line: int | None, clock: Clock) -> Media:
     if not isinstance(observation, dict):
         raise LabelError(f"expected its settings and events, got {observation!r:.80}", source, line)
     kind = observation.get("type")
     if kind != "MEDIA":
-        what = {"LIVE": "live observations have no video to learn from", "IMAGES": "it is one of pictures"}
+        what = {"LIVE": "live observations have no video to learn from", "IMAGES": OF_PICTURES}
         said = what.get(str(kind), f"its type is {kind!r}, not MEDIA")
-        raise LabelError(f"{said}; take it out of the project, or export the others as events", source, line, "type")
+        raise LabelError(
+            f"{said}; take it out of the project, or choose others (--data.observations)", source, line, "type"
+        )
     players = observation.get("file")
     if not isinstance(players, dict) or not all(isinstance(files, list) for files in players.values()):
         raise LabelError(f"expected the media files of each player, got {players!r:.80}", source, line, "file")
@@ -110,13 +117,20 @@ def _media(observation: Any, source: str, line: int | None) -> Media:
     if not used or not all(isinstance(file, str) and file for file in used[0]):
         raise LabelError("it names no media file", source, line, "file")
     info = observation.get("media_info")
-    lengths = [_number(info, "length", file) for file in used[0]]
+    names = [file.strip().replace("\\", "/") for file in used[0]]
+    lengths = [
+        _number(info, "length", file) or clock.file_length(name) for file, name in zip(used[0], names, strict=True)
+    ]
     if None in lengths:
         file = used[0][lengths.index(None)]
-        raise LabelError(f"how long {file} is, is not known; open it in BORIS once", source, line, "media_info")
-    names = [file.strip().replace("\\", "/") for file in used[0]]
+        raise LabelError(
+            f"how long {file} is, is not known; open it in BORIS once, or give the folder of the videos",
+            source,
+            line,
+            "media_info",
+        )
     rates = [_number(info, "fps", file) for file in used[0]]
-    return Media(names, lengths, rates, line, _looked_at(observation, source, line))
+    return Media(names, lengths, rates, line, name, _looked_at(observation, source, line))
 
 
 def _number(info: Any, key: str, file: str) -> float | None:
@@ -141,8 +155,8 @@ def _looked_at(observation: dict[str, Any], source: str, line: int | None) -> tu
 
 def _bouts(
     observation: dict[str, Any], states: dict[str, bool], source: str, line: int | None
-) -> Iterator[tuple[float, float, str]]:
-    """Start, stop and behaviour; of a state, starts and stops take turns for each subject and its modifiers.
+) -> Iterator[tuple[float, float, str, str]]:
+    """Start, stop, behaviour and subject; of a state, starts and stops take turns for each subject and its modifiers.
 
     Raises:
         LabelError: At the end, if events cannot be used; with all of them.
@@ -166,9 +180,9 @@ def _bouts(
     for time, label, subject, modifiers in sorted(timed, key=lambda event: event[0]):
         key = (label, subject, modifiers)
         if not states[label]:
-            yield time, time, label
+            yield time, time, label, subject
         elif key in opened:
-            yield opened.pop(key), time, label
+            yield opened.pop(key), time, label, subject
         else:
             opened[key] = time
     for (label, subject, _), time in opened.items():

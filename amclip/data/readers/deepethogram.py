@@ -1,17 +1,20 @@
 """DeepEthogram: ``<video>_labels.csv``, a row per frame, a 0/1 column per behaviour, ``background`` first.
 
--1 in a row means that nobody looked at the frame. The file knows frames, not seconds: the frame rate is given beside
-it.
+-1 in a row means that nobody looked at the frame. The file knows frames, not seconds: these the video tells.
 """
 
 from collections.abc import Sequence
 from pathlib import PurePath
 
+import numpy as np
+from numpy.typing import NDArray
+
+from amclip.data.clock import Clock
 from amclip.data.intervals import Bout, Timeline
 from amclip.data.readers.delimited import delimiter_of, first_line, rows
 from amclip.data.table import LabelError, raise_together
 
-__all__ = ["PREDICTED", "SUFFIX", "frame_bouts", "matches", "read"]
+__all__ = ["PREDICTED", "SUFFIX", "frame_bouts", "matches", "read", "video_of"]
 
 SUFFIX = "_labels"
 PREDICTED = "_predictions"
@@ -28,13 +31,19 @@ def matches(text: str) -> bool:
     return delimiter_of(first_line(text), _is_header) is not None
 
 
-def read(text: str, source: str, fps: float) -> tuple[list[Timeline], list[str]]:
+def video_of(file: str) -> str:
+    """The video's name without suffix: what stands before ``_labels`` or ``_predictions`` in the file's."""
+    return PurePath(file).stem.removesuffix(SUFFIX).removesuffix(PREDICTED)
+
+
+def read(text: str, source: str, clock: Clock, video: str | None = None) -> tuple[list[Timeline], list[str]]:
     """The time line of the file's video, and the behaviours in the order of the columns.
 
     Args:
         text: The file's text.
-        source: Its name: the video's is what stands before ``_labels`` or ``_predictions``.
-        fps: Frames per second of the video.
+        source: Its name.
+        clock: When the frames of the video are shown.
+        video: The video's name; default: by the file's, see :func:`video_of`.
 
     Raises:
         LabelError: If a row cannot be used.
@@ -57,12 +66,13 @@ def read(text: str, source: str, fps: float) -> tuple[list[Timeline], list[str]]
     raise_together(errors)
     if not values:
         raise LabelError("there is no frame below the header", source, head_line)
-    video = PurePath(source).stem.removesuffix(SUFFIX).removesuffix(PREDICTED)
-    bouts = [
-        bout for index, name in enumerate(names) for bout in frame_bouts([row[index] == 1 for row in values], fps, name)
-    ]
-    unlabelled = [(bout.start, bout.stop) for bout in frame_bouts([-1 in row for row in values], fps, "")]
-    return [Timeline(video, tuple(bouts), len(values) / fps, fps, tuple(unlabelled), line=head_line)], names
+    video = video_of(source) if video is None else video
+    edges = clock.edges(video, len(values), source)
+    shown = np.array(values, np.int8).T
+    bouts = [bout for name, row in zip(names, shown, strict=True) for bout in frame_bouts(row == 1, edges, name)]
+    unlabelled = tuple((bout.start, bout.stop) for bout in frame_bouts((shown == -1).any(axis=0), edges, ""))
+    end = float(edges[-1])
+    return [Timeline(video, tuple(bouts), end, len(values) / end, unlabelled, line=head_line)], names
 
 
 def _frame(row: list[str], header: list[str], index: int, source: str, line: int) -> list[int]:
@@ -91,14 +101,14 @@ def _frame(row: list[str], header: list[str], index: int, source: str, line: int
     return behaviours if background != -1 else [-1] * len(behaviours)
 
 
-def frame_bouts(seen: Sequence[bool], fps: float, label: str) -> list[Bout]:
-    """Bouts of one behaviour from a flag per frame."""
-    bouts = []
-    start = None
-    for index, flag in enumerate([*seen, False]):
-        if flag and start is None:
-            start = index
-        elif not flag and start is not None:
-            bouts.append(Bout(start / fps, index / fps, label))
-            start = None
-    return bouts
+def frame_bouts(seen: Sequence[bool] | NDArray[np.bool_], edges: NDArray[np.float64], label: str) -> list[Bout]:
+    """Bouts of one behaviour from a flag per frame.
+
+    Args:
+        seen: Whether each frame shows it, ``[N]``.
+        edges: When each frame is shown, and the end of the last; seconds, float64 ``[N + 1]``.
+        label: The behaviour.
+    """
+    turns = np.flatnonzero(np.diff(np.concatenate([[0], np.asarray(seen, np.int8), [0]])))
+    times = edges[turns].tolist()
+    return [Bout(start, stop, label) for start, stop in zip(times[::2], times[1::2], strict=True)]

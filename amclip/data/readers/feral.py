@@ -1,11 +1,12 @@
 """FERAL: one JSON file with a label, or a 0/1 vector, for each frame of each video, and the videos of each split.
 
-The file knows frames, not seconds: the frame rate is given beside it.
+The file knows frames, not seconds: these the videos tell.
 """
 
 import json
 from typing import Any
 
+from amclip.data.clock import Clock
 from amclip.data.intervals import Bout, Timeline
 from amclip.data.readers import strict_json
 from amclip.data.readers.deepethogram import frame_bouts
@@ -22,7 +23,7 @@ def matches(text: str) -> bool:
     return text.lstrip().startswith("{") and '"class_names"' in text and '"labels"' in text
 
 
-def read(text: str, source: str, fps: float) -> tuple[list[Timeline], list[str]]:
+def read(text: str, source: str, clock: Clock) -> tuple[list[Timeline], list[str]]:
     """Time lines, a video each, and the behaviours in the order of their numbers.
 
     With one label per frame (``is_multilabel`` false), class 0 named ``other`` or ``background`` is no behaviour.
@@ -31,7 +32,7 @@ def read(text: str, source: str, fps: float) -> tuple[list[Timeline], list[str]]
     Args:
         text: The file's text.
         source: Its name, for messages.
-        fps: Frames per second of all videos.
+        clock: When the frames of the videos are shown.
 
     Raises:
         LabelError: If the file is not as FERAL writes it; names the video and frame.
@@ -51,7 +52,7 @@ def read(text: str, source: str, fps: float) -> tuple[list[Timeline], list[str]]
         if split_of.get(video) == "inference":
             continue
         try:
-            timelines.append(_timeline(video, frames, names, multilabel, nothing, split_of, fps, source, text))
+            timelines.append(_timeline(video, frames, names, multilabel, nothing, split_of, clock, source, text))
         except LabelError as error:
             errors.append(error)
     raise_together(errors)
@@ -92,7 +93,7 @@ def _timeline(
     multilabel: bool,
     nothing: int | None,
     split_of: dict[str, str],
-    fps: float,
+    clock: Clock,
     source: str,
     text: str,
 ) -> Timeline:
@@ -108,10 +109,11 @@ def _timeline(
             wanted = f"a class from 0 to {len(names) - 1}"
         if not good:
             raise LabelError(f"{video}, frame {index}: {frame!r} is not {wanted}", source, line, "labels")
+    edges = clock.edges(video, len(frames), source, line)
     bouts: list[Bout] = []
     for number, name in enumerate(names):
         if number != nothing:
-            bouts += frame_bouts(
-                [bool(frame[number]) if multilabel else frame == number for frame in frames], fps, name
-            )
-    return Timeline(video, tuple(bouts), len(frames) / fps, fps, split=split_of.get(video), line=line)
+            seen = [bool(frame[number]) if multilabel else frame == number for frame in frames]
+            bouts += frame_bouts(seen, edges, name)
+    end = float(edges[-1])
+    return Timeline(video, tuple(bouts), end, len(frames) / end, split=split_of.get(video), line=line)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
 
+from amclip.data.clock import Clock
 from amclip.data.intervals import Timeline
 from amclip.data.readers.class_names import by_number
 from amclip.data.readers.deepethogram import frame_bouts
@@ -35,7 +36,9 @@ def matches(text: str) -> bool:
     return find_header(text, _is_header, _DELIMITERS, within=3) is not None
 
 
-def read(text: str, source: str, classes: Sequence[str] | None, per_frame: bool) -> tuple[list[Clip], list[Timeline]]:
+def read(
+    text: str, source: str, classes: Sequence[str] | None, per_frame: bool, clock: Clock
+) -> tuple[list[Clip], list[Timeline]]:
     """Clips, or time lines, from a list's text.
 
     Args:
@@ -43,7 +46,9 @@ def read(text: str, source: str, classes: Sequence[str] | None, per_frame: bool)
         source: Its name, for messages.
         classes: Names of the numbers; ``None`` keeps the numbers as names.
         per_frame: ``False`` gives a clip per folder with the labels of all its frames, as SlowFast scores them, and no
-            time lines. ``True`` gives a time line per folder, at the rate that folders of images are taken to have.
+            time lines. ``True`` gives a time line per folder.
+        clock: When the frames are shown: in the video of that name, or in a folder of images, whose rate is also taken
+            where neither is there and the clock has no other.
 
     Raises:
         LabelError: If a row cannot be used.
@@ -90,8 +95,15 @@ def read(text: str, source: str, classes: Sequence[str] | None, per_frame: bool)
         errors += folder.put_in_order(source, per_frame)
     raise_together(errors)
     if per_frame:
-        _tell_late_starts(folders.values(), source)
-        return [], [_timeline(folder.name, folder.labels, folder.line) for folder in folders.values()]
+        timelines = []
+        for folder in folders.values():
+            try:
+                timelines.append(_timeline(folder, clock, source))
+            except LabelError as error:
+                errors.append(error)
+        raise_together(errors)
+        _tell_late_starts([folder for folder in folders.values() if clock.path(folder.name) is None], source)
+        return [], timelines
     return [
         Clip(folder.name, labels=tuple(dict.fromkeys(chain.from_iterable(folder.labels))), line=folder.line)
         for folder in folders.values()
@@ -152,9 +164,10 @@ def _folder(path: str, owner: str, line: int, folders: dict[str, _Folder], sourc
     return folders[name]
 
 
-def _timeline(folder: str, frames: Sequence[Sequence[str]], line: int) -> Timeline:
-    names = dict.fromkeys(name for frame in frames for name in frame)
-    bouts = [
-        bout for name in names for bout in frame_bouts([name in frame for frame in frames], IMAGE_FOLDER_FPS, name)
-    ]
-    return Timeline(folder, tuple(bouts), len(frames) / IMAGE_FOLDER_FPS, IMAGE_FOLDER_FPS, line=line)
+def _timeline(folder: _Folder, clock: Clock, source: str) -> Timeline:
+    count = len(folder.frames)
+    edges = clock.edges(folder.name, count, source, folder.line, IMAGE_FOLDER_FPS)
+    names = dict.fromkeys(name for frame in folder.labels for name in frame)
+    bouts = [bout for name in names for bout in frame_bouts([name in frame for frame in folder.labels], edges, name)]
+    end = float(edges[-1])
+    return Timeline(folder.name, tuple(bouts), end, count / end, line=folder.line)

@@ -1,0 +1,306 @@
+"""Read the frames of a video by their index: any of them in any order, or many in one pass, never another one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amclip.data._container import open_container
+from amclip.data._index import FrameIndex, name_packet, numbered_packets
+
+__all__ = ["FrameReader", "MissingFrameError", "Reader"]
+
+# Frames in a row that may be replaced by the one before them.
+_LARGEST_HOLE = 2
+# Reading on over this many packets is cheaper than seeking.
+_WORTH_SEEKING = 16
+# Where a frame does not come out: how many key frames further back decoding begins anew, one try after the other.
+_FURTHER_BACK = (1, 2, 4, 8)
+_REMEMBERED = 256
+# Their decoders hold frames back until pictures are whole again, so the first one need not be the key frame.
+_RECOVERING = ("h264", "hevc")
+# These look at skip_frame for each packet anew (libdav1d only when it is opened), and drop what no other frame needs.
+_SKIPPING = ("h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4")
+
+
+class Reader(Protocol):
+    """What :class:`amclip.data.video.Video` needs of a reader."""
+
+    times: NDArray[np.float64]  # seconds, one per frame, in order of presentation
+    size: tuple[int, int]  # height and width of the frames that it gives
+    claimed: float  # frames per second by the container, for videos of one frame
+
+    def frames(self, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+        """Frames at increasing indices, one by one, ``[height, width, 3]``, RGB."""
+
+    def close(self) -> None:
+        """Give files and memory back."""
+
+
+class MissingFrameError(RuntimeError):
+    """A frame that does not come out of the decoder."""
+
+
+class FrameReader:
+    """Reads frames by PyAV, in one thread.
+
+    Decoding begins at a key frame that lies before the wanted frame both in the file and on the screen, so no frame is
+    asked for that follows a key frame in the file and refers to what lies before it (open groups of pictures). Frames
+    that nobody asked for and that no other frame needs are skipped by the decoder. Reading goes on where it stands
+    where that is nearer than the next key frame.
+
+    A frame or two whose packets the decoder refuses are replaced by the one before; more are an error, since a still
+    picture would pass for an animal that holds still.
+
+    Args:
+        path: The file.
+        index: Its frames.
+        size: ``(height, width)``, as shown, that frames are scaled to; ``None`` leaves them as they are.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], index: FrameIndex, size: tuple[int, int] | None = None) -> None:
+        self._path, self._index = os.fspath(path), index
+        self.times, self.claimed = index.times, index.claimed
+        self.size = size or index.orientation.shown(index.size)
+        self._stored = None if size is None else index.orientation.shown(size)
+        self._frame_of = np.full(int(index.packets.max(initial=0)) + 1, -1, np.int64)
+        self._frame_of[index.packets] = np.arange(len(index))
+        self._numbers = {tuple(place): key for place, key in zip(index.key_places.tolist(), index.keys, strict=True)}
+        self._container: Any = None
+        self._stream: Any = None
+        self._scaler: Any = None
+        self._pass: _Pass | None = None
+
+    def close(self) -> None:
+        """Give the file and the decoder back; reading opens them anew."""
+        self._pass = None
+        if self._container is not None:
+            self._container.close()
+            self._container = self._stream = None
+
+    def frames(self, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+        """Frames at increasing indices, one by one, ``[height, width, 3]``, RGB.
+
+        Raises:
+            MissingFrameError: If one does not come out of the decoder.
+            av.error.FFmpegError: If the file cannot be opened any more.
+        """
+        wanted = set(indices)
+        for target in indices:
+            yield self._pixels(self._find(int(target), wanted, int(indices[-1])))
+
+    def _find(self, target: int, wanted: Collection[int], last: int) -> Any:
+        """The decoded frame."""
+        current = self._pass if self._pass is not None and self._reaches(self._pass, target) else self._begin(target, 0)
+        if current.advance(target, wanted, last):
+            return current.frame
+        # It lies in damage, or the key frame was none. With everything decoded on the way, and from further back, the
+        # two can be told from each other.
+        for back in _FURTHER_BACK:
+            current = self._begin(target, back)
+            if current.advance(target, range(target + 1), target):
+                return current.frame
+            if current.came_by:
+                break
+        else:
+            current = self._from_start()
+            if current.advance(target, range(target + 1), target):
+                return current.frame
+        if current.frame_before is None or current.hole > _LARGEST_HOLE or not current.refused(target):
+            raise MissingFrameError(f"frame {target} is missing")
+        return current.frame_before
+
+    def _reaches(self, current: _Pass, target: int) -> bool:
+        """Whether going on with a pass gives the frame, and sooner than beginning at a key frame."""
+        if not current.can_reach(target, int(self._index.packets[target])):
+            return False
+        key = self._key_before(target)
+        return key < 0 or int(self._index.keys[key]) < current.next + _WORTH_SEEKING
+
+    def _key_before(self, target: int) -> int:
+        """Place among the keys of the last one that lies before a frame, in the file and on the screen; -1 for none."""
+        last = int(np.searchsorted(self._index.keys, self._index.packets[target], side="right")) - 1
+        while last >= 0 and self._index.key_frames[last] > target:
+            last -= 1
+        return last
+
+    def _begin(self, target: int, back: int) -> _Pass:
+        """A pass from a key frame before the target, ``back`` key frames further than need be."""
+        place, step = self._key_before(target) - back, 1
+        while place >= 0 and self._index.keys[place] > 0:
+            current = self._seek(place)
+            if current is not None:
+                self._pass = current
+                return current
+            place, step = place - step, 2 * step  # the container's seeking went past it
+        return self._from_start()
+
+    def _from_start(self) -> _Pass:
+        self.close()
+        self._open()
+        packets = numbered_packets(self._container, self._stream)
+        self._pass = _Pass(self._stream.codec_context, self._frame_of, packets, 0, None)
+        return self._pass
+
+    def _seek(self, place: int) -> _Pass | None:
+        """A pass from the key frame at this place of the index; ``None`` where the container's seeking goes past it."""
+        import av
+
+        self._open()
+        key = int(self._index.keys[place])
+        try:
+            self._container.seek(int(self._index.key_stamps[place]), stream=self._stream)
+            for packet in self._container.demux(self._stream):
+                number = self._numbers.get((packet.pos, packet.size), -1)
+                if number >= key or not packet.size:
+                    break
+            else:
+                return None
+        except av.error.FFmpegError:
+            return None
+        if number != key:
+            return None
+        name_packet(packet, key)
+        packets = _chain((key, packet), numbered_packets(self._container, self._stream, key + 1))
+        frame = int(self._index.key_frames[place])
+        return _Pass(self._stream.codec_context, self._frame_of, packets, key, frame if frame >= 0 else None)
+
+    def _open(self) -> None:
+        if self._container is None:
+            self._container = open_container(self._path)
+            self._stream = self._container.streams[self._index.stream]
+            self._stream.thread_type, self._stream.thread_count = "NONE", 1
+
+    def _pixels(self, frame: Any) -> NDArray[np.uint8]:
+        import av
+
+        if self._scaler is None:
+            self._scaler = av.video.reformatter.VideoReformatter()
+        height, width = self._stored or (frame.height, frame.width)
+        # One thread: several are no faster on small pictures, and take cores from other workers.
+        scaled = self._scaler.reformat(frame, width, height, "rgb24", interpolation="BICUBIC", threads=1)
+        pixels: NDArray[np.uint8] = np.ascontiguousarray(self._index.orientation.apply(scaled.to_ndarray()))
+        return pixels
+
+
+class _Pass:
+    """Decoding from one place on.
+
+    Args:
+        context: The decoder, empty.
+        frame_of: Place in the order of presentation of each packet's frame; -1 where none is shown.
+        packets: With their numbers.
+        first: Number of the first one.
+        key_frame: The frame that must come first and be whole in itself, or ``None`` where decoding begins with the
+            file or with a frame that is not shown.
+
+    Attributes:
+        next: Number of the packet that the decoder gets next.
+        frame: The frame that came out last; ``None`` before the first.
+        frame_before: The one before it.
+    """
+
+    def __init__(
+        self,
+        context: Any,
+        frame_of: NDArray[np.int64],
+        packets: Iterator[tuple[int, Any]],
+        first: int,
+        key_frame: int | None,
+    ) -> None:
+        self._context, self._frame_of, self._packets, self._key_frame = context, frame_of, packets, key_frame
+        self.next = first
+        self.frame: Any = None
+        self.frame_before: Any = None
+        self._index, self._index_before = -1, -1
+        self._skips = context.name in _SKIPPING
+        self._refused: set[int] = set()  # frames whose packets the decoder did not take
+        self._skipped: set[int] = set()  # frames that nobody wanted when their packets were decoded
+        self._waiting: list[Any] = []  # came out of the decoder and were not looked at yet
+        self._usable = True
+
+    @property
+    def came_by(self) -> bool:
+        """Whether frames before the target came out, so that it is missing, and not just not recovered yet."""
+        return self._usable and self.frame_before is not None
+
+    def refused(self, target: int) -> bool:
+        """Whether the decoder did not take the packet of a frame."""
+        return target in self._refused
+
+    @property
+    def hole(self) -> int:
+        """Frames that are missing between the last one and the one before."""
+        return self._index - self._index_before - 1
+
+    def can_reach(self, target: int, packet: int) -> bool:
+        """Whether a frame may still come out."""
+        return self._usable and target > self._index and (packet >= self.next or target not in self._skipped)
+
+    def advance(self, target: int, wanted: Collection[int], last: int) -> bool:
+        """Decode until the target comes out, or a frame behind it, or nothing more.
+
+        Args:
+            target: The frame.
+            wanted: Frames that will be asked for; others before ``last`` are skipped where no frame needs them.
+            last: The last one of them.
+        """
+        while self._index < target:
+            frame = self._come_out(wanted, last)
+            if frame is None:
+                self.frame_before, self._index_before = self.frame, self._index
+                self.frame, self._index = None, len(self._frame_of)
+                self._usable = False
+                return False
+            index = int(self._frame_of[frame.pts]) if 0 <= frame.pts < len(self._frame_of) else -1
+            if index < 0:
+                continue
+            if self.frame is None and not self._begins_well(index, frame):
+                self._usable = False
+                return False
+            if index <= self._index:
+                self._usable = False
+                raise MissingFrameError("its frames come in another order than when it was probed")
+            self.frame_before, self._index_before = self.frame, self._index
+            self.frame, self._index = frame, index
+        return self._index == target
+
+    def _begins_well(self, index: int, frame: Any) -> bool:
+        """Whether a container told the truth about a key frame: it comes first, and needs no other."""
+        if self._key_frame is None:
+            return True
+        if index == self._key_frame:
+            return bool(frame.key_frame) or frame.pict_type.name == "I"
+        return self._context.name in _RECOVERING
+
+    def _come_out(self, wanted: Collection[int], last: int) -> Any:
+        """The next frame out of the decoder; ``None`` at the end."""
+        import av
+
+        while not self._waiting:
+            number, packet = next(self._packets, (-1, None))
+            if packet is None:
+                return None
+            self.next = number + 1
+            frame = int(self._frame_of[number]) if number < len(self._frame_of) else -1
+            thin = self._skips and bool(packet.size) and 0 <= frame < last and frame not in wanted
+            if thin:
+                self._skipped.add(frame)
+                if len(self._skipped) > _REMEMBERED:
+                    self._skipped = {skipped for skipped in self._skipped if skipped > self._index}
+            if self._skips:
+                self._context.skip_frame = "NONREF" if thin else "DEFAULT"
+            try:
+                self._waiting += packet.decode()
+            except av.error.FFmpegError:
+                self._refused.add(frame)
+        return self._waiting.pop(0)
+
+
+def _chain(first: tuple[int, Any], others: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
+    yield first
+    yield from others

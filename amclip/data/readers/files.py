@@ -1,0 +1,64 @@
+"""The bytes of a label file, also of a compressed one, and its text."""
+
+import codecs
+import gzip
+import os
+import zlib
+
+from amclip.data.locate import spelled
+from amclip.data.table import LabelError
+
+__all__ = ["WORKBOOK", "file_bytes", "file_text"]
+
+WORKBOOK = b"PK\x03\x04"
+"""The first bytes of an XLSX workbook."""
+
+_GZIP = b"\x1f\x8b"
+_LARGEST = 1 << 28
+"""Bytes that a compressed file may unpack to: projects have some MB, and a few KB may unpack to all of the memory."""
+
+
+def file_bytes(path: str | os.PathLike[str]) -> bytes:
+    """What a file holds; unpacked, where it is gzip's (``.boris.gz``).
+
+    Raises:
+        LabelError: If it is not there, cannot be read or unpacked.
+    """
+    source = os.fspath(path)
+    try:
+        data = spelled(path).read_bytes()
+    except FileNotFoundError as error:
+        reason = "the file does not exist" if error.errno is not None or str(error).endswith("exist") else str(error)
+        raise LabelError(reason, source) from None
+    except OSError as error:
+        raise LabelError(f"cannot be read: {error.strerror}", source) from error
+    if not data.startswith(_GZIP):
+        return data
+    try:
+        with spelled(path).open("rb") as packed, gzip.GzipFile(fileobj=packed) as file:
+            data = file.read(_LARGEST + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise LabelError(f"is gzip, and cannot be unpacked ({error})", source) from None
+    if len(data) > _LARGEST:
+        raise LabelError(f"unpacks to more than {_LARGEST >> 20} MiB, which no label table has", source)
+    return data
+
+
+def file_text(path: str | os.PathLike[str], errors: str = "strict") -> str:
+    """A file's text.
+
+    Args:
+        path: The file.
+        errors: What becomes of bytes that are no UTF-8, by Python's names.
+
+    Raises:
+        LabelError: If it is no text in UTF-8.
+    """
+    data, source = file_bytes(path), os.fspath(path)
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise LabelError("is UTF-16 text; save it as CSV in UTF-8", source)
+    try:
+        return data.decode("utf-8-sig", errors)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise LabelError(f"byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8", source, line) from None
