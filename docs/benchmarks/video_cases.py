@@ -69,6 +69,8 @@ _FIXED_SIZE = {
 }
 # What FFmpeg muxes into these as private data, which nothing reads.
 _PRIVATE = ("ts", "m2ts", "mpg", "vob")
+# FFmpeg 5.1 does not come to an end with it.
+_ENDLESS = ("AV1", "mov")
 _IN_STREAMS = ("H.264", "H.265", "MPEG-", "AV1")
 
 
@@ -99,6 +101,8 @@ def _plain(shop: Workshop) -> Iterator[Case]:
     """Every codec in every container that takes it."""
     for kind in _CONTAINERS:
         for codec, coding in _CODECS.items():
+            if (codec, kind) == _ENDLESS:
+                continue
             if kind in _PRIVATE and not codec.startswith(_IN_STREAMS):
                 continue
             yield _encoded(shop, f"plain_{_slug(codec)}.{kind}", codec, "plain", coding)
@@ -231,7 +235,7 @@ def _times(structure: Case, times: np.ndarray, shop: Workshop, coding: str, kind
 def _stamps(shop: Workshop) -> Iterator[Case]:
     """Edit lists, offsets, variable rates, stamps of a kind of their own."""
     for codec in ("H.264", "H.264, B-frames", "H.265, closed", "H.265, open", "MPEG-4", "MPEG-4, B-frames", "AV1"):
-        for kind in ("mp4", "mov"):
+        for kind in ("mp4",) if (codec, "mov") == _ENDLESS else ("mp4", "mov"):
             for cut in (40, 13):
                 yield _copied(
                     *(shop, f"trimmed_{cut}_{_slug(codec)}.{kind}", codec, f"edit list: begins {cut % 25} after a key"),
@@ -254,7 +258,8 @@ def _stamps(shop: Workshop) -> Iterator[Case]:
     known = {"numbers": range(COUNT), "times": [index / FPS for index in range(COUNT)]}
     for kind in ("mkv", "mp4", "mov", "ts"):
         options = "-output_ts_offset -1.2 -avoid_negative_ts disabled"
-        yield _copied(shop, f"starts_before_0.{kind}", "H.264", "negative start", "", options, numbers=None)
+        known_times = known["times"] if kind in ("mkv", "ts") else None  # MP4 and MOV cut off what is before 0
+        yield _copied(shop, f"starts_before_0.{kind}", "H.264", "negative start", "", options, times=known_times)
     options = "-output_ts_offset 3.2 -movflags use_metadata_tags -use_editlist 0"
     yield _copied(shop, "no_edit_list.mp4", "H.264, B-frames", "B-frames, no edit list", "", options, **known)
     for codec in ("H.264", "H.264, B-frames", "MPEG-2, B-frames"):
@@ -350,6 +355,8 @@ def _tracks(shop: Workshop) -> Iterator[Case]:
             main = shop.part(f"main-{path.stem}.mkv")
             shop.encode(main, f"{coding} -f matroska")
             words = f"-i {picture} -i {main} -map 0:v -map 1:v -c copy -disposition:v:0 attached_pic"
+            if kind == "mkv":  # a picture is an attachment there, and no track
+                words = f"-i {main} -attach {picture} -metadata:s:t mimetype=image/png -c copy"
             shop.run(f"{words} -f {_CONTAINERS[kind]}", path)
 
         yield Case(f"cover_first.{kind}", "H.264", "cover picture first", cover, **known)
@@ -401,7 +408,7 @@ def _broken(shop: Workshop) -> Iterator[Case]:
     """Joined, holed, cut off."""
     for kind, codec in (
         *(("ts", "H.264"), ("ts", "H.264, B-frames"), ("ts", "MPEG-2, B-frames"), ("mpg", "MPEG-2, B-frames")),
-        *(("mpg", "MPEG-1"), ("m2ts", "H.264"), ("fragmented.mp4", "H.264")),
+        *(("mpg", "MPEG-1"), ("m2ts", "H.264")),
     ):
 
         def join(path: Path, kind: str = kind, codec: str = codec) -> None:

@@ -68,6 +68,8 @@ def times_by_ffprobe(path: Path) -> NDArray[np.float64]:
     lines = subprocess.run(["ffprobe", *words.split(), str(path)], capture_output=True, text=True, timeout=120).stdout
     stamps = [line.split(",")[0].strip() for line in lines.split()]
     times = np.array([np.nan if stamp in ("N/A", "") else float(stamp) for stamp in stamps if stamp])
+    if len(times) > 2 and np.isnan(times[-1]) and np.isfinite(times[:-1]).all():
+        times[-1] = 2 * times[-2] - times[-3]  # what the decoder holds back to the end has lost its stamp
     return times - times[:1]
 
 

@@ -202,7 +202,7 @@ def _two_tracks(path: Path) -> Numbered:
     made = encode(first, "libx264", options={**_X264, "crf": "30"})
     encode(second, "libx264", range(500, 500 + _COUNT), options={**_X264, "crf": "10"})
     copy_packets([first, second], path)
-    return made
+    return Numbered(path, made.numbers, made.times, made.shown)
 
 
 def _double_stamp(path: Path) -> Numbered:
