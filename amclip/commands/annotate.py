@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from amclip.commands.parsing import run_command
+from amclip.interrupt import say_what_is_kept
 
 __all__ = ["annotate", "run_annotate"]
 
@@ -123,6 +124,7 @@ def annotate(
         accelerator = "gpu" if torch.cuda.is_available() else "cpu"
     how = Settings(chosen, step, batch_size or (1 if accelerator == "cpu" else 8), made_by, probe_timeout)
     trainer = _trainer(accelerator, devices, nodes, precision)
+    say_what_is_kept("What was scored is kept: the same command goes on from there.")
     workplace = Workplace(Path(output))
     with workplace.claimed(made_by, restart, first=trainer.is_global_zero):
         if trainer.is_global_zero:
@@ -130,11 +132,10 @@ def annotate(
         annotator = Annotator(model, sources, workplace.journals, how)
         try:
             trainer.predict(annotator, datamodule=VideoShares(sources), return_predictions=False)
-        except SystemExit:
+        except SystemExit:  # what Lightning makes of an interruption
             if not trainer.interrupted:
                 raise
-            print("Stopped. What was scored is kept: the same command goes on from there.", file=sys.stderr)
-            raise SystemExit(130) from None
+            raise KeyboardInterrupt from None
         finally:
             annotator.close()
         trainer.strategy.barrier("videos annotated")
@@ -194,6 +195,8 @@ def _trainer(accelerator: str, devices: int, nodes: int, precision: Any) -> Any:
     from lightning.pytorch import Trainer
     from lightning.pytorch.strategies import DDPStrategy
 
+    from amclip.guard import Guard
+
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # what it says of devices and loops helps nobody
     warnings.filterwarnings("ignore", message=".*does not have many workers")
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.* is deprecated")
@@ -203,6 +206,7 @@ def _trainer(accelerator: str, devices: int, nodes: int, precision: Any) -> Any:
         num_nodes=nodes,
         strategy=DDPStrategy(timeout=_PATIENCE) if devices * nodes > 1 else "auto",
         precision=precision,
+        callbacks=[Guard()],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

@@ -20,6 +20,7 @@ from amclip.callbacks import FlowStrength, PredictionWriter, TensorBoardPictures
 from amclip.commands.check import check_data, report_table_errors
 from amclip.data.datamodule import VideoDataModule
 from amclip.data.table import LabelError
+from amclip.guard import Guard
 from amclip.inference import DATA_KEY, TASK_KEY, read_checkpoint
 from amclip.score_table import ScoreTable
 from amclip.task import BehaviourTask
@@ -112,7 +113,7 @@ class AmclipCLI(LightningCLI):
             command: fit, validate, test or predict.
             args: The words after it.
         """
-        logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_no_advertisement)
+        logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_concerns_users)
         with warnings.catch_warnings():
             # Nobody who runs a command can act on these.
             warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
@@ -222,7 +223,7 @@ class AmclipCLI(LightningCLI):
         keys = self._parser(self.subcommand).callback_keys
         if self.subcommand != "fit" and "checkpoint" in keys:
             keys.remove("checkpoint")  # it would only warn that the run's folder is another one now
-        callbacks: list[Any] = [ScoreTable(), FlowStrength()]
+        callbacks: list[Any] = [Guard(), ScoreTable(), FlowStrength()]
         if self.subcommand == "fit" and self._get(self.config_init, "trainer")["logger"]:
             callbacks.append(LearningRateMonitor(logging_interval="step"))
         self.trainer_defaults["callbacks"] = callbacks
@@ -297,8 +298,9 @@ def _run_again(checkpoint: Path) -> list[str]:
     return words
 
 
-def _is_no_advertisement(record: logging.LogRecord) -> bool:
-    return "Tip: For seamless" not in record.getMessage()
+def _concerns_users(record: logging.LogRecord) -> bool:
+    said = record.getMessage()
+    return "Tip: For seamless" not in said and "Detected KeyboardInterrupt" not in said  # ours says what is kept
 
 
 def _own_data(command: str, chosen: Any) -> tuple[str, ...]:

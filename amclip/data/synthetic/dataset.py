@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -148,7 +149,7 @@ def _run(
                 advance()
             return
         # Spawned, not forked: the caller may hold threads (PyTorch, progress bars), which do not survive a fork.
-        with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_one_thread) as pool:
+        with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_as_helper) as pool:
             try:
                 for done in as_completed([pool.submit(draw, *task) for task in tasks]):
                     done.result()
@@ -158,9 +159,10 @@ def _run(
                 raise
 
 
-def _one_thread() -> None:
+def _as_helper() -> None:
     import cv2
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the parent decides
     cv2.setNumThreads(1)  # the processes share out the CPUs already
 
 
