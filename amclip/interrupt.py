@@ -73,7 +73,7 @@ class _Command:
             return
         # An exception within a finaliser is dropped by Python: raise it once more.
         self.signum = None
-        _thread.interrupt_main(signum)
+        _thread.interrupt_main(signal.Signals(signum))
         if self.ended.wait(GRACE):
             return
         for last_word in self.last_words:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from amclip.atomic import refuse_overwriting
 from amclip.commands.parsing import run_command
 from amclip.interrupt import say_what_is_kept
 
@@ -90,7 +91,7 @@ def annotate(
 
     from amclip.ethogram.annotator import Annotator, Settings, VideoShares, collect_scores, errors_of
     from amclip.ethogram.inputs import find_sources
-    from amclip.ethogram.outputs import write_outputs
+    from amclip.ethogram.outputs import FILES, write_outputs
     from amclip.ethogram.plan import DEFAULT_WINDOW
     from amclip.ethogram.settings import bout_settings
     from amclip.ethogram.workplace import Workplace
@@ -102,6 +103,9 @@ def annotate(
         if seconds is not None and not 0 < seconds < float("inf"):
             raise ValueError(f"--{name}: expected seconds above 0, got {seconds}")
     sources = find_sources(videos)
+    for name in FILES:
+        inputs = [*(source.path for source in sources), *filter(None, (checkpoint, settings, pretrained))]
+        refuse_overwriting("--output", Path(output) / name, inputs)
     model, identity = _model(checkpoint, classes, backbone, pretrained)
     given = {
         "threshold": threshold,

@@ -13,6 +13,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from amclip.atomic import writing_text
 from amclip.data.dataset import video_path
 from amclip.data.probe import probe
 from amclip.data.table import SPLITS, Clip, LabelError, LabelTable
@@ -111,12 +112,12 @@ class Report:
     def write_report(self, path: str | os.PathLike[str]) -> Path:
         """Write every finding: as JSON with the class table where the name ends in ``.json``, else as CSV."""
         target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
         if target.suffix.lower() == ".json":
             content = {**asdict(self), "fatal": self.fatal}
-            target.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            with writing_text(target) as file:
+                file.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
             return target
-        with target.open("w", encoding="utf-8", newline="") as file:
+        with writing_text(target) as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["severity", "kind", "file", "line", "subject", "detail"])
             for finding in self.findings:

@@ -1,7 +1,8 @@
 """``amclip convert``: labels from one format to another."""
 
-from pathlib import Path
 from typing import Literal
+
+from amclip.atomic import refuse_overwriting
 
 __all__ = ["convert"]
 
@@ -54,23 +55,25 @@ def convert(
         LabelError: If the source cannot be used, or the target cannot hold it.
         ValueError: If an argument does not fit, or the target is the source.
     """
-    from amclip.data.exports import OF_BOUTS, export
+    from amclip.data.exports import FOLDERS, OF_BOUTS, export, files_below
     from amclip.data.intervals import Windows
     from amclip.data.locate import locate_videos
     from amclip.data.readers import read_classes
-    from amclip.data.several import files_of, read_given
+    from amclip.data.several import files_of, files_read, read_given
 
     if window is None and (hop is not None or share != 0.5):
         raise ValueError("--hop and --share say how windows lie and are labelled; give the length, --window, too")
     windows = None if window is None else Windows(window, window if hop is None else hop, share)
-    for one in files_of(source):
-        if Path(target).exists() and Path(one).exists() and Path(target).samefile(one):
-            raise ValueError(f"the target is the source itself: {target}; name another")
+    inputs = [*files_of(source), *files_read(source), *([] if classes is None else [classes])]
+    refuse_overwriting("the target", target, inputs)
     names = None if classes is None else read_classes(classes)
     per_frame = per_frame or to in OF_BOUTS
     table = read_given(source, names, windows, fps, per_frame, root)
     if root is not None:
         table = locate_videos(table, root)
+    if to in FOLDERS:
+        for path in files_below(table, target, to):
+            refuse_overwriting("the target", path, inputs)
     notes = export(table, target, to, fps)
     print(f"Wrote {len(table)} clips of {len(table.videos())} videos, {len(table.classes)} classes, to {target}")
     for note in notes:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from amclip.atomic import refuse_overwriting, writing_text
+
 if TYPE_CHECKING:
     from amclip.ethogram.agreement import Agreement, BoutMatch, ClassAgreement
 
@@ -50,13 +52,16 @@ def evaluate(
         raise ValueError(
             f"--start, --stop: expected seconds from 0 on, the first below the second; got {start}, {stop}"
         )
+    folder = Path(output)
+    inputs = [path for given in (predicted, labels) for path in _files(Path(given))]
+    for name in _FILES:
+        refuse_overwriting("--output", folder / name, inputs)
     pairs, classes, notes = pair_up(read_annotation(predicted, fps), read_annotation(labels, fps), start, stop)
     if not pairs:
         raise ValueError("nothing is left to compare: no video lasts until --start, or none was looked at by both")
     rate = fps or next((pair.fps for pair in pairs if pair.fps is not None), _FPS)
     found = agreement(pairs, classes, rate)
     rows = list(agreement_rows(found))
-    folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "agreement.csv", list(rows[0]), (row.values() for row in rows))
     names = [*classes, NONE]
@@ -72,7 +77,13 @@ def evaluate(
     print(f"Wrote agreement.csv, confusion.csv, confusion.png and matches.csv to {folder}")
 
 
+_FILES = ("agreement.csv", "confusion.csv", "confusion.png", "matches.csv")
 _MATCH_COLUMNS = ("video", "behaviour", "predicted_start", "predicted_stop", "start", "stop", "iou")
+
+
+def _files(given: Path) -> list[Path]:
+    """The file of an annotation, or of a folder those that may be read of it."""
+    return [*given.rglob("*.csv"), given / "annotation.json"] if given.is_dir() else [given]
 
 
 def agreement_rows(found: "Agreement") -> Iterator[dict[str, Any]]:
@@ -133,7 +144,7 @@ def _text(value: float) -> str:
 
 
 def _write(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
-    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    with writing_text(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)

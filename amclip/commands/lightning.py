@@ -8,20 +8,25 @@ import os
 import re
 import sys
 import warnings
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
+from jsonargparse import Namespace
+from lightning.fabric.plugins.io import CheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 
+from amclip.atomic import refuse_overwriting
 from amclip.callbacks import FlowStrength, PredictionWriter, TensorBoardPictures
+from amclip.checkpoint import DATA_KEY, TASK_KEY, SealedCheckpointIO, check_complete, read_checkpoint
 from amclip.commands.check import check_data, report_table_errors
 from amclip.data.datamodule import VideoDataModule
+from amclip.data.several import files_read
 from amclip.data.table import LabelError
 from amclip.guard import Guard
-from amclip.inference import DATA_KEY, TASK_KEY, read_checkpoint
 from amclip.score_table import ScoreTable
 from amclip.task import BehaviourTask
 
@@ -169,6 +174,14 @@ class AmclipCLI(LightningCLI):
             }
         )
 
+    def before_instantiate_classes(self) -> None:
+        """Refuse predictions that would be written over what the command reads."""
+        config = self.config[self.subcommand]
+        for option, command in (("path", "predict"), ("test_path", "test")):
+            target = config["predictions"][option]
+            if self.subcommand == command and target is not None:
+                refuse_overwriting(f"--predictions.{option}", target, files_named(config))
+
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse; where a checkpoint is named, parse again with its settings in place of the defaults."""
         for name in ("validate", "test"):  # ScoreTable says the same in a form for people
@@ -186,7 +199,9 @@ class AmclipCLI(LightningCLI):
             raise ValueError(f"--ckpt_path: `amclip {command}` needs {said}")
         if not path or path in ("best", "last", "hpc", "registry"):
             return
-        checkpoint = read_checkpoint(path)
+        own = config["data"]["init_args"].get("flow")
+        checkpoint = read_checkpoint(path, [own["class_path"]] if isinstance(own, dict) and "class_path" in own else [])
+        check_complete(path, checkpoint, resume=command == "fit")
         if command == "fit" and config.get("config") is None:
             args = [command, *_run_again(Path(path)), *args[1:]]
         subparser = self._subcommand_parsers[command]
@@ -227,6 +242,10 @@ class AmclipCLI(LightningCLI):
         if self.subcommand == "fit" and self._get(self.config_init, "trainer")["logger"]:
             callbacks.append(LearningRateMonitor(logging_interval="step"))
         self.trainer_defaults["callbacks"] = callbacks
+        plugins = self._get(self.config_init, "trainer").get("plugins") or []
+        plugins = list(plugins) if isinstance(plugins, list | tuple) else [plugins]
+        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+            kwargs["plugins"] = [*plugins, SealedCheckpointIO()]
         return super().instantiate_trainer(**kwargs)
 
 
@@ -260,11 +279,16 @@ def run_check(args: list[str]) -> None:
         return
     mine, rest = parser.parse_known_args(args)
     try:
-        data = DataOnly.run("fit", rest).datamodule
+        given = DataOnly.run("fit", rest)
+        data = given.datamodule
+        refuse_overwriting("--report", mine.report, files_named(given.config["fit"]))
+        refuse_overwriting("--report", mine.report, [] if data.labels is None else files_read(data.labels))
         table = data.read_table()
     except LabelError as error:
         report = report_table_errors(error)
     else:
+        if Path(mine.report).exists():
+            refuse_overwriting("--report", mine.report, (data.root_folder / video for video in table.videos()))
         report = check_data(
             table,
             data.root_folder,
@@ -277,6 +301,21 @@ def run_check(args: list[str]) -> None:
     print(f"The whole list is in {report.write_report(mine.report)}")
     if report.fatal:
         raise SystemExit(1)
+
+
+def files_named(config: Any) -> list[Path]:
+    """Every file that a setting names, wherever it stands: what a command may read."""
+    if isinstance(config, Namespace):
+        config = vars(config)
+    if isinstance(config, dict):
+        return [path for key, value in config.items() if key != "predictions" for path in files_named(value)]
+    if isinstance(config, list | tuple):
+        return [path for value in config for path in files_named(value)]
+    if isinstance(config, str | os.PathLike) or hasattr(config, "absolute"):  # jsonargparse has paths of its own
+        with suppress(OSError, ValueError):
+            path = Path(str(config))
+            return [path] if path.is_file() else []
+    return []
 
 
 def _with_defaults(chosen: Any, trained: dict[str, Any], leave_out: tuple[str, ...]) -> dict[str, Any]:

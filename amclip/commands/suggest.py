@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from amclip.atomic import refuse_overwriting
 from amclip.commands.parsing import run_command
 
 if TYPE_CHECKING:
@@ -69,22 +70,25 @@ def suggest(
     """
     import torch
 
-    from amclip.data.several import root_of
+    from amclip.data.several import files_read, root_of
     from amclip.ethogram.inputs import find_sources
     from amclip.ethogram.plan import DEFAULT_WINDOW
     from amclip.inference import load_model
     from amclip.suggest.outputs import write_list, write_suggestions
     from amclip.suggest.pool import choose_from, embed_pool, labelled_stretches
 
-    for name, seconds in (("window", window), ("hop", hop), ("probe-timeout", probe_timeout)):
+    for name, seconds in (("window", window), ("hop", hop), ("probe_timeout", probe_timeout)):
         if seconds is not None and not 0 < seconds < float("inf"):
             raise ValueError(f"--{name}: expected seconds above 0, got {seconds}")
-    for name, number in (("count", count), ("batch-size", batch_size)):
+    for name, number in (("count", count), ("batch_size", batch_size)):
         if number is not None and number < 1:
             raise ValueError(f"--{name}: expected 1 or more, got {number}")
     if not 0 <= seed < 2**32:
         raise ValueError(f"--seed: expected a number from 0 to {2**32 - 1}, got {seed}")
     sources = find_sources(videos)
+    inputs = [checkpoint, *(source.path for source in sources), *([] if labelled is None else files_read(labelled))]
+    for name in ("suggestions.csv", "suggest.html"):
+        refuse_overwriting("--output", Path(output) / name, inputs)
     taken = {} if labelled is None else labelled_stretches(labelled, root, label_fps)
     if labelled is not None:
         _tell_labelled(taken, sources, root_of(labelled) if root is None else Path(root))

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from amclip.atomic import writing_text
+
 __all__ = [
     "SPLITS",
     "Clip",
@@ -340,9 +342,7 @@ def write_table(table: LabelTable, path: str | os.PathLike[str]) -> Path:
     timed = any(clip.start is not None for clip in table.clips)
     named = any(clip.split is not None for clip in table.clips)
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    with partial.open("w", encoding="utf-8", newline="") as file:
+    with writing_text(target) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["filepath"] + ["start", "stop"] * timed + ["label"] * (labelled == {True}) + ["split"] * named)
         for clip in table.clips:
@@ -354,5 +354,4 @@ def write_table(table: LabelTable, path: str | os.PathLike[str]) -> Path:
             if named:
                 row.append(clip.split or "")
             writer.writerow(row)
-    partial.replace(target)  # never half a table under the right name
     return target

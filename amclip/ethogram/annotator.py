@@ -14,6 +14,7 @@ from typing import Any
 from lightning.pytorch import LightningDataModule, LightningModule
 from torch.utils.data import DataLoader
 
+from amclip.atomic import write_bytes
 from amclip.data.probe import probe
 from amclip.data.sampling import num_positions
 from amclip.data.video import Video, VideoError, VideoInfo
@@ -25,7 +26,6 @@ from amclip.ethogram.journal import (
     is_finished,
     journal_path,
     read_scores,
-    replace_file,
 )
 from amclip.ethogram.plan import plan_windows
 from amclip.ethogram.progress import Progress
@@ -129,7 +129,7 @@ class Annotator(LightningModule):
                 raise VideoError(source.path, info.note)
             note.unlink(missing_ok=True)
         except VideoError as error:
-            replace_file(note, error.reason.encode("utf-8", "replace"))
+            write_bytes(note, error.reason.encode("utf-8", "replace"))
         return number
 
     def on_predict_end(self) -> None:

@@ -12,7 +12,8 @@ import torch
 from drawn import CLIPS, draw_sound, draw_video, frame_numbers, numbered_frame
 
 from amclip.data import _decoders
-from amclip.data.video import Video, VideoError, list_videos
+from amclip.data.find import list_videos
+from amclip.data.video import Video, VideoError
 
 FORMATS = {
     "h264.mp4": {},
