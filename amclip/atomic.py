@@ -68,7 +68,7 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
         temporary.write_bytes(content)
 
 
-def refuse_overwriting(option: str, target: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]]) -> None:
+def refuse_overwriting(option: str, target: str | os.PathLike[str], inputs: Iterable[str | Path]) -> None:
     """Refuse a target that is one of the inputs, by whatever name it goes: links, relative paths, another case.
 
     Args:

@@ -95,10 +95,13 @@ class PredictionWriter(Callback):
             return
         if target.is_dir():
             raise ValueError(f"predictions: {target} is a folder; name a file, such as {target / 'predictions.csv'}")
-        inputs = [data.root_folder / video for video in data.tables[split].videos()] if target.exists() else []
+        inputs: list[str | Path] = (
+            [data.root_folder / video for video in data.tables[split].videos()] if target.exists() else []
+        )
         inputs += [] if data.labels is None else files_read(data.labels)
         option = "--predictions.path" if split == "predict" else "--predictions.test_path"
-        refuse_overwriting(option, target, [*inputs, *filter(None, [trainer.ckpt_path])])
+        inputs += [str(trainer.ckpt_path)] if trainer.ckpt_path else []
+        refuse_overwriting(option, target, inputs)
         self._target = target
         for rank in range(trainer.world_size):
             refuse_overwriting(option, self._part(rank), inputs)

@@ -104,7 +104,10 @@ def annotate(
             raise ValueError(f"--{name}: expected seconds above 0, got {seconds}")
     sources = find_sources(videos)
     for name in FILES:
-        inputs = [*(source.path for source in sources), *filter(None, (checkpoint, settings, pretrained))]
+        inputs: list[str | Path] = [
+            *(source.path for source in sources),
+            *filter(None, (checkpoint, settings, pretrained)),
+        ]
         refuse_overwriting("--output", Path(output) / name, inputs)
     model, identity = _model(checkpoint, classes, backbone, pretrained)
     given = {

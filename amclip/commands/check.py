@@ -18,6 +18,7 @@ from amclip.data.dataset import video_path
 from amclip.data.probe import probe
 from amclip.data.table import SPLITS, Clip, LabelError, LabelTable
 from amclip.data.video import VideoError, VideoInfo
+from amclip.text import printable, text_cell
 
 __all__ = ["Finding", "Report", "check_data", "report_table_errors"]
 
@@ -73,8 +74,9 @@ class Report:
 
     def __rich__(self) -> RenderableType:
         """For ``rich.print(report)``: a section per kind of problem with the first examples, then the classes."""
+        source = printable(self.source)
         size = f"{_count(self.num_clips, 'clip')} in {_count(self.num_videos, 'video')}, {_length(self.seconds)}"
-        parts: list[RenderableType] = [Text(f"{self.source}: {size}\n" if self.num_clips else f"{self.source}\n")]
+        parts: list[RenderableType] = [Text(f"{source}: {size}\n" if self.num_clips else f"{source}\n")]
         kinds: dict[tuple[str, bool], list[Finding]] = defaultdict(list)
         for finding in self.findings:
             kinds[finding.kind, finding.fatal].append(finding)
@@ -84,7 +86,7 @@ class Report:
             for finding in findings[:_EXAMPLES]:
                 place = ", ".join(part for part in (finding.file, finding.line and f"line {finding.line}") if part)
                 where = f"  {place}: " if place else "  "
-                parts.append(Text(f"{where}{finding.subject}: {finding.detail}"))
+                parts.append(Text(printable(f"{where}{finding.subject}: {finding.detail}")))
             if len(findings) > _EXAMPLES:
                 parts.append(Text(f"  and {len(findings) - _EXAMPLES} more", style="dim"))
             parts.append(Text(""))
@@ -123,7 +125,8 @@ class Report:
             for finding in self.findings:
                 severity = "error" if finding.fatal else "warning"
                 place = (finding.file or "", finding.line or "")
-                writer.writerow([severity, finding.kind, *place, finding.subject, finding.detail])
+                said = (text_cell(finding.subject), text_cell(finding.detail))
+                writer.writerow([severity, finding.kind, *place, *said])
         return target
 
 
@@ -150,7 +153,7 @@ def check_data(
         thorough: Decode every video from end to end, not only its ends.
         training: Whether the table is for training: its splits and classes matter. Otherwise only videos are checked.
     """
-    paths = {clip.video: video_path(root, clip) for clip in table.clips}
+    paths = {clip.video: video_path(root, clip) for clip in {clip.video: clip for clip in table.clips}.values()}
     found = lengths if lengths is not None else probe(paths.values(), timeout, cache, thorough=thorough)
     findings = _check_videos(table, paths, found)
     findings += _check_lengths(table, paths, found, min_frames)
@@ -274,9 +277,10 @@ def _check_splits(table: LabelTable, paths: Mapping[str, Path]) -> list[Finding]
             detail = "has no clip" if split == "train" else "has no clip; there is nothing to measure on"
             findings.append(Finding("empty splits", split != "test", split, detail))
     by_video: dict[str, list[Clip]] = defaultdict(list)
+    real = {video: os.path.realpath(path) for video, path in paths.items()}  # however it is spelled
     for clip in table.clips:
         if clip.split is not None:
-            by_video[os.path.realpath(paths[clip.video])].append(clip)  # however it is spelled
+            by_video[real[clip.video]].append(clip)
     for clips in by_video.values():
         video = clips[0].video
         splits = sorted({clip.split or "" for clip in clips}, key=SPLITS.index)

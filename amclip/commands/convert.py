@@ -1,5 +1,6 @@
 """``amclip convert``: labels from one format to another."""
 
+from pathlib import Path
 from typing import Literal
 
 from amclip.atomic import refuse_overwriting
@@ -64,7 +65,7 @@ def convert(
     if window is None and (hop is not None or share != 0.5):
         raise ValueError("--hop and --share say how windows lie and are labelled; give the length, --window, too")
     windows = None if window is None else Windows(window, window if hop is None else hop, share)
-    inputs = [*files_of(source), *files_read(source), *([] if classes is None else [classes])]
+    inputs: list[str | Path] = [*files_of(source), *files_read(source), *([] if classes is None else [classes])]
     refuse_overwriting("the target", target, inputs)
     names = None if classes is None else read_classes(classes)
     per_frame = per_frame or to in OF_BOUTS

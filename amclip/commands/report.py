@@ -58,7 +58,10 @@ def report(
 
     run = read_run(folder)
     target = Path(output) if output is not None else run.folder / "report.html"
-    inputs = [*(run.folder / name for name in FILES), *(video.path for video in run.videos if video.path)]
+    inputs: list[str | Path] = [
+        *(run.folder / name for name in FILES),
+        *(video.path for video in run.videos if video.path),
+    ]
     refuse_overwriting("--output", target, inputs)
     overlay = (flow_size, flow_bound, flow_preset) if flow_overlay else None
     media, notes = make_media(run.videos, target.parent / "media", transcode, overlay)

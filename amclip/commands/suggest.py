@@ -86,7 +86,11 @@ def suggest(
     if not 0 <= seed < 2**32:
         raise ValueError(f"--seed: expected a number from 0 to {2**32 - 1}, got {seed}")
     sources = find_sources(videos)
-    inputs = [checkpoint, *(source.path for source in sources), *([] if labelled is None else files_read(labelled))]
+    inputs: list[str | Path] = [
+        checkpoint,
+        *(source.path for source in sources),
+        *([] if labelled is None else files_read(labelled)),
+    ]
     for name in ("suggestions.csv", "suggest.html"):
         refuse_overwriting("--output", Path(output) / name, inputs)
     taken = {} if labelled is None else labelled_stretches(labelled, root, label_fps)

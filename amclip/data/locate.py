@@ -49,7 +49,10 @@ def locate_videos(table: LabelTable, root: str | os.PathLike[str]) -> LabelTable
             )
         else:
             found[name] = f"{name}{files[0][len(path.name) :]}"
-    clips = tuple(replace(clip, video=found.get(clip.video, clip.video)) for clip in table.clips)
+    found = {name: new for name, new in found.items() if name != new}
+    if not found:
+        return table
+    clips = tuple(clip.of_video(found[clip.video]) if clip.video in found else clip for clip in table.clips)
     return replace(table, clips=clips)
 
 
