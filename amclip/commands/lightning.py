@@ -79,7 +79,7 @@ class Parser(LightningArgumentParser):
         """Print and exit with 2."""
         if os.environ.get("AMCLIP_DEBUG") == "1" and ex is not None:
             raise ex
-        lines = [re.sub(r'^Parser key "([\w.]+)":', r"--\1:", line.strip(" -")) for line in message.splitlines()]
+        lines = [re.sub(r'^Parser key "([\w.]+)":', _as_typed, line.strip(" -")) for line in message.splitlines()]
         telling = [
             line for line in lines if line not in ("", "--model:", "--data:") and not line.startswith(self.NOISE)
         ]
@@ -89,9 +89,20 @@ class Parser(LightningArgumentParser):
             known = {*inspect.signature(VideoDataModule).parameters, *inspect.signature(BehaviourTask).parameters}
             if close := difflib.get_close_matches(name, known, n=2):
                 telling.append(f"did you mean {' or '.join(close)}?")
+        if re.search(r"Expected a <class 'str'>. Got value: (False|True|None|[\d.]+)", message):
+            telling.append('YAML reads no and yes as false and true, null as nothing: put such names in quotes, ["no"]')
         text = "\n  ".join(dict.fromkeys(telling)) or message
         sys.stderr.write(f"amclip: {text}\n(`amclip --help` says where every setting is explained)\n")
         raise SystemExit(2)
+
+
+def _as_typed(match: re.Match[str]) -> str:
+    """The option that a key of the parser is typed as: of those of data and model the parser names the last part."""
+    name = match[1]
+    for part, made in (("data", VideoDataModule), ("model", BehaviourTask)):
+        if name in inspect.signature(made).parameters:
+            return f"--{part}.{name}:"
+    return f"--{name}:"
 
 
 class SaveFitConfig(SaveConfigCallback):

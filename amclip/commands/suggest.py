@@ -100,7 +100,7 @@ def suggest(
     model = load_model(checkpoint, "cuda" if gpu else "cpu")
     length = window or model.clip_seconds or DEFAULT_WINDOW
     pool, errors = embed_pool(model, sources, length, hop or length, batch_size or (8 if gpu else 1), probe_timeout)
-    chosen, free = choose_from(pool, taken, count, seed)
+    chosen, free = choose_from(pool, taken, count, seed, apart=hop is None or hop >= length)
     folder = Path(output)
     write_list(folder / "suggestions.csv", chosen)
     page = write_suggestions(folder, chosen, dict(zip(model.classes, model.thresholds, strict=True)), length, transcode)

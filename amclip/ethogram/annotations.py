@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -85,7 +86,13 @@ def read_annotation(path: str | os.PathLike[str], fps: float | None = None) -> A
         timelines, names = read(text, source, fps)
         return Annotation(source, tuple(names or _shown(timelines)), tuple(timelines))
     table = read_labels(path, fps=fps)
-    return Annotation(source, table.classes, tuple(timelines_of(table)))
+    return Annotation(source, table.classes, tuple(map(_as_far_as_labelled, timelines_of(table))))
+
+
+def _as_far_as_labelled(timeline: Timeline) -> Timeline:
+    """A table of clips says how far it goes, not how long the video is: what comes after is unlabelled."""
+    rest = (timeline.end, math.inf)
+    return replace(timeline, duration=None, unlabelled=(*timeline.unlabelled, rest))
 
 
 def _is_bout_table(cells: Sequence[str]) -> bool:
@@ -218,7 +225,8 @@ def _pair(
     theirs: Timeline, ours: Timeline, predicted: Annotation, labelled: Annotation, start: float, stop: float | None
 ) -> Pair:
     told = [timeline.duration for timeline in (theirs, ours) if timeline.duration is not None]
-    end = min(told) if told else max(theirs.end, ours.end)
+    open_ends = [gap[0] for timeline in (theirs, ours) for gap in timeline.unlabelled if gap[1] == math.inf]
+    end = min(told) if told else max(theirs.end, ours.end, *open_ends)
     for timeline, annotation in ((theirs, predicted), (ours, labelled)):
         if timeline.end > end + _SAME_LENGTH:
             raise ValueError(

@@ -62,10 +62,14 @@ class ImageEncoder(nn.Module):
         if trainable_blocks < -1:
             raise ValueError(f"trainable_blocks: expected -1 (all), 0 (none) or more, got {trainable_blocks}")
         blocks: Sequence[nn.Module] = getattr(getattr(self.visual, "transformer", None), "resblocks", ())
-        if blocks and trainable_blocks > len(blocks):
+        number = len(blocks) or _groups_of_timm(self.visual)
+        if number and trainable_blocks > number:
             raise ValueError(
-                f"trainable_blocks: this image tower has {len(blocks)} blocks, not {trainable_blocks}; -1 trains all "
-                "weights"
+                f"trainable_blocks: this image tower has {number} blocks, not {trainable_blocks}; -1 trains all weights"
+            )
+        if not number and trainable_blocks > 0:
+            raise ValueError(
+                f"trainable_blocks: this image tower trains as a whole (-1) or not (0), not {trainable_blocks}"
             )
         if (messages or lora_rank) and not blocks:
             raise ValueError(
@@ -171,3 +175,16 @@ class ImageEncoder(nn.Module):
 
     def _gradients(self) -> contextlib.AbstractContextManager[object]:
         return torch.no_grad() if self.frozen else contextlib.nullcontext()
+
+
+def _groups_of_timm(visual: nn.Module) -> int:
+    """Blocks of a tower of timm's, as timm itself groups its weights; 0 for a tower that is not timm's.
+
+    Of its groups the first is the stem and the last the final norm, which trains with any block.
+    """
+    trunk: Any = getattr(visual, "trunk", None)
+    if trunk is None or not hasattr(trunk, "group_matcher"):
+        return 0
+    from timm.models import group_parameters
+
+    return max(group_parameters(trunk, trunk.group_matcher())) - 1

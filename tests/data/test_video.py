@@ -1,9 +1,5 @@
-import gc
-import multiprocessing
-import os
 import pickle
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -12,7 +8,6 @@ import torch
 from drawn import CLIPS, draw_sound, draw_video, frame_numbers, numbered_frame
 
 from amclip.data import _decoders
-from amclip.data.find import list_videos
 from amclip.data.video import Video, VideoError
 
 FORMATS = {
@@ -242,44 +237,3 @@ def test_frames_beyond_the_known_length_are_never_asked_for(videos: Path) -> Non
         assert video.num_frames == 60
         assert video.frame_range(None, None) == range(60)
         assert frame_numbers(video.read([59, 58, 0])) == [59, 58, 0]
-
-
-def test_list_videos(tmp_path: Path) -> None:
-    for name in ("b.MP4", "sub/a.avi", ".hidden/c.mp4", "._b.MP4", "notes.txt", "sub/deep/d.mkv"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    found = [path.relative_to(tmp_path).as_posix() for path in list_videos(tmp_path)]
-    assert found == ["b.MP4", "sub/a.avi", "sub/deep/d.mkv"]
-    assert list_videos(tmp_path / "b.MP4") == [tmp_path / "b.MP4"]
-    with pytest.raises(FileNotFoundError):
-        list_videos(tmp_path / "no")
-
-
-@pytest.mark.parametrize("path", sorted(p for p in CLIPS.iterdir() if p.suffix not in (".csv", ".md")), ids=str)
-def test_real_clips_read_the_same_in_any_order(path: Path) -> None:
-    with Video(path, (60, 80)) as video:
-        indices = torch.arange(min(video.num_frames, 60))
-        forwards = video.read(indices)
-        shuffled = torch.randperm(len(indices), generator=torch.Generator().manual_seed(0))
-        for part in shuffled.split(7):
-            assert torch.equal(video.read(part), forwards[part])
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_reader_that_was_open_at_a_fork_can_be_dropped_there(tmp_path: Path) -> None:
-    path = draw_video(tmp_path / "a.mp4", 10)
-    open_here: list[Any] = [_decoders.DecordDecoder(str(path), None)]
-    open_here.append(open_here)  # a cycle: gone only when the garbage collector comes by
-
-    def drop() -> None:
-        open_here.clear()
-        gc.collect()
-
-    process = multiprocessing.get_context("fork").Process(target=drop)
-    process.start()
-    process.join(timeout=20)
-    alive = process.is_alive()
-    process.kill()
-    assert not alive
-    assert open_here[0].read([0]).shape[0] == 1
