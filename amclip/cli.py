@@ -1,5 +1,6 @@
 """The ``amclip`` command: Lightning's fit, validate, test and predict, and plain commands beside them."""
 
+import io
 import os
 import sys
 import time
@@ -8,6 +9,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from amclip.interrupt import run_stoppable
+from amclip.text import printable
 
 __all__ = ["main"]
 
@@ -72,6 +74,8 @@ def main(args: Sequence[str] | None = None) -> None:
 
         print(f"amclip {__version__}")
         return
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may be no UTF-8: show them, in place of an error
+        sys.stdout.reconfigure(errors="backslashreplace")
     command, rest = words[0], words[1:]
     if command not in (*LIGHTNING_COMMANDS, *PLAIN_COMMANDS):
         print(OVERVIEW, file=sys.stderr)
@@ -105,7 +109,7 @@ def _run_or_explain(command: str, rest: list[str]) -> None:
 
 
 def _refuse(command: str, message: str, error: Exception) -> NoReturn:
-    print(f"amclip {command}: {message}\n(AMCLIP_DEBUG=1 shows where this was raised)", file=sys.stderr)
+    print(f"amclip {command}: {printable(message)}\n(AMCLIP_DEBUG=1 shows where this was raised)", file=sys.stderr)
     raise SystemExit(2) from error
 
 

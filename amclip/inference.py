@@ -122,6 +122,8 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> TrainedM
         task.load_state_dict(checkpoint["state_dict"])
         task.know_scale(checkpoint.get(KNOWLEDGE_KEY, {}))
         data = VideoDataModule(**settings)
+        if data.classes != task.classes:
+            raise ValueError(f"its model is of the classes {task.classes}, and its data of {data.classes}")
     except (ValueError, TypeError, AttributeError, RuntimeError) as error:  # values that no version has written
         raise ValueError(f"{path}: {error}") from error
     known = checkpoint.get(KNOWLEDGE_KEY, {}).get("clip_seconds")

@@ -18,9 +18,14 @@ def test_an_error_on_the_way_leaves_the_target_as_it_was(ends_with: type[BaseExc
     path = tmp_path / "new" / "table.csv"
     with writing_text(path) as file:
         file.write("first\n")
-    with pytest.raises(ends_with), writing_text(path) as file:
-        file.write("second\n")
-        raise ends_with
+
+    def fail() -> None:
+        with writing_text(path) as file:
+            file.write("second\n")
+            raise ends_with
+
+    with pytest.raises(ends_with):
+        fail()
     assert path.read_text() == "first\n"
     assert os.listdir(path.parent) == ["table.csv"]
 

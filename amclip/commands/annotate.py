@@ -13,6 +13,7 @@ from typing import Any, Literal
 from amclip.atomic import refuse_overwriting
 from amclip.commands.parsing import run_command
 from amclip.interrupt import say_what_is_kept
+from amclip.text import printable
 
 __all__ = ["annotate", "run_annotate"]
 
@@ -162,7 +163,7 @@ def annotate(
     if errors:
         print(f"{len(errors)} could not be annotated, or not to the end:", file=sys.stderr)
         for name, reason in errors.items():
-            print(f"  {name}: {reason}", file=sys.stderr)
+            print(printable(f"  {name}: {reason}"), file=sys.stderr)
         raise SystemExit(1)
 
 

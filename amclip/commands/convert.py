@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from amclip.atomic import refuse_overwriting
+from amclip.text import printable
 
 __all__ = ["convert"]
 
@@ -78,4 +79,4 @@ def convert(
     notes = export(table, target, to, fps)
     print(f"Wrote {len(table)} clips of {len(table.videos())} videos, {len(table.classes)} classes, to {target}")
     for note in notes:
-        print(f"  not held by this format: {note}")
+        print(printable(f"  not held by this format: {note}"))

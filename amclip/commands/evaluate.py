@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amclip.atomic import refuse_overwriting, writing_text
+from amclip.text import path_cell, printable
 
 if TYPE_CHECKING:
     from amclip.ethogram.agreement import Agreement, BoutMatch, ClassAgreement
@@ -73,7 +74,7 @@ def evaluate(
     _write(folder / "matches.csv", _MATCH_COLUMNS, map(_match_row, found.matches))
     _print(rows, len(pairs), found)
     for note in notes:
-        print(f"  note: {note}")
+        print(printable(f"  note: {note}"))
     print(f"Wrote agreement.csv, confusion.csv, confusion.png and matches.csv to {folder}")
 
 
@@ -136,7 +137,7 @@ def _match_row(match: "BoutMatch") -> list[str]:
         for bout in (match.predicted, match.labelled)
         for time in ((bout.start, bout.stop) if bout is not None else (0.0, 0.0))
     ]
-    return [match.video, match.behaviour, *times, _text(match.iou)]
+    return [path_cell(match.video), match.behaviour, *times, _text(match.iou)]
 
 
 def _text(value: float) -> str:

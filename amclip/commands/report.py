@@ -6,6 +6,7 @@ from pathlib import Path
 from amclip.atomic import refuse_overwriting
 from amclip.commands.parsing import run_command
 from amclip.flow.tvl1 import Preset
+from amclip.text import printable
 
 __all__ = ["report", "run_report"]
 
@@ -79,4 +80,4 @@ def report(
     path = write_page(target, page, map(timeline, read_windows(run)))
     print(f"{path}: {len(run.videos)} video(s), {len(run.classes)} behaviour(s), {path.stat().st_size / 1e6:.1f} MB")
     for note in (*notes, *(f"{video}: was not annotated: {reason}" for video, reason in run.errors)):
-        print(f"  {note}")
+        print(printable(f"  {note}"))

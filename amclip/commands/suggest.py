@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from amclip.atomic import refuse_overwriting
 from amclip.commands.parsing import run_command
+from amclip.text import printable
 
 if TYPE_CHECKING:
     from amclip.ethogram.inputs import Source
@@ -109,7 +110,7 @@ def suggest(
     if errors:
         print(f"{len(errors)} of {len(sources)} videos could not be read:")
         for name, reason in errors.items():
-            print(f"  {name}: {reason}")
+            print(printable(f"  {name}: {reason}"))
         raise SystemExit(1)
 
 

@@ -34,7 +34,7 @@ from amclip.flow.image import FlowImage
 from amclip.flow.tvl1 import Backend, Preset
 from amclip.metrics import SEGMENTS
 from amclip.preprocess import Modality, Preprocess
-from amclip.text import path_cell, printable
+from amclip.text import printable
 
 __all__ = ["VideoDataModule"]
 
@@ -443,10 +443,7 @@ class VideoDataModule(LightningDataModule):
         videos = [self.root] if self.root.is_file() else list_videos(self.root)
         if not videos:
             raise ValueError(f"data.root: no videos below {self.root}")
-        names = [
-            path_cell(str(video.relative_to(self.root))) if video != self.root else str(video.resolve())
-            for video in videos
-        ]
+        names = [str(video.relative_to(self.root)) if video != self.root else str(video.resolve()) for video in videos]
         return LabelTable(tuple(Clip(name) for name in names), tuple(self.classes), str(self.root))
 
     def _probe(self, tables: dict[str, LabelTable]) -> dict[Path, VideoInfo | VideoError]:

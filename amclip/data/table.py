@@ -259,6 +259,8 @@ def _checked_path(clip: Clip, source: str) -> str:
         LabelError: If no file can have that name.
     """
     path = clip.video.replace("\\", "/")  # Windows' way to write a path
+    if path.startswith("./") and is_formula(path[2:]):  # as tables are written
+        path = path[2:]
     if not path.strip():
         raise LabelError("the path of the video is empty", source, clip.line)
     longest = max(len(os.fsencode(part)) for part in path.split("/"))

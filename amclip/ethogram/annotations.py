@@ -12,7 +12,7 @@ from amclip.data.intervals import Bout, Timeline, timelines_of
 from amclip.data.readers import boris, boris_project, deepethogram, feral, read_labels
 from amclip.data.readers.csv_table import VIDEO_COLUMNS
 from amclip.data.readers.delimited import delimiter_of, number, rows
-from amclip.data.table import LabelError
+from amclip.data.table import LabelError, refuse_unsafe_class
 
 __all__ = ["Annotation", "Pair", "pair_up", "read_annotation"]
 
@@ -180,6 +180,8 @@ def pair_up(
                 notes.append(
                     f"behaviour {name!r} is only in {mine.source}, and counts as never seen by the other{hint}"
                 )
+    for name in (*labelled.classes, *predicted.classes):
+        refuse_unsafe_class(name, labelled.source if name in labelled.classes else predicted.source)
     pairs = [_pair(theirs, ours, predicted, labelled, start, stop) for theirs, ours in matches]
     classes = (*labelled.classes, *(name for name in predicted.classes if name not in labelled.classes))
     notes += [f"video {pair.video!r} has nothing to compare there, and is left out" for pair in pairs if not pair.seen]

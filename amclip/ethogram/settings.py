@@ -90,6 +90,13 @@ def _number(text: str, where: str) -> float | None:
 
 def _csv_rows(text: str, path: Path) -> list[tuple[str, dict[str, str]]]:
     reader = csv.DictReader(text.splitlines(), delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+    try:
+        return _rows_of(reader, path)
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num}: cannot be split into columns ({error})") from None
+
+
+def _rows_of(reader: "csv.DictReader[str]", path: Path) -> list[tuple[str, dict[str, str]]]:
     header = reader.fieldnames or []
     if "behaviour" not in header:
         raise ValueError(f"{path}: needs a column 'behaviour'; the header is {', '.join(header) or 'empty'}")

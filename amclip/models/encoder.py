@@ -187,4 +187,4 @@ def _groups_of_timm(visual: nn.Module) -> int:
         return 0
     from timm.models import group_parameters
 
-    return max(group_parameters(trunk, trunk.group_matcher())) - 1
+    return int(max(group_parameters(trunk, trunk.group_matcher()))) - 1

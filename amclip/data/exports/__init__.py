@@ -6,10 +6,12 @@ time between two frames moves to the nearest.
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from amclip.data.exports import bouts, clips
 from amclip.data.table import SPLITS, LabelError, LabelTable, refuse_unwritable
+from amclip.text import is_formula, path_cell
 
 __all__ = ["FOLDERS", "FORMATS", "OF_BOUTS", "export", "files_below"]
 
@@ -67,6 +69,8 @@ def export(table: LabelTable, target: str | os.PathLike[str], form: str, fps: fl
     if events or (form in OF_BOUTS and not table.classes):
         raise LabelError(f"no clip shows a behaviour, so there is nothing for {form} to hold", table.source)
     refuse_unwritable(table)
+    safe = tuple(clip.of_video(path_cell(clip.video)) if is_formula(clip.video) else clip for clip in table.clips)
+    table = replace(table, clips=safe)
     return FORMATS[form](table, path, fps or 0.0)
 
 
