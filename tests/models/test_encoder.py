@@ -154,3 +154,28 @@ def test_the_demos_weights_fit_any_size(size: int) -> None:
     encoder = ImageEncoder(architecture)
     encoder.load_clip(weights)
     assert encoder(torch.zeros(1, 3, size, size)).isfinite().all()
+
+
+def test_towers_of_timm_know_how_many_blocks_they_have() -> None:
+    from open_clip.timm_model import TimmModel
+
+    from amclip.models.encoder import _groups_of_timm
+
+    for name, blocks in (("vit_tiny_patch16_224", 12), ("test_vit", None)):
+        try:
+            tower = TimmModel(name, embed_dim=8, image_size=32 if blocks is None else 224)
+        except RuntimeError:  # of another version of timm
+            continue
+        found = _groups_of_timm(tower)
+        assert found == (len(tower.trunk.blocks) if blocks is None else blocks)
+        tower.lock(unlocked_groups=found + 1)
+        trained = {key.split(".")[1] for key, value in tower.trunk.named_parameters(prefix="t") if value.requires_grad}
+        assert trained == {"blocks", "norm"}
+    assert _groups_of_timm(torch.nn.Linear(1, 1)) == 0
+
+
+@pytest.mark.parametrize("blocks", [19, 100])
+def test_more_blocks_than_a_timm_tower_has_are_refused(blocks: int) -> None:
+    architecture = describe_backbone("convnext_tiny", None, 32)
+    with pytest.raises(ValueError, match=rf"this image tower has \d+ blocks, not {blocks}"):
+        ImageEncoder(architecture, trainable_blocks=blocks)
