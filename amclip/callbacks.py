@@ -119,6 +119,8 @@ class PredictionWriter(Callback):
             return
         for row, values, error in zip(batch["clip"].tolist(), probabilities.tolist(), batch["error"], strict=True):
             clip: Clip = self._table.clips[row]
+            if not error and any(map(math.isnan, values)):
+                error = f"{clip.video}: the network's answer is no number"
             numbers = ["" if math.isnan(value) else f"{value:.6f}" for value in values]
             times = ["" if time is None else repr(float(time)) for time in (clip.start, clip.stop)]
             truth = [";".join(clip.labels or ())] if self._with_labels else []

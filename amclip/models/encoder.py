@@ -62,14 +62,15 @@ class ImageEncoder(nn.Module):
         if trainable_blocks < -1:
             raise ValueError(f"trainable_blocks: expected -1 (all), 0 (none) or more, got {trainable_blocks}")
         blocks: Sequence[nn.Module] = getattr(getattr(self.visual, "transformer", None), "resblocks", ())
-        number = len(blocks) or _groups_of_timm(self.visual)
+        of_timm: Sequence[nn.Module] = getattr(getattr(self.visual, "trunk", None), "blocks", ())
+        number = len(blocks) or len(of_timm)
         if number and trainable_blocks > number:
             raise ValueError(
                 f"trainable_blocks: this image tower has {number} blocks, not {trainable_blocks}; -1 trains all weights"
             )
         if not number and trainable_blocks > 0:
             raise ValueError(
-                f"trainable_blocks: this image tower trains as a whole (-1) or not (0), not {trainable_blocks}"
+                f"trainable_blocks: this image tower trains as a whole (-1) or not at all (0), got {trainable_blocks}"
             )
         if (messages or lora_rank) and not blocks:
             raise ValueError(
@@ -78,6 +79,8 @@ class ImageEncoder(nn.Module):
             )
         if lora_rank:
             self._add_lora(len(blocks), trainable_blocks, lora_rank, lora_alpha)
+        elif of_timm and trainable_blocks >= 0:
+            _lock_timm(self.visual, of_timm, trainable_blocks)
         elif trainable_blocks >= 0:
             # open_clip counts the final projection as a group of its own.
             self.visual.lock(unlocked_groups=trainable_blocks + 1 if trainable_blocks else 0)
@@ -177,14 +180,16 @@ class ImageEncoder(nn.Module):
         return torch.no_grad() if self.frozen else contextlib.nullcontext()
 
 
-def _groups_of_timm(visual: nn.Module) -> int:
-    """Blocks of a tower of timm's, as timm itself groups its weights; 0 for a tower that is not timm's.
+def _lock_timm(visual: Any, blocks: Sequence[nn.Module], trainable: int) -> None:
+    """Let the last blocks of a tower of timm's train, and what comes after them; nothing where there are none.
 
-    Of its groups the first is the stem and the last the final norm, which trains with any block.
+    open_clip's own way counts timm's groups of weights, of which the norm is one in some towers and part of the last
+    block in others; and it lets the projection train where nothing shall.
     """
-    trunk: Any = getattr(visual, "trunk", None)
-    if trunk is None or not hasattr(trunk, "group_matcher"):
-        return 0
-    from timm.models import group_parameters
-
-    return int(max(group_parameters(trunk, trunk.group_matcher()))) - 1
+    visual.requires_grad_(False)
+    if not trainable:
+        return
+    names = [name for name, _ in visual.trunk.named_children()]
+    behind = names[names.index("blocks") + 1 :]
+    for part in (*list(blocks)[-trainable:], *(getattr(visual.trunk, name) for name in behind), visual.head):
+        part.requires_grad_(True)

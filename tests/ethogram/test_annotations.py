@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ def test_a_table_of_bouts_may_overlap_and_one_of_clips_may_not(tmp_path: Path) -
     path.write_text("filepath,label,start,stop\nv.mp4,a,0,1\nv.mp4,a;b,1,2\nv.mp4,,4,5\n")
     (line,) = read_annotation(path).timelines
     assert {(bout.start, bout.stop, bout.label) for bout in line.bouts} == {(0, 2, "a"), (1, 2, "b")}
-    assert line.unlabelled == ((2.0, 4.0),)
+    assert line.unlabelled == ((2.0, 4.0), (5.0, math.inf))  # the video may go on
     path.write_text("filepath,label,start,stop\nv.mp4,a,0,1\nv.mp4,b,0.5,2\n")
     with pytest.raises(LabelError, match="overlaps the clip before it"):
         read_annotation(path)
