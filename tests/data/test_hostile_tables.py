@@ -1,12 +1,15 @@
 """Tables that nobody means well with, and tables of a million rows."""
 
+import contextlib
 import sys
+import tempfile
 import tracemalloc
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amclip.data.readers import read_labels
@@ -127,3 +130,55 @@ def test_a_million_rows_take_seconds_and_little_memory(tmp_path: Path) -> None:
     assert len(table) == rows
     assert peak / rows < 450  # bytes: 0.45 GB for a million
     assert calls / rows < 40  # a call takes about 0.1 µs
+
+
+def test_a_table_of_events_with_a_start_and_no_stop_is_no_puzzle(tmp_path: Path) -> None:
+    """Found by changing tables at random: a column `Start` beside those of BORIS' tabular events."""
+    path = tmp_path / "events.csv"
+    header = "Observation id,Media file name,Behavior,Behavior type,Time,Start\n"
+    path.write_text(header + "one,a.mp4,walking,START,1.0,9\none,a.mp4,walking,STOP,2.0,9\n")
+    shown = [(clip.start, clip.stop) for clip in read_labels(path).clips if clip.labels]
+    assert shown == [(1.0, 2.0)]
+
+
+TEXTS = (
+    HEADER + GOOD + "b/c.mp4,1.5,2.5,walking;eating\n",
+    "filepath;walking;eating;split\na.mp4;0;1;train\nb.mp4;1;0;val\n",
+    "a.mp4 walking\n'b c.mp4' eating\n",
+    "Observation id,Media file name,Behavior,Behavior type,Time\n"
+    "one,a.mp4,walking,START,1.0\none,a.mp4,walking,STOP,2\n",
+    'original_vido_id video_id frame_id path labels\na 1 1 a/1.jpg "0"\na 1 2 a/2.jpg "0,1"\n',
+    '{"class_names": {"0": "other", "1": "walking"}, "is_multilabel": false, "labels": {"a.mp4": [0, 1, 1]}}',
+)
+ODD = (
+    "\0",
+    '"',
+    ",",
+    ";",
+    "\t",
+    "\n",
+    "\r",
+    "nan",
+    "inf",
+    "-1",
+    "1_0",
+    "{",
+    "]",
+    "=",
+    "\x1b",
+    "9" * 40,
+    "1e999",
+    "\u2028",
+)
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(TEXTS), st.lists(st.tuples(st.integers(0, 200), st.integers(0, 9), st.sampled_from(ODD))))
+def test_whatever_is_changed_in_a_table_it_is_read_or_refused(text: str, changes: list[tuple[int, int, str]]) -> None:
+    for at, length, word in changes:
+        text = text[:at] + word + text[at + length :]
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), contextlib.suppress(LabelError):
+        warnings.simplefilter("ignore")
+        path = Path(folder, "labels")
+        path.write_bytes(text.encode())
+        read_labels(path, fps=25.0)

@@ -179,7 +179,7 @@ def _times(
     delimiter: str,
 ) -> Iterator[tuple[float, float]]:
     """Start and stop of the bout that a row completes: every row of aggregated events, the stops of tabular ones."""
-    if "start" in row:
+    if "start" in row and "stop" in row:
         start, stop = (_time(row, role, name, offset, source, line, delimiter) for role in ("start", "stop"))
         if stop < start:
             raise LabelError(f"stops at {stop:g} s, before its start at {start:g} s", source, line, name["stop"])
