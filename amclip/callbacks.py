@@ -95,11 +95,9 @@ class PredictionWriter(Callback):
             return
         if target.is_dir():
             raise ValueError(f"predictions: {target} is a folder; name a file, such as {target / 'predictions.csv'}")
-        inputs: list[str | Path] = (
-            [data.root_folder / video for video in data.tables[split].videos()] if target.exists() else []
-        )
-        inputs += [] if data.labels is None else files_read(data.labels)
-        option = "--predictions.path" if split == "predict" else "--predictions.test_path"
+        labels, root = getattr(data, "labels", None), getattr(data, "root_folder", Path())
+        inputs: list[str | Path] = [] if labels is None else list(files_read(labels))
+        inputs += [root / video for video in data.tables[split].videos()]
         inputs += [str(trainer.ckpt_path)] if trainer.ckpt_path else []
         refuse_overwriting(option, target, inputs)
         self._target = target
