@@ -79,6 +79,8 @@ def refuse_overwriting(option: str, target: str | os.PathLike[str], inputs: Iter
     Raises:
         ValueError: If the target is one of them.
     """
+    if not os.path.exists(target):
+        return
     for one in inputs:
         if _is_same(target, one):
             also = "" if os.fspath(target) == os.fspath(one) else f", there as {os.fspath(one)}"

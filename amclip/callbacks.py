@@ -98,6 +98,7 @@ class PredictionWriter(Callback):
         labels, root = getattr(data, "labels", None), getattr(data, "root_folder", Path())
         inputs: list[str | Path] = [] if labels is None else list(files_read(labels))
         inputs += [root / video for video in data.tables[split].videos()]
+        option = "--predictions.path" if split == "predict" else "--predictions.test_path"
         inputs += [str(trainer.ckpt_path)] if trainer.ckpt_path else []
         refuse_overwriting(option, target, inputs)
         self._target = target
