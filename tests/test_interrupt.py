@@ -240,7 +240,11 @@ def test_a_process_that_waits_in_c_is_ended_from_outside() -> None:
         "    c, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(64)\n"
         "    c.pthread_mutex_lock(mutex)\n"
         "    print('waits', flush=True)\n"
-        "    c.pthread_mutex_lock(mutex)\n"  # for ever, whatever signal comes
+        "    while True:\n"  # in the lock for ever, also where the signal comes before it
+        "        try:\n"
+        "            c.pthread_mutex_lock(mutex)\n"
+        "        except KeyboardInterrupt:\n"
+        "            pass\n"
         "interrupt.run_stoppable('work', work)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(amclip.__file__).parents[1])}
