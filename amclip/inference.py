@@ -8,44 +8,19 @@ from typing import Any, Literal
 
 import torch
 
+from amclip.checkpoint import DATA_KEY, KNOWLEDGE_KEY, TASK_KEY, check_settings, check_weights, read_checkpoint
 from amclip.data.dataset import ClipDataset
 from amclip.data.frame_rates import describe_slow
 from amclip.data.probe import probe
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video import VideoError, VideoInfo
 from amclip.preprocess import Preprocess
-from amclip.task import KNOWLEDGE_KEY, BehaviourTask
+from amclip.task import BehaviourTask
 
-__all__ = ["TrainedModel", "load_model", "read_checkpoint", "zero_shot_model"]
+__all__ = ["TrainedModel", "load_model", "zero_shot_model"]
 
-DATA_KEY = "datamodule_hyper_parameters"
-TASK_KEY = "hyper_parameters"
 LAYOUT_KEYS = ("scheme", "num_segments", "positions_per_segment", "segment_overlap")
 SAMPLING_KEYS = (*LAYOUT_KEYS, "flow_gap", "frame_size", "resize")
-
-
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Open a checkpoint of amclip, plain values and tensors only.
-
-    Args:
-        path: A ``.ckpt`` file.
-
-    Returns:
-        The checkpoint, on the CPU.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file is no checkpoint, or not one of amclip.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: there is no such checkpoint")
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise ValueError(f"{path}: is not a checkpoint, or is damaged ({type(error).__name__})") from error
-    if not isinstance(checkpoint, dict) or not {"state_dict", TASK_KEY, DATA_KEY} <= checkpoint.keys():
-        raise ValueError(f"{path}: is not a checkpoint of `amclip fit`; it lacks the settings of model or data")
-    return checkpoint
 
 
 @dataclass(frozen=True)
@@ -136,16 +111,25 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> TrainedM
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not a checkpoint of amclip.
+        ValueError: If it is not a checkpoint of amclip, is damaged or of another version, or holds other weights than
+            its settings say; see :mod:`amclip.checkpoint`.
     """
     from amclip.data.datamodule import VideoDataModule
 
     checkpoint = read_checkpoint(path)
-    task = BehaviourTask(**checkpoint[TASK_KEY])
-    task.load_state_dict(checkpoint["state_dict"])
-    task.know_scale(checkpoint.get(KNOWLEDGE_KEY, {}))
     settings = dict(checkpoint[DATA_KEY], labels=None, root=None)
-    data = VideoDataModule(**settings)
+    check_settings(path, checkpoint[TASK_KEY], BehaviourTask)
+    check_settings(path, settings, VideoDataModule)
+    try:
+        task = BehaviourTask(**checkpoint[TASK_KEY])
+        check_weights(checkpoint["state_dict"], task.state_dict())
+        task.load_state_dict(checkpoint["state_dict"])
+        task.know_scale(checkpoint.get(KNOWLEDGE_KEY, {}))
+        data = VideoDataModule(**settings)
+        if data.classes != task.classes:
+            raise ValueError(f"its model is of the classes {task.classes}, and its data of {data.classes}")
+    except (ValueError, TypeError, AttributeError, RuntimeError) as error:  # values that no version has written
+        raise ValueError(f"{path}: {error}") from error
     known = checkpoint.get(KNOWLEDGE_KEY, {}).get("clip_seconds")
     sampling = {key: data.hparams[key] for key in SAMPLING_KEYS}
     return TrainedModel(task.to(device).eval(), data.preprocess, sampling, known or settings.get("window"))

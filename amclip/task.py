@@ -11,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, SumMetric
 
+from amclip.checkpoint import KNOWLEDGE_KEY, check_weights
 from amclip.ethogram.calibration import calibrate, fit_temperatures
 from amclip.imbalance import LDAMLoss
 from amclip.losses import COUNTING_LOSSES, LossName, make_loss, probabilities
@@ -30,7 +31,6 @@ from amclip.optimiser import parameter_groups, warmed_cosine
 __all__ = ["BehaviourTask"]
 
 Batch = dict[str, Any]
-KNOWLEDGE_KEY = "amclip"  # in a checkpoint
 
 
 class BehaviourTask(LightningModule):
@@ -351,14 +351,8 @@ class BehaviourTask(LightningModule):
                 f"the checkpoint was trained for the classes {list(trained)}, but the data asks for {self.classes}. "
                 "Give the checkpoint's classes in that order (data.classes), or train anew"
             )
-        weights, mine = checkpoint.get("state_dict", {}), self.state_dict()
-        other = sorted(weights.keys() ^ mine.keys()) if weights else []
-        other += [name for name in sorted(weights.keys() & mine.keys()) if weights[name].shape != mine[name].shape]
-        if other:
-            raise ValueError(
-                f"the checkpoint's weights do not fit this network ({len(other)} differ, for example {other[0]}): "
-                "leave the settings of model and data as they were trained, or train anew"
-            )
+        if weights := checkpoint.get("state_dict"):
+            check_weights(weights, self.state_dict())
         known = checkpoint.get(KNOWLEDGE_KEY, {})
         self.know_scale(known)
         if self.trainer.state.fn != "fit":  # what it was trained on, whatever the table at hand holds

@@ -10,7 +10,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from amclip.atomic import refuse_overwriting
 from amclip.commands.parsing import run_command
+from amclip.interrupt import say_what_is_kept
+from amclip.text import printable
 
 __all__ = ["annotate", "run_annotate"]
 
@@ -90,7 +93,7 @@ def annotate(
     from amclip.data.video import READING_RULES
     from amclip.ethogram.annotator import Annotator, Settings, VideoShares, collect_scores, errors_of
     from amclip.ethogram.inputs import find_sources
-    from amclip.ethogram.outputs import write_outputs
+    from amclip.ethogram.outputs import FILES, write_outputs
     from amclip.ethogram.plan import DEFAULT_WINDOW
     from amclip.ethogram.settings import bout_settings
     from amclip.ethogram.workplace import Workplace
@@ -102,6 +105,12 @@ def annotate(
         if seconds is not None and not 0 < seconds < float("inf"):
             raise ValueError(f"--{name}: expected seconds above 0, got {seconds}")
     sources = find_sources(videos)
+    for name in FILES:
+        inputs: list[str | Path] = [
+            *(source.path for source in sources),
+            *filter(None, (checkpoint, settings, pretrained)),
+        ]
+        refuse_overwriting("--output", Path(output) / name, inputs)
     model, identity = _model(checkpoint, classes, backbone, pretrained)
     given = {
         "threshold": threshold,
@@ -125,6 +134,7 @@ def annotate(
         accelerator = "gpu" if torch.cuda.is_available() else "cpu"
     how = Settings(chosen, step, batch_size or (1 if accelerator == "cpu" else 8), made_by, probe_timeout)
     trainer = _trainer(accelerator, devices, nodes, precision)
+    say_what_is_kept("What was scored is kept: the same command goes on from there.")
     workplace = Workplace(Path(output))
     with workplace.claimed(made_by, restart, first=trainer.is_global_zero):
         if trainer.is_global_zero:
@@ -132,11 +142,10 @@ def annotate(
         annotator = Annotator(model, sources, workplace.journals, how)
         try:
             trainer.predict(annotator, datamodule=VideoShares(sources), return_predictions=False)
-        except SystemExit:
+        except SystemExit:  # what Lightning makes of an interruption
             if not trainer.interrupted:
                 raise
-            print("Stopped. What was scored is kept: the same command goes on from there.", file=sys.stderr)
-            raise SystemExit(130) from None
+            raise KeyboardInterrupt from None
         finally:
             annotator.close()
         trainer.strategy.barrier("videos annotated")
@@ -157,7 +166,7 @@ def annotate(
     if errors:
         print(f"{len(errors)} could not be annotated, or not to the end:", file=sys.stderr)
         for name, reason in errors.items():
-            print(f"  {name}: {reason}", file=sys.stderr)
+            print(printable(f"  {name}: {reason}"), file=sys.stderr)
         raise SystemExit(1)
 
 
@@ -197,6 +206,8 @@ def _trainer(accelerator: str, devices: int, nodes: int, precision: Any) -> Any:
     from lightning.pytorch import Trainer
     from lightning.pytorch.strategies import DDPStrategy
 
+    from amclip.guard import Guard
+
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # what it says of devices and loops helps nobody
     warnings.filterwarnings("ignore", message=".*does not have many workers")
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.* is deprecated")
@@ -206,6 +217,7 @@ def _trainer(accelerator: str, devices: int, nodes: int, precision: Any) -> Any:
         num_nodes=nodes,
         strategy=DDPStrategy(timeout=_PATIENCE) if devices * nodes > 1 else "auto",
         precision=precision,
+        callbacks=[Guard()],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

@@ -13,11 +13,13 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from amclip.atomic import writing_text
 from amclip.data.dataset import video_path
 from amclip.data.frame_rates import describe_rates, explain_slow, gap_in_frames, too_slow
 from amclip.data.probe import probe
 from amclip.data.table import SPLITS, Clip, LabelError, LabelTable
 from amclip.data.video import VideoError, VideoInfo
+from amclip.text import printable, text_cell
 
 __all__ = ["Finding", "Report", "check_data", "report_table_errors"]
 
@@ -75,8 +77,9 @@ class Report:
 
     def __rich__(self) -> RenderableType:
         """For ``rich.print(report)``: a section per kind of problem with the first examples, then the classes."""
+        source = printable(self.source)
         size = f"{_count(self.num_clips, 'clip')} in {_count(self.num_videos, 'video')}, {_length(self.seconds)}"
-        parts: list[RenderableType] = [Text(f"{self.source}: {size}\n" if self.num_clips else f"{self.source}\n")]
+        parts: list[RenderableType] = [Text(f"{source}: {size}\n" if self.num_clips else f"{source}\n")]
         if self.rates:
             parts.append(Text(f"{self.rates}\n"))
         kinds: dict[tuple[str, bool], list[Finding]] = defaultdict(list)
@@ -88,7 +91,7 @@ class Report:
             for finding in findings[:_EXAMPLES]:
                 place = ", ".join(part for part in (finding.file, finding.line and f"line {finding.line}") if part)
                 where = f"  {place}: " if place else "  "
-                parts.append(Text(f"{where}{finding.subject}: {finding.detail}"))
+                parts.append(Text(printable(f"{where}{finding.subject}: {finding.detail}")))
             if len(findings) > _EXAMPLES:
                 parts.append(Text(f"  and {len(findings) - _EXAMPLES} more", style="dim"))
             parts.append(Text(""))
@@ -116,18 +119,19 @@ class Report:
     def write_report(self, path: str | os.PathLike[str]) -> Path:
         """Write every finding: as JSON with the class table where the name ends in ``.json``, else as CSV."""
         target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
         if target.suffix.lower() == ".json":
             content = {**asdict(self), "fatal": self.fatal}
-            target.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            with writing_text(target) as file:
+                file.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
             return target
-        with target.open("w", encoding="utf-8", newline="") as file:
+        with writing_text(target) as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["severity", "kind", "file", "line", "subject", "detail"])
             for finding in self.findings:
                 severity = "error" if finding.fatal else "warning"
                 place = (finding.file or "", finding.line or "")
-                writer.writerow([severity, finding.kind, *place, finding.subject, finding.detail])
+                said = (text_cell(finding.subject), text_cell(finding.detail))
+                writer.writerow([severity, finding.kind, *place, *said])
         return target
 
 
@@ -156,7 +160,7 @@ def check_data(
         thorough: Decode every video from end to end, not only its ends.
         training: Whether the table is for training: its splits and classes matter. Otherwise only videos are checked.
     """
-    paths = {clip.video: video_path(root, clip) for clip in table.clips}
+    paths = {clip.video: video_path(root, clip) for clip in {clip.video: clip for clip in table.clips}.values()}
     found = lengths if lengths is not None else probe(paths.values(), timeout, cache, thorough=thorough)
     findings = _check_videos(table, paths, found)
     findings += _check_lengths(table, paths, found, positions, flow_gap)
@@ -300,9 +304,10 @@ def _check_splits(table: LabelTable, paths: Mapping[str, Path]) -> list[Finding]
             detail = "has no clip" if split == "train" else "has no clip; there is nothing to measure on"
             findings.append(Finding("empty splits", split != "test", split, detail))
     by_video: dict[str, list[Clip]] = defaultdict(list)
+    real = {video: os.path.realpath(path) for video, path in paths.items()}  # however it is spelled
     for clip in table.clips:
         if clip.split is not None:
-            by_video[os.path.realpath(paths[clip.video])].append(clip)  # however it is spelled
+            by_video[real[clip.video]].append(clip)
     for clips in by_video.values():
         video = clips[0].video
         splits = sorted({clip.split or "" for clip in clips}, key=SPLITS.index)

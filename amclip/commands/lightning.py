@@ -8,19 +8,25 @@ import os
 import re
 import sys
 import warnings
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
+from jsonargparse import Namespace
+from lightning.fabric.plugins.io import CheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 
+from amclip.atomic import refuse_overwriting
 from amclip.callbacks import FlowStrength, PredictionWriter, TensorBoardPictures
+from amclip.checkpoint import DATA_KEY, TASK_KEY, SealedCheckpointIO, check_complete, read_checkpoint
 from amclip.commands.check import check_data, report_table_errors
 from amclip.data.datamodule import VideoDataModule
+from amclip.data.several import files_read
 from amclip.data.table import LabelError
-from amclip.inference import DATA_KEY, TASK_KEY, read_checkpoint
+from amclip.guard import Guard
 from amclip.score_table import ScoreTable
 from amclip.task import BehaviourTask
 
@@ -73,7 +79,7 @@ class Parser(LightningArgumentParser):
         """Print and exit with 2."""
         if os.environ.get("AMCLIP_DEBUG") == "1" and ex is not None:
             raise ex
-        lines = [re.sub(r'^Parser key "([\w.]+)":', r"--\1:", line.strip(" -")) for line in message.splitlines()]
+        lines = [re.sub(r'^Parser key "([\w.]+)":', _as_typed, line.strip(" -")) for line in message.splitlines()]
         telling = [
             line for line in lines if line not in ("", "--model:", "--data:") and not line.startswith(self.NOISE)
         ]
@@ -83,9 +89,20 @@ class Parser(LightningArgumentParser):
             known = {*inspect.signature(VideoDataModule).parameters, *inspect.signature(BehaviourTask).parameters}
             if close := difflib.get_close_matches(name, known, n=2):
                 telling.append(f"did you mean {' or '.join(close)}?")
+        if re.search(r"Expected a <class 'str'>. Got value: (False|True|None|[\d.]+)", message):
+            telling.append('YAML reads no and yes as false and true, null as nothing: put such names in quotes, ["no"]')
         text = "\n  ".join(dict.fromkeys(telling)) or message
         sys.stderr.write(f"amclip: {text}\n(`amclip --help` says where every setting is explained)\n")
         raise SystemExit(2)
+
+
+def _as_typed(match: re.Match[str]) -> str:
+    """The option that a key of the parser is typed as: of those of data and model the parser names the last part."""
+    name = match[1]
+    for part, made in (("data", VideoDataModule), ("model", BehaviourTask)):
+        if name in inspect.signature(made).parameters:
+            return f"--{part}.{name}:"
+    return f"--{name}:"
 
 
 class SaveFitConfig(SaveConfigCallback):
@@ -112,7 +129,7 @@ class AmclipCLI(LightningCLI):
             command: fit, validate, test or predict.
             args: The words after it.
         """
-        logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_no_advertisement)
+        logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_concerns_users)
         with warnings.catch_warnings():
             # Nobody who runs a command can act on these.
             warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
@@ -168,6 +185,14 @@ class AmclipCLI(LightningCLI):
             }
         )
 
+    def before_instantiate_classes(self) -> None:
+        """Refuse predictions that would be written over what the command reads."""
+        config = self.config[self.subcommand]
+        for option, command in (("path", "predict"), ("test_path", "test")):
+            target = config["predictions"][option]
+            if self.subcommand == command and target is not None:
+                refuse_overwriting(f"--predictions.{option}", target, files_named(config))
+
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse; where a checkpoint is named, parse again with its settings in place of the defaults."""
         for name in ("validate", "test"):  # ScoreTable says the same in a form for people
@@ -185,7 +210,9 @@ class AmclipCLI(LightningCLI):
             raise ValueError(f"--ckpt_path: `amclip {command}` needs {said}")
         if not path or path in ("best", "last", "hpc", "registry"):
             return
-        checkpoint = read_checkpoint(path)
+        own = config["data"]["init_args"].get("flow")
+        checkpoint = read_checkpoint(path, [own["class_path"]] if isinstance(own, dict) and "class_path" in own else [])
+        check_complete(path, checkpoint, resume=command == "fit")
         if command == "fit" and config.get("config") is None:
             args = [command, *_run_again(Path(path)), *args[1:]]
         subparser = self._subcommand_parsers[command]
@@ -222,10 +249,14 @@ class AmclipCLI(LightningCLI):
         keys = self._parser(self.subcommand).callback_keys
         if self.subcommand != "fit" and "checkpoint" in keys:
             keys.remove("checkpoint")  # it would only warn that the run's folder is another one now
-        callbacks: list[Any] = [ScoreTable(), FlowStrength()]
+        callbacks: list[Any] = [Guard(), ScoreTable(), FlowStrength()]
         if self.subcommand == "fit" and self._get(self.config_init, "trainer")["logger"]:
             callbacks.append(LearningRateMonitor(logging_interval="step"))
         self.trainer_defaults["callbacks"] = callbacks
+        plugins = self._get(self.config_init, "trainer").get("plugins") or []
+        plugins = list(plugins) if isinstance(plugins, list | tuple) else [plugins]
+        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+            kwargs["plugins"] = [*plugins, SealedCheckpointIO()]
         return super().instantiate_trainer(**kwargs)
 
 
@@ -259,11 +290,16 @@ def run_check(args: list[str]) -> None:
         return
     mine, rest = parser.parse_known_args(args)
     try:
-        data = DataOnly.run("fit", rest).datamodule
+        given = DataOnly.run("fit", rest)
+        data = given.datamodule
+        refuse_overwriting("--report", mine.report, files_named(given.config["fit"]))
+        refuse_overwriting("--report", mine.report, [] if data.labels is None else files_read(data.labels))
         table = data.read_table()
     except LabelError as error:
         report = report_table_errors(error)
     else:
+        if Path(mine.report).exists():
+            refuse_overwriting("--report", mine.report, (data.root_folder / video for video in table.videos()))
         report = check_data(
             table,
             data.root_folder,
@@ -277,6 +313,21 @@ def run_check(args: list[str]) -> None:
     print(f"The whole list is in {report.write_report(mine.report)}")
     if report.fatal:
         raise SystemExit(1)
+
+
+def files_named(config: Any) -> list[Path]:
+    """Every file that a setting names, wherever it stands: what a command may read."""
+    if isinstance(config, Namespace):
+        config = vars(config)
+    if isinstance(config, dict):
+        return [path for key, value in config.items() if key != "predictions" for path in files_named(value)]
+    if isinstance(config, list | tuple):
+        return [path for value in config for path in files_named(value)]
+    if isinstance(config, str | os.PathLike) or hasattr(config, "absolute"):  # jsonargparse has paths of its own
+        with suppress(OSError, ValueError):
+            path = Path(str(config))
+            return [path] if path.is_file() else []
+    return []
 
 
 def _with_defaults(chosen: Any, trained: dict[str, Any], leave_out: tuple[str, ...]) -> dict[str, Any]:
@@ -298,8 +349,9 @@ def _run_again(checkpoint: Path) -> list[str]:
     return words
 
 
-def _is_no_advertisement(record: logging.LogRecord) -> bool:
-    return "Tip: For seamless" not in record.getMessage()
+def _concerns_users(record: logging.LogRecord) -> bool:
+    said = record.getMessage()
+    return "Tip: For seamless" not in said and "Detected KeyboardInterrupt" not in said  # ours says what is kept
 
 
 def _own_data(command: str, chosen: Any) -> tuple[str, ...]:

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from amclip.atomic import refuse_overwriting
 from amclip.commands.parsing import run_command
+from amclip.text import printable
 
 if TYPE_CHECKING:
     from amclip.ethogram.inputs import Source
@@ -69,7 +71,7 @@ def suggest(
     """
     import torch
 
-    from amclip.data.several import root_of
+    from amclip.data.several import files_read, root_of
     from amclip.ethogram.inputs import find_sources
     from amclip.ethogram.plan import DEFAULT_WINDOW
     from amclip.inference import load_model
@@ -85,6 +87,13 @@ def suggest(
     if not 0 <= seed < 2**32:
         raise ValueError(f"--seed: expected a number from 0 to {2**32 - 1}, got {seed}")
     sources = find_sources(videos)
+    inputs: list[str | Path] = [
+        checkpoint,
+        *(source.path for source in sources),
+        *([] if labelled is None else files_read(labelled)),
+    ]
+    for name in ("suggestions.csv", "suggest.html"):
+        refuse_overwriting("--output", Path(output) / name, inputs)
     taken = {} if labelled is None else labelled_stretches(labelled, root, label_fps)
     if labelled is not None:
         _tell_labelled(taken, sources, root_of(labelled) if root is None else Path(root))
@@ -92,7 +101,7 @@ def suggest(
     model = load_model(checkpoint, "cuda" if gpu else "cpu")
     length = window or model.clip_seconds or DEFAULT_WINDOW
     pool, errors = embed_pool(model, sources, length, hop or length, batch_size or (8 if gpu else 1), probe_timeout)
-    chosen, free = choose_from(pool, taken, count, seed)
+    chosen, free = choose_from(pool, taken, count, seed, apart=hop is None or hop >= length)
     folder = Path(output)
     write_list(folder / "suggestions.csv", chosen)
     page = write_suggestions(folder, chosen, dict(zip(model.classes, model.thresholds, strict=True)), length, transcode)
@@ -101,7 +110,7 @@ def suggest(
     if errors:
         print(f"{len(errors)} of {len(sources)} videos could not be read:")
         for name, reason in errors.items():
-            print(f"  {name}: {reason}")
+            print(printable(f"  {name}: {reason}"))
         raise SystemExit(1)
 
 

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from amclip.data.clock import Clock
 from amclip.data.dataset import ClipDataset, collate
+from amclip.data.find import list_videos
 from amclip.data.frame_rates import describe_rates, describe_slow
 from amclip.data.intervals import Windows
 from amclip.data.locate import locate_videos
@@ -28,13 +29,14 @@ from amclip.data.several import read_given, root_of
 from amclip.data.splits import assign_splits, divide_by_time, hold_out
 from amclip.data.synthetic import BEHAVIOURS, write_dataset
 from amclip.data.table import Clip, LabelError, LabelTable, refuse_class_names
-from amclip.data.video import Resize, VideoError, VideoInfo, list_videos
+from amclip.data.video import Resize, VideoError, VideoInfo
 from amclip.data.views import clip_views
 from amclip.flow.configure import configure_flow
 from amclip.flow.image import FlowImage
 from amclip.flow.tvl1 import Backend, Preset
 from amclip.metrics import SEGMENTS
 from amclip.preprocess import Modality, Preprocess
+from amclip.text import printable
 
 __all__ = ["VideoDataModule"]
 
@@ -473,7 +475,7 @@ class VideoDataModule(LightningDataModule):
         kept = tuple(clip for clip in table.clips if self.root_folder / clip.video not in errors)
         if lost := len(table) - len(kept):
             mine = {self.root_folder / clip.video for clip in table.clips}
-            examples = [f"  {error}" for path, error in errors.items() if path in mine][:5]
+            examples = [f"  {printable(str(error))}" for path, error in errors.items() if path in mine][:5]
             fate = "left out" if name == "train" else "not scored" if name != "predict" else "listed with their error"
             rank_zero_warn(
                 f"{lost} of {len(table)} clips of the split {name!r} lie in videos that cannot be read and are {fate}, "
