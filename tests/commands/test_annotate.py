@@ -23,9 +23,9 @@ from untrained import make_checkpoint, write_animals
 import amclip
 from amclip.cli import main
 from amclip.commands.demo import config_path
-from amclip.data.video import Video, VideoError
+from amclip.data.video import READING_RULES, Video, VideoError
 from amclip.ethogram import annotator, journal, outputs
-from amclip.ethogram.plan import READING_RULES, plan_windows
+from amclip.ethogram.plan import plan_windows
 from amclip.ethogram.stream import stream_scores
 from amclip.inference import load_model
 
@@ -143,7 +143,7 @@ def test_scores_made_under_other_rules_are_not_continued(
 ) -> None:
     video = recordings / "day2" / "a.mp4"
     assert annotate(video, checkpoint=checkpoint, output=tmp_path, window=4) == 0
-    monkeypatch.setattr("amclip.ethogram.plan.READING_RULES", READING_RULES + 1)
+    monkeypatch.setattr("amclip.data.video.READING_RULES", READING_RULES + 1)
     assert annotate(video, checkpoint=checkpoint, output=tmp_path, window=4) == 2
     assert "other rules of which frame is shown when" in capsys.readouterr().err
     assert annotate(video, checkpoint=checkpoint, output=tmp_path, window=4, restart=True) == 0

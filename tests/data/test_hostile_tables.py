@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from amclip.data.clock import Clock
 from amclip.data.readers import read_labels
 from amclip.data.readers.delimited import parse_number
 from amclip.data.table import Clip, LabelError, build_table, write_table
@@ -181,4 +182,4 @@ def test_whatever_is_changed_in_a_table_it_is_read_or_refused(text: str, changes
         warnings.simplefilter("ignore")
         path = Path(folder, "labels")
         path.write_bytes(text.encode())
-        read_labels(path, fps=25.0)
+        read_labels(path, clock=Clock(fps=25.0))
