@@ -10,9 +10,11 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
+from amclip.atomic import refuse_overwriting, writing_text
 from amclip.data.table import Clip
 from amclip.draw import strip
 from amclip.task import BehaviourTask
+from amclip.text import path_cell, text_cell
 
 __all__ = ["FlowStrength", "PredictionWriter", "StepSize", "TensorBoardPictures"]
 
@@ -92,7 +94,15 @@ class PredictionWriter(Callback):
             return
         if target.is_dir():
             raise ValueError(f"predictions: {target} is a folder; name a file, such as {target / 'predictions.csv'}")
+        root = getattr(data, "root_folder", Path())
+        inputs: list[str | Path] = list(getattr(data, "label_files", ()))
+        inputs += [root / video for video in data.tables[split].videos()]
+        option = "--predictions.path" if split == "predict" else "--predictions.test_path"
+        inputs += [str(trainer.ckpt_path)] if trainer.ckpt_path else []
+        refuse_overwriting(option, target, inputs)
         self._target = target
+        for rank in range(trainer.world_size):
+            refuse_overwriting(option, self._part(rank), inputs)
         self._table = data.tables[split]
         self._with_labels = split == "test"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -107,10 +117,12 @@ class PredictionWriter(Callback):
             return
         for row, values, error in zip(batch["clip"].tolist(), probabilities.tolist(), batch["error"], strict=True):
             clip: Clip = self._table.clips[row]
+            if not error and any(map(math.isnan, values)):
+                error = f"{clip.video}: the network's answer is no number"
             numbers = ["" if math.isnan(value) else f"{value:.6f}" for value in values]
             times = ["" if time is None else repr(float(time)) for time in (clip.start, clip.stop)]
             truth = [";".join(clip.labels or ())] if self._with_labels else []
-            self._rows.writerow([row, clip.video, *times, *truth, *numbers, error])
+            self._rows.writerow([row, path_cell(clip.video), *times, *truth, *numbers, text_cell(error)])
         self._file.flush()
 
     def _merge(self, trainer: Trainer) -> None:
@@ -123,12 +135,10 @@ class PredictionWriter(Callback):
         parts = [self._part(rank) for rank in range(trainer.world_size)]
         rows = sorted((row for part in parts for row in _read(part)), key=lambda row: int(row[0]))
         truth = ["label"] if self._with_labels else []
-        temporary = self._target.with_name(f".{self._target.name}.tmp")
-        with temporary.open("w", **_TEXT) as file:
+        with writing_text(self._target) as file:
             writer = csv.writer(file)
             writer.writerow(["filepath", "start", "stop", *truth, *self._table.classes, "error"])
             writer.writerows(row[1:] for row in rows)
-        temporary.replace(self._target)
         for part in parts:
             part.unlink()
         failed = sum(bool(row[-1]) for row in rows)

@@ -1,9 +1,15 @@
 """The ``amclip`` command: Lightning's fit, validate, test and predict, and plain commands beside them."""
 
+import io
 import os
 import sys
+import time
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
+
+from amclip.interrupt import run_stoppable
+from amclip.text import printable
 
 __all__ = ["main"]
 
@@ -56,8 +62,9 @@ def main(args: Sequence[str] | None = None) -> None:
         args: Words of the command line without the program's name; default: those the program was called with.
 
     Raises:
-        SystemExit: With 2 and a message where something about the input is wrong, 1 where a check failed. With the
-            environment variable ``AMCLIP_DEBUG=1`` errors are raised as they are, with their traceback.
+        SystemExit: With 2 and a message where something about the input is wrong, 1 where a check failed, 128 + the
+            signal's number where one ended the command (:mod:`amclip.interrupt`). With the environment variable
+            ``AMCLIP_DEBUG=1`` errors are raised as they are, with their traceback.
     """
     words = list(sys.argv[1:] if args is None else args)
     if not words or words[0] in ("-h", "--help", "help"):
@@ -68,10 +75,17 @@ def main(args: Sequence[str] | None = None) -> None:
 
         print(f"amclip {__version__}")
         return
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may be no UTF-8: show them, in place of an error
+        sys.stdout.reconfigure(errors="backslashreplace")
     command, rest = words[0], words[1:]
     if command not in (*LIGHTNING_COMMANDS, *PLAIN_COMMANDS):
         print(OVERVIEW, file=sys.stderr)
         raise SystemExit(f"amclip: there is no command {command!r}; see the list above")
+    run_stoppable(command, lambda: _run_or_explain(command, rest))
+
+
+def _run_or_explain(command: str, rest: list[str]) -> None:
+    """Run a command; where something about the input is wrong, say so in place of a traceback."""
     if os.environ.get("AMCLIP_DEBUG") == "1":
         _run(command, rest)
         return
@@ -83,8 +97,21 @@ def main(args: Sequence[str] | None = None) -> None:
     try:
         _run(command, rest)
     except (ValueError, OSError, ModuleNotFoundError, OutOfMemoryError, VideoError, MisconfigurationException) as error:
-        print(f"amclip {command}: {_told(error)}\n(AMCLIP_DEBUG=1 shows where this was raised)", file=sys.stderr)
-        raise SystemExit(2) from error
+        _refuse(command, _told(error), error)
+    except RuntimeError as error:
+        from amclip.guard import explain_lost_worker
+
+        told = explain_lost_worker(error)
+        if told is None:
+            raise
+        if "Terminated" in told:
+            time.sleep(1.0)  # was the whole group of processes told to end? Then this one hears of it now
+        _refuse(command, told, error)
+
+
+def _refuse(command: str, message: str, error: Exception) -> NoReturn:
+    print(f"amclip {command}: {printable(message)}\n(AMCLIP_DEBUG=1 shows where this was raised)", file=sys.stderr)
+    raise SystemExit(2) from error
 
 
 def _told(error: BaseException) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_warn
-from torch import Tensor
 
 from amclip.checkpoint import TASK_KEY
 from amclip.inputs import NetworkInput
@@ -12,7 +11,7 @@ from amclip.losses import Loss
 from amclip.models.config import NetworkConfig
 from amclip.plain import from_plain
 
-__all__ = ["refuse_other_data", "refuse_other_model", "refuse_other_weights"]
+__all__ = ["refuse_other_data", "refuse_other_model"]
 
 
 def refuse_other_data(
@@ -88,23 +87,4 @@ def refuse_other_model(
         raise ValueError(
             f"model.loss is {type(loss).__name__}, but the checkpoint was trained with "
             f"{trained['loss']['class_path']}: the probabilities would be others; leave it out or train anew"
-        )
-
-
-def refuse_other_weights(trained: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
-    """Refuse weights of other names or shapes than a network's own.
-
-    Args:
-        trained: The checkpoint's; nothing is compared where there are none.
-        own: The network's.
-
-    Raises:
-        ValueError: If they differ.
-    """
-    other = sorted(trained.keys() ^ own.keys()) if trained else []
-    other += [name for name in sorted(trained.keys() & own.keys()) if trained[name].shape != own[name].shape]
-    if other:
-        raise ValueError(
-            f"the checkpoint's weights do not fit this network ({len(other)} differ, for example {other[0]}): leave "
-            "the settings of model and input as they were trained, or train anew"
         )

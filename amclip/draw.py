@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from amclip.atomic import replacing
 from amclip.metrics import CALIBRATION_BINS
 
 __all__ = ["draw_clips", "draw_reliability", "draw_scores", "strip"]
@@ -71,7 +72,8 @@ def draw_clips(
         right.tick_params(axis="x", labelsize=7)
         right.spines[["top", "right"]].set_visible(False)
     axes[0, 1].set_title("probability (green: labelled)", loc="left", fontsize=9)
-    figure.savefig(path, dpi=110)
+    with replacing(path, Path(path).suffix) as temporary:
+        figure.savefig(temporary, dpi=110)
 
 
 def draw_scores(
@@ -113,7 +115,8 @@ def draw_scores(
     axis.set_xlim(0, 1.08)
     axis.set_xlabel("average precision (clips with the behaviour in brackets)")
     axis.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=110)
+    with replacing(path, Path(path).suffix) as temporary:
+        figure.savefig(temporary, dpi=110)
 
 
 def draw_reliability(path: str | Path, probabilities: Mapping[str, Tensor], labels: Tensor) -> None:
@@ -152,7 +155,8 @@ def draw_reliability(path: str | Path, probabilities: Mapping[str, Tensor], labe
     lower.set_xlim(0, 1)
     for axis in (upper, lower):
         axis.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=130)
+    with replacing(path, Path(path).suffix) as temporary:
+        figure.savefig(temporary, dpi=130)
 
 
 def _matplotlib() -> tuple[Any, Any]:

@@ -10,7 +10,16 @@ import torch
 from torch import Tensor
 
 from amclip.calibration import Calibrator
-from amclip.checkpoint import CLASS_KEY, KNOWLEDGE_KEY, TASK_KEY, described, read_checkpoint
+from amclip.checkpoint import (
+    CLASS_KEY,
+    DATA_KEY,
+    KNOWLEDGE_KEY,
+    TASK_KEY,
+    check_settings,
+    check_weights,
+    described,
+    read_checkpoint,
+)
 from amclip.data.dataset import ClipDataset
 from amclip.data.frame_rates import describe_slow
 from amclip.data.probe import probe
@@ -112,6 +121,8 @@ class TrainedModel:
 class _Task(Protocol):
     """What a checkpoint's class can do: take its weights and its knowledge, and become a trained model."""
 
+    def state_dict(self) -> dict[str, Tensor]: ...
+
     def load_state_dict(self, state_dict: dict[str, Tensor]) -> object: ...
 
     def restore(self, knowledge: dict[str, Any]) -> None: ...
@@ -128,7 +139,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", allow: Sequ
     Args:
         path: A checkpoint written by ``amclip fit``.
         device: Where the network shall run.
-        allow: Modules of your own whose classes the checkpoint may name, see
+        allow: Classes of your own, or their modules, that the checkpoint may name, see
             :func:`amclip.checkpoint.read_checkpoint`.
 
     Returns:
@@ -136,15 +147,22 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", allow: Sequ
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not a checkpoint of amclip, or names classes of modules that were not allowed.
+        ValueError: If it is not a checkpoint of amclip, is damaged or of another version, holds other weights than its
+            settings say, or names classes that were not allowed; see :mod:`amclip.checkpoint`.
     """
     checkpoint = read_checkpoint(path, allow)
-    task = from_plain(Configurable, described(checkpoint[TASK_KEY]))
-    if not isinstance(task, _Task):
-        raise ValueError(f"{path}: {checkpoint[TASK_KEY][CLASS_KEY]} is no subclass of amclip.BehaviourTask")
-    task.load_state_dict(checkpoint["state_dict"])
-    task.restore(checkpoint[KNOWLEDGE_KEY])
-    model = task.trained_model()
+    for key in (TASK_KEY, DATA_KEY):
+        check_settings(path, checkpoint[key])
+    try:
+        task = from_plain(Configurable, described(checkpoint[TASK_KEY]))
+        if not isinstance(task, _Task):
+            raise ValueError(f"{checkpoint[TASK_KEY][CLASS_KEY]} is no subclass of amclip.BehaviourTask")
+        check_weights(checkpoint["state_dict"], task.state_dict())
+        task.load_state_dict(checkpoint["state_dict"])
+        task.restore(checkpoint[KNOWLEDGE_KEY])
+        model = task.trained_model()
+    except (ValueError, TypeError, AttributeError, RuntimeError) as error:  # values that no version has written
+        raise ValueError(f"{path}: {error}") from error
     model.network.to(device).eval()
     return model
 

@@ -5,7 +5,6 @@ config files name classes, since a user's own subclass may stand in its place.
 """
 
 import inspect
-import sys
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ __all__ = [
     "Configurable",
     "class_path",
     "from_plain",
-    "refuse_foreign_classes",
+    "parameters",
     "resolve_class",
     "setting_names",
     "to_plain",
@@ -121,27 +120,18 @@ def resolve_class(path: str, base: type[Kind]) -> type[Kind]:
     return found
 
 
-def refuse_foreign_classes(value: Any, source: str, allow: Sequence[str] = ()) -> None:
-    """Refuse settings that name classes of modules that nobody asked for: opening a file must not run other code.
-
-    Classes of amclip, and of modules that are imported already, are taken; so are those of modules that are allowed.
-
-    Args:
-        value: Plain settings, with classes named by ``class_path`` or ``_class_path``.
-        source: The file they are from, for the message.
-        allow: Modules, or packages with all their modules, that may be imported.
-
-    Raises:
-        ValueError: If another module is named.
-    """
-    for path in _class_paths(value):
-        home = path.rpartition(".")[0]
-        trusted = any(home == name or home.startswith(f"{name}.") for name in ("amclip", *allow))
-        if not trusted and home not in sys.modules:
-            raise ValueError(
-                f"{source} was trained with {path}, whose module is not imported. If you trust it, import {home} "
-                f"first, or allow it: --allow {home}"
-            )
+def parameters(kind: type) -> dict[str, inspect.Parameter]:
+    """Arguments that a class takes, also those that it hands on to its base by ``**kwargs``."""
+    found: dict[str, inspect.Parameter] = {}
+    for one in kind.__mro__:
+        if "__init__" not in vars(one) or one is object:
+            continue
+        own = list(inspect.signature(vars(one)["__init__"]).parameters.values())[1:]
+        variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        found = {**{each.name: each for each in own if each.kind not in variable}, **found}
+        if not any(each.kind is inspect.Parameter.VAR_KEYWORD for each in own):
+            break
+    return found
 
 
 def setting_names(kind: type) -> Iterator[str]:
@@ -152,17 +142,6 @@ def setting_names(kind: type) -> Iterator[str]:
         yield name
         if isinstance(hint, type) and is_dataclass(hint):
             yield from (f"{name}.{inner}" for inner in setting_names(hint))
-
-
-def _class_paths(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for key, x in value.items():
-            if key in ("class_path", "_class_path") and isinstance(x, str):
-                yield x
-            yield from _class_paths(x)
-    elif isinstance(value, (list, tuple)):
-        for x in value:
-            yield from _class_paths(x)
 
 
 def _bound(

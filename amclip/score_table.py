@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
+from amclip.atomic import writing_text
 from amclip.draw import draw_reliability, draw_scores
 from amclip.metrics import MICRO_BATCH, calibration_errors
 from amclip.task import BehaviourTask
@@ -148,7 +149,7 @@ def _print(rows: list[dict[str, Any]], averages: list[dict[str, Any]], clips: in
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with writing_text(path) as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -10,8 +10,8 @@ from torch import Tensor
 from torchmetrics import SumMetric
 
 from amclip.calibration import Calibrator
-from amclip.checkpoint import KNOWLEDGE_KEY, hyperparameters
-from amclip.compatible import refuse_other_data, refuse_other_model, refuse_other_weights
+from amclip.checkpoint import KNOWLEDGE_KEY, check_weights, hyperparameters
+from amclip.compatible import refuse_other_data, refuse_other_model
 from amclip.evaluation import Evaluation, named_scores, readable_rows
 from amclip.inference import TrainedModel
 from amclip.inputs import NetworkInput
@@ -204,7 +204,8 @@ class BehaviourTask(Configurable, LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of another network, or of other classes: outputs would be read under wrong names."""
         refuse_other_model(checkpoint, self.classes, self.input, self.network.config, self.loss)
-        refuse_other_weights(checkpoint.get("state_dict", {}), self.state_dict())
+        if weights := checkpoint.get("state_dict"):
+            check_weights(weights, self.state_dict())
         knowledge = dict(checkpoint.get(KNOWLEDGE_KEY, {}))
         if self.trainer.state.fn == "fit":  # else what it was trained on counts, whatever the table at hand holds
             knowledge.update(statistics=None, clip_seconds=self.clip_seconds)

@@ -19,6 +19,7 @@ from amclip.preprocess import Preprocess
 def fake_trainer(**more: Any) -> Any:
     strategy = SimpleNamespace(barrier=lambda name: None, broadcast=lambda value: value)
     settings = {"global_rank": 0, "world_size": 1, "is_global_zero": True, "strategy": strategy, "log_dir": None}
+    settings["ckpt_path"] = None
     return SimpleNamespace(**{**settings, **more})
 
 
@@ -41,6 +42,21 @@ def test_predictions_keep_times_and_any_file_name(tmp_path: Path) -> None:
     ]
     assert [(row["walking"], row["error"]) for row in rows] == [("0.250000", ""), ("1.000000", ""), ("", "broken")]
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_an_answer_that_is_no_number_is_an_error_and_no_cell_begins_like_a_formula(tmp_path: Path) -> None:
+    table = LabelTable((Clip("=1.mp4"), Clip("b.mp4")), ("walking", "eating"), "table")
+    writer = PredictionWriter(str(tmp_path / "out.csv"))
+    trainer = fake_trainer(datamodule=SimpleNamespace(tables={"predict": table}))
+    writer.on_predict_start(trainer, None)  # type: ignore[arg-type]
+    batch = {"clip": torch.tensor([0, 1]), "error": ["=1.mp4: is empty", ""]}
+    answers = torch.tensor([[float("nan"), float("nan")], [0.5, float("nan")]])
+    writer.on_predict_batch_end(trainer, None, answers, batch, 0)  # type: ignore[arg-type]
+    writer.on_predict_end(trainer, None)  # type: ignore[arg-type]
+    assert (tmp_path / "out.csv").read_text().splitlines()[1:] == [
+        "./=1.mp4,,,,,'=1.mp4: is empty",
+        "b.mp4,,,0.500000,,b.mp4: the network's answer is no number",
+    ]
 
 
 @pytest.mark.parametrize("kind", ["wheel", "uvm"])

@@ -4,9 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import torch
 
-from amclip.compatible import refuse_other_data, refuse_other_model, refuse_other_weights
+from amclip.compatible import refuse_other_data, refuse_other_model
 from amclip.inputs import FlowInput, NetworkInput
 from amclip.losses import BCE, CrossEntropy, Focal
 from amclip.models.config import HeadConfig, NetworkConfig, TemporalConfig
@@ -68,16 +67,6 @@ def test_other_pixels_and_sampling_are_warned_of() -> None:
 def test_what_weights_were_not_made_for_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         refuse_other_model(trained(**changes), CLASSES, INPUT, NETWORK, BCE())
-
-
-def test_weights_of_another_shape_are_refused() -> None:
-    own = {"a": torch.zeros(2), "b": torch.zeros(3)}
-    refuse_other_weights({}, own)
-    refuse_other_weights({"a": torch.ones(2), "b": torch.ones(3)}, own)
-    with pytest.raises(ValueError, match=r"do not fit this network \(2 differ, for example c\)"):
-        refuse_other_weights(
-            {"a": torch.ones(2), "b": torch.ones(4), "c": torch.ones(1)}, {"a": own["a"], "b": own["b"]}
-        )
 
 
 def test_data_that_was_made_for_another_model_is_refused() -> None:

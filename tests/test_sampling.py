@@ -137,12 +137,15 @@ def test_at_an_even_rate_moments_are_frame_numbers(
 
 
 @given(st.integers(1, 120), st.integers(1, 16), st.sampled_from([15.0, 24000 / 1001, 25.0, 30000 / 1001]))
-def test_stamps_rounded_to_milliseconds_change_nothing_at_the_centres(n: int, K: int, fps: float) -> None:
+def test_stamps_rounded_to_milliseconds_move_a_moment_by_a_frame_at_most(n: int, K: int, fps: float) -> None:
     exact = np.arange(n) / fps
     rounded = exact.round(3)
     want = sample_positions(exact, 0.0, n / fps, K, 1 / fps)
     got = sample_positions(rounded, 0.0, round(n / fps, 3), K, 1 / fps)
-    assert [tensor.tolist() for tensor in got] == [tensor.tolist() for tensor in want]
+    # A moment on the very edge of two frames may fall to either.
+    for have, expected in zip(got, want, strict=True):
+        assert (have - expected).abs().max() <= 1
+        assert (have == expected).float().mean() >= 1 - max(1, K // 8) / K
 
 
 @st.composite

@@ -116,7 +116,12 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 
 def test_a_checkpoint_imports_no_module_that_was_not_allowed(
-    checkpoint: Path, drawn: Path, elsewhere: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    checkpoint: Path,
+    drawn: Path,
+    elsewhere: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     content = torch.load(checkpoint, weights_only=True)
     content[TASK_KEY]["loss"] = {"class_path": "somebodys.losses.Own", "init_args": {}}
@@ -124,7 +129,7 @@ def test_a_checkpoint_imports_no_module_that_was_not_allowed(
     torch.save(content, path)
     video = sorted((drawn / "videos").iterdir())[0]
     with pytest.raises(
-        ValueError, match=r"somebodys\.losses\.Own, whose module is not imported.*--allow somebodys\.losses"
+        ValueError, match=r"somebodys\.losses\.Own, which is not amclip's.*allow it: AMCLIP_ALLOWED_CLASSES="
     ):
         amclip.load_model(path)
     annotate = ["annotate", str(video), f"--checkpoint={path}", f"--output={tmp_path / 'out'}", "--accelerator=cpu"]
@@ -132,16 +137,20 @@ def test_a_checkpoint_imports_no_module_that_was_not_allowed(
     for words in (annotate, predict):
         with pytest.raises(SystemExit):
             main(words)
-        assert "allow it: --allow somebodys.losses" in capsys.readouterr().err
+        assert "allow it: AMCLIP_ALLOWED_CLASSES=somebodys.losses.Own" in capsys.readouterr().err
     method = {"class_path": "somebodys.losses.Flow"}
     content[TASK_KEY].update(loss=None, input={**content[TASK_KEY]["input"], "flow": {"method": method}})
     torch.save(content, tmp_path / "flow.ckpt")
-    with pytest.raises(ValueError, match=r"somebodys\.losses\.Flow, whose module is not imported"):
+    with pytest.raises(ValueError, match=r"somebodys\.losses\.Flow, which is not amclip's"):
         amclip.load_model(tmp_path / "flow.ckpt")
     assert not elsewhere.exists()
     assert type(amclip.load_model(path, allow=["somebodys"]).loss).__name__ == "Own"
     assert elsewhere.exists()
-    main([*annotate, "--allow=somebodys"])
+    for name in ("somebodys", "somebodys.losses"):
+        del sys.modules[name]
+    monkeypatch.setenv("AMCLIP_ALLOWED_CLASSES", "somebodys.losses")
+    main(annotate)
+    assert "somebodys.losses" in sys.modules
 
 
 def test_a_class_that_is_no_task_is_refused(checkpoint: Path, tmp_path: Path) -> None:

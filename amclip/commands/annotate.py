@@ -11,8 +11,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from amclip.atomic import refuse_overwriting
 from amclip.commands.options import BoutOptions, ScoringOptions
 from amclip.commands.parsing import run_command
+from amclip.interrupt import say_what_is_kept
+from amclip.text import printable
 
 if TYPE_CHECKING:
     from amclip.inference import TrainedModel
@@ -105,11 +108,15 @@ def annotate(
     from amclip.data.video import READING_RULES
     from amclip.ethogram.annotator import AnnotateConfig, Annotator, VideoShares, collect_scores, errors_of
     from amclip.ethogram.inputs import find_sources
-    from amclip.ethogram.outputs import write_outputs
+    from amclip.ethogram.outputs import FILES, write_outputs
     from amclip.ethogram.workplace import Workplace
 
     sources = find_sources(videos)
-    model, identity = _model(checkpoint, zero_shot, scoring.allowed)
+    given = filter(None, (checkpoint, bouts.settings, zero_shot.pretrained))
+    inputs: list[str | Path] = [*(source.path for source in sources), *given]
+    for name in FILES:
+        refuse_overwriting("--output", Path(output) / name, inputs)
+    model, identity = _model(checkpoint, zero_shot)
     cutting = bouts.for_model(model)
     window, hop = scoring.windows(model, 0.25)
     made_by = {
@@ -121,6 +128,7 @@ def annotate(
     }
     config = AnnotateConfig(window, hop, scoring.batch, made_by, scoring.probe_timeout)
     trainer = _trainer("gpu" if scoring.gpu else "cpu", machines)
+    say_what_is_kept("What was scored is kept: the same command goes on from there.")
     workplace = Workplace(Path(output))
     with workplace.claimed(made_by, restart, first=trainer.is_global_zero):
         if trainer.is_global_zero:
@@ -128,11 +136,10 @@ def annotate(
         annotator = Annotator(model, sources, workplace.journals, config)
         try:
             trainer.predict(annotator, datamodule=VideoShares(sources), return_predictions=False)
-        except SystemExit:
+        except SystemExit:  # what Lightning makes of an interruption
             if not trainer.interrupted:
                 raise
-            print("Stopped. What was scored is kept: the same command goes on from there.", file=sys.stderr)
-            raise SystemExit(130) from None
+            raise KeyboardInterrupt from None
         finally:
             annotator.close()
         trainer.strategy.barrier("videos annotated")
@@ -153,11 +160,11 @@ def annotate(
     if errors:
         print(f"{len(errors)} could not be annotated, or not to the end:", file=sys.stderr)
         for name, reason in errors.items():
-            print(f"  {name}: {reason}", file=sys.stderr)
+            print(printable(f"  {name}: {reason}"), file=sys.stderr)
         raise SystemExit(1)
 
 
-def _model(checkpoint: str | None, zero_shot: ZeroShotOptions, allow: list[str]) -> "tuple[TrainedModel, str]":
+def _model(checkpoint: str | None, zero_shot: ZeroShotOptions) -> "tuple[TrainedModel, str]":
     """The network, and its fingerprint."""
     from amclip.data.table import refuse_class_names
     from amclip.inference import load_model, zero_shot_model
@@ -168,7 +175,7 @@ def _model(checkpoint: str | None, zero_shot: ZeroShotOptions, allow: list[str])
     if checkpoint is not None:
         if zero_shot.backbone or zero_shot.pretrained:
             raise ValueError("--backbone and --pretrained are for zero-shot; the checkpoint has its own network")
-        return load_model(checkpoint, allow=allow), _digest(Path(checkpoint))
+        return load_model(checkpoint), _digest(Path(checkpoint))
     names = [name.strip() for name in (zero_shot.classes or "").split(",")]
     if not all(names) or len(set(names)) < len(names):
         raise ValueError(f"--classes: expected different names with commas between, got {zero_shot.classes!r}")
@@ -193,6 +200,8 @@ def _trainer(accelerator: str, machines: MachineOptions) -> Any:
     from lightning.pytorch import Trainer
     from lightning.pytorch.strategies import DDPStrategy
 
+    from amclip.guard import Guard
+
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # what it says of devices and loops helps nobody
     warnings.filterwarnings("ignore", message=".*does not have many workers")
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.* is deprecated")
@@ -202,6 +211,7 @@ def _trainer(accelerator: str, machines: MachineOptions) -> Any:
         num_nodes=machines.nodes,
         strategy=DDPStrategy(timeout=_BARRIER_TIMEOUT) if machines.devices * machines.nodes > 1 else "auto",
         precision=machines.precision,
+        callbacks=[Guard()],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

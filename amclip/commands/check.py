@@ -43,7 +43,7 @@ def check_data(
         thorough: Decode every video from end to end, not only its ends.
         training: Whether the table is for training: its splits and classes matter. Otherwise only videos are checked.
     """
-    paths = {clip.video: video_path(root, clip) for clip in table.clips}
+    paths = {clip.video: video_path(root, clip) for clip in {clip.video: clip for clip in table.clips}.values()}
     found = lengths if lengths is not None else probe(paths.values(), timeout, cache, thorough=thorough)
     findings = _check_videos(table, paths, found)
     findings += _check_lengths(table, paths, found, positions, flow_gap)
@@ -169,9 +169,10 @@ def _check_splits(table: LabelTable, paths: Mapping[str, Path]) -> list[Finding]
             detail = "has no clip" if split == "train" else "has no clip; there is nothing to measure on"
             findings.append(Finding("empty splits", split != "test", split, detail))
     by_video: dict[str, list[Clip]] = defaultdict(list)
+    real = {video: os.path.realpath(path) for video, path in paths.items()}  # however it is spelled
     for clip in table.clips:
         if clip.split is not None:
-            by_video[os.path.realpath(paths[clip.video])].append(clip)  # however it is spelled
+            by_video[real[clip.video]].append(clip)
     for clips in by_video.values():
         video = clips[0].video
         splits = sorted({clip.split or "" for clip in clips}, key=SPLITS.index)

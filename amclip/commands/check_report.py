@@ -12,7 +12,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from amclip.atomic import writing_text
 from amclip.data.table import SPLITS, LabelError
+from amclip.text import printable, text_cell
 
 __all__ = ["Finding", "Report", "report_table_errors"]
 
@@ -69,8 +71,9 @@ class Report:
 
     def __rich__(self) -> RenderableType:
         """For ``rich.print(report)``: a section per kind of problem with the first examples, then the classes."""
+        source = printable(self.source)
         size = f"{_count(self.num_clips, 'clip')} in {_count(self.num_videos, 'video')}, {_length(self.seconds)}"
-        parts: list[RenderableType] = [Text(f"{self.source}: {size}\n" if self.num_clips else f"{self.source}\n")]
+        parts: list[RenderableType] = [Text(f"{source}: {size}\n" if self.num_clips else f"{source}\n")]
         if self.rates:
             parts.append(Text(f"{self.rates}\n"))
         kinds: dict[tuple[str, bool], list[Finding]] = defaultdict(list)
@@ -82,7 +85,7 @@ class Report:
             for finding in findings[:_EXAMPLES]:
                 place = ", ".join(part for part in (finding.file, finding.line and f"line {finding.line}") if part)
                 where = f"  {place}: " if place else "  "
-                parts.append(Text(f"{where}{finding.subject}: {finding.detail}"))
+                parts.append(Text(printable(f"{where}{finding.subject}: {finding.detail}")))
             if len(findings) > _EXAMPLES:
                 parts.append(Text(f"  and {len(findings) - _EXAMPLES} more", style="dim"))
             parts.append(Text(""))
@@ -110,18 +113,19 @@ class Report:
     def write_report(self, path: str | os.PathLike[str]) -> Path:
         """Write every finding: as JSON with the class table where the name ends in ``.json``, else as CSV."""
         target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
         if target.suffix.lower() == ".json":
             content = {**asdict(self), "fatal": self.fatal}
-            target.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            with writing_text(target) as file:
+                file.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
             return target
-        with target.open("w", encoding="utf-8", newline="") as file:
+        with writing_text(target) as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["severity", "kind", "file", "line", "subject", "detail"])
             for finding in self.findings:
                 severity = "error" if finding.fatal else "warning"
                 place = (finding.file or "", finding.line or "")
-                writer.writerow([severity, finding.kind, *place, finding.subject, finding.detail])
+                said = (text_cell(finding.subject), text_cell(finding.detail))
+                writer.writerow([severity, finding.kind, *place, *said])
         return target
 
 

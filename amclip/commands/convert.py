@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
+from amclip.atomic import refuse_overwriting
+from amclip.text import printable
+
 __all__ = ["convert"]
 
 
@@ -59,18 +62,17 @@ def convert(
         ValueError: If an argument does not fit, or the target is the source.
     """
     from amclip.data.clock import Clock
-    from amclip.data.exports import OF_BOUTS, export
+    from amclip.data.exports import FOLDERS, OF_BOUTS, export, files_below
     from amclip.data.intervals import Windows
     from amclip.data.locate import locate_videos
     from amclip.data.readers import Observations, read_classes
-    from amclip.data.several import files_of, read_given, root_of
+    from amclip.data.several import files_of, files_read, read_given, root_of
 
     if window is None and (hop is not None or share != 0.5):
         raise ValueError("--hop and --share say how windows lie and are labelled; give the length, --window, too")
     windows = None if window is None else Windows(window, window if hop is None else hop, share)
-    for one in files_of(source):
-        if Path(target).exists() and Path(one).exists() and Path(target).samefile(one):
-            raise ValueError(f"the target is the source itself: {target}; name another")
+    inputs: list[str | Path] = [*files_of(source), *files_read(source), *([] if classes is None else [classes])]
+    refuse_overwriting("the target", target, inputs)
     names = None if classes is None else read_classes(classes)
     per_frame = per_frame or to in OF_BOUTS
     chosen = None if observations is None else Observations(observations)
@@ -78,7 +80,10 @@ def convert(
     table = read_given(source, names, windows, clock, per_frame, root, chosen)
     if root is not None:
         table = locate_videos(table, root)
+    if to in FOLDERS:
+        for path in files_below(table, target, to):
+            refuse_overwriting("the target", path, inputs)
     notes = export(table, target, to, clock)
     print(f"Wrote {len(table)} clips of {len(table.videos())} videos, {len(table.classes)} classes, to {target}")
     for note in notes:
-        print(f"  not held by this format: {note}")
+        print(printable(f"  not held by this format: {note}"))

@@ -17,7 +17,6 @@ PACKAGES = (
     "open_clip_torch",
     "timm",
     "kornia",
-    "decord2",
     "av",
     "opencv-contrib-python",
     "numba",

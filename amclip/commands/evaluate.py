@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from amclip.atomic import refuse_overwriting, writing_text
+from amclip.text import path_cell, printable
+
 if TYPE_CHECKING:
     from amclip.ethogram.agreement import Agreement, BoutMatch, ClassAgreement
 
@@ -60,6 +63,10 @@ def evaluate(
         raise ValueError(
             f"--start, --stop: expected seconds from 0 on, the first below the second; got {start}, {stop}"
         )
+    folder = Path(output)
+    inputs = [path for given in (predicted, labels) for path in _files(Path(given))]
+    for name in _FILES:
+        refuse_overwriting("--output", folder / name, inputs)
     chosen = [None if names is None else Observations(names) for names in (predicted_observations, label_observations)]
     judged, judges = (
         read_annotation(path, root, label_fps, mine) for path, mine in zip((predicted, labels), chosen, strict=True)
@@ -70,7 +77,6 @@ def evaluate(
     rate = fps or next((pair.fps for pair in pairs if pair.fps is not None), _FPS)
     found = agreement(pairs, classes, rate)
     rows = list(agreement_rows(found))
-    folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "agreement.csv", list(rows[0]), (row.values() for row in rows))
     names = [*classes, NONE]
@@ -82,11 +88,17 @@ def evaluate(
     _write(folder / "matches.csv", _MATCH_COLUMNS, map(_match_row, found.matches))
     _print(rows, len(pairs), found)
     for note in notes:
-        print(f"  note: {note}")
+        print(printable(f"  note: {note}"))
     print(f"Wrote agreement.csv, confusion.csv, confusion.png and matches.csv to {folder}")
 
 
+_FILES = ("agreement.csv", "confusion.csv", "confusion.png", "matches.csv")
 _MATCH_COLUMNS = ("video", "behaviour", "predicted_start", "predicted_stop", "start", "stop", "iou")
+
+
+def _files(given: Path) -> list[Path]:
+    """The file of an annotation, or of a folder those that may be read of it."""
+    return [*given.rglob("*.csv"), given / "annotation.json"] if given.is_dir() else [given]
 
 
 def agreement_rows(found: "Agreement") -> Iterator[dict[str, Any]]:
@@ -139,7 +151,7 @@ def _match_row(match: "BoutMatch") -> list[str]:
         for bout in (match.predicted, match.labelled)
         for time in ((bout.start, bout.stop) if bout is not None else (0.0, 0.0))
     ]
-    return [match.video, match.behaviour, *times, _text(match.iou)]
+    return [path_cell(match.video), match.behaviour, *times, _text(match.iou)]
 
 
 def _text(value: float) -> str:
@@ -147,7 +159,7 @@ def _text(value: float) -> str:
 
 
 def _write(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
-    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    with writing_text(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)

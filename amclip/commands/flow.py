@@ -1,7 +1,5 @@
 """``amclip flow``: the optical flow of a video, as a video to look at or as numbers."""
 
-import os
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ import torch
 from rich.progress import Progress
 from torch import Tensor
 
+from amclip.atomic import refuse_overwriting, replacing
 from amclip.data.locate import spelled
 from amclip.data.pairs import partners_within, read_pairs
 from amclip.data.video import Video
@@ -73,8 +72,7 @@ def flow(
     if path.suffix.lower() not in (".mp4", ".npz"):
         raise ValueError(f"--output must end in .mp4 (to look at) or .npz (numbers), not {output!r}")
     video = str(spelled(video))
-    if path.exists() and Path(video).exists() and path.samefile(video):
-        raise ValueError(f"--output is the video itself: {output}")
+    refuse_overwriting("--output", path, [video, *([] if raft_weights == "published" else [raft_weights])])
     seconds = flow_gap_seconds(gap, "--gap")
     if size is not None and size < 2:
         raise ValueError(f"--size must be at least 2 pixels, not {size}")
@@ -129,25 +127,11 @@ def _side_by_side(frames: Tensor, images: Tensor) -> Tensor:
 @contextmanager
 def _npz(path: Path, times: np.ndarray, partner_times: np.ndarray, shape: tuple[int, ...]) -> Iterator[IO[bytes]]:
     """An ``.npz`` whose ``flow`` (float16) is written piece by piece; it takes its name only when complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".part", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as target, zipfile.ZipFile(target, "w") as archive:
-            for key, values in (("times", times), ("partner_times", partner_times)):
-                with archive.open(f"{key}.npy", "w") as file:
-                    np.lib.format.write_array(file, values)
-            with archive.open("flow.npy", "w", force_zip64=True) as file:
-                header = {"descr": "<f2", "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(file, header)
-                yield file
-        temporary.chmod(0o666 & ~_file_mode_mask())  # mkstemp makes files that only their owner reads
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _file_mode_mask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for key, values in (("times", times), ("partner_times", partner_times)):
+            with archive.open(f"{key}.npy", "w") as file:
+                np.lib.format.write_array(file, values)
+        with archive.open("flow.npy", "w", force_zip64=True) as file:
+            header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            yield file

@@ -1,36 +1,33 @@
 """`amclip fit|validate|test|predict|check`: LightningCLI with amclip's classes, links and rules for checkpoints."""
 
 import argparse
-import difflib
-import json
 import logging
-import os
-import re
-import sys
 import warnings
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from lightning.fabric.plugins.io import CheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 
+from amclip.atomic import refuse_overwriting
 from amclip.callbacks import FlowStrength, PredictionWriter, StepSize, TensorBoardPictures
-from amclip.checkpoint import DATA_KEY, TASK_KEY, described, read_checkpoint
+from amclip.checkpoint import DATA_KEY, TASK_KEY, SealedCheckpointIO, check_complete, described, read_checkpoint
 from amclip.commands.check import check_data
 from amclip.commands.check_report import report_table_errors
+from amclip.commands.settings_parser import LINKED, Parser, files_named, nulls_as_config
 from amclip.data.datamodule import VideoDataModule
 from amclip.data.source import LabelSource
 from amclip.data.table import LabelError
+from amclip.guard import Guard
 from amclip.inputs import NetworkInput
-from amclip.plain import from_plain, setting_names
+from amclip.plain import from_plain
 from amclip.score_table import ScoreTable
 from amclip.task import BehaviourTask
 
 __all__ = ["AmclipCLI", "run_check"]
 
-# What model and data have in common: the classes are the data's, and what the network sees is a group of its own.
-LINKED = ("classes", "input")
 DEFAULT_CLASSES = ("amclip.BehaviourTask", "amclip.VideoDataModule")
 
 CHECK_HELP = """\
@@ -45,32 +42,6 @@ classes without examples, the same recording in two splits. Prints what it finds
   --thorough      decode every video from end to end, which finds damage in the middle of a file
   --data.source.labels   one table, several "[a.csv,b.csv]", or one per split "{train: a.csv, val: b.csv}"
   others          as for `amclip fit`: the same config and --data options describe the same data set"""
-
-
-class Parser(LightningArgumentParser):
-    """Says what was wrong in the words given, without the usage of two hundred options and the parser's inner types."""
-
-    NOISE = ( "Does not validate", "Subtypes:", "Errors:", "Expected a <class 'NoneType'>", "Given value",
-             "Problem with given class_path")  # fmt: skip
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Print and exit with 2."""
-        if os.environ.get("AMCLIP_DEBUG") == "1" and ex is not None:
-            raise ex
-        lines = [re.sub(r'^Parser key "([\w.]+)":', r"--\1:", line.strip(" -")) for line in message.splitlines()]
-        telling = [
-            line for line in lines if line not in ("", "--model:", "--data:") and not line.startswith(self.NOISE)
-        ]
-        if "File does not exist" in message:
-            telling = [message.replace('Parser key "config": ', "--config: ")]
-        for name in re.findall(r"(?:Option '|unrecognized arguments: --)([\w.]+)", message):
-            known = [*setting_names(VideoDataModule), *setting_names(BehaviourTask)]
-            last = {full.rpartition(".")[2]: full for full in known}
-            if close := difflib.get_close_matches(name.rpartition(".")[2], last, n=2):
-                telling.append(f"did you mean {' or '.join(last[word] for word in close)}?")
-        text = "\n  ".join(dict.fromkeys(telling)) or message
-        sys.stderr.write(f"amclip: {text}\n(`amclip --help` says where every setting is explained)\n")
-        raise SystemExit(2)
 
 
 class SaveFitConfig(SaveConfigCallback):
@@ -97,7 +68,7 @@ class AmclipCLI(LightningCLI):
             command: fit, validate, test or predict.
             args: The words after it.
         """
-        logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_no_advertisement)
+        logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_concerns_users)
         with warnings.catch_warnings():
             # Nobody who runs a command can act on these.
             warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
@@ -119,7 +90,7 @@ class AmclipCLI(LightningCLI):
                 load_from_checkpoint_support=False,
                 parser_class=Parser,
                 parser_kwargs={"prog": "amclip"},
-                args=[command, *_nulls_as_config(args)],
+                args=[command, *nulls_as_config(args)],
             )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -139,9 +110,6 @@ class AmclipCLI(LightningCLI):
         for part in ("data", "model"):
             parser.link_arguments("input", f"{part}.init_args.input")
         parser.link_arguments("data.classes", "model.init_args.classes", apply_on="instantiate")
-        parser.add_argument(
-            "--allow", type=list[str], default=[], help="Modules of your own whose classes a checkpoint may name."
-        )
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         # Not save_last: that writes the last epoch only where it was the best so far, and resuming would repeat epochs.
         parser.add_lightning_class_args(ModelCheckpoint, "last_checkpoint")
@@ -158,6 +126,14 @@ class AmclipCLI(LightningCLI):
                 "last_checkpoint.enable_version_counter": False,
             }
         )
+
+    def before_instantiate_classes(self) -> None:
+        """Refuse predictions that would be written over what the command reads."""
+        config = self.config[self.subcommand]
+        for option, command in (("path", "predict"), ("test_path", "test")):
+            target = config["predictions"][option]
+            if self.subcommand == command and target is not None:
+                refuse_overwriting(f"--predictions.{option}", target, files_named(config))
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse; where a checkpoint is named, parse again with its settings in place of the defaults."""
@@ -179,8 +155,10 @@ class AmclipCLI(LightningCLI):
             raise ValueError(f"--ckpt_path: `amclip {command}` needs {said}")
         if not path or path in ("best", "last", "hpc", "registry"):
             return
-        checkpoint = read_checkpoint(path, config["allow"])
-        if command == "fit" and not any(config.get("config") or ()):  # null: given as text, see _nulls_as_config
+        own = (config["input"]["flow"]["method"] or {}).get("class_path")
+        checkpoint = read_checkpoint(path, [own] if own else [])
+        check_complete(path, checkpoint, resume=command == "fit")
+        if command == "fit" and not any(config.get("config") or ()):  # null: given as text, see nulls_as_config
             args = [command, *_run_again(Path(path)), *args[1:]]
         others = command == "predict" or source.get("labels") is not None
         self._subcommand_parsers[command].set_defaults(
@@ -202,10 +180,14 @@ class AmclipCLI(LightningCLI):
         keys = self._parser(self.subcommand).callback_keys
         if self.subcommand != "fit" and "checkpoint" in keys:
             keys.remove("checkpoint")  # it would only warn that the run's folder is another one now
-        callbacks: list[Any] = [ScoreTable(), FlowStrength()]
+        callbacks: list[Any] = [Guard(), ScoreTable(), FlowStrength()]
         if self.subcommand == "fit" and self._get(self.config_init, "trainer")["logger"]:
             callbacks.append(LearningRateMonitor(logging_interval="step"))
         self.trainer_defaults["callbacks"] = callbacks
+        plugins = self._get(self.config_init, "trainer").get("plugins") or []
+        plugins = list(plugins) if isinstance(plugins, list | tuple) else [plugins]
+        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+            kwargs["plugins"] = [*plugins, SealedCheckpointIO()]
         return super().instantiate_trainer(**kwargs)
 
 
@@ -237,11 +219,15 @@ def run_check(args: list[str]) -> None:
         return
     own, rest = parser.parse_known_args(args)
     try:
-        data = DataOnly.run("fit", rest).datamodule
+        given = DataOnly.run("fit", rest)
+        data = given.datamodule
+        refuse_overwriting("--report", own.report, [*files_named(given.config["fit"]), *data.label_files])
         table = data.read_table()
     except LabelError as error:
         report = report_table_errors(error)
     else:
+        if Path(own.report).exists():
+            refuse_overwriting("--report", own.report, (data.root_folder / video for video in table.videos()))
         report = check_data(
             table,
             data.root_folder,
@@ -275,29 +261,6 @@ def _as_trained(chosen: Any, trained: dict[str, Any], others: bool = False) -> d
     return defaults
 
 
-def _nulls_as_config(args: list[str]) -> list[str]:
-    """Give `--model.network.pretrained null` as a config in place.
-
-    jsonargparse hands values of objects within objects on as text, in which null becomes the word None.
-    """
-    words, given = [], list(args)
-    while given:
-        word = given.pop(0)
-        name, equals, value = word.partition("=")
-        if not equals and given:
-            value = given[0]
-        if value not in ("null", "~") or not re.fullmatch(r"--(?:data|model)(?:\.\w+)+", name):
-            words.append(word)
-            continue
-        if not equals:
-            given.pop(0)
-        content: Any = None
-        for part in reversed(name.removeprefix("--").split(".")):
-            content = {part: content}
-        words.append(f"--config={json.dumps(content)}")
-    return words
-
-
 def _run_again(checkpoint: Path) -> list[str]:
     """What makes a training go on as it was begun, in its own folder: a checkpoint holds nothing of the trainer."""
     run = checkpoint.resolve().parents[1]
@@ -312,5 +275,6 @@ def _run_again(checkpoint: Path) -> list[str]:
     return words
 
 
-def _is_no_advertisement(record: logging.LogRecord) -> bool:
-    return "Tip: For seamless" not in record.getMessage()
+def _concerns_users(record: logging.LogRecord) -> bool:
+    said = record.getMessage()
+    return "Tip: For seamless" not in said and "Detected KeyboardInterrupt" not in said  # ours says what is kept

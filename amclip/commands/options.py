@@ -20,7 +20,6 @@ class ScoringOptions:
         batch_size: Windows scored at a time. Default: 1 on a CPU, 8 on a GPU.
         accelerator: auto takes a GPU where there is one.
         probe_timeout: Seconds without progress after which a video counts as unreadable.
-        allow: Modules of your own whose classes the checkpoint may name; such as those that it was trained with.
 
     Raises:
         ValueError: If a value is out of range.
@@ -31,7 +30,6 @@ class ScoringOptions:
     batch_size: int | None = None
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     probe_timeout: float = 20.0
-    allow: str | list[str] | None = None
 
     def __post_init__(self) -> None:
         for name in ("window", "hop", "probe_timeout"):
@@ -52,11 +50,6 @@ class ScoringOptions:
     def batch(self) -> int:
         """Windows scored at a time."""
         return self.batch_size or (8 if self.gpu else 1)
-
-    @property
-    def allowed(self) -> list[str]:
-        """Modules that the checkpoint may name."""
-        return [self.allow] if isinstance(self.allow, str) else self.allow or []
 
     def windows(self, model: "TrainedModel", fraction: float) -> tuple[float, float]:
         """Length of the windows and from one to the next, in seconds.

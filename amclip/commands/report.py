@@ -3,8 +3,10 @@
 import shlex
 from pathlib import Path
 
+from amclip.atomic import refuse_overwriting
 from amclip.commands.parsing import run_command
 from amclip.flow.tvl1 import Preset
+from amclip.text import printable
 
 __all__ = ["report", "run_report"]
 
@@ -50,12 +52,18 @@ def report(
         ValueError: If a file in it is damaged, or an argument does not fit.
     """
     from amclip.ethogram.bouts import timeline
+    from amclip.ethogram.outputs import FILES
     from amclip.report.html import Page, write_page
     from amclip.report.make import make_media
     from amclip.report.run import read_run, read_windows
 
     run = read_run(folder)
     target = Path(output) if output is not None else run.folder / "report.html"
+    inputs: list[str | Path] = [
+        *(run.folder / name for name in FILES),
+        *(video.path for video in run.videos if video.path),
+    ]
+    refuse_overwriting("--output", target, inputs)
     overlay = (flow_size, flow_bound, flow_preset, run.flow_gap) if flow_overlay else None
     media, notes = make_media(run.videos, target.parent / "media", transcode, overlay)
     place = [] if output is None else ["--output", output]
@@ -72,4 +80,4 @@ def report(
     path = write_page(target, page, map(timeline, read_windows(run)))
     print(f"{path}: {len(run.videos)} video(s), {len(run.classes)} behaviour(s), {path.stat().st_size / 1e6:.1f} MB")
     for note in (*notes, *(f"{video}: was not annotated: {reason}" for video, reason in run.errors)):
-        print(f"  {note}")
+        print(printable(f"  {note}"))

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from amclip.atomic import refuse_overwriting
 from amclip.commands.options import ScoringOptions
 from amclip.commands.parsing import run_command
+from amclip.text import printable
 
 if TYPE_CHECKING:
     from amclip.ethogram.inputs import Source
@@ -72,7 +74,7 @@ def suggest(
         FileNotFoundError: If a video, the checkpoint or the table does not exist.
         SystemExit: With 1 where videos could not be read; windows of all others are suggested.
     """
-    from amclip.data.several import root_of
+    from amclip.data.several import files_read, root_of
     from amclip.ethogram.inputs import find_sources
     from amclip.inference import load_model
     from amclip.suggest.outputs import write_list, write_suggestions
@@ -84,13 +86,17 @@ def suggest(
         raise ValueError(f"--seed: expected a number from 0 to {2**32 - 1}, got {seed}")
     sources = find_sources(videos)
     tables, root = labelled.labelled, labelled.root
+    inputs: list[str | Path] = [checkpoint, *(source.path for source in sources)]
+    inputs += [] if tables is None else files_read(tables)
+    for name in ("suggestions.csv", "suggest.html"):
+        refuse_overwriting("--output", Path(output) / name, inputs)
     taken = {} if tables is None else labelled_stretches(tables, root, labelled.label_fps)
     if tables is not None:
         _tell_labelled(taken, sources, root_of(tables) if root is None else Path(root))
-    model = load_model(checkpoint, "cuda" if scoring.gpu else "cpu", scoring.allowed)
+    model = load_model(checkpoint, "cuda" if scoring.gpu else "cpu")
     length, hop = scoring.windows(model, 1.0)
     pool, errors = embed_pool(model, sources, length, hop, scoring.batch, scoring.probe_timeout)
-    chosen, free = choose_from(pool, taken, count, seed)
+    chosen, free = choose_from(pool, taken, count, seed, apart=hop >= length)
     folder = Path(output)
     write_list(folder / "suggestions.csv", chosen)
     page = write_suggestions(folder, chosen, dict(zip(model.classes, model.thresholds, strict=True)), length, transcode)
@@ -99,7 +105,7 @@ def suggest(
     if errors:
         print(f"{len(errors)} of {len(sources)} videos could not be read:")
         for name, reason in errors.items():
-            print(f"  {name}: {reason}")
+            print(printable(f"  {name}: {reason}"))
         raise SystemExit(1)
 
 

@@ -128,6 +128,11 @@ class VideoDataModule(Configurable, LightningDataModule):
         """The folder that paths in the table are relative to."""
         return self.labels.root
 
+    @property
+    def label_files(self) -> list[Path]:
+        """The tables that the labels were read from."""
+        return self.labels.files
+
     def read_table(self) -> LabelTable:
         """The table with a split for every row; drawn first where it is the built-in data.
 

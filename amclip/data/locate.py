@@ -62,7 +62,11 @@ def locate_videos(table: LabelTable, root: str | os.PathLike[str]) -> LabelTable
             found[name] = name
             errors.append(LabelError(error.reason, table.file_of(clip), clip.line))
     raise_together(errors)
-    return replace(table, clips=tuple(replace(clip, video=found[clip.video]) for clip in table.clips))
+    moved = {name: new for name, new in found.items() if name != new}
+    if not moved:
+        return table
+    clips = tuple(clip.of_video(moved[clip.video]) if clip.video in moved else clip for clip in table.clips)
+    return replace(table, clips=clips)
 
 
 def spelled(path: str | os.PathLike[str]) -> Path:

@@ -8,6 +8,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from amclip.data.table import LabelTable
 from amclip.data.video import VideoError, VideoInfo
+from amclip.text import printable
 
 __all__ = ["Found", "median_length", "readable_clips"]
 
@@ -28,7 +29,7 @@ def readable_clips(table: LabelTable, root: Path, found: Found, split: str) -> L
     kept = tuple(clip for clip in table.clips if root / clip.video not in errors)
     if lost := len(table) - len(kept):
         videos = {root / clip.video for clip in table.clips}
-        examples = [f"  {error}" for path, error in errors.items() if path in videos][:_EXAMPLES]
+        examples = [f"  {printable(str(error))}" for path, error in errors.items() if path in videos][:_EXAMPLES]
         fate = "left out" if split == "train" else "not scored" if split != "predict" else "listed with their error"
         rank_zero_warn(
             f"{lost} of {len(table)} clips of the split {split!r} lie in videos that cannot be read and are {fate}, "

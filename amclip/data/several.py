@@ -19,7 +19,7 @@ from amclip.data.readers import (
 )
 from amclip.data.table import Clip, LabelError, LabelTable, build_table
 
-__all__ = ["Labels", "files_of", "read_given", "read_several", "root_of"]
+__all__ = ["Labels", "files_of", "files_read", "read_given", "read_several", "root_of"]
 
 Labels = str | Sequence[str] | Mapping[str, str]
 """A table, several tables, or a table per split."""
@@ -31,6 +31,14 @@ def files_of(labels: Labels) -> list[str]:
     if isinstance(labels, str):
         return [labels]
     return list(labels.values() if isinstance(labels, Mapping) else labels)
+
+
+def files_read(labels: Labels) -> list[Path]:
+    """The files that are read for these labels: those of :func:`files_of`, and of folders what is in them."""
+    found: list[Path] = []
+    for one in map(Path, files_of(labels)):
+        found += sorted(one.rglob("*.csv")) if one.is_dir() else [one]
+    return found
 
 
 def root_of(labels: Labels) -> Path:

@@ -8,14 +8,14 @@ from typing import ClassVar, Literal
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 from amclip.data.clock import Clock
+from amclip.data.find import list_videos
 from amclip.data.intervals import Windows
 from amclip.data.locate import locate_videos
 from amclip.data.readers import Observations, read_class_groups, read_classes, read_labels
-from amclip.data.several import read_given, root_of
+from amclip.data.several import files_read, read_given, root_of
 from amclip.data.splits import assign_splits, divide_by_time, hold_out
 from amclip.data.synthetic import BEHAVIOURS, write_dataset
 from amclip.data.table import Clip, LabelError, LabelTable, refuse_class_names
-from amclip.data.video import list_videos
 from amclip.metrics import CLASS_GROUPS
 from amclip.plain import Configurable
 
@@ -251,6 +251,11 @@ class OpenedLabels:
                 "are set, as in configs/demo.yaml)"
             )
         return write_dataset(self.root, self.source.synthetic_clips, seed=0)
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that were read."""
+        return [] if self.source.labels is None else files_read(self.source.labels)
 
     @property
     def must_be_drawn(self) -> bool:

@@ -46,7 +46,7 @@ def assign_splits(table: LabelTable, fractions: Sequence[float] = (0.7, 0.15, 0.
     # A video cut by time over several splits counts for the first of them.
     fixed = {video: min(splits, key=SPLITS.index) for video, splits in named.items()}
     chosen = fixed | stratify(fixed, labels, fractions, seed)
-    clips = tuple(clip if clip.split is not None else replace(clip, split=chosen[clip.key[0]]) for clip in table.clips)
+    clips = tuple(clip if clip.split is not None else clip.in_split(chosen[clip.key[0]]) for clip in table.clips)
     return replace(table, clips=clips)
 
 
@@ -86,7 +86,7 @@ def divide_by_time(table: LabelTable, fractions: Sequence[float] = (0.7, 0.15, 0
             split = _part(clip, *borders[clip.key[0]])
             if split is None:
                 continue
-            clip = replace(clip, split=split)
+            clip = clip.in_split(split)
         kept.append(clip)
     return replace(table, clips=tuple(kept))
 
@@ -165,7 +165,7 @@ def hold_out(table: LabelTable, fraction: float, seed: int = 0) -> LabelTable:
         if clip.split == "train":
             labels.setdefault(clip.key[0], set()).update(clip.labels or ())
     chosen = stratify({}, labels, (1 - fraction, fraction, 0.0), seed)
-    clips = tuple(replace(clip, split=chosen[clip.key[0]]) if clip.split == "train" else clip for clip in table.clips)
+    clips = tuple(clip.in_split(chosen[clip.key[0]]) if clip.split == "train" else clip for clip in table.clips)
     return replace(table, clips=clips)
 
 

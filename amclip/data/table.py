@@ -6,14 +6,20 @@ hold for all formats (known classes, sensible times, no clip twice) are written 
 
 import csv
 import difflib
+import math
 import os
 import posixpath
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from amclip.atomic import writing_text
+from amclip.text import holds_control, is_formula, path_cell
 
 __all__ = [
     "SPLITS",
@@ -24,6 +30,7 @@ __all__ = [
     "build_table",
     "raise_together",
     "refuse_class_names",
+    "refuse_unsafe_class",
     "refuse_unwritable",
     "split_name",
     "unknown_class",
@@ -37,6 +44,9 @@ _SPLIT_NAMES = {
     "test": ("test", "testing", "holdout"),  # "holdout" is zamba's word
 }
 
+
+# Of a file, in bytes: what Linux, macOS and Windows take at most.
+_LONGEST_NAME, _LONGEST_PATH = 255, 4096
 
 # A class of this name could not be told from it.
 _COLUMNS_OF_PREDICTIONS = ("filepath", "start", "stop", "label", "split", "error")
@@ -94,7 +104,7 @@ def raise_together(errors: Sequence[LabelError]) -> None:
         raise LabelError(first.reason, first.file, first.line, first.column, tuple(errors[1:]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # tables have millions of them
 class Clip:
     """One row: a video, or a stretch of one, with what is seen in it.
 
@@ -119,7 +129,15 @@ class Clip:
     @property
     def key(self) -> tuple[str, float | None, float | None]:
         """What makes two rows the same clip: normalised path and times."""
-        return posixpath.normpath(self.video), self.start, self.stop
+        return _normal(self.video), self.start, self.stop
+
+    def in_split(self, split: str | None) -> "Clip":
+        """The same clip in another split; quicker than :func:`dataclasses.replace`."""
+        return Clip(self.video, self.start, self.stop, self.labels, split, self.line, self.file)
+
+    def of_video(self, video: str) -> "Clip":
+        """The same clip of a video that goes by another name."""
+        return Clip(video, self.start, self.stop, self.labels, self.split, self.line, self.file)
 
 
 @dataclass(frozen=True)
@@ -199,34 +217,94 @@ def build_table(
         raise LabelError("the table has no rows; write one line per clip below the header", source)
     names = _class_names(rows, source, classes, found)
     known = set(names)
-    seen: dict[tuple[str, float | None, float | None], Clip] = {}
-    checked = []
-    errors = []
-    for clip in rows:
-        if "\\" in clip.video:  # Windows' way to write a path
-            clip = replace(clip, video=clip.video.replace("\\", "/"))
+    paths: dict[str, str] = {}  # as written, and as it is kept: a table names each video many times
+    ordered: dict[tuple[str, ...], tuple[str, ...]] = {}  # the same of labels
+    checked: list[Clip] = []
+    errors: list[tuple[int, LabelError]] = []
+    numbers: list[int] = []  # of the rows that are checked
+    for number, clip in enumerate(rows):
         try:
-            if not clip.video.strip():
-                raise LabelError("the path of the video is empty", source, clip.line)
+            if clip.video not in paths:
+                paths[clip.video] = _checked_path(clip, source)
             _check_times(clip, source)
-            for name in clip.labels or ():
-                if name not in known:
-                    raise LabelError(unknown_class(name, names), source, clip.line, "label")
-            if clip.key in seen:
-                raise LabelError(_twice(seen[clip.key], clip), source, clip.line)
+            labels = clip.labels
+            if labels is not None and labels not in ordered:
+                for name in labels:
+                    if name not in known:
+                        raise LabelError(unknown_class(name, names), source, clip.line, "label")
+                present = set(labels)
+                ordered[labels] = tuple(name for name in names if name in present)
         except LabelError as error:
-            errors.append(error)
+            errors.append((number, error))
             continue
-        seen[clip.key] = clip
-        if clip.labels is not None:
-            present = set(clip.labels)
-            clip = replace(clip, labels=tuple(name for name in names if name in present))
+        video, mine = paths[clip.video], None if labels is None else ordered[labels]
+        if video is not clip.video or mine != labels:
+            clip = Clip(video, clip.start, clip.stop, mine, clip.split, clip.line, clip.file)
         checked.append(clip)
-    raise_together(errors)
+        numbers.append(number)
+    for first, second in _twice(checked):
+        reason = _duplicate_message(checked[first], checked[second])
+        errors.append((numbers[second], LabelError(reason, source, checked[second].line)))
+    raise_together([error for _, error in sorted(errors, key=lambda pair: pair[0])])
     table = LabelTable(tuple(checked), names, source)
     if not names and any(clip.labels is not None for clip in checked):
         raise NoClassError(table)
     return table
+
+
+def _checked_path(clip: Clip, source: str) -> str:
+    """The path of a row's video, with ``/`` between folders.
+
+    Raises:
+        LabelError: If no file can have that name.
+    """
+    path = clip.video.replace("\\", "/")  # Windows' way to write a path
+    if path.startswith("./") and is_formula(path[2:]):  # as tables are written
+        path = path[2:]
+    if not path.strip():
+        raise LabelError("the path of the video is empty", source, clip.line)
+    longest = max(len(os.fsencode(part)) for part in path.split("/"))
+    if longest > _LONGEST_NAME or len(os.fsencode(path)) > _LONGEST_PATH:
+        raise LabelError(
+            f"the path of the video has {len(path)} characters, more than any file's ({path[:40]!r} …); is a quote "
+            "missing, or is it another column?",
+            source,
+            clip.line,
+        )
+    if holds_control(path):
+        raise LabelError(
+            f"the path of the video, {path!r}, holds control characters; write it without them (and rename the file "
+            "if it has them)",
+            source,
+            clip.line,
+        )
+    return clip.video if path == clip.video else path
+
+
+def _twice(clips: Sequence[Clip]) -> list[tuple[int, int]]:
+    """Rows that are the same clip as an earlier one: numbers of the first of them and of the later one.
+
+    By sorting, since a dictionary of a million clips takes more memory than the clips.
+    """
+    numbers: dict[str, int] = {}
+    for clip in clips:
+        if clip.video not in numbers:
+            numbers[clip.video] = numbers.setdefault(_normal(clip.video), len(numbers))
+    videos = np.fromiter((numbers[clip.video] for clip in clips), np.int64, len(clips))
+    starts = np.fromiter((-1.0 if clip.start is None else clip.start for clip in clips), np.float64, len(clips))
+    stops = np.fromiter((-1.0 if clip.stop is None else clip.stop for clip in clips), np.float64, len(clips))
+    order = np.lexsort((stops, starts, videos))  # stable: of equal rows the first in the table comes first
+    same = np.ones(len(clips), bool)
+    same[:1] = False
+    for column in (videos, starts, stops):
+        same[1:] &= column[order[1:]] == column[order[:-1]]
+    first = np.maximum.accumulate(np.where(same, 0, np.arange(len(clips))))
+    return sorted((int(order[first[at]]), int(order[at])) for at in np.flatnonzero(same))
+
+
+@lru_cache(maxsize=1 << 16)
+def _normal(path: str) -> str:
+    return posixpath.normpath(path)
 
 
 def unknown_class(name: str, classes: Sequence[str]) -> str:
@@ -266,14 +344,30 @@ def refuse_class_names(names: Sequence[str], source: str | None = None) -> None:
     for name in names:
         if not name.strip():
             raise LabelError(f"class name {name!r}: is empty", source)
+        refuse_unsafe_class(name, source)
         if ";" in name:
             raise LabelError(f"class name {name!r}: holds ';', by which label tables separate behaviours", source)
         if not _survives(name):
             reason = "tables do not keep tabs, line breaks, and blanks at the ends of a name"
             raise LabelError(f"class name {name!r}: {reason}; take another name", source)
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise LabelError(f"class {twice[0]!r} is named twice", source)
+
+
+def refuse_unsafe_class(name: str, source: str | None = None) -> None:
+    """Refuse a name of a behaviour that a terminal would obey or a spreadsheet program would compute.
+
+    Raises:
+        LabelError: If it is one.
+    """
+    if holds_control(name):
+        raise LabelError(f"class name {name!r}: holds control characters, which terminals obey; take another", source)
+    if is_formula(name):
+        raise LabelError(
+            f"class name {name!r}: spreadsheet programs take what begins with {name[0]!r} for a formula; take another",
+            source,
+        )
 
 
 def refuse_unwritable(table: LabelTable) -> None:
@@ -305,13 +399,13 @@ def _check_times(clip: Clip, source: str) -> None:
             missing,
         )
     for column, value in (("start", start), ("stop", stop)):
-        if not np.isfinite(value) or value < 0:
+        if not 0 <= value < math.inf:
             raise LabelError(f"{value} is not a time in seconds since the first frame", source, clip.line, column)
     if stop <= start:
         raise LabelError(f"the clip stops at {stop} s, at or before its start at {start} s", source, clip.line, "stop")
 
 
-def _twice(first: Clip, second: Clip) -> str:
+def _duplicate_message(first: Clip, second: Clip) -> str:
     lines = f" (first in line {first.line})" if first.line else ""
     span = "" if second.start is None else f" from {second.start} to {second.stop} s"
     if first.split != second.split:
@@ -340,13 +434,11 @@ def write_table(table: LabelTable, path: str | os.PathLike[str]) -> Path:
     timed = any(clip.start is not None for clip in table.clips)
     named = any(clip.split is not None for clip in table.clips)
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    with partial.open("w", encoding="utf-8", newline="") as file:
+    with writing_text(target) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["filepath"] + ["start", "stop"] * timed + ["label"] * (labelled == {True}) + ["split"] * named)
         for clip in table.clips:
-            row = [clip.video]
+            row = [path_cell(clip.video)]
             if timed:
                 row += ["" if time is None else repr(float(time)) for time in (clip.start, clip.stop)]
             if clip.labels is not None:
@@ -354,5 +446,4 @@ def write_table(table: LabelTable, path: str | os.PathLike[str]) -> Path:
             if named:
                 row.append(clip.split or "")
             writer.writerow(row)
-    partial.replace(target)  # never half a table under the right name
     return target

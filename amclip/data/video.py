@@ -40,7 +40,6 @@ __all__ = [
     "find_frames",
     "info_of",
     "lengths_by_header",
-    "list_videos",
     "why_unreadable",
 ]
 
@@ -389,28 +388,6 @@ def _what_is_missing(path: Path, size: int) -> str:
     if size < 1024:
         return f"is too small to be a video ({size} bytes)"
     return ""
-
-
-def list_videos(root: str | os.PathLike[str]) -> list[Path]:
-    """Every file under ``root`` that is named like a video, sorted; ``root`` itself if it is one.
-
-    Hidden files and folders (``.name``; macOS leaves ``._clip.mp4`` beside ``clip.mp4``) are passed over.
-
-    Raises:
-        FileNotFoundError: If ``root`` does not exist.
-    """
-    root = Path(root)
-    if not root.exists():
-        raise FileNotFoundError(f"{root} does not exist")
-    if root.is_file():
-        return [root]
-    found = []
-    for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
-            Path(folder, name) for name in files if name.lower().endswith(VIDEO_SUFFIXES) and not name.startswith(".")
-        ]
-    return sorted(found)
 
 
 def info_of(video: Video, note: str = "") -> VideoInfo:

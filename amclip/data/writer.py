@@ -1,7 +1,6 @@
 """Write frames to an H.264 video that browsers and every player open."""
 
-import os
-import tempfile
+from contextlib import AbstractContextManager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -9,6 +8,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from amclip.atomic import replacing
 
 __all__ = ["VideoWriter"]
 
@@ -49,15 +50,13 @@ class VideoWriter:
         self.num_frames = 0
         self._container: Any = None
         self._stream: Any = None
-        self._temporary: Path | None = None
+        self._file: AbstractContextManager[Path]
 
     def __enter__(self) -> "VideoWriter":
         import av
 
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{self.path.stem}-", suffix=".part", dir=self.path.parent)
-        os.close(handle)
-        self._temporary = Path(name)
+        self._file = replacing(self.path, ".part")
+        name = str(self._file.__enter__())
         try:
             # faststart: the index comes first, so that a browser plays before the whole file is there.
             # bitexact: no version tag
@@ -72,8 +71,8 @@ class VideoWriter:
             context.thread_count = 1
             context.gop_size = max(1, round(2 * self.fps))  # a key frame every two seconds keeps random access quick
             context.time_base = 1 / rate
-        except BaseException:
-            self._discard()
+        except BaseException as error:
+            self._discard(error)
             raise
         return self
 
@@ -106,8 +105,8 @@ class VideoWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None:
-            self._discard()
+        if error is not None:
+            self._discard(error)
             return
         try:
             if self.num_frames == 0:
@@ -116,14 +115,12 @@ class VideoWriter:
                 self._container.mux(packet)
             self._container.close()
             self._container = None
-            assert self._temporary is not None
-            self._temporary.chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner reads
-            self._temporary.replace(self.path)
-        except BaseException:
-            self._discard()
+        except BaseException as failure:
+            self._discard(failure)
             raise
+        self._file.__exit__(None, None, None)
 
-    def _discard(self) -> None:
+    def _discard(self, error: BaseException) -> None:
         """Close and remove the temporary file; never raises, so that the first error is the one seen."""
         container, self._container = self._container, None
         try:
@@ -132,12 +129,5 @@ class VideoWriter:
         except Exception:  # the muxer refuses to finish a file without packets
             pass
         finally:
-            if self._temporary is not None:
-                self._temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    """The process's file mode mask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+            with suppress(type(error)):
+                self._file.__exit__(type(error), error, error.__traceback__)

@@ -48,7 +48,8 @@ class ClassAgreement:
         predicted_bouts: Bouts of the first annotation.
         labelled_bouts: Bouts of the second.
         matched: Bouts matched one to one, for each of :data:`IOUS`.
-        onset_errors: First minus second annotation's start, seconds, for bouts matched at the least of :data:`IOUS`.
+        onset_errors: First minus second annotation's start, seconds, for bouts matched at the least of :data:`IOUS`,
+            where both start within what was seen: a bout that is on where looking begins may have started before.
         offset_errors: The same of the stops.
     """
 
@@ -181,11 +182,15 @@ def _compare_bouts(pair: Pair, scored: ClassAgreement) -> list[BoutMatch]:
         found = match_bouts(predicted, labelled, iou)
         scored.matched[iou] += len(found)
     rows = [BoutMatch(pair.video, name, predicted[i], labelled[j], overlap) for i, j, overlap in found]
+    first_seen, last_seen = ({part[side] for part in pair.seen} for side in (0, 1))
     for row in rows:
         assert row.predicted is not None
         assert row.labelled is not None
-        scored.onset_errors.append(row.predicted.start - row.labelled.start)
-        scored.offset_errors.append(row.predicted.stop - row.labelled.stop)
+        # Where looking begins or ends nobody saw a behaviour start or stop.
+        if first_seen.isdisjoint((row.predicted.start, row.labelled.start)):
+            scored.onset_errors.append(row.predicted.start - row.labelled.start)
+        if last_seen.isdisjoint((row.predicted.stop, row.labelled.stop)):
+            scored.offset_errors.append(row.predicted.stop - row.labelled.stop)
     with_first, with_second = {i for i, _, _ in found}, {j for _, j, _ in found}
     rows += [BoutMatch(pair.video, name, bout, None, 0.0) for i, bout in enumerate(predicted) if i not in with_first]
     rows += [BoutMatch(pair.video, name, None, bout, 0.0) for j, bout in enumerate(labelled) if j not in with_second]

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from amclip.data.readers.delimited import delimiter_of, number, rows
 from amclip.data.readers.files import WORKBOOK, file_bytes, file_text
 from amclip.data.readers.noted import read_noted
 from amclip.data.several import root_of
-from amclip.data.table import LabelError
+from amclip.data.table import LabelError, refuse_unsafe_class
 from amclip.data.video import VIDEO_SUFFIXES
 from amclip.ethogram.boris_files import observation_id
 
@@ -98,7 +99,13 @@ def read_annotation(
     if noted is not None:
         return Annotation(source, tuple(noted.classes or _shown(noted.timelines)), tuple(noted.timelines))
     table = read_labels(path, clock=clock, observations=observations, per_frame=True)
-    return Annotation(source, table.classes, tuple(timelines_of(table)))
+    return Annotation(source, table.classes, tuple(map(_as_far_as_labelled, timelines_of(table))))
+
+
+def _as_far_as_labelled(timeline: Timeline) -> Timeline:
+    """A table of clips says how far it goes, not how long the video is: what comes after is unlabelled."""
+    rest = (timeline.end, math.inf)
+    return replace(timeline, duration=None, unlabelled=(*timeline.unlabelled, rest))
 
 
 def _recorded(path: Path) -> dict[str, str]:
@@ -205,6 +212,8 @@ def pair_up(
                 notes.append(
                     f"behaviour {name!r} is only in {mine.source}, and counts as never seen by the other{hint}"
                 )
+    for name in (*labelled.classes, *predicted.classes):
+        refuse_unsafe_class(name, labelled.source if name in labelled.classes else predicted.source)
     pairs = [_pair(theirs, ours, predicted, labelled, start, stop) for theirs, ours in matches]
     classes = (*labelled.classes, *(name for name in predicted.classes if name not in labelled.classes))
     notes += [f"video {pair.video!r} has nothing to compare there, and is left out" for pair in pairs if not pair.seen]
@@ -276,7 +285,8 @@ def _pair(
     theirs: Timeline, ours: Timeline, predicted: Annotation, labelled: Annotation, start: float, stop: float | None
 ) -> Pair:
     told = [timeline.duration for timeline in (theirs, ours) if timeline.duration is not None]
-    end = min(told) if told else max(theirs.end, ours.end)
+    open_ends = [gap[0] for timeline in (theirs, ours) for gap in timeline.unlabelled if gap[1] == math.inf]
+    end = min(told) if told else max(theirs.end, ours.end, *open_ends)
     for timeline, annotation in ((theirs, predicted), (ours, labelled)):
         if timeline.end > end + _SAME_LENGTH:
             raise ValueError(

@@ -14,6 +14,7 @@ from typing import Any
 from lightning.pytorch import LightningDataModule, LightningModule
 from torch.utils.data import DataLoader
 
+from amclip.atomic import write_bytes
 from amclip.data.probe import probe
 from amclip.data.video import VideoError, VideoInfo
 from amclip.ethogram.inputs import Source
@@ -24,7 +25,6 @@ from amclip.ethogram.journal import (
     is_finished,
     journal_path,
     read_scores,
-    replace_file,
 )
 from amclip.ethogram.progress import Progress
 from amclip.ethogram.scores import WindowScores
@@ -59,7 +59,7 @@ class VideoShares(LightningDataModule):
     """Shares videos out among the processes: by size, the largest first, each in turn.
 
     Args:
-        sources: The videos, the same list in every process.
+        sources: The videos; of several processes the first one's list takes the place of the others'.
     """
 
     # With more processes than videos some have nothing to do.
@@ -68,14 +68,23 @@ class VideoShares(LightningDataModule):
     def __init__(self, sources: list[Source]) -> None:
         super().__init__()
         self.sources = sources
+        self._order: list[int] | None = None
 
     def share(self) -> list[int]:
-        """Numbers of this process's videos."""
+        """Numbers of this process's videos.
+
+        The first process plans for all: a file that grows has another size, and a folder that is filled another list
+        of videos, for each process that looks.
+        """
         rank, processes = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        order = list(range(len(self.sources)))
-        if processes > 1:
-            order.sort(key=lambda number: -_size(self.sources[number].path))
-        return order[rank::processes]
+        if self._order is None:
+            self._order = list(range(len(self.sources)))
+            if processes > 1:
+                assert self.trainer is not None
+                self._order.sort(key=lambda number: -_size(self.sources[number].path))
+                # In place: the annotator goes by the same list.
+                self._order, self.sources[:] = self.trainer.strategy.broadcast((self._order, self.sources))
+        return self._order[rank::processes]
 
     def predict_dataloader(self) -> DataLoader[int]:
         """This process's videos, by number, one by one."""
@@ -129,7 +138,7 @@ class Annotator(LightningModule):
                 raise VideoError(source.path, info.note)
             note.unlink(missing_ok=True)
         except VideoError as error:
-            replace_file(note, error.reason.encode("utf-8", "replace"))
+            write_bytes(note, error.reason.encode("utf-8", "replace"))
         return number
 
     def on_predict_end(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from amclip.atomic import replacing
 from amclip.data.intervals import Bout
 from amclip.ethogram.bouts import ScoredBout, ScoreTimeline
 
@@ -96,7 +97,8 @@ def draw_ethogram(
         for path in [paths] if isinstance(paths, str | os.PathLike) else paths:
             form = Path(path).suffix.removeprefix(".")
             metadata = {"Date": None} if form == "svg" else {"Software": None} if form == "png" else None
-            figure.savefig(path, dpi=300, format=form, metadata=metadata)
+            with replacing(path, f".{form}") as temporary:
+                figure.savefig(temporary, dpi=300, format=form, metadata=metadata)
 
 
 def draw_confusion(path: str | os.PathLike[str], table: NDArray[np.float64], names: Sequence[str]) -> None:
@@ -131,7 +133,8 @@ def draw_confusion(path: str | os.PathLike[str], table: NDArray[np.float64], nam
     bar.set_label("share of the row", fontsize=8)
     bar.ax.tick_params(labelsize=7)
     bar.outline.set_visible(False)
-    figure.savefig(path, dpi=200)
+    with replacing(path, Path(path).suffix) as temporary:
+        figure.savefig(temporary, dpi=200)
 
 
 def _draw(axis: Any, panel: Panel, classes: Sequence[str], size: float) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amclip.data._images import why_no_image_folder
+from amclip.data.find import list_videos
 from amclip.data.locate import spelled
-from amclip.data.video import list_videos
+from amclip.text import file_label
 
 __all__ = ["Source", "find_sources"]
 
@@ -39,7 +40,7 @@ def find_sources(given: Sequence[str]) -> list[Source]:
         ValueError: If a folder, or everything together, holds no videos.
     """
     roots: list[Path] = []
-    found: dict[Path, Path] = {}  # by the file itself, so that a link or a second pattern brings it no second time
+    found: dict[str, Path] = {}  # by the file itself, so that a link or a second pattern brings it no second time
     for word in given:
         matches = _matches(word)
         for place in matches:
@@ -48,11 +49,11 @@ def find_sources(given: Sequence[str]) -> list[Source]:
                 raise ValueError(f"{word}: the folder holds no videos, and no numbered images")
             roots += [root] * bool(videos)
             for video in videos:
-                found.setdefault(video.resolve(), video)
+                found.setdefault(os.path.realpath(video), video)
     if not found:
         raise ValueError(f"there are no videos in {', '.join(given)}")
     common = Path(os.path.commonpath(roots))
-    sources = [Source(_printable(path.relative_to(common).as_posix()), path) for path in found.values()]
+    sources = [Source(file_label(path.relative_to(common).as_posix()), path) for path in found.values()]
     return sorted(sources, key=lambda source: source.name)
 
 
@@ -77,11 +78,6 @@ def _expand(place: Path) -> tuple[Path, list[Path]]:
     if not place.is_dir():
         return place.parent, [place]
     videos = list_videos(place)
-    if videos:
+    if videos and place not in videos:  # it is where it cannot be looked into
         return place, videos
-    return (place, []) if why_no_image_folder(place) else (place.parent, [place])
-
-
-def _printable(name: str) -> str:
-    """A name that every table can hold: bytes that are no UTF-8 become question marks."""
-    return os.fsencode(name).decode("utf-8", "replace")
+    return (place, []) if not videos and why_no_image_folder(place) else (place.parent, [place])

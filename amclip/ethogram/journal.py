@@ -22,6 +22,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from amclip.atomic import write_bytes
 from amclip.data.video import VideoError
 from amclip.ethogram.plan import WindowPlan
 from amclip.ethogram.scores import WindowScores
@@ -33,7 +34,6 @@ __all__ = [
     "is_finished",
     "journal_path",
     "read_scores",
-    "replace_file",
 ]
 
 _HEAD = struct.Struct("<4sII")  # mark, bytes of rows, CRC-32 of the rows
@@ -88,7 +88,7 @@ class Journal:
         line = header.line()
         rows, end = _read(path, line)
         if rows is None:
-            replace_file(path, line)
+            write_bytes(path, line)
             rows, end = np.empty(0, _row_type(len(header.classes))), len(line)
         self.rows = len(rows)
         """Windows scored so far."""
@@ -186,19 +186,6 @@ def journal_path(folder: Path, video: Path) -> Path:
     """Where the journal of a video lies: a name for people, and a digest of its path, since names repeat."""
     digest = hashlib.sha256(os.fsencode(video)).hexdigest()[:12]
     return folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', video.stem)[:40]}-{digest}.scores"
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, and onto the disk."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _load(path: Path, video: Path, made_by: dict[str, Any]) -> tuple[JournalHeader | None, NDArray[Any]]:

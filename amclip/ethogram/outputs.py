@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from amclip import __version__
+from amclip.atomic import replacing, writing_text
 from amclip.data import boris_columns
 from amclip.ethogram import boris_files
 from amclip.ethogram.bouts import BoutSettings, ScoredBout, ScoreTimeline, find_bouts, smooth, timeline
@@ -20,7 +21,13 @@ from amclip.ethogram.budget import Budget, time_budget
 from amclip.ethogram.figure import Panel, Track, draw_ethogram
 from amclip.ethogram.scores import WindowScores
 
-__all__ = ["BOUT_COLUMNS", "WINDOW_COLUMNS", "write_outputs"]
+__all__ = ["BOUT_COLUMNS", "FILES", "WINDOW_COLUMNS", "write_outputs"]
+
+FILES = (
+    *("windows.csv", "windows.parquet", "bouts.csv", "time_budget.csv", "annotation.json"),
+    *("ethogram.png", "ethogram.svg", "boris/amclip.boris"),
+)
+"""What the folder holds beside the files of each video."""
 
 WINDOW_COLUMNS = ("video", "start", "stop", "start_frame", "stop_frame")
 BOUT_COLUMNS = (
@@ -45,7 +52,7 @@ def write_outputs(
     settings: Mapping[str, BoutSettings],
     details: Mapping[str, Any],
 ) -> list[tuple[str, str]]:
-    """Write everything that is known of some videos; no file is ever there by half.
+    """Write everything that is known of some videos; writes are atomic.
 
     A video whose scores cannot be used is left out, and named among the errors.
 
@@ -115,37 +122,23 @@ def write_outputs(
         "videos": videos,
         "errors": [*details.get("errors", []), *({"video": video, "reason": reason} for video, reason in errors)],
     }
-    with _file(folder / "annotation.json") as file:
+    with writing_text(folder / "annotation.json") as file:
         file.write(json.dumps(annotation, ensure_ascii=False, indent=1) + "\n")
     return errors
 
 
 def _remove_left_over(folder: Path) -> None:
     """Remove files that a run was killed over while it wrote them; nobody else writes here while this one does."""
-    names = ("windows.csv", "windows.parquet", "bouts.csv", "time_budget.csv", "annotation.json")
-    left = [path for name in names for path in folder.glob(f".{name}.*.partial")]
-    left += [path for end in ("png", "svg") for path in folder.glob(f".ethogram.*.{end}")]
+    left = [path for name in FILES for path in folder.glob(f".{name}.*.partial")]
+    left += [path for end in ("png", "svg") for path in folder.glob(f".ethogram.{end}.*.{end}")]
     left += [path for below in ("boris", "deepethogram") for path in (folder / below).rglob(".*.partial")]
     for path in left:
         path.unlink(missing_ok=True)
 
 
 @contextmanager
-def _file(path: Path) -> Iterator[TextIO]:
-    """A text file that gets its name when it is complete; names of videos may hold bytes that are no UTF-8."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            yield file
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-@contextmanager
-def _table(path: Path, header: Sequence[str]) -> Iterator[Any]:
-    with _file(path) as file:
+def _table(path: Path, header: Sequence[str], durable: bool = True) -> Iterator[Any]:
+    with writing_text(path, durable) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         yield writer
@@ -168,16 +161,12 @@ class _Windows:
         types = (pa.string(), pa.float64(), pa.float64(), pa.int64(), pa.int64())
         columns: list[tuple[str, Any]] = [*zip(WINDOW_COLUMNS, types, strict=True)]
         schema = pa.schema(columns + [(name, pa.float32()) for name in named])
-        partial = folder / f".windows.parquet.{os.getpid()}.partial"
-        try:
-            with (
-                _table(folder / "windows.csv", (*WINDOW_COLUMNS, *named)) as rows,
-                pq.ParquetWriter(partial, schema) as parquet,
-            ):
-                yield cls(rows, parquet, schema)
-            partial.replace(folder / "windows.parquet")
-        finally:
-            partial.unlink(missing_ok=True)
+        with (
+            replacing(folder / "windows.parquet") as temporary,
+            _table(folder / "windows.csv", (*WINDOW_COLUMNS, *named)) as rows,
+            pq.ParquetWriter(temporary, schema) as parquet,
+        ):
+            yield cls(rows, parquet, schema)
 
     def add(self, scores: WindowScores) -> None:
         import pyarrow as pa
@@ -207,7 +196,7 @@ class _Project:
     def open(cls, path: Path, settings: Mapping[str, BoutSettings]) -> Iterator["_Project"]:
         said = {name: f"amclip: {', '.join(starmap('{}={:g}'.format, _told(mine)))}" for name, mine in settings.items()}
         before, behind = boris_files.project_frame(tuple(settings), said)
-        with _file(path) as file:
+        with writing_text(path) as file:
             file.write(before)
             yield cls(file)
             file.write(behind)
@@ -237,9 +226,9 @@ def _budget_row(budget: Budget) -> list[str]:
 
 
 def _write_boris_tables(folder: Path, stem: str, scores: WindowScores, bouts: Sequence[ScoredBout]) -> None:
-    with _table(folder / f"{stem}_tabular_events.csv", boris_columns.TABULAR) as rows:
+    with _table(folder / f"{stem}_tabular_events.csv", boris_columns.TABULAR, durable=False) as rows:
         rows.writerows(boris_files.tabular_rows(stem, scores, bouts))
-    with _table(folder / f"{stem}_aggregated_events.csv", boris_columns.AGGREGATED) as rows:
+    with _table(folder / f"{stem}_aggregated_events.csv", boris_columns.AGGREGATED, durable=False) as rows:
         rows.writerows(boris_files.aggregated_rows(stem, scores, bouts))
 
 
@@ -247,7 +236,7 @@ def _write_deepethogram(path: Path, scores: WindowScores, bouts: Sequence[Scored
     """A row per frame: its number, 1 where no behaviour is shown, and 0 or 1 per behaviour."""
     # "background" is DeepEthogram's word for no behaviour at all, and it has one such column.
     names = [name for name in scores.classes if name != "background"]
-    with _table(path, ("", "background", *names)) as rows:
+    with _table(path, ("", "background", *names), durable=False) as rows:
         for first in range(0, scores.num_frames, _FRAMES_AT_ONCE):
             shown = np.zeros((min(_FRAMES_AT_ONCE, scores.num_frames - first), len(names)), np.int8)
             for bout in bouts:
@@ -292,11 +281,4 @@ def _draw(folder: Path, panels: Sequence[Panel], classes: Sequence[str], videos:
         last = panels[-1]
         title = f"{last.title}  (the first {len(panels)} of {videos} videos)"
         panels = [*panels[:-1], Panel(title, last.tracks, last.start, last.stop)]
-    partial = {folder / f".ethogram.{os.getpid()}{end}": folder / f"ethogram{end}" for end in (".png", ".svg")}
-    try:
-        draw_ethogram(partial, panels, classes)
-        for temporary, path in partial.items():
-            temporary.replace(path)
-    finally:
-        for temporary in partial:
-            temporary.unlink(missing_ok=True)
+    draw_ethogram([folder / f"ethogram{end}" for end in (".png", ".svg")], panels, classes)

@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from amclip.data.readers.delimited import parse_number
 from amclip.ethogram.bouts import BoutSettings
 
 __all__ = ["DEFAULT", "bout_settings"]
@@ -81,14 +82,21 @@ def _read(path: Path) -> dict[str, dict[str, float | None]]:
 def _number(text: str, where: str) -> float | None:
     if text.strip().lower() in _NOTHING:
         return None
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{where}: {text!r} is not a number (such as 0.5)") from None
+    value = parse_number(text.strip())
+    if value is None:
+        raise ValueError(f"{where}: {text!r} is not a number (such as 0.5)")
+    return value
 
 
 def _csv_rows(text: str, path: Path) -> list[tuple[str, dict[str, str]]]:
     reader = csv.DictReader(text.splitlines(), delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+    try:
+        return _rows_of(reader, path)
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num}: cannot be split into columns ({error})") from None
+
+
+def _rows_of(reader: "csv.DictReader[str]", path: Path) -> list[tuple[str, dict[str, str]]]:
     header = reader.fieldnames or []
     if "behaviour" not in header:
         raise ValueError(f"{path}: needs a column 'behaviour'; the header is {', '.join(header) or 'empty'}")

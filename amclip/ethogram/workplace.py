@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from amclip.ethogram.journal import replace_file
+from amclip.atomic import write_bytes
 
 __all__ = ["Workplace"]
 
@@ -65,7 +65,7 @@ class Workplace:
                 for journal in (*self.journals.glob("*.scores"), *self.journals.glob("*.error"), self._begun):
                     journal.unlink(missing_ok=True)
             self._compare(made_by)
-            replace_file(self._begun, json.dumps(made_by, indent=2).encode())
+            write_bytes(self._begun, json.dumps(made_by, indent=2).encode())
             yield
 
     def _compare(self, made_by: dict[str, Any]) -> None:

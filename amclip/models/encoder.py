@@ -62,10 +62,17 @@ class ImageEncoder(nn.Module):
         if trainable_blocks < -1:
             raise ValueError(f"network.trainable_blocks: expected -1 (all), 0 (none) or more, got {trainable_blocks}")
         blocks: Sequence[nn.Module] = getattr(getattr(self.visual, "transformer", None), "resblocks", ())
-        if blocks and trainable_blocks > len(blocks):
+        of_timm: Sequence[nn.Module] = getattr(getattr(self.visual, "trunk", None), "blocks", ())
+        number = len(blocks) or len(of_timm)
+        if number and trainable_blocks > number:
             raise ValueError(
-                f"network.trainable_blocks: this image tower has {len(blocks)} blocks, not {trainable_blocks}; "
-                "-1 trains all weights"
+                f"network.trainable_blocks: this image tower has {number} blocks, not {trainable_blocks}; -1 trains "
+                "all weights"
+            )
+        if not number and trainable_blocks > 0:
+            raise ValueError(
+                "network.trainable_blocks: this image tower trains as a whole (-1) or not at all (0), got "
+                f"{trainable_blocks}"
             )
         if (messages or lora_rank) and not blocks:
             raise ValueError(
@@ -74,6 +81,8 @@ class ImageEncoder(nn.Module):
             )
         if lora_rank:
             self._add_lora(len(blocks), trainable_blocks, lora_rank, lora_alpha)
+        elif of_timm and trainable_blocks >= 0:
+            _lock_timm(self.visual, of_timm, trainable_blocks)
         elif trainable_blocks >= 0:
             # open_clip counts the final projection as a group of its own.
             self.visual.lock(unlocked_groups=trainable_blocks + 1 if trainable_blocks else 0)
@@ -173,3 +182,18 @@ class ImageEncoder(nn.Module):
 
     def _gradients(self) -> contextlib.AbstractContextManager[object]:
         return torch.no_grad() if self.frozen else contextlib.nullcontext()
+
+
+def _lock_timm(visual: Any, blocks: Sequence[nn.Module], trainable: int) -> None:
+    """Let the last blocks of a tower of timm's train, and what comes after them; nothing where there are none.
+
+    open_clip's own way counts timm's groups of weights, of which the norm is one in some towers and part of the last
+    block in others; and it lets the projection train where nothing shall.
+    """
+    visual.requires_grad_(False)
+    if not trainable:
+        return
+    names = [name for name, _ in visual.trunk.named_children()]
+    behind = names[names.index("blocks") + 1 :]
+    for part in (*list(blocks)[-trainable:], *(getattr(visual.trunk, name) for name in behind), visual.head):
+        part.requires_grad_(True)

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from amclip.atomic import writing_text
 from amclip.data.boris_columns import AGGREGATED, TABULAR
 from amclip.data.table import refuse_class_names
 from amclip.ethogram import boris_files
@@ -103,23 +104,17 @@ def write_page(target: str | os.PathLike[str], page: Page, timelines: Iterable[S
         head = head.replace(f"${word}", text)
     head = head.replace("\n$style\n", style)
     tail = tail.replace("\n$script\n", script)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     digests = []
-    try:
-        with partial.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-            file.write(head)
-            for index, (video, curves) in enumerate(zip(page.videos, timelines, strict=True)):
-                if curves.video != video.video or curves.classes != page.classes:
-                    raise ValueError(f"{video.video}: the scores are of {curves.video}, for {curves.classes}")
-                scored = json.dumps([page.classes, video.video, _curves(curves)])
-                digests.append(hashlib.sha256(scored.encode()).hexdigest()[:24])
-                file.write(_json(f"video-{index}", _curves(smooth(curves, page.settings))))
-            file.write(_json("run", _about(page, path, digests)))
-            file.write(tail)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with writing_text(path) as file:
+        file.write(head)
+        for index, (video, curves) in enumerate(zip(page.videos, timelines, strict=True)):
+            if curves.video != video.video or curves.classes != page.classes:
+                raise ValueError(f"{video.video}: the scores are of {curves.video}, for {curves.classes}")
+            scored = json.dumps([page.classes, video.video, _curves(curves)])
+            digests.append(hashlib.sha256(scored.encode()).hexdigest()[:24])
+            file.write(_json(f"video-{index}", _curves(smooth(curves, page.settings))))
+        file.write(_json("run", _about(page, path, digests)))
+        file.write(tail)
     return path
 
 

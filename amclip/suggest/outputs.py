@@ -1,10 +1,10 @@
 """The list of suggestions, and the page to label them in."""
 
 import csv
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from amclip.atomic import writing_text
 from amclip.ethogram.bouts import BoutSettings, timeline
 from amclip.report.html import Page, Suggestion, write_page
 from amclip.report.make import make_media
@@ -23,9 +23,7 @@ def write_list(path: Path, chosen: Sequence[Chosen]) -> None:
     Uncertainty is against what is usual among all windows (1); the prediction has the likeliest behaviours with their
     probabilities, to read.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("w", encoding="utf-8", newline="") as file:
+    with writing_text(path) as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(_COLUMNS)
         for one in chosen:
@@ -33,7 +31,6 @@ def write_list(path: Path, chosen: Sequence[Chosen]) -> None:
             ranked = sorted(zip(scores.probabilities[one.row].tolist(), scores.classes, strict=True), reverse=True)
             said = "; ".join(f"{name} {value:.2f}" for value, name in ranked[:_NAMED])
             rows.writerow([scores.video, f"{one.start:.6f}", f"{one.stop:.6f}", f"{one.uncertainty:.4f}", said])
-    partial.replace(path)
 
 
 def write_suggestions(

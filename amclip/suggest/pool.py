@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.progress import Progress, TaskID
 
 from amclip.data.clock import Clock
@@ -116,8 +117,18 @@ def labelled_stretches(
     return stretches
 
 
-def choose_from(pool: Sequence[PoolVideo], taken: Stretches, count: int, seed: int) -> tuple[list[Chosen], int]:
+def choose_from(
+    pool: Sequence[PoolVideo], taken: Stretches, count: int, seed: int, apart: bool = True
+) -> tuple[list[Chosen], int]:
     """Choose windows from the pool that overlap no stretch that is labelled already.
+
+    Args:
+        pool: The videos.
+        taken: What is labelled, by video.
+        count: How many windows; all, where there are fewer.
+        seed: Of the grouping.
+        apart: Windows of one video shall not overlap. The last one ends with its video and may reach into the one
+            before it; then the more unsure of the two is there to be chosen.
 
     Returns:
         The chosen, in the order of choosing, and how many there were to choose from.
@@ -134,10 +145,27 @@ def choose_from(pool: Sequence[PoolVideo], taken: Stretches, count: int, seed: i
     if not free:
         raise ValueError("there is no window to suggest: no video could be read, or all are labelled already")
     probabilities = np.stack([video.windows.scores.probabilities[row] for video, row in free])
+    if apart:
+        kept = _apart(free, uncertainty(probabilities))
+        free, probabilities = [free[index] for index in kept], probabilities[kept]
     embeddings = np.stack([video.windows.embeddings[row] for video, row in free])
     unsure = uncertainty(probabilities).tolist()
     order = choose_windows(embeddings, probabilities, count, seed).tolist()
     return [Chosen(free[index][0], free[index][1], unsure[index]) for index in order], len(free)
+
+
+def _apart(free: Sequence[tuple[PoolVideo, int]], unsure: NDArray[np.float64]) -> list[int]:
+    """Numbers of windows of which none overlaps the one kept before it in its video."""
+    kept: list[int] = []
+    for index, (video, row) in enumerate(free):
+        if kept and free[kept[-1]][0] is video:
+            scores = video.windows.scores
+            if scores.start[row] < scores.stop[free[kept[-1]][1]] - 0.5 / scores.fps:
+                if unsure[index] > unsure[kept[-1]]:
+                    kept[-1] = index
+                continue
+        kept.append(index)
+    return kept
 
 
 def _advance(bar: Progress, task: TaskID, share: float) -> None:

@@ -17,9 +17,10 @@ from pathlib import Path
 import torch
 
 from amclip.data.dataset import ClipDataset
+from amclip.data.find import list_videos
 from amclip.data.probe import probe
 from amclip.data.table import Clip, LabelTable
-from amclip.data.video import VideoInfo, list_videos
+from amclip.data.video import VideoInfo
 from amclip.inputs import NetworkInput
 
 

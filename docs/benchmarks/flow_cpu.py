@@ -30,7 +30,8 @@ from skimage.registration import optical_flow_tvl1
 from torch import Tensor
 from torch.nn import functional
 
-from amclip.data.video import Video, VideoError, list_videos
+from amclip.data.find import list_videos
+from amclip.data.video import Video, VideoError
 from amclip.flow import PRESETS, TVL1, _numba, _sweep, end_point_error, reference
 from amclip.flow._compile import Floats, compiled
 from amclip.flow._median import median

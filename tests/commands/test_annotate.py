@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -285,6 +286,7 @@ def test_shares_are_disjoint_complete_and_even(tmp_path: Path) -> None:
 
     class Rank:
         world_size = 3
+        strategy = SimpleNamespace(broadcast=lambda plan: plan)
 
         def __init__(self, rank: int) -> None:
             self.global_rank = rank

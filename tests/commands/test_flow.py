@@ -71,7 +71,7 @@ def test_wrong_arguments_leave_nothing_behind(video: str, tmp_path: Path) -> Non
     refused("--preset and --backend are TV-L1's", raft="small", raft_weights="random", preset="fast")
     refused("--preset and --backend are TV-L1's", raft="small", raft_weights="random", backend="opencv")
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(ValueError, match="is the video itself"):
+    with pytest.raises(ValueError, match="is a file that this command reads"):
         flow(video, video)
 
 

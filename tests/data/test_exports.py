@@ -221,7 +221,7 @@ PART = Clip("a.mp4", 0, 1, ("walk",), "train")
         ([Clip("#1.mp4", labels=("walk",))], "list", "would be a comment"),
         ([Clip("a.mp4", labels=("1", "2"))], "list", "would be taken for a genus"),
         ([Clip("a.mp4", labels=("01",))], "list", "would be taken for the numbers of classes"),
-        ([Clip("a.mp4", labels=("a\x01",), split="test")], "animal-kingdom", "cannot hold the letters"),
+        ([Clip("a.mp4", labels=("a\x01",), split="test")], "animal-kingdom", "holds control characters"),
     ],
 )
 def test_what_a_format_cannot_hold_is_refused(tmp_path: Path, clips: list[Clip], form: str, reason: str) -> None:

@@ -13,7 +13,7 @@ from drawn import CLIPS, draw_sound, draw_video, frame_numbers, numbered_frame
 
 from amclip.data import _reader
 from amclip.data.probe import probe
-from amclip.data.video import Video, VideoError, VideoInfo, list_videos
+from amclip.data.video import Video, VideoError, VideoInfo
 
 FORMATS = {
     "h264.mp4": {},
@@ -236,17 +236,6 @@ def test_frames_beyond_the_known_length_are_never_asked_for(videos: Path) -> Non
         assert video.num_frames == 60
         assert video.frame_range(None, None) == range(60)
         assert frame_numbers(video.read([59, 58, 0])) == [59, 58, 0]
-
-
-def test_list_videos(tmp_path: Path) -> None:
-    for name in ("b.MP4", "sub/a.avi", ".hidden/c.mp4", "._b.MP4", "notes.txt", "sub/deep/d.mkv"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    found = [path.relative_to(tmp_path).as_posix() for path in list_videos(tmp_path)]
-    assert found == ["b.MP4", "sub/a.avi", "sub/deep/d.mkv"]
-    assert list_videos(tmp_path / "b.MP4") == [tmp_path / "b.MP4"]
-    with pytest.raises(FileNotFoundError):
-        list_videos(tmp_path / "no")
 
 
 @pytest.mark.parametrize("path", sorted(p for p in CLIPS.iterdir() if p.suffix not in (".csv", ".md")), ids=str)

@@ -1,6 +1,7 @@
 """Frames against scikit-learn, bouts against trying every matching."""
 
 import math
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -9,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score, confusion_matrix, precision_recall_fscore_support
 
-from amclip.data.intervals import Bout
+from amclip.data.intervals import Bout, Timeline
 from amclip.ethogram.agreement import IOUS, agreement, match_bouts
-from amclip.ethogram.annotations import Pair
+from amclip.ethogram.annotations import Annotation, Pair, pair_up
 
 FPS = 10.0
 CLASSES = ("a", "b", "c")
@@ -137,3 +138,29 @@ def test_every_bout_is_told_once_and_nothing_is_better_than_the_same() -> None:
     assert [mine.kappa for mine in alone.classes[:2]] == [1, 1]
     assert math.isnan(alone.classes[2].f1)
     assert math.isnan(alone.classes[2].bout_f1(0.5))
+
+
+@pytest.mark.parametrize(
+    ("seen", "onsets", "offsets"),
+    [
+        (((0.0, 60.0),), [-2.0, -2.0], [-2.0, -2.0]),
+        (((12.0, 60.0),), [-2.0], [-2.0, -2.0]),  # the first bout is on where looking begins
+        (((0.0, 35.0),), [-2.0, -2.0], [-2.0]),
+        (((12.0, 15.0), (31.0, 35.0)), [], []),
+        (((0.0, 15.0), (25.0, 60.0)), [-2.0, -2.0], [-2.0]),
+    ],
+)
+def test_where_looking_begins_or_ends_is_no_onset_and_no_offset(
+    seen: tuple[tuple[float, float], ...], onsets: list[float], offsets: list[float]
+) -> None:
+    """A network that is always two seconds early, in labels of parts of a video."""
+    labelled = Timeline("v", (Bout(10, 20, "a"), Bout(30, 40, "a")), 60.0)
+    early = Timeline("v", (Bout(8, 18, "a"), Bout(28, 38, "a")), 60.0)
+    edges = [0.0, *(time for part in seen for time in part), 60.0]
+    gaps = tuple((a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b > a)
+    pairs, classes, _ = pair_up(
+        Annotation("p", ("a",), (early,)), Annotation("l", ("a",), (replace(labelled, unlabelled=gaps),))
+    )
+    (mine,) = agreement(pairs, classes, FPS).classes
+    assert mine.onset_errors == pytest.approx(onsets)
+    assert mine.offset_errors == pytest.approx(offsets)

@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,7 @@ def test_a_table_of_bouts_may_overlap_and_one_of_clips_may_not(tmp_path: Path) -
     path.write_text("filepath,label,start,stop\nv.mp4,a,0,1\nv.mp4,a;b,1,2\nv.mp4,,4,5\n")
     (line,) = read_annotation(path).timelines
     assert {(bout.start, bout.stop, bout.label) for bout in line.bouts} == {(0, 2, "a"), (1, 2, "b")}
-    assert line.unlabelled == ((2.0, 4.0),)
+    assert line.unlabelled == ((2.0, 4.0), (5.0, math.inf))  # the video may go on
     path.write_text("filepath,label,start,stop\nv.mp4,a,0,1\nv.mp4,b,0.5,2\n")
     with pytest.raises(LabelError, match="overlaps the clip before it"):
         read_annotation(path)
@@ -176,3 +177,19 @@ def test_videos_of_other_lengths_are_not_compared() -> None:
         pair_up(first, annotation(Timeline("v", (Bout(25, 1500, "a"),)), source="y.csv"))  # frames, not seconds
     (pair,), _, _ = pair_up(first, annotation(Timeline("v", (Bout(1, 2, "a"),), 60.04)))
     assert pair.seen == ((0.0, 60.0),)
+
+
+def test_a_table_of_a_videos_first_part_says_nothing_of_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("filepath,start,stop,label\nv.mp4,0,30,a\nv.mp4,30,60,\n")
+    whole = annotation(Timeline("v.mp4", (Bout(0, 30, "a"), Bout(200, 230, "a")), 600.0))
+    labels = read_annotation(path)
+    for start, stop, seen in ((0.0, None, (0.0, 60.0)), (0.0, 45.0, (0.0, 45.0)), (10.0, 90.0, (10.0, 60.0))):
+        for one, other in ((whole, labels), (labels, whole)):
+            (pair,), _, _ = pair_up(one, other, start, stop)
+            assert pair.seen == (seen,)
+            assert [bout.start for bout in pair.predicted] == [start]
+    # Two tables: as far as either goes, and nothing behind it; clips without a behaviour count.
+    (tmp_path / "other.csv").write_text("filepath,start,stop,label\nv.mp4,0,20,a\nv.mp4,20,50,\n")
+    (pair,), _, _ = pair_up(labels, read_annotation(tmp_path / "other.csv"))
+    assert pair.seen == ((0.0, 50.0),)

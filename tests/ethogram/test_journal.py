@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from amclip.atomic import write_bytes
 from amclip.data.video import VideoError
 from amclip.ethogram.journal import (
     Journal,
@@ -16,7 +17,6 @@ from amclip.ethogram.journal import (
     is_finished,
     journal_path,
     read_scores,
-    replace_file,
 )
 from amclip.ethogram.plan import WindowPlan, plan_windows
 
@@ -151,7 +151,7 @@ def test_a_full_disk_is_told_and_leaves_no_half_file(
     np.testing.assert_array_equal(scores.probabilities, SCORES[: len(scores.start)])  # none is there twice
     assert len(scores.start) in (4, 9)
     with pytest.raises(OSError, match="No space left"):
-        replace_file(tmp_path / "b", b"content")
+        write_bytes(tmp_path / "b", b"content")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.scores", "video.mp4"]
 
 

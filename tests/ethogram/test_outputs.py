@@ -225,8 +225,8 @@ def test_what_a_killed_run_left_half_written_goes(tmp_path: Path) -> None:
     write_outputs(tmp_path, [scores_of("day/a.mp4")], settings, {})
     whole = {path for path in tmp_path.rglob("*") if path.is_file()}
     for path in whole:
-        end = f".99999{path.suffix}" if path.stem == "ethogram" else f"{path.suffix}.99999.partial"
-        path.with_name(f".{path.stem}{end}").touch()
+        end = path.suffix if path.stem == "ethogram" else ".partial"
+        path.with_name(f".{path.name}.x1y2z3_4{end}").touch()
     (tmp_path / ".report.html.99999.partial").touch()  # of another command, which may be at work
     write_outputs(tmp_path, [scores_of("day/a.mp4")], settings, {})
     left = {path.name for path in tmp_path.rglob("*") if path.is_file()} - {path.name for path in whole}

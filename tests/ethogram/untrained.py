@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import lightning
 import torch
 from build import make_data, make_task
 
@@ -47,6 +48,7 @@ def make_checkpoint(
         "hyper_parameters": dict(task.hparams),
         "datamodule_hyper_parameters": dict(module.hparams),
         "amclip": knowledge or {},
+        "pytorch-lightning_version": lightning.__version__,
     }
     torch.save(content, folder / "model.ckpt")
     return folder / "model.ckpt"

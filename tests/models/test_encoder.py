@@ -154,3 +154,29 @@ def test_the_demos_weights_fit_any_size(size: int) -> None:
     encoder = ImageEncoder(architecture)
     encoder.load_clip(weights)
     assert encoder(torch.zeros(1, 3, size, size)).isfinite().all()
+
+
+@pytest.fixture(scope="module")
+def timm_tower(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """The smallest of timm's vision transformers, as an open_clip configuration names it: 12 blocks."""
+    path = tmp_path_factory.mktemp("timm") / "tiny.json"
+    vision = {"timm_model_name": "vit_tiny_patch16_224", "timm_proj": "linear", "timm_pool": "token", "image_size": 32}
+    path.write_text(json.dumps({"embed_dim": 8, "vision_cfg": vision, "text_cfg": {}}))
+    return describe_backbone(str(path), None, 32)
+
+
+@pytest.mark.parametrize(("blocks", "first"), [(0, None), (1, 11), (3, 9), (12, 0), (-1, 0)])
+def test_the_last_blocks_of_a_timm_tower_train(blocks: int, first: int | None, timm_tower: dict[str, object]) -> None:
+    encoder = ImageEncoder(timm_tower, trainable_blocks=blocks)
+    trained = [name for name, value in encoder.visual.named_parameters() if value.requires_grad]
+    numbers = {int(name.split(".")[2]) for name in trained if name.startswith("trunk.blocks.")}
+    assert numbers == (set() if first is None else set(range(first, 12)))
+    assert encoder.frozen == (first is None)
+    assert any("norm" in name and "blocks" not in name for name in trained) == (first is not None)
+    assert any("pos_embed" in name for name in trained) == (blocks == -1)
+
+
+@pytest.mark.parametrize("blocks", [13, 100])
+def test_more_blocks_than_a_timm_tower_has_are_refused(blocks: int, timm_tower: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=f"this image tower has 12 blocks, not {blocks}"):
+        ImageEncoder(timm_tower, trainable_blocks=blocks)

@@ -6,13 +6,15 @@ or, where it is not there, frames of one rate; a time between two frames moves t
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from amclip.data.clock import Clock
 from amclip.data.exports import bouts, clips
-from amclip.data.table import LabelError, LabelTable, refuse_unwritable
+from amclip.data.table import SPLITS, LabelError, LabelTable, refuse_unwritable
+from amclip.text import is_formula, path_cell
 
-__all__ = ["FORMATS", "OF_BOUTS", "export"]
+__all__ = ["FOLDERS", "FORMATS", "OF_BOUTS", "export", "files_below"]
 
 FORMATS: dict[str, Callable[[LabelTable, Path, Clock], list[str]]] = {
     "table": clips.own_table,
@@ -29,7 +31,8 @@ FORMATS: dict[str, Callable[[LabelTable, Path, Clock], list[str]]] = {
 OF_BOUTS = ("boris", "boris-tabular", "deepethogram", "feral", "frame-list")
 """Forms that say when a behaviour starts and stops."""
 
-_FOLDERS = ("deepethogram", "frame-list")
+FOLDERS = ("deepethogram", "frame-list")
+"""Forms that are written as several files, to a folder."""
 _BOOKS = ("boris", "boris-tabular", "animal-kingdom")
 
 
@@ -60,10 +63,20 @@ def export(table: LabelTable, target: str | os.PathLike[str], form: str, clock: 
         raise ValueError(
             f"{path}: {form} is {'' if form in _BOOKS else 'not '}written as a workbook; name it otherwise"
         )
-    if (form in _FOLDERS) != path.is_dir() and path.exists():
-        raise ValueError(f"{path}: {form} is written to a {'folder' if form in _FOLDERS else 'file'}, and this is none")
+    if (form in FOLDERS) != path.is_dir() and path.exists():
+        raise ValueError(f"{path}: {form} is written to a {'folder' if form in FOLDERS else 'file'}, and this is none")
     events = form in ("boris", "boris-tabular") and not any(clip.labels for clip in table.clips)
     if events or (form in OF_BOUTS and not table.classes):
         raise LabelError(f"no clip shows a behaviour, so there is nothing for {form} to hold", table.source)
     refuse_unwritable(table)
+    safe = tuple(clip.of_video(path_cell(clip.video)) if is_formula(clip.video) else clip for clip in table.clips)
+    table = replace(table, clips=safe)
     return FORMATS[form](table, path, clock or Clock())
+
+
+def files_below(table: LabelTable, target: str | os.PathLike[str], form: str) -> list[Path]:
+    """The files that one of :data:`FOLDERS` is written as, below its folder."""
+    folder = Path(target)
+    if form == "deepethogram":
+        return [folder / bouts.label_file(video) for video in table.videos()]
+    return [folder / f"{name}.csv" for name in (*SPLITS, "all")] + [folder / "classes.json"]

@@ -18,7 +18,7 @@ from amclip.data.readers.deepethogram import SUFFIX
 from amclip.data.readers.feral import BACKGROUND
 from amclip.data.table import LabelError, LabelTable
 
-__all__ = ["boris", "boris_tabular", "deepethogram", "feral", "frame_list"]
+__all__ = ["boris", "boris_tabular", "deepethogram", "feral", "frame_list", "label_file"]
 
 # Times that lie within this share of a frame of one are that frame's: tables are rounded to milliseconds.
 _OFF_FRAME = 0.05
@@ -108,8 +108,13 @@ def deepethogram(table: LabelTable, target: Path, clock: Clock) -> list[str]:
         rows: list[Sequence[object]] = [["", "background", *table.classes]]
         background = np.where(frames.min(axis=1) < 0, -1, frames.max(axis=1) == 0).astype(int)
         rows += [[index, background[index], *frame] for index, frame in enumerate(frames.tolist())]
-        write_rows(target / f"{without_suffix(timeline.video)}{SUFFIX}.csv", rows, "labels")
+        write_rows(target / label_file(timeline.video), rows, "labels")
     return moved(off) + splits(table) + ["the suffix of the videos"]
+
+
+def label_file(video: str) -> str:
+    """Name of DeepEthogram's label file of a video, below the folder that the videos are below."""
+    return f"{without_suffix(video)}{SUFFIX}.csv"
 
 
 def feral(table: LabelTable, target: Path, clock: Clock) -> list[str]:

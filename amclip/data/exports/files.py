@@ -2,11 +2,11 @@
 
 import csv
 import io
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from amclip.atomic import replacing, writing_text
 from amclip.data.table import LabelError
 
 __all__ = ["write_book", "write_rows", "write_text"]
@@ -16,7 +16,8 @@ Rows = Sequence[Sequence[Any]]
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file in UTF-8 with plain line ends."""
-    _whole(path, lambda partial: partial.write_text(text, encoding="utf-8", newline="\n"))
+    with writing_text(path) as file:
+        file.write(text)
 
 
 def write_rows(path: Path, rows: Rows, title: str) -> None:
@@ -60,11 +61,5 @@ def write_book(path: Path, sheets: dict[str, Rows]) -> None:
                     cell.data_type = "s"
                 cells.append(cell)
             sheet.append(cells)
-    _whole(path, book.save)
-
-
-def _whole(path: Path, write: Callable[[Path], object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    write(partial)
-    partial.replace(path)  # never half a file under the right name
+    with replacing(path) as temporary:
+        book.save(temporary)

@@ -28,6 +28,11 @@ class Row:
     def __getitem__(self, role: str) -> str:
         return self.cells.get(role, "")
 
+    @property
+    def holds_bout(self) -> bool:
+        """Whether it has a start and a stop, as a row of aggregated events; else it is one of the two."""
+        return "start" in self and "stop" in self
+
     def __contains__(self, role: str) -> bool:
         return role in self.cells
 
@@ -66,7 +71,7 @@ class BorisTable:
         mine.subjects.add("" if row["subject"] == NOBODY else row["subject"])
         for start, stop in self._times(row):
             if joined is not None:
-                self._refuse_other_file(joined, row, start if "start" in row else stop)
+                self._refuse_other_file(joined, row, start if row.holds_bout else stop)
             mine.add(start, stop, row["behavior"], row.line, self.source)
 
     def join_files(self, rows: Sequence[Row], above: Sequence[str]) -> None:
@@ -99,7 +104,7 @@ class BorisTable:
     def _begin(self, row: Row) -> float:
         """When a row's event begins, to put files in order; a cell that holds no time is refused later."""
         try:
-            return number(row["start" if "start" in row else "time"], "", self.source, row.line, self.delimiter)
+            return number(row["start" if row.holds_bout else "time"], "", self.source, row.line, self.delimiter)
         except LabelError:
             return 0.0
 
@@ -215,7 +220,7 @@ class BorisTable:
         if row["offset"].lower() not in MISSING:
             column = self.name.get("offset", "Time offset (s)")
             offset = number(row["offset"], column, self.source, row.line, self.delimiter)
-        if "start" in row:
+        if row.holds_bout:
             start, stop = (self._time(row, role, offset) for role in ("start", "stop"))
             if stop < start:
                 raise self._error(f"stops at {stop:g} s, before its start at {start:g} s", row, "stop")

@@ -4,6 +4,8 @@ Covers zamba's ``filepath,label,split``. The delimiter (comma, semicolon or tab)
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from amclip.data.readers.delimited import delimiter_of, first_line, number, rows
 from amclip.data.table import Clip, LabelError, LabelTable, build_table, raise_together, split_name
@@ -23,6 +25,7 @@ VIDEO_COLUMNS = _COLUMNS["video"]
 _ROLE = {name: role for role, names in _COLUMNS.items() for name in names}
 _BOUTS = {"behaviour", "start", "stop", "peak_probability"}  # of bouts.csv
 _IGNORED = ("site",)  # zamba's; not a class in the 0/1 form
+_MOST_CLASSES = 10_000
 _TRUTH = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
 
 
@@ -48,10 +51,11 @@ def read(text: str, source: str, classes: Sequence[str] | None = None) -> LabelT
             1,
         )
     roles, class_columns = _layout(header, source)
+    columns = _Columns(source, header, delimiter, roles, class_columns)
     clips, errors = [], []
     for line, row in lines:
         try:
-            clips.append(_clip(row, line, header, roles, class_columns, source, delimiter))
+            clips.append(columns.clip(row, line))
         except LabelError as error:
             errors.append(error)
     raise_together(errors)
@@ -90,44 +94,74 @@ def _layout(header: Sequence[str], source: str) -> tuple[dict[str, int], list[in
             raise LabelError(f"has a column {header[roles[given]]!r} and none for {missing}", source, 1)
     if "label" in roles:
         return roles, []  # other columns (site, observer, notes) are the user's own
+    if len(others) > _MOST_CLASSES:
+        raise LabelError(
+            f"has {len(header)} columns; without a column 'label' each would be a class, and at most {_MOST_CLASSES} "
+            "are. Are rows and columns exchanged?",
+            source,
+            1,
+        )
     if "" in (header[index] for index in others):
         raise LabelError("a column has no name; in a table with a 0/1 column per class each needs one", source, 1)
     return roles, others
 
 
-def _clip(
-    row: Sequence[str],
-    line: int,
-    header: Sequence[str],
-    roles: dict[str, int],
-    class_columns: Sequence[int],
-    source: str,
-    delimiter: str,
-) -> Clip:
-    if not any(row[len(header) :]):  # spreadsheet programs may end a row with empty cells
-        row = row[: len(header)]
-    if len(row) != len(header):
-        hint = "; quote cells that hold the delimiter" if len(row) > len(header) else ""
-        raise LabelError(f"has {len(row)} cells where the header has {len(header)}{hint}", source, line)
-    cells = {role: row[index] for role, index in roles.items()}
-    if not cells["video"]:
-        raise LabelError("the path of the video is empty", source, line, header[roles["video"]])
-    labels: tuple[str, ...] | None = None
-    if "label" in cells:
-        labels = tuple(name.strip() for name in cells["label"].split(";") if name.strip())
-    elif class_columns:
-        labels = tuple(header[index] for index in class_columns if _truth(row[index], header[index], source, line))
-    split = None
-    if cells.get("split"):
-        try:
-            split = split_name(cells["split"])
-        except ValueError as error:
-            raise LabelError(str(error), source, line, header[roles["split"]]) from None
-    start, stop = (
-        number(cells[role], header[roles[role]], source, line, delimiter) if cells.get(role) else None
-        for role in ("start", "stop")
-    )
-    return Clip(cells["video"], start, stop, labels, split, line)
+@dataclass(frozen=True)
+class _Columns:
+    """Where a table has what, and what its rows have in common, kept once: millions of rows hold few different ones."""
+
+    source: str
+    header: Sequence[str]
+    delimiter: str
+    roles: dict[str, int]
+    classes: Sequence[int]
+    videos: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def clip(self, row: Sequence[str], line: int) -> Clip:
+        """A row as a clip.
+
+        Raises:
+            LabelError: If it cannot be used.
+        """
+        header, roles, source = self.header, self.roles, self.source
+        if len(row) > len(header) and not any(row[len(header) :]):  # spreadsheet programs may add empty cells
+            row = row[: len(header)]
+        if len(row) != len(header):
+            hint = "; quote cells that hold the delimiter" if len(row) > len(header) else ""
+            raise LabelError(f"has {len(row)} cells where the header has {len(header)}{hint}", source, line)
+        video = row[roles["video"]]
+        if not video:
+            raise LabelError("the path of the video is empty", source, line, header[roles["video"]])
+        split = None
+        if "split" in roles and row[roles["split"]]:
+            try:
+                split = _split_name(row[roles["split"]])
+            except ValueError as error:
+                raise LabelError(str(error), source, line, header[roles["split"]]) from None
+        start = stop = None
+        if "start" in roles:
+            start, stop = self._time(row, "start", line), self._time(row, "stop", line)
+        return Clip(self.videos.setdefault(video, video), start, stop, self._labels(row, line), split, line)
+
+    def _time(self, row: Sequence[str], role: str, line: int) -> float | None:
+        cell = row[self.roles[role]]
+        return number(cell, self.header[self.roles[role]], self.source, line, self.delimiter) if cell else None
+
+    def _labels(self, row: Sequence[str], line: int) -> tuple[str, ...] | None:
+        if "label" in self.roles:
+            cell = row[self.roles["label"]]
+            if cell not in self.labels:
+                self.labels[cell] = tuple(name.strip() for name in cell.split(";") if name.strip())
+            return self.labels[cell]
+        if not self.classes:
+            return None
+        names = self.header
+        shown = tuple(names[index] for index in self.classes if _truth(row[index], names[index], self.source, line))
+        return self.labels.setdefault("\0".join(shown), shown)
+
+
+_split_name = lru_cache(split_name)
 
 
 def _truth(cell: str, column: str, source: str, line: int) -> bool:

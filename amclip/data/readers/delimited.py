@@ -7,7 +7,7 @@ from itertools import islice
 
 from amclip.data.table import LabelError
 
-__all__ = ["DELIMITERS", "delimiter_of", "find_header", "first_line", "lines_of", "number", "rows"]
+__all__ = ["DELIMITERS", "delimiter_of", "find_header", "first_line", "lines_of", "number", "parse_number", "rows"]
 
 DELIMITERS = (",", "\t", ";", " ")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
@@ -29,7 +29,10 @@ def delimiter_of(
 ) -> str | None:
     """The first delimiter under which a line is the header looked for; its cells are passed stripped, in lower case."""
     for delimiter in delimiters:
-        cells = next(csv.reader([line.strip("\r\n")], delimiter=delimiter, skipinitialspace=True), [])
+        try:
+            cells = next(csv.reader([line.strip("\r\n")], delimiter=delimiter, skipinitialspace=True), [])
+        except csv.Error:  # a cell of more than 131,072 characters: it is no header
+            continue
         if is_header([cell.strip().lower() for cell in cells]):
             return delimiter
     return None
@@ -66,7 +69,10 @@ def rows(text: str, delimiter: str, source: str, skip: int = 0) -> Iterator[tupl
         except StopIteration:
             return
         except csv.Error as error:
-            raise LabelError(f"cannot be split into columns ({error}); check the quotes", source, line) from None
+            reason = str(error)
+            if "field limit" in reason:
+                reason = f"a cell has more than {csv.field_size_limit()} characters"
+            raise LabelError(f"cannot be split into columns ({reason}); check the quotes", source, line) from None
         if any(row):
             yield line, row
 
@@ -83,8 +89,18 @@ def number(
     """
     if delimiter != "," and _COMMA.fullmatch(cell):
         return float(cell.replace(",", "."))
-    try:
-        return float(cell)
-    except ValueError:
+    value = parse_number(cell)
+    if value is None:
         hint = " (with a decimal point, such as 12.5)" if "," in cell else " (such as 12.5)"
-        raise LabelError(f"{cell!r} is not {what}{hint}", source, line, column) from None
+        raise LabelError(f"{cell[:80]!r} is not {what}{hint}", source, line, column)
+    return value
+
+
+def parse_number(text: str) -> float | None:
+    """A number as people and programs write it, or None; Python itself also takes ``1_0`` for ten."""
+    if "_" in text or not text.isascii():  # what float takes beyond what anybody writes
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from amclip.atomic import write_bytes, writing_text
 from amclip.data.synthetic.clips import FPS, SECONDS, SIZE, iterate_frames, labels_of, plan_clip
 from amclip.data.synthetic.motion import BEHAVIOURS
 from amclip.data.writer import VideoWriter
@@ -127,7 +129,7 @@ def _claim(root: Path, parameters: dict[str, Any]) -> None:
         raise FileExistsError(f"{root} exists and is not amclip's demo data; name a new or an empty folder")
     else:
         root.mkdir(parents=True, exist_ok=True)
-        marker.write_text(json.dumps(parameters, indent=2) + "\n", encoding="utf-8")
+        write_bytes(marker, (json.dumps(parameters, indent=2) + "\n").encode())
 
 
 def _write_clip(index: int, path: str, *, seed: int, seconds: float, size: tuple[int, int], fps: float) -> None:
@@ -148,7 +150,7 @@ def _run(
                 advance()
             return
         # Spawned, not forked: the caller may hold threads (PyTorch, progress bars), which do not survive a fork.
-        with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_one_thread) as pool:
+        with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_as_helper) as pool:
             try:
                 for done in as_completed([pool.submit(draw, *task) for task in tasks]):
                     done.result()
@@ -158,9 +160,10 @@ def _run(
                 raise
 
 
-def _one_thread() -> None:
+def _as_helper() -> None:
     import cv2
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the parent decides
     cv2.setNumThreads(1)  # the processes share out the CPUs already
 
 
@@ -178,9 +181,7 @@ def _bar(total: int, progress: bool) -> Iterator[Callable[[], None]]:
 
 def _write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write a table whole or not at all."""
-    temporary = path.with_suffix(".part")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
+    with writing_text(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
-    temporary.replace(path)

@@ -1,0 +1,108 @@
+"""What stands between a run of Lightning and what may end it: signals, and helpers that are killed."""
+
+import contextlib
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from amclip import interrupt
+
+__all__ = ["Guard", "explain_lost_worker"]
+
+_PATIENCE = 5.0  # seconds that processes which this one started have to end by themselves
+
+_KILLED = re.compile(r"DataLoader worker \(pid(?:\(s\))? ?([\d, ]+)\) (?:is killed by signal: ([\w ]+)|exited unexp)")
+_TIMED_OUT = re.compile(r"DataLoader timed out after ([\d.]+) seconds")
+
+
+class Guard(Callback):
+    """Ends a run of Lightning as every command ends (:mod:`amclip.interrupt`), and says how a training goes on.
+
+    Lightning has a handler for SIGTERM of its own, which training heeds between steps and prediction never; this puts
+    the command's in its place.
+    """
+
+    def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the signals back from Lightning."""
+        self._take(trainer)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the signals back from Lightning."""
+        self._take(trainer)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the signals back from Lightning."""
+        self._take(trainer)
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the signals back from Lightning."""
+        self._take(trainer)
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the signals back from Lightning."""
+        self._take(trainer)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """End the processes that this one started; they keep what they did, as this one does."""
+        if isinstance(exception, KeyboardInterrupt):
+            _end(_started(trainer))
+
+    def _take(self, trainer: Trainer) -> None:
+        interrupt.take_signals()
+        if trainer.state.fn == "fit":
+            interrupt.say_what_is_kept(lambda: _how_training_goes_on(trainer))
+        started = _started(trainer)
+        if started:
+            interrupt.on_hard_exit(lambda: _end(started))
+
+
+def explain_lost_worker(error: RuntimeError) -> str | None:
+    """What PyTorch's word of a lost or stuck reading process means; ``None`` for any other error."""
+    text = next((str(one) for one in (error.__cause__, error) if _KILLED.search(str(one))), str(error))
+    if stuck := _TIMED_OUT.search(text):
+        return (
+            f"the processes that read videos gave no batch for {float(stuck[1]):g} s: a disk that is too slow or gone? "
+            f"Allow more (--data.probe_timeout, of which this is ten times). {interrupt.what_is_kept()}"
+        )
+    killed = _KILLED.search(text)
+    if killed is None:
+        return None
+    by = f" by the signal {killed[2].strip()}" if killed[2] else ""
+    cause = "was there too little memory? Fewer of them (--data.num_workers) or smaller batches take less"
+    if "shared memory" in text or killed[2] == "Bus error":
+        cause = "was there too little shared memory (/dev/shm; in Docker --shm-size)? --data.num_workers 0 needs none"
+    return f"a process that read videos (pid {killed[1].strip()}) was ended{by}; {cause}. {interrupt.what_is_kept()}"
+
+
+def _started(trainer: Trainer) -> list[Any]:
+    """Lightning's list of the processes that it started on this machine."""
+    return getattr(trainer.strategy.launcher, "procs", [])
+
+
+def _end(started: list[subprocess.Popen[bytes]]) -> None:
+    processes = list(started)
+    started.clear()  # else Lightning's observer, which shares the list, kills this process once one of them has ended
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_PATIENCE)
+        process.kill()
+
+
+def _how_training_goes_on(trainer: Trainer) -> str:
+    last = [
+        callback.best_model_path
+        for callback in trainer.checkpoint_callbacks
+        if isinstance(callback, ModelCheckpoint) and callback.monitor is None
+    ]
+    path = next((path for path in last if path and Path(path).exists()), None)
+    if path is None and trainer.ckpt_path:
+        path = str(trainer.ckpt_path)
+    if path is None:
+        return "No epoch was finished, so there is no checkpoint to go on from."
+    return f"All finished epochs are kept; go on with: amclip fit --ckpt_path {path}"

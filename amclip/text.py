@@ -1,0 +1,51 @@
+"""Text that others wrote - names of files and behaviours, errors that hold them - on terminals and in tables."""
+
+import os
+import re
+import unicodedata
+
+__all__ = ["file_label", "holds_control", "is_formula", "path_cell", "printable", "text_cell"]
+
+_FORMULA = ("=", "+", "-", "@")
+"""What a cell begins with that spreadsheet programs take for a formula."""
+# Control characters, which move a terminal's cursor or colour it, but for tab and line break; the parts of letters that
+# stand for bytes of file names that are no UTF-8; and the marks that turn the direction of text.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_BREAKS = re.compile(r"[\t\n]")
+
+
+def printable(text: str) -> str:
+    """The same text with signs for what a terminal would obey, as Python writes them."""
+    return _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
+
+
+def holds_control(text: str) -> bool:
+    """Whether a text holds control characters, marks of direction, or bytes that are no UTF-8."""
+    return _CONTROL.search(text) is not None
+
+
+def is_formula(text: str) -> bool:
+    """Whether spreadsheet programs would take a cell with this text for a formula."""
+    return text.startswith(_FORMULA)
+
+
+def path_cell(path: str) -> str:
+    """A path as a table holds it: the same file, and no formula."""
+    return f"./{path}" if is_formula(path) else path
+
+
+def text_cell(text: str) -> str:
+    """A sentence as a table holds it: with the apostrophe by which spreadsheet programs tell text from a formula."""
+    return f"'{text}" if is_formula(text) else text
+
+
+def file_label(path: str) -> str:
+    """A name for a file that every table and terminal can hold, and that no other file has.
+
+    Bytes that are no UTF-8 and control characters are written as in addresses of the web: ``%E9``.
+    """
+    letters = []
+    for letter in os.fsencode(path).decode("utf-8", "surrogateescape"):
+        odd = holds_control(letter) or _BREAKS.match(letter) or unicodedata.category(letter) in ("Zl", "Zp")
+        letters.append("".join(f"%{byte:02X}" for byte in os.fsencode(letter)) if odd else letter)
+    return path_cell("".join(letters))

@@ -1,0 +1,39 @@
+"""Names that terminals would obey, and that spreadsheet programs would compute."""
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from amclip.text import file_label, holds_control, is_formula, path_cell, printable, text_cell
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("walking, été", "walking, été"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("a\rb\x07\x9b", "a\\rb\\x07\\x9b"),
+        ("caf\udce9", "caf\\udce9"),
+        ("turned \u202e round", "turned \\u202e round"),
+    ],
+)
+def test_a_terminal_is_shown_what_it_would_obey(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+@given(st.binary(min_size=1, max_size=30).filter(lambda name: b"\0" not in name and b"/" not in name))
+def test_a_label_for_a_file_can_be_shown_and_written_and_is_another_for_another_file(name: bytes) -> None:
+    label = file_label(os.fsdecode(name))
+    assert not holds_control(label)
+    assert not is_formula(label)
+    assert len(label.splitlines()) == 1
+    assert "\t" not in label
+    label.encode("utf-8")
+    assert file_label(os.fsdecode(name + b"\xff")) != label != file_label(os.fsdecode(name + b"\xfe"))
+
+
+def test_cells_that_begin_like_formulas() -> None:
+    assert [path_cell(name) for name in ("=1+1.mp4", "-a.mp4", "a=b.mp4")] == ["./=1+1.mp4", "./-a.mp4", "a=b.mp4"]
+    assert [text_cell(text) for text in ("=1+1", "@a", "+", "is empty")] == ["'=1+1", "'@a", "'+", "is empty"]
