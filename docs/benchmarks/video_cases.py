@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numbered_files import copy_packets, turn
-from numbered_videos import COUNT, FPS, SIZE, Case, Workshop
+from numbered_videos import COUNT, FPS, SIZE, Case, NotWrittenError, Workshop
 
 __all__ = ["QUICK", "all_cases"]
 
@@ -70,7 +70,7 @@ _FIXED_SIZE = {
 # What FFmpeg muxes into these as private data, which nothing reads.
 _PRIVATE = ("ts", "m2ts", "mpg", "vob")
 # FFmpeg 5.1 does not come to an end with it.
-_ENDLESS = ("AV1", "mov")
+_ENDLESS = (("AV1", "mov"), ("AV1", "flv"))
 _IN_STREAMS = ("H.264", "H.265", "MPEG-", "AV1")
 
 
@@ -97,11 +97,16 @@ def _slug(text: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in text.lower()).replace("__", "_").strip("_")
 
 
+def _does_not_end(path: Path) -> None:
+    raise NotWrittenError("FFmpeg 5.1 does not come to an end with it")
+
+
 def _plain(shop: Workshop) -> Iterator[Case]:
     """Every codec in every container that takes it."""
     for kind in _CONTAINERS:
         for codec, coding in _CODECS.items():
-            if (codec, kind) == _ENDLESS:
+            if (codec, kind) in _ENDLESS:
+                yield Case(f"plain_{_slug(codec)}.{kind}", codec, "plain", _does_not_end)
                 continue
             if kind in _PRIVATE and not codec.startswith(_IN_STREAMS):
                 continue
@@ -235,7 +240,7 @@ def _times(structure: Case, times: np.ndarray, shop: Workshop, coding: str, kind
 def _stamps(shop: Workshop) -> Iterator[Case]:
     """Edit lists, offsets, variable rates, stamps of a kind of their own."""
     for codec in ("H.264", "H.264, B-frames", "H.265, closed", "H.265, open", "MPEG-4", "MPEG-4, B-frames", "AV1"):
-        for kind in ("mp4",) if (codec, "mov") == _ENDLESS else ("mp4", "mov"):
+        for kind in ("mp4",) if (codec, "mov") in _ENDLESS else ("mp4", "mov"):
             for cut in (40, 13):
                 yield _copied(
                     *(shop, f"trimmed_{cut}_{_slug(codec)}.{kind}", codec, f"edit list: begins {cut % 25} after a key"),

@@ -295,7 +295,8 @@ Written by `docs/benchmarks/video_load.py`: {READERS} reading processes and {bus
 {os.cpu_count()} cores of {platform.machine()}, decord2 {version("decord2")}, PyAV {version("av")}.
 H.264, H.265, MPEG-4, MPEG-2 and VP9 in MP4, Matroska, AVI, transport stream and WebM, mostly 320 × 240, 300 and 600
 frames, read at 224 × 224 in random order: {SINGLE:.0%} of the reads are of one frame, the others sorted batches of
-{BATCH} from the whole file. Times are the processor's, of all threads. A frame is another one where it shows another number.
+{BATCH} from the whole file. Times are the processor's, of all threads. A frame is another one where it shows another
+number.
 
 {HEADER}
 """
