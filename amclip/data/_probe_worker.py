@@ -17,6 +17,7 @@ from typing import Any
 
 from amclip.data._container import missing_bytes
 from amclip.data._index import FrameIndex, Packets, describe, index_by_decoding, index_by_stamps, scan
+from amclip.data._reader import FrameReader
 from amclip.data.video import Video, VideoError, VideoInfo, info_of, why_unreadable
 
 __all__ = ["answer", "main"]
@@ -58,18 +59,20 @@ def _images(path: str) -> dict[str, Any]:
 
 
 def _ends(path: str, packets: Packets, alive: Callable[[], None]) -> dict[str, Any]:
-    index, failed = index_by_stamps(packets), 0
+    index = index_by_stamps(packets)  # has decoded the first frames
     if index is None:
         index, decoded = index_by_decoding(packets, alive)
-        failed = decoded.failed
-    if index is None:
-        return _nothing(packets)
-    with _opened(path, index) as video:
-        try:
-            video.read_array(sorted({0, len(index) - 1}))
-        except VideoError:
-            return {"claimed": len(index)}
-        return _found(video, packets, index, [_cut_off(path), _refused(failed)])
+        if index is None:
+            return _nothing(packets)
+        return _found(path, packets, index, [_cut_off(path), _refused(decoded.failed)])
+    reader = FrameReader(path, index, _SMALL, drafts=True)
+    try:
+        next(reader.frames([len(index) - 1]))
+    except Exception:  # PyAV's errors share no base class with our own
+        return {"claimed": len(index)}
+    finally:
+        reader.close()
+    return _found(path, packets, index, [_cut_off(path)])
 
 
 def _count(path: str, packets: Packets, alive: Callable[[], None]) -> dict[str, Any]:
@@ -91,17 +94,13 @@ def _count(path: str, packets: Packets, alive: Callable[[], None]) -> dict[str, 
             notes.append(_cut_off(path))
         if missing > 0:
             notes.append(f"is damaged: {missing} of {count} frames are missing")
-    with _opened(path, index) as video:
-        return _found(video, packets, index, notes)
+    return _found(path, packets, index, notes)
 
 
-def _opened(path: str, index: FrameIndex) -> Video:
-    return Video(path, _SMALL, info=VideoInfo(len(index), 0.0, 0, 0, 0.0, index=index))
-
-
-def _found(video: Video, packets: Packets, index: FrameIndex, notes: list[str]) -> dict[str, Any]:
+def _found(path: str, packets: Packets, index: FrameIndex, notes: list[str]) -> dict[str, Any]:
     note = "; ".join(filter(None, [*notes, *describe(packets, index)]))
-    return {"info": info_of(video, note).to_json()}
+    with Video(path, info=VideoInfo(len(index), 0.0, 0, 0, 0.0, index=index)) as video:
+        return {"info": info_of(video, note).to_json()}
 
 
 def _nothing(packets: Packets) -> dict[str, Any]:

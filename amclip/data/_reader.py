@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amclip.data._container import open_container
-from amclip.data._index import FrameIndex, name_packet, numbered_packets
+from amclip.data._index import FrameIndex, draft, name_packet, numbered_packets
 
 __all__ = ["FrameReader", "MissingFrameError", "Reader"]
 
@@ -60,9 +60,17 @@ class FrameReader:
         path: The file.
         index: Its frames.
         size: ``(height, width)``, as shown, that frames are scaled to; ``None`` leaves them as they are.
+        drafts: Decode faster, to pixels that are not quite right: to see whether frames come out at all.
     """
 
-    def __init__(self, path: str | os.PathLike[str], index: FrameIndex, size: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        index: FrameIndex,
+        size: tuple[int, int] | None = None,
+        drafts: bool = False,
+    ) -> None:
+        self._drafts = drafts
         self._path, self._index = os.fspath(path), index
         self.times, self.claimed = index.times, index.claimed
         self.size = size or index.orientation.shown(index.size)
@@ -174,6 +182,8 @@ class FrameReader:
             self._container = open_container(self._path)
             self._stream = self._container.streams[self._index.stream]
             self._stream.thread_type, self._stream.thread_count = "NONE", 1
+            if self._drafts:
+                draft(self._stream)
 
     def _pixels(self, frame: Any) -> NDArray[np.uint8]:
         import av
