@@ -40,6 +40,9 @@ def mend_stamps(
     if not known.any():
         return counted, notes
     if not known.all():
+        # A program stream has one stamp per packet of its own, which FFmpeg may give to two frames: the last of them is
+        # the one that it belongs to.
+        known[:-1] &= times[:-1] != times[1:]
         times = _fill(times, known, interval)
     if len(times) > 1 and times.max() == times.min():
         return counted, ["its time stamps are all the same; times are counted by frame rate"]

@@ -21,6 +21,7 @@ _WORTH_SEEKING = 16
 # Where a frame does not come out: how many key frames further back decoding begins anew, one try after the other.
 _FURTHER_BACK = (1, 2, 4, 8)
 _REMEMBERED = 256
+_INTRA = 1  # AV_PICTURE_TYPE_I
 # Their decoders hold frames back until pictures are whole again, so the first one need not be the key frame.
 _RECOVERING = ("h264", "hevc")
 # These look at skip_frame for each packet anew (libdav1d only when it is opened), and drop what no other frame needs.
@@ -284,7 +285,7 @@ class _Pass:
         if self._key_frame is None:
             return True
         if index == self._key_frame:
-            return bool(frame.key_frame) or frame.pict_type.name == "I"
+            return bool(frame.key_frame) or int(frame.pict_type) == _INTRA
         return self._context.name in _RECOVERING
 
     def _come_out(self, wanted: Collection[int], last: int) -> Any:
