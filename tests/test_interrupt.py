@@ -25,10 +25,11 @@ LABELS = "filepath,start,stop,label\na.mp4,0,1,walking\na.mp4,1,2,eating\n"
 
 @pytest.fixture(autouse=True)
 def listening() -> Iterator[None]:
-    """What a shell starts in the background ignores SIGINT, and so would what these tests start."""
-    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    """What nohup or a shell starts in the background ignores signals, and so would what these tests start."""
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     for one, handler in before.items():
         signal.signal(one, handler)
