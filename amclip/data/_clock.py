@@ -11,6 +11,8 @@ __all__ = ["find_holes", "mend_stamps"]
 
 # A hole is a stretch without frames in a video of constant rate: of more than two frames, and a quarter of a second.
 _HOLE_FRAMES, _HOLE_SECONDS = 3.5, 0.25
+# More steps back than these, and so many in a hundred, are no accidents.
+_FEW, _OFTEN = 3, 0.05
 _CONSTANT = 0.95  # of the intervals must be alike
 _ROUNDING = 1.5e-3  # seconds: containers round to milliseconds
 
@@ -22,7 +24,8 @@ def mend_stamps(
 
     Equal stamps stay equal. A missing stamp, or a single one that is earlier or later than both of its neighbours
     allow, is put between them. Where all stamps from some frame on step back (recordings that were joined, a clock that
-    began anew), they go on one interval after the frame before.
+    began anew), they go on one interval after the frame before. Stamps that step back all the time are those of
+    decoding (MPEG with B-frames in ASF): the same ones in their order.
 
     Args:
         stamps: Seconds, NaN where missing, shape ``[N]``, in order of presentation.
@@ -47,6 +50,11 @@ def mend_stamps(
     if len(times) > 1 and times.max() == times.min():
         return counted, ["its time stamps are all the same; times are counted by frame rate"]
     steps = np.diff(times)
+    if (steps < 0).sum() > max(
+        _FEW, _OFTEN * len(times)
+    ):  # they are in the order of decoding, as old containers have it
+        times = np.sort(times)
+        steps = np.diff(times)
     usual = float(np.median(steps[steps > 0])) if (steps > 0).any() else interval
     odd, joins = 0, []
     for index in np.flatnonzero(steps < 0) + 1:

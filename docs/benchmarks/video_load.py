@@ -7,7 +7,7 @@ order, and opens the next; each frame that shows another number is counted. Mode
 
 * `amclip`: `Video.read_array`, as training reads;
 * `pyav`: a plain exact reader, written here: packets listed, seek to the key frame before, decode on;
-* `decord1`, `decord2`, `decord0`: `decord.VideoReader` with so many threads, as it is;
+* `decord1`, `decord2`, `decord0`: `decord.VideoReader` with so many threads, as it is (no dependency: a comparison);
 * `decord1+wait` and so on: with a large DECORD_EOF_RETRY_MAX in the environment.
 """
 
@@ -20,6 +20,7 @@ import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -30,33 +31,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "data"))
-from numbered import draw_number, read_number
+from numbered import read_number
+from numbered_files import encode
 
 SIZE = 224
 BATCH = 32
+# Part of the reads that are of one frame.
+SINGLE = 0.85
 READERS, BUSY = 6, 3
 # Reads of one open file.
 READS_PER_OPENING = 12
 WAIT = "1000000000"
 MODES = ("amclip", "pyav", "decord1", "decord2", "decord0", "decord1+wait", "decord2+wait", "decord0+wait")
+H265 = {"x265-params": "keyint=50:bframes=4:b-adapt=0:log-level=none", "preset": "superfast"}
 FILES = (
     # name, codec, width, height, frames, options
     ("h264_320x240_300.mp4", "libx264", 320, 240, 300, {"g": "50", "bf": "3"}),
     ("h264_320x240_600.mp4", "libx264", 320, 240, 600, {"g": "250", "bf": "3"}),
     ("h264_640x360_300.mp4", "libx264", 640, 360, 300, {"g": "50", "bf": "3"}),
-    ("h264_640x360_600.mp4", "libx264", 640, 360, 600, {"g": "250", "bf": "3"}),
+    ("h264_320x240_300.avi", "libx264", 320, 240, 300, {"g": "50", "bf": "0"}),
+    ("h264_open_gop_320x240_300.mkv", "libx264", 320, 240, 300, {"g": "25", "bf": "3", "x264-params": "open-gop=1"}),
+    ("h265_open_gop_320x240_300.mp4", "libx265", 320, 240, 300, H265),
+    ("mpeg4_320x240_300.avi", "mpeg4", 320, 240, 300, {"g": "50", "bf": "2"}),
+    ("mpeg2_320x240_300.ts", "mpeg2video", 320, 240, 300, {"g": "15", "bf": "2"}),
+    ("vp9_320x240_300.webm", "libvpx-vp9", 320, 240, 300, {"g": "50", "cpu-used": "8"}),
 )
 
 
 def write_file(path: Path, codec: str, width: int, height: int, frames: int, options: dict[str, str]) -> None:
-    import av
-
-    with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream(codec, rate=25, options=options)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for number in range(frames):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(draw_number(number, height, width), format="rgb24")))
-        container.mux(stream.encode())
+    encode(path, codec, range(frames), size=(height, width), options=options)
 
 
 class PlainReader:
@@ -107,10 +110,7 @@ class AmclipReader:
     def __init__(self, path: str, info: Any) -> None:
         from amclip.data.video import Video
 
-        try:
-            self._video = Video(path, (SIZE, SIZE), info=info)  # type: ignore[call-arg]
-        except TypeError:  # a reader that takes the number of frames alone
-            self._video = Video(path, (SIZE, SIZE), num_frames=info.num_frames)
+        self._video = Video(path, (SIZE, SIZE), info=info)
         self.count = self._video.num_frames
 
     def read(self, indices: Sequence[int]) -> NDArray[np.uint8]:
@@ -137,6 +137,7 @@ def work(job: dict[str, Any]) -> None:
     found = {"reads": 0, "frames": 0, "wrong": 0, "unreadable": 0, "errors": 0, "openings": 0, "farthest": 0}
     spent = {"single": 0.0, "batch": 0.0, "single_count": 0, "batch_count": 0, "opening": 0.0}
     worst: list[str] = []
+    others: Counter[str] = Counter()
     end = time.monotonic() + job["seconds"]
     while found["reads"] < job["reads"] and time.monotonic() < end:
         path, width, height, frames = dice.choice(job["files"])
@@ -149,7 +150,7 @@ def work(job: dict[str, Any]) -> None:
             continue
         spent["opening"] += time.process_time() - start
         for _ in range(READS_PER_OPENING):
-            single = dice.random() < 0.5
+            single = dice.random() < SINGLE
             indices = [dice.randrange(frames)] if single else sorted(dice.sample(range(frames), BATCH))
             start = time.process_time()
             try:
@@ -166,10 +167,11 @@ def work(job: dict[str, Any]) -> None:
                 reading = read_number(image, (height, width))
                 found["frames"] += 1
                 if reading.number != index or reading.turned:
+                    others[Path(path).name] += 1
                     found["unreadable" if reading.number < 0 else "wrong"] += 1
                     if reading.number >= 0:
                         found["farthest"] = max(found["farthest"], abs(reading.number - index))
-    print(json.dumps({**found, **spent, "what": worst[:3]}))
+    print(json.dumps({**found, **spent, "what": worst[:3], "others": others}))
 
 
 def _spin(stop: Any) -> None:
@@ -186,8 +188,8 @@ def measure(
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
     busy = [context.Process(target=_spin, args=(stop,), daemon=True) for _ in range(busy_count)]
-    for process in busy:
-        process.start()
+    for spinner in busy:
+        spinner.start()
     start = time.monotonic()
     try:
         readers = [
@@ -224,8 +226,8 @@ def measure(
                 hung += 1
     finally:
         stop.set()
-        for process in busy:
-            process.join()
+        for spinner in busy:
+            spinner.join()
     total: dict[str, Any] = {"mode": mode, "hung": hung, "took": time.monotonic() - start}
     for key in ("reads", "frames", "wrong", "unreadable", "errors", "openings"):
         total[key] = sum(result[key] for result in results)
@@ -234,6 +236,10 @@ def measure(
         count = sum(result[f"{kind}_count"] for result in results)
         total[kind] = 1e3 * sum(result[kind] for result in results) / max(1, count)
     total["opening"] = 1e3 * sum(result["opening"] for result in results) / max(1, total["openings"])
+    others: Counter[str] = Counter()
+    for result in results:
+        others.update(result["others"])
+    total["others"] = others
     total["what"] = [line for result in results for line in result["what"]][:3]
     return total
 
@@ -263,7 +269,8 @@ def main() -> None:
     parser.add_argument("--busy", type=int, default=BUSY, help="busy processes beside the readers")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
     arguments = parser.parse_args()
-    lines = []
+    lines: list[str] = []
+    remarks: list[str] = []
     with TemporaryDirectory() as folder:
         files = []
         for name, codec, width, height, frames, options in FILES:
@@ -274,20 +281,27 @@ def main() -> None:
             total = measure(mode, files, arguments.reads, arguments.seconds, arguments.busy)
             lines.append(row(total))
             print(lines[-1], *total["what"], flush=True)
-            write(arguments.output, lines, arguments.busy)
+            if total["others"]:
+                told = ", ".join(f"{count} in {name}" for name, count in sorted(total["others"].items()))
+                remarks.append(f"{mode}: {told}.")
+                print(remarks[-1], flush=True)
+            write(arguments.output, lines, remarks, arguments.busy)
 
 
-def write(path: Path, lines: list[str], busy: int) -> None:
+def write(path: Path, lines: list[str], remarks: list[str], busy: int) -> None:
     text = f"""# Reading under load
 
 Written by `docs/benchmarks/video_load.py`: {READERS} reading processes and {busy} busy ones on
 {os.cpu_count()} cores of {platform.machine()}, decord2 {version("decord2")}, PyAV {version("av")}.
-H.264 in MP4 with B-frames, 320 × 240 and
-640 × 360, 300 and 600 frames, read at 224 × 224 in random order, half of the reads single frames, half sorted batches
-of {BATCH}; times are the processor's, of all threads.
+H.264, H.265, MPEG-4, MPEG-2 and VP9 in MP4, Matroska, AVI, transport stream and WebM, mostly 320 × 240, 300 and 600
+frames, read at 224 × 224 in random order: {SINGLE:.0%} of the reads are of one frame, the others sorted batches of
+{BATCH} from the whole file. Times are the processor's, of all threads. A frame is another one where it shows another
+number.
 
 {HEADER}
 """
+    if remarks:
+        lines = [*lines, "", "Frames that are others, or unreadable, by file:", "", *(f"* {line}" for line in remarks)]
     path.write_text(text + "\n".join(lines) + "\n")
 
 

@@ -112,7 +112,7 @@ def _places(times: np.ndarray, truth: Truth, damaged: bool) -> np.ndarray:
     """Which frame of the truth each frame must be: that of its place; in damaged files that of its time."""
     places = np.arange(len(times))
     if damaged and len(truth.times) == len(truth.numbers) != len(times) and len(truth.times):
-        return np.abs(truth.times[None] - times[:, None]).argmin(1)
+        return np.nanargmin(np.abs(truth.times[None] - times[:, None]), 1)
     return np.where(places < len(truth.numbers), places, -1)
 
 
@@ -126,7 +126,7 @@ def hold(row: Row, path: Path, info: VideoInfo, truth: Truth, commands: bool) ->
             times = video.timestamps()
             places = _places(times, truth, row.damaged)
             if len(times) == len(truth.times):
-                row.late = max(row.late or 0.0, float(np.abs(times - truth.times).max()))
+                row.late = max(row.late or 0.0, float(np.nanmax(np.abs(times - truth.times))))
             if kind == "random":
                 _measure(row, video, info, truth)
                 chosen = dice.permutation(count)[:SINGLE]

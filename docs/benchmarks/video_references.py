@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numbered import Reading, read_number
-from numbered_videos import Case
+from numbered_videos import FPS, Case
 from numpy.typing import NDArray
 
 __all__ = ["Truth", "by_ffmpeg", "by_opencv", "find_truth", "times_by_ffprobe"]
@@ -22,7 +22,7 @@ class Truth:
 
     Attributes:
         numbers: What each frame shows; -1 where it shows none that can be read.
-        times: Seconds since the first frame; empty where no one knows.
+        times: Seconds since the first frame; empty where no one knows, NaN where no one knows one.
         shown: ``(height, width)``.
         remark: Which reference is right where they differ, and why.
         decided: Whether what is right is known: not so where references differ and no one else knows.
@@ -104,13 +104,28 @@ def find_truth(case: Case, path: Path) -> Truth:
             remarks.append(f"ffprobe gives times to {int(np.isfinite(times).sum())} frames: the writer's count")
         elif np.abs(times - planned_times).max() > TOLERANCE:
             off = float(np.abs(times - planned_times).max())
-            remarks.append(f"ffprobe's times are up to {off:.3f} s from what was written, which counts")
+            remarks.append(f"ffprobe's times are up to {off:.3f} s from what was written")
+            if not case.damaged and (np.diff(times) >= 0).all():
+                remarks[-1] += ": what the container made of them counts"
+                planned_times = times
         times = planned_times
+    elif case.damaged:
+        times = _times_by_number(numbers)
     elif len(times) != len(numbers) or np.isnan(times).any():
         times = np.empty(0)
     return Truth(
         numbers, times, case.shown, "; ".join(remark for remark in remarks if remark), decided, min(turned, default=0)
     )
+
+
+def _times_by_number(numbers: Sequence[int]) -> NDArray[np.float64]:
+    """When frames were written, by the number that each shows: containers' stamps count on over what is missing.
+
+    NaN for frames that show none, or that of the frame before once more.
+    """
+    shown = np.asarray(numbers, np.float64)
+    known = (shown >= 0) & np.concatenate([[True], np.diff(shown) != 0])
+    return np.where(known, shown - shown[:1], np.nan) / FPS
 
 
 def _disagreement(numbers: Sequence[int], ffmpeg: list[int], opencv: list[int], case: Case) -> str:

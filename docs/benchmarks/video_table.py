@@ -24,7 +24,7 @@ def write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     ffmpeg = subprocess.run(["ffmpeg", "-version"], capture_output=True, text=True).stdout.split()[2]
     parts = [
         "# The right frame at the right time: container × codec × structure\n",
-        f"Written by `docs/benchmarks/video_matrix.py` with PyAV {version('av')}, decord2 {version('decord2')}; held "
+        f"Written by `docs/benchmarks/video_matrix.py` with PyAV {version('av')}; held "
         f"against ffmpeg's command line ({ffmpeg.split('-')[0]}), OpenCV {version('opencv-contrib-python')} and what "
         f"the files were made of, on {os.cpu_count()} cores of {platform.machine()}. Frames show their number; a frame "
         "is wrong where it shows another one than the reference at its place. Random reading is frame by frame, in "

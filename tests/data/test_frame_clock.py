@@ -53,6 +53,11 @@ def test_missing_stamps_lie_between_their_neighbours() -> None:
     assert mended([0.5, nan, 0.62, 0.62])[0] == pytest.approx([0, 0.04, 0.08, 0.12])
 
 
+def test_stamps_in_the_order_of_decoding_are_put_in_order() -> None:
+    stamps = (np.arange(40) / 25).reshape(-1, 4)[:, [2, 0, 1, 3]].reshape(-1)
+    assert mended(stamps) == ((np.arange(40) / 25).round(6).tolist(), [])
+
+
 def test_stamps_that_are_all_the_same_say_nothing() -> None:
     times, notes = mended([4.0] * 4)
     assert times == pytest.approx([0, 0.04, 0.08, 0.12])
