@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +21,6 @@ from amclip.task import BehaviourTask
 
 DEMO = f"--config={Path(__file__).parents[1] / 'configs/demo.yaml'}"
 LABELS = "filepath,start,stop,label\na.mp4,0,1,walking\na.mp4,1,2,eating\n"
-
-
-@pytest.fixture(autouse=True)
-def listening() -> Iterator[None]:
-    """What nohup or a shell starts in the background ignores signals, and so would what these tests start."""
-    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    for one, handler in before.items():
-        signal.signal(one, handler)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
@@ -92,6 +93,7 @@ def _details(written: Sequence[Any]) -> str:
 
 
 def _plain(text: str) -> str:
+    text = re.sub(r"\S*/matrix-\w+/", "", text)  # the folder they were written to
     return " ".join(text.replace("|", "/").split())
 
 
