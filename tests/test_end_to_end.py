@@ -284,8 +284,9 @@ def test_a_saved_config_and_a_class_path_can_be_used_again(checkpoint: Path, dra
     assert (tmp_path / "version_0" / "config.yaml").is_file()
 
 
-def test_a_training_goes_on_as_if_it_had_not_stopped(drawn: Path, tmp_path: Path) -> None:
-    keep = ["--checkpoint.save_top_k=-1", "--checkpoint.filename={epoch}"]
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_training_goes_on_as_if_it_had_not_stopped(drawn: Path, tmp_path: Path, workers: int) -> None:
+    keep = ["--checkpoint.save_top_k=-1", "--checkpoint.filename={epoch}", f"--data.num_workers={workers}"]
     last = fit(drawn, tmp_path, "--trainer.max_epochs=3", *keep)
     whole = torch.load(last, weights_only=True)
     main(["fit", f"--ckpt_path={last.with_name('0.ckpt')}"])  # the config is that of the run, the folder too

@@ -9,16 +9,14 @@ import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import distributed
 from torch.utils.data import DataLoader, Sampler
 
 from amclip.augmentation import Augmentation
 from amclip.checkpoint import hyperparameters
 from amclip.data.dataset import ClipDataset, collate
-from amclip.data.frame_rates import describe_rates, describe_slow
 from amclip.data.probe import probe
-from amclip.data.readable import Found, median_length, readable_clips
+from amclip.data.readable import Found, median_length, readable_clips, tell_frame_rates
 from amclip.data.samplers import ClassAwareSampler, EpochSampler
 from amclip.data.source import LabelSource, Splits
 from amclip.data.table import LabelError, LabelTable
@@ -111,6 +109,7 @@ class VideoDataModule(Configurable, LightningDataModule):
         self.clip_seconds: float | None = None
         """Median length of the training clips in seconds; set with the stage, for those who cut videos into windows."""
         self.left_out_clips = 0
+        self._epoch = 0
         self._messages: set[str] = set()
         self.tables: dict[str, LabelTable] = {}
         self.datasets: dict[str, ClipDataset] = {}
@@ -160,9 +159,7 @@ class VideoDataModule(Configurable, LightningDataModule):
         self.tables = self._tables(stage)
         found = self._probe(self.tables)
         if self.input.modality != "frames":
-            for describe, tell in ((describe_rates, rank_zero_info), (describe_slow, rank_zero_warn)):
-                if words := describe(found, self.input.flow.gap_seconds):
-                    tell(words)
+            tell_frame_rates(found, self.input.flow.gap_seconds)
         self.datasets = {}
         for name, table in self.tables.items():
             readable = readable_clips(table, self.root_folder, found, name)
@@ -230,6 +227,16 @@ class VideoDataModule(Configurable, LightningDataModule):
             batch["images"], batch["labels"] = self.augmentation.mix(batch["images"], batch["labels"])
         return batch
 
+    def state_dict(self) -> dict[str, Any]:
+        """The epoch that a training goes on with: reading processes begin before Lightning tells it to the sampler."""
+        assert self.trainer is not None
+        finished = self.trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+        return {"epoch": self.trainer.current_epoch + bool(finished)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with that epoch."""
+        self._epoch = int(state_dict["epoch"])
+
     def _trainer_stage(self) -> str:
         stage = self.trainer.state.fn if self.trainer is not None else None
         return stage.value if stage is not None else "fit"
@@ -262,7 +269,9 @@ class VideoDataModule(Configurable, LightningDataModule):
         sampler: Sampler[Any]
         if name == "train":
             kind = ClassAwareSampler if self.sampler == "class-aware" else EpochSampler
-            sampler = kind(dataset, num_replicas=replicas, rank=rank, shuffle=True, seed=self.seed)
+            shuffled = kind(dataset, num_replicas=replicas, rank=rank, shuffle=True, seed=self.seed)
+            shuffled.set_epoch(self._epoch)
+            sampler = shuffled
         else:
             # Unlike DistributedSampler it repeats no clip to even out the processes: each counts once in the metrics.
             sampler = UnrepeatedDistributedSampler(dataset, num_replicas=replicas, rank=rank, shuffle=False)

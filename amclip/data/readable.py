@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from lightning.pytorch.utilities import rank_zero_warn
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
+from amclip.data.frame_rates import describe_rates, describe_slow
 from amclip.data.table import LabelTable
 from amclip.data.video import VideoError, VideoInfo
 from amclip.text import printable
 
-__all__ = ["Found", "median_length", "readable_clips"]
+__all__ = ["Found", "median_length", "readable_clips", "tell_frame_rates"]
 
 Found = Mapping[Path, VideoInfo | VideoError]
 _EXAMPLES = 5
@@ -36,6 +37,13 @@ def readable_clips(table: LabelTable, root: Path, found: Found, split: str) -> L
             "for example:\n" + "\n".join(examples) + "\n`amclip check` lists them all"
         )
     return LabelTable(kept, table.classes, table.source)
+
+
+def tell_frame_rates(found: Found, flow_gap: float) -> None:
+    """Say which frame rates there are where they differ, and which videos are too slow for the flow gap in seconds."""
+    for describe, tell in ((describe_rates, rank_zero_info), (describe_slow, rank_zero_warn)):
+        if words := describe(found, flow_gap):
+            tell(words)
 
 
 def median_length(table: LabelTable, root: Path, found: Found) -> float | None:
