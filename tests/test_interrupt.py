@@ -165,6 +165,9 @@ def test_a_stopped_training_keeps_its_epochs_and_says_how_it_goes_on(
 def test_a_killed_reading_process_is_told_with_the_way_on(
     drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    # As in a command's own process: PyTorch looks out for killed workers by a handler that it sets once, and Lightning
+    # takes it away at the end of each run, so the tests before this one have left none.
+    monkeypatch.setattr("torch.utils.data._utils.signal_handling._SIGCHLD_handler_set", False)
     read = ClipDataset.__getitem__
     parent = os.getpid()
 
