@@ -8,11 +8,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from amclip.augmentation import Augmentation
     from amclip.data.datamodule import VideoDataModule
+    from amclip.data.source import LabelSource, Splits
     from amclip.flow.image import encode_flow
     from amclip.flow.tvl1 import TVL1
-    from amclip.inference import load_model
+    from amclip.inference import TrainedModel, load_model
+    from amclip.inputs import FlowInput, NetworkInput
     from amclip.models.classifier import InterleavedClassifier
+    from amclip.models.config import NetworkConfig
+    from amclip.optimiser import Optimiser
     from amclip.preprocess import Preprocess
     from amclip.task import BehaviourTask
 
@@ -20,19 +25,35 @@ __version__ = "0.1.0"
 
 __all__ = [
     "TVL1",
+    "Augmentation",
     "BehaviourTask",
+    "FlowInput",
     "InterleavedClassifier",
+    "LabelSource",
+    "NetworkConfig",
+    "NetworkInput",
+    "Optimiser",
     "Preprocess",
+    "Splits",
+    "TrainedModel",
     "VideoDataModule",
     "encode_flow",
     "load_model",
 ]
 
 _HOMES = {
+    "Augmentation": "amclip.augmentation",
     "BehaviourTask": "amclip.task",
+    "FlowInput": "amclip.inputs",
     "InterleavedClassifier": "amclip.models.classifier",
+    "LabelSource": "amclip.data.source",
+    "NetworkConfig": "amclip.models.config",
+    "NetworkInput": "amclip.inputs",
+    "Optimiser": "amclip.optimiser",
     "Preprocess": "amclip.preprocess",
+    "Splits": "amclip.data.source",
     "TVL1": "amclip.flow.tvl1",
+    "TrainedModel": "amclip.inference",
     "VideoDataModule": "amclip.data.datamodule",
     "encode_flow": "amclip.flow.image",
     "load_model": "amclip.inference",

@@ -11,13 +11,12 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
 from amclip.atomic import refuse_overwriting, writing_text
-from amclip.data.several import files_read
 from amclip.data.table import Clip
 from amclip.draw import strip
 from amclip.task import BehaviourTask
 from amclip.text import path_cell, text_cell
 
-__all__ = ["FlowStrength", "PredictionWriter", "TensorBoardPictures"]
+__all__ = ["FlowStrength", "PredictionWriter", "StepSize", "TensorBoardPictures"]
 
 
 #: How tables are written: a file name that is no UTF-8 must not end a run, so its bytes are kept as they are.
@@ -95,8 +94,8 @@ class PredictionWriter(Callback):
             return
         if target.is_dir():
             raise ValueError(f"predictions: {target} is a folder; name a file, such as {target / 'predictions.csv'}")
-        labels, root = getattr(data, "labels", None), getattr(data, "root_folder", Path())
-        inputs: list[str | Path] = [] if labels is None else list(files_read(labels))
+        root = getattr(data, "root_folder", Path())
+        inputs: list[str | Path] = list(getattr(data, "label_files", ()))
         inputs += [root / video for video in data.tables[split].videos()]
         option = "--predictions.path" if split == "predict" else "--predictions.test_path"
         inputs += [str(trainer.ckpt_path)] if trainer.ckpt_path else []
@@ -216,23 +215,61 @@ class FlowStrength(Callback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Look at the flow images of the first batch."""
         data: Any = getattr(trainer, "datamodule", None)
-        if batch_idx or trainer.current_epoch or data is None or getattr(data, "modality", "frames") == "frames":
+        if batch_idx or trainer.current_epoch or not hasattr(data, "input") or data.input.modality == "frames":
             return
         pictures = data.preprocess.denormalise(batch["images"][:, :, -1])
-        bound = data.preprocess.flow_bound
+        bound = data.input.flow.bound
         # In the wheel the least channel falls from 1 as the length grows; in uvm the third channel is the length.
-        length = pictures[:, :, 2] if data.preprocess.flow_image == "uvm" else 1 - pictures.amin(dim=2)
+        length = pictures[:, :, 2] if data.input.flow.image == "uvm" else 1 - pictures.amin(dim=2)
         most, beyond = float(_quantile(length, 0.999)) * bound, float((length > 0.99).float().mean())
         if most < 0.15 * bound:
             rank_zero_warn(
                 f"flow images are nearly blank: 99.9 % of the first batch's pixels move less than {most:.2f} pixels, "
-                f"and data.flow_bound is {bound:g}. Set it to about {max(1.5 * most, 0.1):.1g}, or raise data.flow_gap"
+                f"and input.flow.bound is {bound:g}. Set it to about {max(1.5 * most, 0.1):.1g}, or raise "
+                "input.flow.gap"
             )
         elif beyond > 0.1:
             rank_zero_warn(
-                f"{beyond:.0%} of the first batch's flow is beyond data.flow_bound ({bound:g} pixels): a larger one "
+                f"{beyond:.0%} of the first batch's flow is beyond input.flow.bound ({bound:g} pixels): a larger one "
                 "would tell fast from faster"
             )
+
+
+class StepSize(Callback):
+    """Gathers gradients over batches and devices, so that a training step sees the same number of clips everywhere.
+
+    Args:
+        clips: Clips of a step; null leaves trainer.accumulate_grad_batches as it is, which must else be left alone.
+
+    Raises:
+        ValueError: If the number is below 1.
+    """
+
+    def __init__(self, clips: int | None = None) -> None:
+        if clips is not None and clips < 1:
+            raise ValueError(f"step.clips: expected 1 or more, got {clips}")
+        self.clips = clips
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Work out how many batches make a step.
+
+        Raises:
+            ValueError: If they are no whole number of batches, or both settings are given.
+        """
+        if self.clips is None or stage != "fit":
+            return
+        if trainer.accumulate_grad_batches != 1:
+            raise ValueError(
+                "step.clips: gathers as many batches as it takes; leave trainer.accumulate_grad_batches out"
+            )
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        at_once = data.batch_size * trainer.world_size
+        if self.clips % at_once:
+            raise ValueError(
+                f"step.clips: {self.clips} clips are no whole number of batches of {data.batch_size} on "
+                f"{trainer.world_size} device(s); take a multiple of {at_once}"
+            )
+        trainer.accumulate_grad_batches = self.clips // at_once
 
 
 def _quantile(values: Tensor, share: float) -> Tensor:

@@ -1,14 +1,16 @@
 """Checkpoints on disk: written whole, sealed by a digest, opened with suspicion, and refused in words.
 
-What a checkpoint of `amclip fit` holds is plain values and tensors. It may come from anywhere, be damaged, or be of
-another program or version; everything that opens one goes through here.
+What a checkpoint of `amclip fit` holds is plain values and tensors: task and data module write their class and their
+arguments where Lightning keeps hyperparameters, and what was learned of the data (class counts, calibration, length of
+clips) is below the key ``amclip``. It may come from anywhere, be damaged, or be of another program or version;
+everything that opens one goes through here.
 """
 
 import hashlib
-import inspect
 import os
+import sys
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,11 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from torch import Tensor
 
 from amclip.atomic import replacing
+from amclip.plain import Configurable, class_path, parameters, resolve_class, to_plain
 
 __all__ = [
     "ALLOWED_CLASSES",
+    "CLASS_KEY",
     "DATA_KEY",
     "KNOWLEDGE_KEY",
     "TASK_KEY",
@@ -27,6 +31,8 @@ __all__ = [
     "check_complete",
     "check_settings",
     "check_weights",
+    "described",
+    "hyperparameters",
     "read_checkpoint",
     "save_checkpoint",
 ]
@@ -34,8 +40,9 @@ __all__ = [
 DATA_KEY = "datamodule_hyper_parameters"
 TASK_KEY = "hyper_parameters"
 KNOWLEDGE_KEY = "amclip"
+CLASS_KEY = "_class_path"  # Lightning's own name for it
 ALLOWED_CLASSES = "AMCLIP_ALLOWED_CLASSES"
-"""Environment variable: classes outside of amclip that a checkpoint may name, with commas between."""
+"""Environment variable: classes outside of amclip that a checkpoint may name, or their modules, with commas between."""
 
 _VERSION_KEY = "pytorch-lightning_version"
 _STATE_OF_TRAINING = ("epoch", "global_step", "optimizer_states", "lr_schedulers", "loops")
@@ -44,6 +51,22 @@ _STATE_OF_TRAINING = ("epoch", "global_step", "optimizer_states", "lr_schedulers
 _MARK = b"amclip sha256 "
 _SEAL = len(_MARK) + 64
 _BLOCK = 1 << 20
+
+
+def hyperparameters(made: Configurable) -> dict[str, Any]:
+    """What Lightning shall keep of a task or a data module: its arguments in plain values, and its class.
+
+    Raises:
+        TypeError: If an argument cannot be kept.
+    """
+    plain = to_plain(made)
+    return {CLASS_KEY: class_path(type(made)), **plain["init_args"]}
+
+
+def described(hyper_parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as ``class_path`` and ``init_args``, as config files and :func:`amclip.plain.from_plain` have it."""
+    init_args = {name: value for name, value in hyper_parameters.items() if name != CLASS_KEY}
+    return {"class_path": hyper_parameters[CLASS_KEY], "init_args": init_args}
 
 
 def save_checkpoint(content: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
@@ -74,7 +97,8 @@ def read_checkpoint(path: str | os.PathLike[str], allowed: Iterable[str] = ()) -
 
     Args:
         path: A ``.ckpt`` file.
-        allowed: Classes outside of amclip that the user names himself, so that the checkpoint may name them too.
+        allowed: Classes outside of amclip, or modules or packages of such, that the checkpoint may name: opening a file
+            must not run code that nobody asked for. Those of modules that are imported already need not be allowed.
 
     Returns:
         The checkpoint, on the CPU.
@@ -92,10 +116,16 @@ def read_checkpoint(path: str | os.PathLike[str], allowed: Iterable[str] = ()) -
     except Exception as error:
         raise ValueError(f"{path}: is not a checkpoint, or is damaged ({type(error).__name__})") from error
     if not isinstance(checkpoint, dict) or not all(
-        isinstance(checkpoint.get(key), dict) for key in ("state_dict", TASK_KEY, DATA_KEY)
+        isinstance(checkpoint.get(key), dict) for key in ("state_dict", TASK_KEY, DATA_KEY, KNOWLEDGE_KEY)
     ):
         raise ValueError(f"{path}: is not a checkpoint of `amclip fit`; it lacks the settings of model or data")
-    _refuse_foreign_classes(path, checkpoint[DATA_KEY].get("flow"), allowed)
+    for key in (TASK_KEY, DATA_KEY):
+        if not isinstance(checkpoint[key].get(CLASS_KEY), str):
+            raise ValueError(
+                f"{path}: is of another version of amclip, or of another program: it does not say of which class its "
+                "settings are. Use what wrote it, or train anew"
+            )
+    _refuse_foreign_classes(path, [checkpoint[TASK_KEY], checkpoint[DATA_KEY]], allowed)
     broken = [
         name
         for name, value in checkpoint["state_dict"].items()
@@ -127,18 +157,18 @@ def check_complete(path: str | os.PathLike[str], checkpoint: Mapping[str, Any], 
         raise ValueError(f"{path}: is no checkpoint {what}; it lacks {', '.join(missing)}")
 
 
-def check_settings(path: str | os.PathLike[str], settings: Mapping[str, Any], made: Callable[..., Any]) -> None:
+def check_settings(path: str | os.PathLike[str], hyper_parameters: Mapping[str, Any]) -> None:
     """Refuse settings that this version's class does not know, or that lack one it needs.
 
     Args:
         path: The checkpoint, for the message.
-        settings: What the checkpoint says.
-        made: The class that takes them.
+        hyper_parameters: What the checkpoint says of its task or its data module.
 
     Raises:
-        ValueError: If a setting is unknown or missing.
+        ValueError: If there is no such class, or a setting is unknown or missing.
     """
-    known = inspect.signature(made).parameters
+    known = parameters(resolve_class(hyper_parameters[CLASS_KEY], Configurable))
+    settings = described(hyper_parameters)["init_args"]
     unknown = sorted(str(name) for name in settings.keys() - known.keys())
     missing = sorted(name for name, one in known.items() if one.default is one.empty and name not in settings)
     if unknown or missing:
@@ -243,18 +273,27 @@ def _digest(file: Any, end: int) -> str:
     return digest.hexdigest()
 
 
-def _refuse_foreign_classes(path: str | os.PathLike[str], flow: Any, allowed: Iterable[str]) -> None:
+def _refuse_foreign_classes(path: str | os.PathLike[str], settings: Any, allowed: Iterable[str]) -> None:
     """A class path is code: importing it runs the module. Amclip's own are known, others the user must name."""
-    if flow is None:
-        return
-    name = flow.get("class_path") if isinstance(flow, Mapping) else None
-    named = {*allowed, *(word.strip() for word in os.environ.get(ALLOWED_CLASSES, "").split(","))} - {""}
-    own = isinstance(name, str) and (name == "amclip.TVL1" or name.startswith("amclip.flow."))
-    if not own and name not in named:
-        raise ValueError(
-            f"{path}: its flow method is {name!r}, which is not amclip's: using the checkpoint would run that code. If "
-            f"you know and trust it, allow it: {ALLOWED_CLASSES}={name}"
-        )
+    trusted = {"amclip", *allowed, *(word.strip() for word in os.environ.get(ALLOWED_CLASSES, "").split(","))} - {""}
+    for name in _class_paths(settings):
+        imported = name.rpartition(".")[0] in sys.modules
+        if not imported and not any(f"{name}.".startswith(f"{one}.") for one in trusted):
+            raise ValueError(
+                f"{path}: was trained with {name}, which is not amclip's: using the checkpoint would run that code. If "
+                f"you know and trust it, import it first, or allow it: {ALLOWED_CLASSES}={name}"
+            )
+
+
+def _class_paths(settings: Any) -> Iterator[str]:
+    if isinstance(settings, Mapping):
+        for key, value in settings.items():
+            if key in ("class_path", CLASS_KEY) and isinstance(value, str):
+                yield value
+            yield from _class_paths(value)
+    elif isinstance(settings, list | tuple):
+        for value in settings:
+            yield from _class_paths(value)
 
 
 def _shape(value: Any) -> tuple[int, ...] | None:

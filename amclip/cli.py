@@ -24,11 +24,12 @@ First steps
 
 Your own videos
   check      go over a data set before training: amclip check --config configs/own_videos.yaml \\
-               --data.labels TABLE.csv --data.root FOLDER
-  fit        train:    amclip fit --config configs/own_videos.yaml --data.labels TABLE.csv --data.root FOLDER
+               --data.source.labels TABLE.csv --data.source.root FOLDER
+  fit        train:    amclip fit --config configs/own_videos.yaml --data.source.labels TABLE.csv \\
+               --data.source.root FOLDER
   validate   score a checkpoint on the validation clips
-  test       score a checkpoint on the test clips:  amclip test --ckpt_path X.ckpt --data.labels TABLE.csv
-  predict    probabilities for every video of a folder: amclip predict --ckpt_path X.ckpt --data.root FOLDER
+  test       score a checkpoint on the test clips:  amclip test --ckpt_path X.ckpt --data.source.labels TABLE.csv
+  predict    probabilities for every video of a folder: amclip predict --ckpt_path X.ckpt --data.source.root FOLDER
 
 Long videos
   annotate   behaviours over time, window by window: amclip annotate VIDEOS --checkpoint X.ckpt --output FOLDER

@@ -14,7 +14,7 @@ from amclip.metrics import CALIBRATION_BINS
 
 __all__ = ["draw_clips", "draw_reliability", "draw_scores", "strip"]
 
-_SEGMENT_COLOURS = {"head": "#2166ac", "middle": "#67a9cf", "tail": "#ef8a62"}
+_GROUP_COLOURS = {"head": "#2166ac", "middle": "#67a9cf", "tail": "#ef8a62"}
 
 
 def strip(images: Tensor, gap: int = 2) -> Tensor:
@@ -81,7 +81,7 @@ def draw_scores(
     classes: Sequence[str],
     per_class: Sequence[float],
     support: Sequence[int],
-    segments: Sequence[str] | None = None,
+    groups: Sequence[str] | None = None,
 ) -> None:
     """Bars of average precision per class, the most frequent first.
 
@@ -90,7 +90,7 @@ def draw_scores(
         classes: Names of the behaviours.
         per_class: Average precision, in ``[0, 1]``; NaN for classes without positives.
         support: Clips with each behaviour.
-        segments: ``"head"``, ``"middle"`` or ``"tail"`` of each class, told apart by colour.
+        groups: ``"head"``, ``"middle"`` or ``"tail"`` of each class, told apart by colour.
     """
     figure_class, canvas_class = _matplotlib()
     order = np.argsort(-np.asarray(support), kind="stable")
@@ -100,17 +100,17 @@ def draw_scores(
     figure = figure_class(figsize=(7, 0.9 + row * len(classes)), layout="constrained")
     canvas_class(figure)
     axis = figure.subplots()
-    colours = [_SEGMENT_COLOURS[segments[i]] if segments else _SEGMENT_COLOURS["head"] for i in order]
+    colours = [_GROUP_COLOURS[groups[i]] if groups else _GROUP_COLOURS["head"] for i in order]
     axis.barh(range(len(order)), [0 if math.isnan(v) else v for v in values], color=colours)
     axis.set_yticks(range(len(order)), [f"{classes[i]} ({support[i]})" for i in order], fontsize=size)
     for y, value in enumerate(values):
         text = "no clip shows it" if math.isnan(value) else f"{value:.2f}"
         axis.text(0.01 if math.isnan(value) else value + 0.01, y, text, va="center", fontsize=size - 1)
-    shown = [name for name in _SEGMENT_COLOURS if segments and name in segments]
+    shown = [name for name in _GROUP_COLOURS if groups and name in groups]
     if len(shown) > 1:
         from matplotlib.patches import Patch
 
-        axis.legend(handles=[Patch(color=_SEGMENT_COLOURS[name], label=name) for name in shown], loc="lower right")
+        axis.legend(handles=[Patch(color=_GROUP_COLOURS[name], label=name) for name in shown], loc="lower right")
     axis.set_ylim(len(order) - 0.5, -0.5)
     axis.set_xlim(0, 1.08)
     axis.set_xlabel("average precision (clips with the behaviour in brackets)")

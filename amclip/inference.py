@@ -1,71 +1,91 @@
-"""A trained model from its checkpoint alone: classes, sampling, flow and network travel inside."""
+"""A trained model as a value, from its checkpoint alone: network, input, classes and calibration travel inside."""
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Protocol, runtime_checkable
 
 import torch
+from torch import Tensor
 
-from amclip.checkpoint import DATA_KEY, KNOWLEDGE_KEY, TASK_KEY, check_settings, check_weights, read_checkpoint
+from amclip.calibration import Calibrator
+from amclip.checkpoint import (
+    CLASS_KEY,
+    DATA_KEY,
+    KNOWLEDGE_KEY,
+    TASK_KEY,
+    check_settings,
+    check_weights,
+    described,
+    read_checkpoint,
+)
 from amclip.data.dataset import ClipDataset
 from amclip.data.frame_rates import describe_slow
 from amclip.data.probe import probe
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video import VideoError, VideoInfo
+from amclip.inputs import NetworkInput
+from amclip.losses import BCE, Loss
+from amclip.models.classifier import InterleavedClassifier
+from amclip.models.config import NetworkConfig
+from amclip.plain import Configurable, from_plain
 from amclip.preprocess import Preprocess
-from amclip.task import BehaviourTask
 
 __all__ = ["TrainedModel", "load_model", "zero_shot_model"]
-
-LAYOUT_KEYS = ("scheme", "num_segments", "positions_per_segment", "segment_overlap")
-SAMPLING_KEYS = (*LAYOUT_KEYS, "flow_gap", "frame_size", "resize")
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A network ready to predict, with the pixel path and the sampling it was trained on.
+    """A network ready to predict, with what it sees and what its answers mean.
 
     Attributes:
-        task: The network with its classes, in evaluation mode.
+        network: In evaluation mode.
+        input: What it sees of a clip.
+        classes: Names of the behaviours, in the order of the outputs.
+        loss: What it was trained with, which knows the probabilities behind its logits.
+        calibrator: What the validation clips taught of its probabilities; None where there were none.
+        clip_seconds: Median length of the clips it was trained on, in seconds; None where nobody knows.
         preprocess: From decoded frames to the network's images.
-        sampling: ``scheme``, ``num_segments``, ``positions_per_segment``, ``segment_overlap``, ``flow_gap``,
-            ``frame_size``, ``resize``.
-        clip_seconds: Median length of the clips it was trained on, in seconds; None where the checkpoint does not say.
     """
 
-    task: BehaviourTask
-    preprocess: Preprocess
-    sampling: dict[str, Any]
+    network: InterleavedClassifier
+    input: NetworkInput
+    classes: tuple[str, ...]
+    loss: Loss = field(default_factory=BCE)
+    calibrator: Calibrator | None = None
     clip_seconds: float | None = None
-    _probed: dict[Path, VideoInfo | VideoError] = field(default_factory=dict, repr=False)
+    preprocess: Preprocess = field(init=False, repr=False)
+    _probed: dict[Path, VideoInfo | VideoError] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "preprocess", Preprocess(self.input))
 
     @property
-    def layout(self) -> tuple[Any, ...]:
-        """How segments share out a clip, in the order that :func:`amclip.data.sampling.num_positions` takes."""
-        return tuple(self.sampling[key] for key in LAYOUT_KEYS)
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.network.parameters()).device
 
     @property
-    def classes(self) -> list[str]:
-        """Names of the behaviours, in the order of the outputs."""
-        return self.task.classes
-
-    @property
-    def thresholds(self) -> list[float]:
+    def thresholds(self) -> tuple[float, ...]:
         """Threshold of each class with the best F1 on validation, for calibrated probabilities; 0.5 where not known."""
-        tuned = self.task.thresholds if self.task.temperatures is None else self.task.calibrated_thresholds
-        return [0.5] * len(self.classes) if tuned is None else tuned.tolist()
+        return (0.5,) * len(self.classes) if self.calibrator is None else self.calibrator.thresholds
 
-    @property
-    def temperatures(self) -> list[float]:
-        """Temperature of each class; 1 where none is known, as in checkpoints of older versions."""
-        known = self.task.temperatures
-        return [1.0] * len(self.classes) if known is None else known.tolist()
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Probabilities as the network gives them, float32 in ``[0, 1]``, from logits ``(B, C)``."""
+        return self.loss.probabilities(logits)
 
-    def calibrate(self, probabilities: torch.Tensor) -> torch.Tensor:
+    def calibrate(self, probabilities: Tensor) -> Tensor:
         """Calibrated probabilities, float32, from those of the network, ``(..., C)`` in ``[0, 1]``; NaN stays NaN."""
-        return self.task.calibrate(probabilities)
+        return probabilities if self.calibrator is None else self.calibrator(probabilities)
+
+    def describe_slow(self, found: Mapping[Path, VideoInfo | VideoError]) -> str:
+        """Which videos are too slow for the flow gap of the training, see :mod:`amclip.data.frame_rates`; empty: none.
+
+        Args:
+            found: What probing found.
+        """
+        return "" if self.input.modality == "frames" else describe_slow(found, self.input.flow.gap_seconds)
 
     @torch.inference_mode()
     def predict(self, video: str | Path, start: float | None = None, stop: float | None = None) -> dict[str, float]:
@@ -85,54 +105,66 @@ class TrainedModel:
         path = Path(video).resolve()
         if path not in self._probed:  # as `amclip predict` does: a damaged file may hang the decoder
             self._probed.update(found := probe([path], progress=False))
-            if self.preprocess.modality != "frames" and (words := describe_slow(found, self.sampling["flow_gap"])):
+            if words := self.describe_slow(found):
                 warnings.warn(words, stacklevel=3)  # torch's decorator lies between
         clip = Clip(str(path), start, stop)
-        table = LabelTable((clip,), tuple(self.classes), str(video))
-        views: Literal[1, 2] = 1 if self.preprocess.modality == "frames" else 2
-        sample = ClipDataset(table, Path(), self._probed, **self.sampling, views=views)[0]
+        table = LabelTable((clip,), self.classes, str(video))
+        sample = ClipDataset(table, Path(), self._probed, self.input)[0]
         if sample["error"]:
             raise VideoError(video, sample["error"].removeprefix(f"{clip.video}: "))
-        device = self.task.device
-        images = self.preprocess(sample["frames"][None].to(device))
-        scored = self.task.probabilities(self.task(images, sample["segments"][None].to(device)))[0]
+        images = self.preprocess(sample["frames"][None].to(self.device))
+        scored = self.probabilities(self.network(images, sample["segments"][None].to(self.device)))[0]
         return dict(zip(self.classes, scored.tolist(), strict=True))
 
 
-def load_model(path: str | Path, device: str | torch.device = "cpu") -> TrainedModel:
+@runtime_checkable
+class _Task(Protocol):
+    """What a checkpoint's class can do: take its weights and its knowledge, and become a trained model."""
+
+    def state_dict(self) -> dict[str, Tensor]: ...
+
+    def load_state_dict(self, state_dict: dict[str, Tensor]) -> object: ...
+
+    def restore(self, knowledge: dict[str, Any]) -> None: ...
+
+    def trained_model(self) -> TrainedModel: ...
+
+
+def load_model(path: str | Path, device: str | torch.device = "cpu", allow: Sequence[str] = ()) -> TrainedModel:
     """Load a trained model; needs the checkpoint and nothing else, and downloads nothing.
+
+    The checkpoint names the class of its task, so that a subclass of your own opens as itself. Its module must be
+    imported before, or allowed.
 
     Args:
         path: A checkpoint written by ``amclip fit``.
         device: Where the network shall run.
+        allow: Classes of your own, or their modules, that the checkpoint may name, see
+            :func:`amclip.checkpoint.read_checkpoint`.
 
     Returns:
         The model in evaluation mode.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not a checkpoint of amclip, is damaged or of another version, or holds other weights than
-            its settings say; see :mod:`amclip.checkpoint`.
+        ValueError: If it is not a checkpoint of amclip, is damaged or of another version, holds other weights than its
+            settings say, or names classes that were not allowed; see :mod:`amclip.checkpoint`.
     """
-    from amclip.data.datamodule import VideoDataModule
-
-    checkpoint = read_checkpoint(path)
-    settings = dict(checkpoint[DATA_KEY], labels=None, root=None)
-    check_settings(path, checkpoint[TASK_KEY], BehaviourTask)
-    check_settings(path, settings, VideoDataModule)
+    checkpoint = read_checkpoint(path, allow)
+    for key in (TASK_KEY, DATA_KEY):
+        check_settings(path, checkpoint[key])
     try:
-        task = BehaviourTask(**checkpoint[TASK_KEY])
+        task = from_plain(Configurable, described(checkpoint[TASK_KEY]))
+        if not isinstance(task, _Task):
+            raise ValueError(f"{checkpoint[TASK_KEY][CLASS_KEY]} is no subclass of amclip.BehaviourTask")
         check_weights(checkpoint["state_dict"], task.state_dict())
         task.load_state_dict(checkpoint["state_dict"])
-        task.know_scale(checkpoint.get(KNOWLEDGE_KEY, {}))
-        data = VideoDataModule(**settings)
-        if data.classes != task.classes:
-            raise ValueError(f"its model is of the classes {task.classes}, and its data of {data.classes}")
+        task.restore(checkpoint[KNOWLEDGE_KEY])
+        model = task.trained_model()
     except (ValueError, TypeError, AttributeError, RuntimeError) as error:  # values that no version has written
         raise ValueError(f"{path}: {error}") from error
-    known = checkpoint.get(KNOWLEDGE_KEY, {}).get("clip_seconds")
-    sampling = {key: data.hparams[key] for key in SAMPLING_KEYS}
-    return TrainedModel(task.to(device).eval(), data.preprocess, sampling, known or settings.get("window"))
+    model.network.to(device).eval()
+    return model
 
 
 def zero_shot_model(classes: Sequence[str], backbone: str | None = None, pretrained: str | None = None) -> TrainedModel:
@@ -140,7 +172,7 @@ def zero_shot_model(classes: Sequence[str], backbone: str | None = None, pretrai
 
     Args:
         classes: Names of the behaviours, in words that CLIP may know.
-        backbone: Image tower, as for :class:`amclip.task.BehaviourTask`; default: the config's.
+        backbone: Image tower, as for :class:`amclip.models.config.NetworkConfig`; default: the config's.
         pretrained: Its weights; default: the config's, or none where a backbone is given, which may bring its own.
 
     Returns:
@@ -151,20 +183,24 @@ def zero_shot_model(classes: Sequence[str], backbone: str | None = None, pretrai
     """
     import yaml
 
-    from amclip.commands.demo import config_path
-    from amclip.data.datamodule import VideoDataModule
-    from amclip.models.pretrained import describe_backbone
+    from amclip.config_path import config_path
+    from amclip.models.published import load_zero_shot
 
-    config = yaml.safe_load(config_path("zero_shot").read_text(encoding="utf-8"))
-    model = config["model"]
+    if not classes:
+        raise ValueError("classes: zero-shot knows no behaviours but those you name")
+    settings = yaml.safe_load(config_path("zero_shot").read_text(encoding="utf-8"))
+    network = settings["model"]["network"]
     if backbone is not None:
-        model.update(backbone=backbone, pretrained=pretrained)
+        network.update(backbone=backbone, pretrained=pretrained)
     elif pretrained is not None:
-        model.update(pretrained=pretrained)
-    architecture = describe_backbone(model["backbone"], model["pretrained"], config["data"]["image_size"])
-    own = {"classes": list(classes), "mean": architecture["mean"], "std": architecture["std"], "num_workers": 0}
-    data = VideoDataModule(**{**config["data"], **own, "labels": None, "root": None})
-    shape = {name: getattr(data, name) for name in ("num_segments", "positions_per_segment", "num_views", "image_size")}
-    task = BehaviourTask(classes=list(classes), architecture=architecture, **shape, **model)
-    task.load_published()
-    return TrainedModel(task.eval(), data.preprocess, {key: data.hparams[key] for key in SAMPLING_KEYS})
+        network.update(pretrained=pretrained)
+    input = NetworkInput.from_dict(settings["input"])
+    config = from_plain(NetworkConfig, network).with_architecture(input.image_size)
+    assert config.architecture is not None
+    input = replace(input, mean=config.architecture["mean"], std=config.architecture["std"])
+    config.check_zero_shot(input.modality)
+    made = InterleavedClassifier(
+        config, len(classes), input.num_segments, input.positions_per_segment, input.num_streams
+    )
+    load_zero_shot(made, classes, exclusive=False)
+    return TrainedModel(made.eval(), input, tuple(classes), BCE())

@@ -1,122 +1,331 @@
-"""Losses for clips that show several behaviours at once, by name."""
+"""Losses for clips that show several behaviours at once, or exactly one.
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Literal, get_args
+A loss knows what its logits mean: whether classes exclude each other, and the probabilities. So a loss of your own is
+one class in one file::
+
+    @dataclass(eq=False)
+    class Hinge(Loss):
+        margin: float = 1.0
+
+        def __call__(self, logits, labels):
+            return F.relu(self.margin - (2 * labels - 1) * logits).mean()
+
+and ``--model.loss my_project.Hinge --model.loss.margin 0.5`` trains with it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from amclip.imbalance import ClassBalancedLoss, EqualizationLoss, LDAMLoss
+from amclip.plain import Configurable
 
-__all__ = ["COUNTING_LOSSES", "LossName", "make_loss", "probabilities", "soft_cross_entropy"]
+__all__ = [
+    "BCE",
+    "LDAM",
+    "Asymmetric",
+    "ClassBalanced",
+    "CrossEntropy",
+    "Equalization",
+    "Focal",
+    "Loss",
+    "class_balanced_weights",
+]
 
-LossName = Literal["bce", "cross_entropy", "focal", "asymmetric", "class_balanced", "ldam", "equalization"]
-COUNTING_LOSSES = ("class_balanced", "ldam", "equalization")
-"""Losses that need the numbers of training clips."""
 
+class Loss(Configurable):
+    """A loss, and what it makes of logits. Subclasses define ``__call__``; the rest may stay as it is.
 
-def soft_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy to the labels shared out evenly among a clip's behaviours; clips without any add nothing.
-
-    Args:
-        logits: Shape ``(B, C)``.
-        labels: 0 or 1, shape ``(B, C)``.
-
-    Returns:
-        Scalar, mean over the clips that have a behaviour (0 where none has).
+    Attributes:
+        exclusive: Whether exactly one class is shown: probabilities are then a softmax, else a sigmoid of each.
+        needs_counts: Whether training needs the number of training clips per class.
     """
-    count = labels.sum(dim=1, keepdim=True)
-    per_clip = F.cross_entropy(logits, labels / count.clamp(min=1), reduction="none")
-    return per_clip.sum() / (count > 0).sum().clamp(min=1)
+
+    exclusive = False
+    needs_counts = False
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The loss of a batch.
+
+        Args:
+            logits: float, shape ``(B, C)``.
+            labels: float, shape ``(B, C)``; 0 or 1, and between where clips are mixed.
+
+        Returns:
+            Scalar, the mean over clips and classes.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define __call__(logits, labels)")
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """What a network trained with this loss says of each class.
+
+        Args:
+            logits: Shape ``(B, C)``, any float type.
+
+        Returns:
+            float32 in ``[0, 1]``, the same shape.
+        """
+        return logits.float().softmax(dim=1) if self.exclusive else torch.sigmoid(logits.float())
+
+    def set_counts(self, counts: Sequence[int], num_clips: int) -> None:
+        """Take over what is known of the training clips, before training and when a checkpoint is opened.
+
+        Args:
+            counts: Training clips per class.
+            num_clips: Training clips.
+        """
+
+    def set_progress(self, fraction: float) -> None:
+        """Take over how much of the training is done, in ``[0, 1]``, at the start of every epoch."""
 
 
-def make_loss(
-    name: LossName,
-    focal_alpha: float = 0.25,
-    focal_gamma: float = 2.0,
-    asymmetric_gamma_negative: float = 4.0,
-    asymmetric_gamma_positive: float = 1.0,
-    asymmetric_margin: float = 0.05,
-    class_balanced_beta: float = 0.9999,
-    ldam_margin: float = 0.5,
-    equalization_share: float = 1.76e-3,
-    counts: Sequence[int] | None = None,
-    num_clips: int | None = None,
-) -> Callable[[Tensor, Tensor], Tensor]:
-    """A loss from logits ``(B, C)`` and 0/1 labels ``(B, C)`` to a scalar, the mean over clips and classes.
+@dataclass(eq=False)
+class BCE(Loss):
+    """Binary cross-entropy: each behaviour is a question of its own."""
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Scalar, mean over clips and classes."""
+        return F.binary_cross_entropy_with_logits(logits, labels)
+
+
+@dataclass(eq=False)
+class CrossEntropy(Loss):
+    """Cross-entropy to the labels shared out evenly among a clip's behaviours: for one behaviour per clip.
+
+    Clips without any add nothing.
+    """
+
+    exclusive = True
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Scalar, mean over the clips that have a behaviour (0 where none has)."""
+        count = labels.sum(dim=1, keepdim=True)
+        per_clip = F.cross_entropy(logits, labels / count.clamp(min=1), reduction="none")
+        return per_clip.sum() / (count > 0).sum().clamp(min=1)
+
+
+@dataclass(eq=False)
+class Focal(Loss):
+    """Focal loss: clips that are easy weigh less. Lin et al. 2017 (arXiv 1708.02002), torchvision's.
 
     Args:
-        name: ``"bce"``: binary cross-entropy. ``"cross_entropy"``: :func:`soft_cross_entropy`, for clips with one
-            behaviour each. ``"focal"``: Lin et al. 2017 (arXiv 1708.02002), torchvision's. ``"asymmetric"``: Ridnik et
-            al. 2021 (arXiv 2009.14119), timm's. ``"class_balanced"``, ``"ldam"``, ``"equalization"``: see
-            :mod:`amclip.imbalance`.
-        focal_alpha: Weight of the positive class in the focal loss, in ``[0, 1]``; -1 for none.
-        focal_gamma: Focusing exponent of the focal loss.
-        asymmetric_gamma_negative: Focusing exponent on negatives.
-        asymmetric_gamma_positive: Focusing exponent on positives.
-        asymmetric_margin: Probability by which negatives are shifted down.
-        class_balanced_beta: How far weights go with rarity (class_balanced, ldam), in ``[0, 1)``.
-        ldam_margin: Margin of the rarest class, in logits.
-        equalization_share: Share of the training clips below which a class counts as rare, in ``(0, 1)``.
-        counts: Training clips per class, for losses in :data:`COUNTING_LOSSES`.
-        num_clips: Training clips, for the equalization loss.
+        alpha: Weight of positives in [0, 1]; -1 for none.
+        gamma: Focusing exponent, 0 or more.
 
     Raises:
-        ValueError: If the name is unknown or a setting out of its range.
+        ValueError: If a value is out of range.
     """
-    if focal_alpha != -1 and not 0 <= focal_alpha <= 1:
-        raise ValueError(f"focal_alpha: expected a weight in [0, 1], or -1 for none, got {focal_alpha}")
-    if not 0 <= asymmetric_margin < 1:
-        raise ValueError(f"asymmetric_margin: expected a probability in [0, 1), got {asymmetric_margin}")
-    for key, exponent in (
-        ("focal_gamma", focal_gamma),
-        ("asymmetric_gamma_negative", asymmetric_gamma_negative),
-        ("asymmetric_gamma_positive", asymmetric_gamma_positive),
-    ):
-        if exponent < 0:
-            raise ValueError(f"{key}: expected an exponent of 0 or more, got {exponent}")
-    if not 0 <= class_balanced_beta < 1:
-        raise ValueError(f"class_balanced_beta: expected a number in [0, 1), got {class_balanced_beta}")
-    if ldam_margin < 0:
-        raise ValueError(f"ldam_margin: expected a margin of 0 or more, got {ldam_margin}")
-    if not 0 < equalization_share < 1:
-        raise ValueError(f"equalization_share: expected a share in (0, 1), got {equalization_share}")
-    if name == "bce":
-        return F.binary_cross_entropy_with_logits
-    if name == "cross_entropy":
-        return soft_cross_entropy
-    if name == "focal":
+
+    alpha: float = 0.25
+    gamma: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.alpha != -1 and not 0 <= self.alpha <= 1:
+            raise ValueError(f"loss.alpha: expected a weight in [0, 1], or -1 for none, got {self.alpha}")
+        _refuse_negative("gamma", self.gamma)
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Scalar, mean over clips and classes."""
         from torchvision.ops import sigmoid_focal_loss
 
-        return partial(sigmoid_focal_loss, alpha=focal_alpha, gamma=focal_gamma, reduction="mean")
-    if name == "asymmetric":
-        from timm.loss import AsymmetricLossMultiLabel
-
-        asymmetric: Callable[[Tensor, Tensor], Tensor] = AsymmetricLossMultiLabel(
-            gamma_neg=asymmetric_gamma_negative,
-            gamma_pos=asymmetric_gamma_positive,
-            clip=asymmetric_margin,
-            reduction="mean",
-        )
-        return asymmetric
-    if name in COUNTING_LOSSES:
-        if counts is None or num_clips is None:
-            raise ValueError(f"loss: {name} needs the number of training clips per class, and none is known")
-        if name == "class_balanced":
-            return ClassBalancedLoss(counts, class_balanced_beta)
-        if name == "ldam":
-            return LDAMLoss(counts, ldam_margin, class_balanced_beta)
-        return EqualizationLoss(counts, num_clips, equalization_share)
-    raise ValueError(f"loss: expected one of {', '.join(get_args(LossName))}, got {name!r}")
+        loss: Tensor = sigmoid_focal_loss(logits, labels, alpha=self.alpha, gamma=self.gamma, reduction="mean")
+        return loss
 
 
-def probabilities(logits: Tensor, name: LossName) -> Tensor:
-    """What a network trained with a loss says of each class, float32 in ``[0, 1]``.
+@dataclass(eq=False)
+class Asymmetric(Loss):
+    """Asymmetric loss: negatives that are easy weigh less. Ridnik et al. 2021 (arXiv 2009.14119), timm's.
 
     Args:
-        logits: Shape ``(B, C)``, any float type.
-        name: The loss; softmax for cross-entropy, a sigmoid per class for the others.
+        gamma_negative: Focusing exponent on negatives, 0 or more.
+        gamma_positive: Focusing exponent on positives, 0 or more.
+        margin: Probability by which negatives are shifted down, in [0, 1).
+
+    Raises:
+        ValueError: If a value is out of range.
     """
-    return logits.float().softmax(dim=1) if name == "cross_entropy" else torch.sigmoid(logits.float())
+
+    gamma_negative: float = 4.0
+    gamma_positive: float = 1.0
+    margin: float = 0.05
+
+    def __post_init__(self) -> None:
+        _refuse_negative("gamma_negative", self.gamma_negative)
+        _refuse_negative("gamma_positive", self.gamma_positive)
+        if not 0 <= self.margin < 1:
+            raise ValueError(f"loss.margin: expected a probability in [0, 1), got {self.margin}")
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Scalar, mean over clips and classes."""
+        from timm.loss import AsymmetricLossMultiLabel
+
+        exponents = {"gamma_neg": self.gamma_negative, "gamma_pos": self.gamma_positive}
+        loss: Tensor = AsymmetricLossMultiLabel(**exponents, clip=self.margin, reduction="mean")(logits, labels)
+        return loss
+
+
+# Losses that know how often each class occurs in training: for the few clips of rare behaviours not to be drowned. All
+# three were written for one class per image. What became of them for clips that show several behaviours, or none, is
+# said at each.
+
+
+def class_balanced_weights(counts: Sequence[int], beta: float = 0.9999) -> Tensor:
+    """Weights by the effective number of clips, ``(1 - beta) / (1 - beta**n)``.
+
+    Cui et al. 2019, "Class-Balanced Loss Based on Effective Number of Samples" (arXiv 1901.05555), equation 2.
+
+    Args:
+        counts: Training clips per class.
+        beta: In ``[0, 1)``; 0 weighs all classes alike, and towards 1 weights go with ``1 / n``.
+
+    Returns:
+        float32, shape ``(C,)``, of mean 1 over classes that occur; 0 for classes that do not.
+    """
+    n = torch.tensor(counts, dtype=torch.float64)
+    weights = torch.where(n > 0, (1 - beta) / (1 - beta ** n.clamp(min=1)), torch.zeros_like(n))
+    return (weights * (n > 0).sum().clamp(min=1) / weights.sum().clamp(min=1e-12)).float()
+
+
+@dataclass(eq=False)
+class ClassBalanced(Loss):
+    """Binary cross-entropy in which clips of rare classes weigh more (Cui et al. 2019, arXiv 1901.05555).
+
+    As in the authors' code, the weight of a clip's class holds for all its outputs. With several classes the weight is
+    their mean, so that it does not grow with their number; a clip without any weighs 1.
+
+    Args:
+        beta: How far weights go with rarity, in [0, 1); see :func:`class_balanced_weights`.
+
+    Raises:
+        ValueError: If the value is out of range.
+    """
+
+    needs_counts = True
+    beta: float = 0.9999
+
+    def __post_init__(self) -> None:
+        _refuse_beta(self.beta)
+        self._weights = torch.ones(())
+
+    def set_counts(self, counts: Sequence[int], num_clips: int) -> None:
+        """Weigh the classes."""
+        self._weights = class_balanced_weights(counts, self.beta)
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Scalar, mean over clips and classes; plain binary cross-entropy while the counts are not known."""
+        losses = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+        return (losses * _clip_weights(labels, self._weights)).mean()
+
+
+@dataclass(eq=False)
+class LDAM(Loss):
+    """Binary cross-entropy with larger margins for rarer classes, and deferred re-weighting.
+
+    Cao et al. 2019, "Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss" (arXiv 1906.07413): the
+    logit of a class that is there is lowered by ``margin * (n_min / n) ** 0.25`` (equation 13), so the network must be
+    surer of rare ones. Late in training clips also weigh as in :class:`ClassBalanced` (algorithm 1, "DRW"). The
+    authors' logits are cosines, scaled by 30; ours are not bounded, so the margin is in logits and there is no scale.
+
+    Args:
+        margin: Margin of the rarest class, in logits.
+        beta: How far weights go with rarity, in [0, 1); see :func:`class_balanced_weights`.
+        reweight_after: Fraction of the training after which clips are also weighed; 1 for never.
+
+    Raises:
+        ValueError: If a value is out of range.
+    """
+
+    needs_counts = True
+    margin: float = 0.5
+    beta: float = 0.9999
+    reweight_after: float = 0.8
+
+    def __post_init__(self) -> None:
+        if self.margin < 0:
+            raise ValueError(f"loss.margin: expected a margin of 0 or more, got {self.margin}")
+        _refuse_beta(self.beta)
+        if not 0 <= self.reweight_after <= 1:
+            raise ValueError(f"loss.reweight_after: expected a fraction in [0, 1], got {self.reweight_after}")
+        self._margins, self._weights = torch.zeros(()), torch.ones(())
+        self.reweight = False
+
+    def set_counts(self, counts: Sequence[int], num_clips: int) -> None:
+        """Give each class its margin and its weight."""
+        n = torch.tensor(counts, dtype=torch.float32)
+        least = n[n > 0].min() if bool((n > 0).any()) else torch.tensor(1.0)
+        self._margins = self.margin * (least / n.clamp(min=1)) ** 0.25 * (n > 0)
+        self._weights = class_balanced_weights(counts, self.beta)
+
+    def set_progress(self, fraction: float) -> None:
+        """Weigh clips when the time has come."""
+        self.reweight = fraction >= self.reweight_after
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Scalar, mean over clips and classes; plain binary cross-entropy while the counts are not known."""
+        lowered = logits - self._margins.to(logits) * labels
+        losses = F.binary_cross_entropy_with_logits(lowered, labels, reduction="none")
+        return (losses * _clip_weights(labels, self._weights)).mean() if self.reweight else losses.mean()
+
+
+@dataclass(eq=False)
+class Equalization(Loss):
+    """Binary cross-entropy in which clips of other classes do not push rare classes down.
+
+    Tan et al. 2020, "Equalization Loss for Long-Tailed Object Recognition" (arXiv 2003.05176), equations 3 and 4: class
+    ``j`` of a clip weighs ``1 - E * T(f_j) * (1 - y_j)``, where ``T`` is 1 for classes that occur in less than
+    ``fraction`` of the training clips, and ``E`` is 0 for background. Background here is a clip that shows no class: it
+    still pushes all classes down.
+
+    Args:
+        fraction: Classes in less than this fraction of the training clips count as rare, in (0, 1); ``lambda`` of the
+            paper.
+
+    Raises:
+        ValueError: If the value is out of range.
+    """
+
+    needs_counts = True
+    fraction: float = 1.76e-3
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fraction < 1:
+            raise ValueError(f"loss.fraction: expected a fraction in (0, 1), got {self.fraction}")
+        self._rare = torch.zeros(())
+
+    def set_counts(self, counts: Sequence[int], num_clips: int) -> None:
+        """Find the rare classes.
+
+        Raises:
+            ValueError: If all classes are that rare: nothing would hold their scores down.
+        """
+        self._rare = torch.tensor([count < self.fraction * num_clips for count in counts], dtype=torch.float32)
+        if bool(self._rare.all()):
+            raise ValueError(
+                f"loss.fraction: every class has less than {self.fraction:g} of the {num_clips} training clips, so "
+                "none would learn from clips without it; take a smaller one"
+            )
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Scalar, mean over clips and classes; plain binary cross-entropy while the counts are not known."""
+        losses = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+        shows_any = (labels.sum(dim=1, keepdim=True) > 0).to(logits)
+        return (losses * (1 - shows_any * self._rare.to(logits) * (1 - labels))).mean()
+
+
+def _clip_weights(labels: Tensor, weights: Tensor) -> Tensor:
+    """Mean weight of each clip's classes, shape ``(B, 1)``; 1 for clips without any."""
+    count = labels.sum(dim=1, keepdim=True)
+    mean = (labels * weights.to(labels)).sum(dim=1, keepdim=True) / count.clamp(min=1)
+    return torch.where(count > 0, mean, torch.ones_like(mean))
+
+
+def _refuse_negative(name: str, exponent: float) -> None:
+    if exponent < 0:
+        raise ValueError(f"loss.{name}: expected an exponent of 0 or more, got {exponent}")
+
+
+def _refuse_beta(beta: float) -> None:
+    if not 0 <= beta < 1:
+        raise ValueError(f"loss.beta: expected a number in [0, 1), got {beta}")

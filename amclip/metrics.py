@@ -5,6 +5,7 @@ Which published figure is which of these is told on the page on metrics.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,19 +14,35 @@ from torchmetrics.functional.classification import binary_average_precision, bin
 from torchmetrics.utilities import dim_zero_cat
 
 __all__ = [
+    "CLASS_GROUPS",
     "MICRO_BATCH",
-    "SEGMENTS",
     "AveragePrecision",
     "AveragePrecisionScores",
+    "ClassStatistics",
     "best_thresholds",
     "calibration_errors",
-    "segments_by_count",
+    "class_groups_by_count",
 ]
 
-SEGMENTS = ("head", "middle", "tail")
+CLASS_GROUPS = ("head", "middle", "tail")
 # MSQNet's batch in training and in test, and so the unit of its metric (mondalanindya/MSQNet, main.py).
 MICRO_BATCH = 32
 CALIBRATION_BINS = 15  # of Guo et al. 2017 (arXiv 1706.04599)
+
+
+@dataclass(frozen=True)
+class ClassStatistics:
+    """What is known of the classes in training.
+
+    Attributes:
+        groups: ``"head"``, ``"middle"`` or ``"tail"`` for each class.
+        counts: Training clips per class; None where they are not known.
+        num_clips: Training clips.
+    """
+
+    groups: tuple[str, ...]
+    counts: tuple[int, ...] | None = None
+    num_clips: int = 0
 
 
 class AveragePrecisionScores:
@@ -71,23 +88,23 @@ class AveragePrecisionScores:
         """Classes with positives, the ones that macro averages."""
         return int((self.support > 0).sum())
 
-    def by_segment(self, segments: Sequence[str]) -> dict[str, tuple[float, int]]:
+    def by_class_group(self, groups: Sequence[str]) -> dict[str, tuple[float, int]]:
         """Macro mAP of the head, middle and tail classes apart.
 
         Args:
-            segments: ``"head"``, ``"middle"`` or ``"tail"`` for each class, as the data set has them or from
-                :func:`segments_by_count`.
+            groups: ``"head"``, ``"middle"`` or ``"tail"`` for each class, as the data set has them or from
+                :func:`class_groups_by_count`.
 
         Returns:
-            For each segment that has classes: its mAP over classes with positives (NaN without any), and their number.
+            For each group that has classes: its mAP over classes with positives (NaN without any), and their number.
         """
-        if len(segments) != len(self.per_class) or set(segments) - set(SEGMENTS):
-            raise ValueError(f"expected one of {', '.join(SEGMENTS)} for each of {len(self.per_class)} classes")
+        if len(groups) != len(self.per_class) or set(groups) - set(CLASS_GROUPS):
+            raise ValueError(f"expected one of {', '.join(CLASS_GROUPS)} for each of {len(self.per_class)} classes")
         scores = {}
-        for name in SEGMENTS:
-            mine = self.per_class[[index for index, segment in enumerate(segments) if segment == name]]
-            if len(mine):
-                scores[name] = (_mean(mine), int((~mine.isnan()).sum()))
+        for name in CLASS_GROUPS:
+            members = self.per_class[[index for index, group in enumerate(groups) if group == name]]
+            if len(members):
+                scores[name] = (_mean(members), int((~members.isnan()).sum()))
         return scores
 
     def f1(self, thresholds: Tensor) -> Tensor:
@@ -150,13 +167,13 @@ def calibration_errors(probabilities: Tensor, labels: Tensor) -> list[float]:
     ]
 
 
-def segments_by_count(counts: Sequence[int], head: int = 500, tail: int = 100) -> list[str]:
+def class_groups_by_count(counts: Sequence[int], head: int = 500, tail: int = 100) -> list[str]:
     """Head, middle or tail of each class, by its number of training clips.
 
     Args:
         counts: Training clips per class.
         head: Least number of a head class.
-        tail: Least number of a middle class. 500 and 100 are what separates Animal Kingdom's published segments
+        tail: Least number of a middle class. 500 and 100 are what separates Animal Kingdom's published groups
             (sutdcv/Animal-Kingdom, ``df_action.xlsx``) and what Animal-CLIP applies to training counts.
 
     Raises:

@@ -3,14 +3,68 @@
 import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
 from amclip.models.classifier import InterleavedClassifier
-from amclip.models.video import is_message
+from amclip.models.xclip_layers import is_message
+from amclip.plain import Configurable
 
-__all__ = ["parameter_groups", "warmed_cosine"]
+__all__ = ["Optimiser", "parameter_groups", "warmed_cosine"]
+
+
+@dataclass(frozen=True)
+class Optimiser(Configurable):
+    """AdamW with a linear warm-up and a cosine, by step. A subclass may bring another: it defines :meth:`configure`.
+
+    Args:
+        learning_rate: Peak learning rate of everything but the image tower.
+        backbone_learning_rate: Peak learning rate of the image tower's weights that train.
+        layer_decay: Factor on the image tower's rate for every block further from its output; 1 for none.
+        weight_decay: Of matrices; biases, norms and embeddings have none.
+        warmup_fraction: Fraction of the training steps in which the rate rises from 0 to its peak.
+        final_fraction: Fraction of the peak that the cosine ends on.
+
+    Raises:
+        ValueError: If a value is out of range.
+    """
+
+    learning_rate: float = 1e-4
+    backbone_learning_rate: float = 1e-5
+    layer_decay: float = 1.0
+    weight_decay: float = 1e-3
+    warmup_fraction: float = 0.1
+    final_fraction: float = 0.01
+
+    def __post_init__(self) -> None:
+        for name in ("learning_rate", "backbone_learning_rate", "weight_decay"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"optimiser.{name}: expected 0 or more, got {getattr(self, name)}")
+        if not 0 < self.layer_decay <= 1:
+            raise ValueError(f"optimiser.layer_decay: expected a factor above 0 and at most 1, got {self.layer_decay}")
+        if not 0 <= self.warmup_fraction < 1:
+            raise ValueError(f"optimiser.warmup_fraction: expected a fraction in [0, 1), got {self.warmup_fraction}")
+        if not 0 <= self.final_fraction <= 1:
+            raise ValueError(f"optimiser.final_fraction: expected a fraction in [0, 1], got {self.final_fraction}")
+
+    def configure(self, network: InterleavedClassifier, total_steps: int) -> dict[str, Any]:
+        """What Lightning's ``configure_optimizers`` returns.
+
+        Args:
+            network: The network.
+            total_steps: Steps of the whole training, 1 or more.
+        """
+        groups = parameter_groups(
+            network, self.learning_rate, self.backbone_learning_rate, self.weight_decay, self.layer_decay
+        )
+        # X-CLIP's betas and epsilon (microsoft/VideoX, utils/optimizer.py).
+        optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-8)
+        factor = warmed_cosine(round(self.warmup_fraction * total_steps), total_steps, self.final_fraction)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 def parameter_groups(
@@ -48,12 +102,12 @@ def parameter_groups(
 
 
 def warmed_cosine(warmup: int, total: int, final: float) -> Callable[[int], float]:
-    """A rate's share of its peak: it rises in a line, then falls along half a cosine.
+    """A rate's fraction of its peak: it rises in a line, then falls along half a cosine.
 
     Args:
         warmup: Steps in which it rises.
         total: All steps; behind them it stays as it is at the end.
-        final: Its share of the peak at the end.
+        final: Its fraction of the peak at the end.
 
     Returns:
         A function of the step, from 0 on.
@@ -85,8 +139,8 @@ def _block(name: str) -> list[str]:
 
 
 def _decays(name: str, parameter: nn.Parameter) -> bool:
-    """Matrices decay; biases, norms, scales and embeddings of position, view or class do not."""
+    """Matrices decay; biases, norms, scales and embeddings of position, stream or class do not."""
     embedding = any(
-        part in name for part in ("positional_embedding", "class_embedding", ".position", ".view", "pos_embed")
+        part in name for part in ("positional_embedding", "class_embedding", ".position", ".stream", "pos_embed")
     )
     return parameter.ndim > 1 and not embedding

@@ -3,20 +3,15 @@
 Training, prediction and annotation share this one module, so they see the same pixels.
 """
 
-from collections.abc import Sequence
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from amclip.flow.image import FlowImage, encode_flow
-from amclip.flow.method import FlowMethod
-from amclip.flow.tvl1 import TVL1
+from amclip.augmentation import Augmentation
+from amclip.flow.image import encode_flow
+from amclip.inputs import NetworkInput
 
-__all__ = ["Modality", "Preprocess"]
-
-Modality = Literal["interleaved", "frames", "flow"]
+__all__ = ["Preprocess"]
 
 
 class Preprocess(nn.Module):
@@ -27,54 +22,18 @@ class Preprocess(nn.Module):
     frame and its partner that optical flow rests on.
 
     Args:
-        image_size: Side of the square images, ``S``, in pixels.
-        modality: ``"interleaved"`` (frames and flow images), ``"frames"`` or ``"flow"`` alone.
-        flow: Computes flow from pairs; default: TV-L1's default preset.
-        flow_image: How flow becomes a picture, see :func:`amclip.flow.image.encode_flow`.
-        flow_bound: Flow in pixels (at ``image_size``) that gives the strongest colour; longer vectors are clipped.
-        mean: Normalisation of the three channels, for values in ``[0, 1]``.
-        std: As ``mean``.
-        flip: Probability of a mirror image in training, in ``[0, 1]``; 0 where left and right matter.
-        crop_scale: In training a random crop keeps this share of the area, ``(least, most)``; ``(1, 1)`` crops nothing.
-        color_jitter: Strength of random brightness, contrast and saturation in training, in ``[0, 1]``, 0 for none.
+        input: What the network sees: size, modality, flow and normalisation.
+        augmentation: What is changed at random in training; default: :class:`amclip.augmentation.Augmentation`'s.
 
     Raises:
-        ValueError: If a value is out of range.
+        ValueError: If there is no such flow method, or it does not take its settings.
     """
 
-    def __init__(
-        self,
-        image_size: int,
-        modality: Modality = "interleaved",
-        flow: FlowMethod | None = None,
-        flow_image: FlowImage = "wheel",
-        flow_bound: float = 10.0,
-        mean: Sequence[float] = (0.48145466, 0.4578275, 0.40821073),
-        std: Sequence[float] = (0.26862954, 0.26130258, 0.27577711),
-        flip: float = 0.5,
-        crop_scale: tuple[float, float] = (0.7, 1.0),
-        color_jitter: float = 0.2,
-    ) -> None:
+    def __init__(self, input: NetworkInput, augmentation: Augmentation = Augmentation()) -> None:
         super().__init__()
-        if modality not in ("interleaved", "frames", "flow"):
-            raise ValueError(f"modality: expected interleaved, frames or flow, got {modality!r}")
-        if not 0 <= flip <= 1:
-            raise ValueError(f"flip: expected a probability in [0, 1], got {flip}")
-        if not 0 < crop_scale[0] <= crop_scale[1] <= 1:
-            raise ValueError(f"crop_scale: expected 0 < least <= most <= 1, got {tuple(crop_scale)}")
-        if not 0 <= color_jitter <= 1:
-            raise ValueError(f"color_jitter: expected a strength in [0, 1], got {color_jitter}")
-        if flow_bound <= 0:
-            raise ValueError(f"flow_bound: expected pixels above 0, got {flow_bound}")
-        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-            raise ValueError(f"mean and std: expected three values each, std above 0, got {mean} and {std}")
-        self.image_size = image_size
-        self.modality = modality
-        self.flow: FlowMethod = flow or TVL1.preset("default")
-        self.flow_image: FlowImage = flow_image
-        self.flow_bound = flow_bound
-        self.mean, self.std = tuple(mean), tuple(std)
-        self.flip, self.crop_scale, self.color_jitter = flip, crop_scale, color_jitter
+        self.input = input
+        self.augmentation = augmentation
+        self.flow = input.flow.make()
 
     def forward(self, frames: Tensor, augment: bool = False) -> Tensor:
         """Turn decoded clips into the network's images.
@@ -93,64 +52,36 @@ class Preprocess(nn.Module):
         """
         if frames.ndim != 6 or frames.shape[3] != 3 or frames.dtype != torch.uint8:
             raise ValueError(f"frames: expected uint8 (B, K, V, 3, H, W), got {frames.dtype} {tuple(frames.shape)}")
-        if self.modality != "frames" and frames.shape[2] != 2:
+        if self.input.modality != "frames" and frames.shape[2] != 2:
             raise ValueError(f"frames: flow needs a partner for every frame, got {frames.shape[2]} per position")
         with torch.no_grad(), torch.autocast(frames.device.type, enabled=False):
-            pixels = self._place(frames, augment)
-            flow = None if self.modality == "frames" else self.flow(pixels.flatten(0, 1))
-            views = []
-            if self.modality != "flow":
-                views.append(self._tint(pixels[:, :, 0], augment))
+            pixels = self._resize_and_crop(frames, augment)
+            flow = None if self.input.modality == "frames" else self.flow(pixels.flatten(0, 1))
+            streams = []
+            if self.input.modality != "flow":
+                still = pixels[:, :, 0]
+                streams.append(self.augmentation.jitter_colors(still) if augment else still)
             if flow is not None:
-                pictures = encode_flow(flow, self.flow_image, self.flow_bound)
-                views.append(pictures.view(*pixels.shape[:2], *pictures.shape[1:]))
-            return self._normalise(torch.stack(views, dim=2))
+                pictures = encode_flow(flow, self.input.flow.image, self.input.flow.bound)
+                streams.append(pictures.view(*pixels.shape[:2], *pictures.shape[1:]))
+            return self._normalise(torch.stack(streams, dim=2))
 
     def denormalise(self, images: Tensor) -> Tensor:
         """Undo the normalisation, for looking at: any shape ``(..., 3, S, S)``, values clipped to ``[0, 1]``."""
-        mean, std = (images.new_tensor(x).view(3, 1, 1) for x in (self.mean, self.std))
+        mean, std = (images.new_tensor(x).view(3, 1, 1) for x in (self.input.mean, self.input.std))
         return (images * std + mean).clamp(0, 1)
 
     def _normalise(self, images: Tensor) -> Tensor:
-        mean, std = (images.new_tensor(x).view(3, 1, 1) for x in (self.mean, self.std))
+        mean, std = (images.new_tensor(x).view(3, 1, 1) for x in (self.input.mean, self.input.std))
         return (images - mean) / std
 
-    def _place(self, frames: Tensor, augment: bool) -> Tensor:
+    def _resize_and_crop(self, frames: Tensor, augment: bool) -> Tensor:
         """Scale to the network's size, in training by a random crop and mirror image."""
-        size = (self.image_size, self.image_size)
-        leading, (height, width) = frames.shape[:3], frames.shape[-2:]
+        size = (self.input.image_size, self.input.image_size)
         pixels = frames.float().div_(255)
-        if not augment or (self.crop_scale == (1.0, 1.0) and self.flip == 0):
-            if (height, width) != size:
-                flat = F.interpolate(pixels.flatten(0, 2), size, mode="bilinear", antialias=True)
-                pixels = flat.clamp_(0, 1).view(*leading, *flat.shape[1:])
+        if augment and self.augmentation.moves:
+            return self.augmentation.crop(pixels, self.input.image_size)
+        if frames.shape[-2:] == size:
             return pixels
-        # torchvision's and not kornia's crop, as it smooths when it shrinks like the line above: unlike sharpness in
-        # training and evaluation would also mean unlike flow.
-        from torchvision.transforms import v2
-
-        shape = width / height
-        # The crop keeps the decoded frame's proportions, changed by up to a tenth, and ends up square.
-        stretch = (1.0, 1.0) if self.crop_scale == (1.0, 1.0) else (0.9, 1.1)
-        ratio = (shape * stretch[0], shape * stretch[1])
-        geometry = v2.Compose(
-            [v2.RandomResizedCrop(size, self.crop_scale, ratio, antialias=True), v2.RandomHorizontalFlip(self.flip)]
-        )
-        # Clip by clip, so that a clip's positions and partners move together and clips do not.
-        moved = torch.stack([geometry(clip.flatten(0, 1)) for clip in pixels])
-        return moved.clamp_(0, 1).view(*leading, *moved.shape[2:])
-
-    def _tint(self, frames: Tensor, augment: bool) -> Tensor:
-        """Photometric augmentation of frames ``(B, K, 3, S, S)``, the same for a whole clip."""
-        if not augment or self.color_jitter == 0:
-            return frames
-        import kornia.augmentation as K
-
-        strength = self.color_jitter
-        jitter = K.VideoSequential(
-            K.ColorJitter(strength, strength, strength, 0.0, p=0.8),
-            data_format="BTCHW",
-            same_on_frame=True,
-        )
-        tinted: Tensor = jitter(frames)
-        return tinted.clamp(0, 1)
+        flat = F.interpolate(pixels.flatten(0, 2), size, mode="bilinear", antialias=True)
+        return flat.clamp_(0, 1).view(*frames.shape[:3], *flat.shape[1:])

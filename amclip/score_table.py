@@ -61,7 +61,7 @@ class ScoreTable(Callback):
                 pl_module.classes,
                 scores.per_class.tolist(),
                 scores.support.tolist(),
-                pl_module.segments,
+                pl_module.statistics.groups if pl_module.statistics else None,
             )
             draw_reliability(
                 folder / "test_calibration.png",
@@ -78,22 +78,24 @@ def _classes(task: BehaviourTask) -> Iterator[dict[str, Any]]:
     scores = task.scores
     assert scores is not None
     half = scores.f1(torch.full((len(task.classes),), 0.5)).tolist()
-    tuned = None if task.thresholds is None else scores.f1(task.thresholds).tolist()
+    calibrator, known = task.calibrator, task.statistics
+    tuned = None if calibrator is None else scores.f1(torch.tensor(calibrator.raw_thresholds)).tolist()
+    fitted = {} if calibrator is None else calibrator.parameters()
     calibrated = task.calibrate(scores.probabilities)
     errors = [calibration_errors(values, scores.labels) for values in (scores.probabilities, calibrated)]
     for index in torch.argsort(scores.support, descending=True, stable=True).tolist():
         yield {
             "class": task.classes[index],
-            "segment": task.segments[index] if task.segments else "",
-            "training_clips": task.class_counts[index] if task.class_counts else "",
+            "class_group": known.groups[index] if known else "",
+            "training_clips": known.counts[index] if known and known.counts else "",
             "clips": int(scores.support[index]),
             "average_precision": _number(float(scores.per_class[index])),
             "F1_at_0.5": _number(half[index]),
-            "threshold_tuned_on_val": "" if task.thresholds is None else _number(float(task.thresholds[index])),
+            "threshold_tuned_on_val": "" if calibrator is None else _number(calibrator.raw_thresholds[index]),
             "F1_at_threshold_tuned_on_val": "" if tuned is None else _number(tuned[index]),
             "calibration_error": _number(errors[0][index]),
-            "temperature": "" if task.temperatures is None else _number(float(task.temperatures[index])),
-            "calibration_error_after": "" if task.temperatures is None else _number(errors[1][index]),
+            **{name: _number(values[index]) for name, values in fitted.items()},
+            "calibration_error_after": "" if calibrator is None else _number(errors[1][index]),
         }
 
 
@@ -101,11 +103,11 @@ def _averages(task: BehaviourTask, prefix: str) -> Iterator[dict[str, Any]]:
     """A row per average over classes or clips, under the name it is logged by."""
     scores = task.scores
     assert scores is not None
-    segments = scores.by_segment(task.segments) if task.segments else {}
+    groups = scores.by_class_group(task.statistics.groups) if task.statistics else {}
     named = task.scores_by_name(scores, prefix)
     yield {"score": "mAP_macro", "value": _number(scores.macro), "classes": scores.num_scored}
     for name, value in named.items():
-        classes = segments[name.removeprefix("mAP_")][1] if name.startswith("mAP_") else scores.num_scored
+        classes = groups[name.removeprefix("mAP_")][1] if name.startswith("mAP_") else scores.num_scored
         yield {"score": name, "value": _number(value), "classes": classes}
     yield {"score": "mAP_micro", "value": _number(scores.micro), "classes": len(task.classes)}
     yield {

@@ -48,10 +48,14 @@ def trained(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("runs")
     words = (
-        *("fit", f"--config={Path(__file__).parents[1] / 'configs/demo.yaml'}", f"--data.root={drawn}"),
-        *(f"--data.labels={drawn / 'labels.csv'}", f"--trainer.logger.save_dir={folder}", "--trainer.max_epochs=1"),
+        *("fit", f"--config={Path(__file__).parents[1] / 'configs/demo.yaml'}", f"--data.source.root={drawn}"),
+        *(
+            f"--data.source.labels={drawn / 'labels.csv'}",
+            f"--trainer.logger.save_dir={folder}",
+            "--trainer.max_epochs=1",
+        ),
         *("--trainer.limit_train_batches=2", "--trainer.enable_progress_bar=false", "--data.num_workers=0"),
-        *("--data.num_segments=1", "--data.positions_per_segment=4", "--data.cache_dir=null"),
+        *("--input.num_segments=1", "--input.positions_per_segment=4", "--data.cache_dir=null"),
     )
     main(list(words))
     return folder / "version_0" / "checkpoints" / "last.ckpt"

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import distributed
 
-from amclip.metrics import AveragePrecision, segments_by_count
+from amclip.metrics import AveragePrecision, class_groups_by_count
 
 
 def main(rank: int, rendezvous: str, clips: str, output: str) -> None:
@@ -22,7 +22,7 @@ def main(rank: int, rendezvous: str, clips: str, output: str) -> None:
     for part in np.array_split(mine, 7):  # processes hand in unequal numbers of clips
         metric.update(*(torch.from_numpy(values) for values in (data["scores"][part], data["labels"][part], part)))
     scores = metric.compute()
-    segments = scores.by_segment(segments_by_count(data["counts"].tolist()))
+    segments = scores.by_class_group(class_groups_by_count(data["counts"].tolist()))
     result = [scores.macro, scores.micro, scores.micro_batches, *(value for value, _ in segments.values())]
     if rank == 0:
         with open(output, "w") as file:

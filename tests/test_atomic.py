@@ -82,7 +82,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "labels.csv").write_text(LABELS)
     (folder / "classes.txt").write_text("walking\neating\n")
     (folder / "out").mkdir()
-    (folder / "config.yaml").write_text(f"data: {{labels: {folder}/labels.csv, cache_dir: null}}\n")
+    (folder / "config.yaml").write_text(f"data: {{source: {{labels: {folder}/labels.csv}}, cache_dir: null}}\n")
     (folder / "link.csv").symlink_to(folder / "labels.csv")
     (folder / "link.part0.csv").symlink_to(folder / "labels.csv")
     for name in ("suggestions.csv", "agreement.csv", "bouts.csv", "train.csv"):
@@ -97,15 +97,15 @@ CASES: dict[str, Callable[[Path], list[str]]] = {
     "check, the config": lambda p: ["check", f"--config={p}/config.yaml", f"--report={p}/config.yaml"],
     "check, a video": lambda p: ["check", f"--config={p}/config.yaml", f"--report={p}/film.mp4"],
     "predict, the table": lambda p: [
-        *("predict", f"--ckpt_path={p}/model.ckpt", f"--data.labels={p}/labels.csv"),
+        *("predict", f"--ckpt_path={p}/model.ckpt", f"--data.source.labels={p}/labels.csv"),
         *("--data.cache_dir=null", f"--predictions.path={p}/link.csv"),
     ],
     "predict, a part": lambda p: [
-        *("predict", f"--ckpt_path={p}/model.ckpt", f"--data.labels={p}/labels.csv"),
+        *("predict", f"--ckpt_path={p}/model.ckpt", f"--data.source.labels={p}/labels.csv"),
         *("--data.cache_dir=null", f"--predictions.path={p}/link.part0.csv"),
     ],
     "predict, the checkpoint": lambda p: [
-        *("predict", f"--ckpt_path={p}/model.ckpt", f"--data.labels={p}/labels.csv"),
+        *("predict", f"--ckpt_path={p}/model.ckpt", f"--data.source.labels={p}/labels.csv"),
         *("--data.cache_dir=null", f"--predictions.path={p}/model.ckpt"),
     ],
     "convert": lambda p: ["convert", f"{p}/labels.csv", f"{p}/link.csv"],

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from amclip.callbacks import FlowStrength, PredictionWriter
+from amclip.callbacks import FlowStrength, PredictionWriter, StepSize
 from amclip.data.table import Clip, LabelTable
 from amclip.flow import encode_flow
+from amclip.inputs import FlowInput, NetworkInput
 from amclip.preprocess import Preprocess
 
 
@@ -63,14 +64,38 @@ def test_an_answer_that_is_no_number_is_an_error_and_no_cell_begins_like_a_formu
 def test_flow_images_without_contrast_are_noticed(
     recwarn: pytest.WarningsRecorder, kind: Any, pixels: float, words: str | None
 ) -> None:
-    preprocess = Preprocess(32, flow_image=kind, flow_bound=5.0)
+    preprocess = Preprocess(NetworkInput(image_size=32, flow=FlowInput(image=kind, bound=5.0)))
     direction = torch.nn.functional.normalize(
         torch.randn(6, 2, 8, 8, generator=torch.Generator().manual_seed(0)), dim=1
     )
     flow = preprocess._normalise(encode_flow(pixels * direction, kind, 5.0)).view(2, 3, 1, 3, 8, 8)
-    data = SimpleNamespace(modality="interleaved", preprocess=preprocess)
+    data = SimpleNamespace(input=preprocess.input, preprocess=preprocess)
     trainer = fake_trainer(datamodule=data, current_epoch=0)
     FlowStrength().on_train_batch_start(trainer, None, {"images": flow}, 0)  # type: ignore[arg-type]
     said = [str(warning.message) for warning in recwarn if "flow" in str(warning.message)]
     assert len(said) == (words is not None)
     assert not words or re.search(words, said[0])
+
+
+@pytest.mark.parametrize(("batch_size", "devices", "batches"), [(8, 1, 32), (8, 8, 4), (2, 8, 16), (256, 1, 1)])
+def test_a_step_sees_the_same_number_of_clips_on_any_number_of_devices(
+    batch_size: int, devices: int, batches: int
+) -> None:
+    data = SimpleNamespace(batch_size=batch_size)
+    trainer = fake_trainer(datamodule=data, world_size=devices, accumulate_grad_batches=1)
+    StepSize(256).setup(trainer, None, "fit")  # type: ignore[arg-type]
+    assert trainer.accumulate_grad_batches == batches
+
+
+def test_a_step_that_cannot_be_is_refused() -> None:
+    trainer = fake_trainer(datamodule=SimpleNamespace(batch_size=6), accumulate_grad_batches=1)
+    with pytest.raises(ValueError, match="no whole number of batches of 6 on 1"):
+        StepSize(256).setup(trainer, None, "fit")  # type: ignore[arg-type]
+    trainer.accumulate_grad_batches = 2
+    StepSize(None).setup(trainer, None, "fit")  # type: ignore[arg-type]
+    StepSize(12).setup(trainer, None, "test")  # type: ignore[arg-type]
+    assert trainer.accumulate_grad_batches == 2
+    with pytest.raises(ValueError, match=r"leave trainer\.accumulate_grad_batches out"):
+        StepSize(12).setup(trainer, None, "fit")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"step\.clips: expected 1 or more, got 0"):
+        StepSize(0)

@@ -108,7 +108,8 @@ def test_flipped_bits_are_refused(sealed: bool, bytes_flipped: int, checkpoint: 
 
 def test_a_sealed_checkpoint_with_any_byte_changed_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.ckpt"
-    save_checkpoint({"state_dict": {}, "hyper_parameters": {}, "datamodule_hyper_parameters": {}}, path)
+    parts = {key: {"_class_path": "amclip.x"} for key in ("hyper_parameters", "datamodule_hyper_parameters")}
+    save_checkpoint({"state_dict": {}, "amclip": {}, **parts}, path)
     assert read_checkpoint(path)
     whole = path.read_bytes()
     for at in range(len(whole)):
@@ -152,7 +153,7 @@ PROBLEMS = {
     "another version's data": (lambda c: c["datamodule_hyper_parameters"].update(wings=2), r"does not know|wings"),
     "no classes": (lambda c: c["hyper_parameters"].pop("classes"), r"lacks settings that it needs \(classes\)|classes"),
     "another program": (lambda c: c.update(hyper_parameters={"lr": 1}, state_dict={}), r"another program|lr"),
-    "odd value": (lambda c: c["hyper_parameters"].update(temporal_layers="two"), r"changed\.ckpt|temporal_layers"),
+    "odd value": (lambda c: c["hyper_parameters"]["network"]["temporal"].update(layers="two"), r"changed\.ckpt"),
     "list of settings": (lambda c: c.update(hyper_parameters=[1, 2]), "lacks the settings"),
 }
 
@@ -176,7 +177,7 @@ def test_commands_say_the_same_of_them(
     words = {
         "annotate": ["annotate", videos, f"--checkpoint={path}", f"--output={tmp_path / 'out'}"],
         "suggest": ["suggest", videos, f"--checkpoint={path}", f"--output={tmp_path / 'out'}"],
-        "predict": ["predict", f"--ckpt_path={path}", f"--data.root={videos}", "--data.cache_dir=null"],
+        "predict": ["predict", f"--ckpt_path={path}", f"--data.source.root={videos}", "--data.cache_dir=null"],
     }[command]
     with pytest.raises(SystemExit) as ended:
         main(words)
@@ -198,15 +199,24 @@ def test_a_checkpoint_imports_only_what_is_allowed(
     monkeypatch.syspath_prepend(tmp_path)
 
     def name(value: Any) -> Any:
-        return lambda content: content["datamodule_hyper_parameters"].update(flow=value, flow_preset="default")
+        return lambda content: content["hyper_parameters"]["input"]["flow"].update(method=value, preset="default")
 
-    for value in ({"class_path": "somebodys_flow.Flow"}, {"class_path": "os.mkdir"}, {"class_path": 3}, "os.mkdir"):
+    for value, message in (
+        ({"class_path": "somebodys_flow.Flow"}, r"trained with somebodys_flow\.Flow, which is not amclip's: .*ALLOWED"),
+        ({"class_path": "os.mkdir"}, "os.mkdir is no subclass of amclip.flow"),
+        ({"class_path": "amclip.losses.BCE"}, "is no subclass of amclip.flow"),
+        ({"class_path": 3}, "expected {class_path"),
+        ("os.mkdir", "changed.ckpt"),
+    ):
         path = changed(checkpoint, tmp_path, name(value))
-        with pytest.raises(ValueError, match=r"its flow method is .* which is not amclip's"):
+        with pytest.raises(ValueError, match=message):
             load_model(path)
     assert not (tmp_path / "ran").exists()
     path = changed(checkpoint, tmp_path, name({"class_path": "somebodys_flow.Flow"}))
     assert read_checkpoint(path, ["somebodys_flow.Flow"])
+    assert read_checkpoint(path, ["somebodys_flow"])
+    with pytest.raises(ValueError, match="is not amclip's"):
+        read_checkpoint(path, ["somebodys"])
     monkeypatch.setenv(ALLOWED_CLASSES, "other.Flow, somebodys_flow.Flow")
     assert type(load_model(path).preprocess.flow).__name__ == "Flow"
     monkeypatch.delenv(ALLOWED_CLASSES)

@@ -1,7 +1,6 @@
 """Every config is parsed and trains for a step, on a data set drawn in the exact layout it is written for."""
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,28 +11,30 @@ import yaml
 from drawn import draw_video
 
 from amclip.cli import main
+from amclip.commands.lightning import AmclipCLI
 from amclip.task import BehaviourTask
 
 ROOT = Path(__file__).parents[1]
-# Zero-shot trains nothing; test_zero_shot.py runs its config.
-CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.yaml") if path.stem != "zero_shot")
-# Where each folder's configs say that the data lie.
+CONFIGS = {path.stem: path for path in sorted((ROOT / "configs").glob("*.yaml"))}
+# Where each data set's config says that it lies.
 LAYOUTS: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "animal_kingdom": ("data/animal_kingdom/action_recognition", layouts.animal_kingdom),
     "baboonland": ("data/baboonland", layouts.baboonland),
     "kabr": ("data/kabr", layouts.kabr),
     "mammalnet": ("data/mammalnet", layouts.mammalnet),
 }
+SCHEMES = ("dense", "semi_dense", "sparse")
+ENCODERS = {"b32": ("ViT-B-32", 16, 512), "b16": ("ViT-B-16", 8, 512), "l14": ("ViT-L-14", 2, 768)}
 TINY = [
-    "--model.backbone=amclip-tiny",  # instead of a download
-    "--model.pretrained=null",
-    "--model.temporal_heads=4",
-    "--model.video_prompt_heads=4",
-    "--model.trainable_blocks=1",
-    "--data.image_size=64",
-    "--data.frame_size=[64,64]",
-    "--data.flow_preset=fast",
-    "--data.positions_per_segment=2",
+    "--model.network.backbone=amclip-tiny",  # instead of a download
+    "--model.network.pretrained=null",
+    "--model.network.temporal.heads=4",
+    "--model.network.head.video_prompt_heads=4",
+    "--model.network.trainable_blocks=1",
+    "--input.image_size=64",
+    "--input.frame_size=[64,64]",
+    "--input.flow.preset=fast",
+    "--input.positions_per_segment=2",
     "--data.batch_size=2",
     "--data.num_workers=0",
     "--data.cache_dir=probed",  # below the working directory: configs of one data set look at its videos once
@@ -42,6 +43,7 @@ TINY = [
     "--trainer.strategy=auto",
     "--trainer.precision=32-true",
     "--trainer.accumulate_grad_batches=1",
+    "--step.clips=null",
     "--trainer.enable_progress_bar=false",
     "--trainer.enable_model_summary=false",
 ]
@@ -56,67 +58,122 @@ def datasets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def own_data(config: Path, drawn: Path) -> list[str]:
-    return [] if config.parent.name in LAYOUTS else [f"--data.labels={drawn / 'labels.csv'}", f"--data.root={drawn}"]
+def overlay(kind: str, name: str) -> str:
+    return f"--config={ROOT / 'configs' / kind / name}.yaml"
 
 
+# Zero-shot trains nothing; test_zero_shot.py runs its config.
 @pytest.mark.filterwarnings("ignore:.*genus or species")
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+@pytest.mark.parametrize(
+    ("name", "overlays"),
+    [
+        *((name, ()) for name in CONFIGS if name != "zero_shot"),
+        *(("animal_kingdom", (("encoders", f"xclip_{encoder}"),)) for encoder in ENCODERS),
+        ("animal_kingdom", (("encoders", "l14"), ("machines", "8gpus"))),
+        ("kabr", (("schemes", "sparse"), ("encoders", "b32"), ("machines", "8gpus"))),
+        ("mammalnet", (("schemes", "semi_dense"), ("encoders", "xclip_b16"))),
+        ("own_videos", (("encoders", "xclip_b32"), ("schemes", "sparse"))),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "-".join(name for _, name in value) or "alone",
+)
 def test_every_config_trains_for_a_step(
-    config: Path, datasets: Path, drawn: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, overlays: tuple[tuple[str, str], ...], datasets: Path, drawn: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def every_weight_learns(task: BehaviourTask) -> None:  # or `ddp_find_unused_parameters_false` would stop
         assert [name for name, p in task.named_parameters() if p.requires_grad and p.grad is None] == []
 
     monkeypatch.setattr(BehaviourTask, "on_after_backward", every_weight_learns)
     monkeypatch.chdir(datasets)
-    words = [*TINY, "--trainer.fast_dev_run=1", "--trainer.logger=false", *own_data(config, drawn)]
-    main(["fit", f"--config={config}", *words])
+    own = [] if name in LAYOUTS else [f"--data.source.labels={drawn / 'labels.csv'}", f"--data.source.root={drawn}"]
+    words = [*TINY, "--trainer.fast_dev_run=1", "--trainer.logger=false", *own]
+    main(["fit", f"--config={CONFIGS[name]}", *(overlay(*one) for one in overlays), *words])
 
 
-ENCODERS = {"b32": ("ViT-B-32", 16, 512), "b16": ("ViT-B-16", 8, 512), "l14": ("ViT-L-14", 2, 768)}
+def merged(*files: Path) -> dict[str, Any]:
+    """Config files on top of each other, as the command line takes several."""
+
+    def onto(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+        both = {name: onto(below[name], x) if isinstance(x, dict) and name in below else x for name, x in above.items()}
+        return {**below, **both}
+
+    config: dict[str, Any] = {}
+    for file in files:
+        config = onto(config, yaml.safe_load(file.read_text()))
+    return config
 
 
-def test_the_configs_of_animal_kingdom_differ_in_what_their_names_say_and_in_nothing_else() -> None:
-    found = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "configs/animal_kingdom").glob("*.yaml")}
-    names = [
-        f"{kind}{scheme}_{encoder}_{gpus}"
-        for kind in ("", "xclip_")
-        for scheme in ("dense", "semi_dense", "sparse")
-        for encoder in ENCODERS
-        for gpus in ("1gpu", "8gpus")
-    ]
-    assert sorted(found) == sorted(names)
-    rest: dict[bool, dict[str, Any]] = {}
-    for name, config in found.items():
-        trainer, data, model = config["trainer"], config["data"], config["model"]
-        match = re.fullmatch(r"(xclip_)?(.+)_(.+)_(\d)gpus?", name)
-        assert match is not None
-        backbone, batch, width = ENCODERS[match[3]]
-        assert model.pop("backbone") == f"{backbone}-quickgelu"
-        assert data.pop("scheme") == match[2].replace("_", "-")
-        assert trainer["devices"] == int(match[4])
-        assert data.pop("batch_size") == batch
-        assert batch * trainer.pop("devices") * trainer.pop("accumulate_grad_batches") == 256
-        assert (trainer.pop("strategy", None) is not None) == (match[4] == "8")
-        if match[1]:
-            assert model.pop("temporal_heads") == model.pop("video_prompt_heads") == width // 64
-            assert (model["cross_frame"], model["temporal"], model["video_prompt_layers"]) == (True, "mit", 2)
-        assert rest.setdefault(bool(match[1]), config) == config
-        assert f"configs/animal_kingdom/{name}.yaml" in (ROOT / f"configs/animal_kingdom/{name}.yaml").read_text()
-    for part in ("trainer", "data"):
-        assert rest[True][part] == rest[False][part]
+def pick(config: dict[str, Any], name: str, default: Any = None) -> Any:
+    """Take a value out of nested dicts; a dict that is empty then goes as well."""
+    first, _, inner = name.partition(".")
+    if not inner:
+        return config.pop(first, default)
+    value = pick(config.setdefault(first, {}), inner, default)
+    if not config[first]:
+        del config[first]
+    return value
+
+
+@pytest.mark.parametrize("machine", [(), ("machines/8gpus",)], ids=str)
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_overlays_change_what_their_names_say_and_nothing_else(name: str, machine: tuple[str, ...]) -> None:
+    rest: list[dict[str, Any]] = []
+    for scheme in SCHEMES:
+        for encoder, (backbone, batch, width) in ENCODERS.items():
+            for video in (False, True):
+                overlays = [f"schemes/{scheme}", f"encoders/{'xclip_' * video}{encoder}", *machine]
+                config = merged(*(ROOT / "configs" / f"{path}.yaml" for path in (name, *overlays)))
+                devices = pick(config, "trainer.devices")
+                assert devices == (8 if machine else 1)
+                assert (pick(config, "trainer.strategy") is not None) == bool(machine)
+                assert pick(config, "input.scheme") == scheme.replace("_", "-")
+                assert pick(config, "data.batch_size") == batch
+                assert config["step"] == {"clips": 256}
+                assert 256 % (batch * devices) == 0
+                network = {part: pick(config, f"model.network.{part}", {}) for part in ("temporal", "head")}
+                assert pick(config, "model.network.backbone") == f"{backbone}-quickgelu"
+                assert pick(config, "model.network.cross_frame", False) is video
+                assert pick(config, "model.network.message_init", "zero") == "zero"
+                temporal = {"kind": "mit", "layers": 1, "heads": width // 64}
+                prompts = {"video_prompt_layers": 2, "video_prompt_heads": width // 64}
+                head = {"kind": "text", "prompt_templates": ["{}"], **prompts}
+                assert network == ({"temporal": temporal, "head": head} if video else {"temporal": {}, "head": {}})
+                rest.append(config)
+    assert all(config == rest[0] for config in rest)
+
+
+def test_the_command_line_takes_several_config_files_as_one(tmp_path: Path) -> None:
+    class Parsed(AmclipCLI):
+        def instantiate_classes(self) -> None: ...
+
+        def after_instantiate_classes(self) -> None: ...
+
+        def _run_subcommand(self, subcommand: str) -> None: ...
+
+    files = [CONFIGS["kabr"], *(ROOT / f"configs/{name}.yaml" for name in ("encoders/xclip_l14", "machines/8gpus"))]
+    (tmp_path / "one.yaml").write_text(yaml.safe_dump(merged(*files)))
+    several = Parsed.run("fit", [f"--config={file}" for file in files]).config["fit"]
+    one = Parsed.run("fit", [f"--config={tmp_path / 'one.yaml'}"]).config["fit"]
+    for config in (several, one):
+        del config["config"]
+    assert several.as_dict() == one.as_dict()
 
 
 @pytest.mark.filterwarnings("ignore:.*genus or species")
 @pytest.mark.parametrize(
     ("name", "more"),
     [
-        ("animal_kingdom/sparse_b32_1gpu", ["--data.root=data/animal_kingdom/action_recognition/dataset/image"]),
-        ("animal_kingdom/xclip_semi_dense_b16_1gpu", []),
-        ("baboonland/dense_b16_1gpu", []),
-        ("kabr/dense_b16_1gpu", []),
-        ("mammalnet/sparse_b16_1gpu", []),
+        (
+            "animal_kingdom",
+            [
+                overlay("schemes", "sparse"),
+                overlay("encoders", "b32"),
+                "--data.source.root=data/animal_kingdom/action_recognition/dataset/image",
+            ],
+        ),
+        ("animal_kingdom", [overlay("schemes", "semi_dense"), overlay("encoders", "xclip_b16")]),
+        ("baboonland", []),
+        ("kabr", []),
+        ("mammalnet", []),
     ],
 )
 def test_a_training_on_each_data_set_is_tested_on_its_test_clips(
@@ -124,7 +181,7 @@ def test_a_training_on_each_data_set_is_tested_on_its_test_clips(
 ) -> None:
     monkeypatch.chdir(datasets)
     saved = f"--trainer.logger.save_dir={tmp_path}"
-    main(["fit", f"--config={ROOT / 'configs' / name}.yaml", *TINY, "--trainer.max_epochs=1", saved, *more])
+    main(["fit", f"--config={CONFIGS[name]}", *more, *TINY, "--trainer.max_epochs=1", saved])
     checkpoint = tmp_path / "version_0" / "checkpoints" / "last.ckpt"
     main(["test", f"--ckpt_path={checkpoint}", "--data.num_workers=0", "--data.cache_dir=probed", saved])
     written = (tmp_path / "version_1" / "test_predictions.csv").read_text().splitlines()
@@ -132,7 +189,7 @@ def test_a_training_on_each_data_set_is_tested_on_its_test_clips(
     assert all(line.endswith(",") for line in written[1:])  # the column `error` is empty
     scores = (tmp_path / "version_1" / "test_scores.csv").read_text()
     assert "mAP_macro" in scores
-    assert ("mAP_tail" in scores) == name.startswith("animal_kingdom")
+    assert ("mAP_tail" in scores) == (name == "animal_kingdom")
 
 
 @pytest.mark.filterwarnings("ignore:.*genus or species")
@@ -143,7 +200,7 @@ def test_labels_of_other_tools_train_for_a_step(form: str, tmp_path: Path, monke
     for name in names:
         draw_video(tmp_path / name, 60)
     labels = tmp_path / "labels"
-    more = ["--data.window=0.8"]
+    more = ["--data.source.window=0.8"]
     if form == "boris":
         head, *events = layouts.BORIS_AGGREGATED.splitlines()
         rows = [event.replace("a.mp4", name) for name in names for event in events]
@@ -164,9 +221,9 @@ def test_labels_of_other_tools_train_for_a_step(form: str, tmp_path: Path, monke
         labels.write_text("\n".join(f"{name} {number % 2} {number}" for number, name in enumerate(names)))
         more = []
     if form in ("deepethogram", "feral"):
-        more.append("--data.label_fps=25")
+        more.append("--data.source.label_fps=25")
     words = [f"--config={ROOT / 'configs' / 'own_videos.yaml'}", *TINY, *more, "--trainer.fast_dev_run=1"]
-    main(["fit", *words, f"--data.labels={labels}", f"--data.root={tmp_path}", "--trainer.logger=false"])
+    main(["fit", *words, f"--data.source.labels={labels}", f"--data.source.root={tmp_path}", "--trainer.logger=false"])
 
 
 REAL = layouts.SHARED / "animal_kingdom"
@@ -190,16 +247,43 @@ def test_the_four_real_clips_of_animal_kingdom_are_classified(tmp_path: Path, mo
                 sheet.append(row)
     book.save(tmp_path / "AR_metadata.xlsx")
     own = [
-        f"--data.root={tmp_path / 'video'}",
-        f"--data.segments={REAL / 'df_action.xlsx'}",
-        "--data.val_fraction=0.25",
+        f"--data.source.root={tmp_path / 'video'}",
+        f"--data.source.class_groups={REAL / 'df_action.xlsx'}",
+        "--data.splits.val_fraction=0.25",
     ]
     saved = f"--trainer.logger.save_dir={tmp_path}"
-    config = f"--config={ROOT / 'configs/animal_kingdom/sparse_b32_1gpu.yaml'}"
-    main(["fit", config, *TINY, *own, "--data.labels=AR_metadata.xlsx", "--trainer.max_epochs=1", saved])
-    words = ["--data.labels=AR_metadata.xlsx", own[0], "--predictions.path=out.csv", "--data.num_workers=0"]
+    overlays = [overlay("schemes", "sparse"), overlay("encoders", "b32")]
+    main(
+        [
+            "fit",
+            f"--config={CONFIGS['animal_kingdom']}",
+            *overlays,
+            *TINY,
+            *own,
+            "--data.source.labels=AR_metadata.xlsx",
+            "--trainer.max_epochs=1",
+            saved,
+        ]
+    )
+    words = ["--data.source.labels=AR_metadata.xlsx", own[0], "--predictions.path=out.csv", "--data.num_workers=0"]
     main(["predict", f"--ckpt_path={tmp_path / 'version_0' / 'checkpoints' / 'last.ckpt'}", *words])
     header, *lines = (tmp_path / "out.csv").read_text().splitlines()
     assert len(header.split(",")) == 3 + 140 + 1
     assert sorted(line.split(",")[0] for line in lines) == sorted(f"{name}.mp4" for name in videos)
     assert all(line.endswith(",") for line in lines)  # the column `error` is empty
+
+
+def test_null_on_the_command_line_is_nothing_and_not_a_word() -> None:
+    class Parsed(AmclipCLI):
+        def instantiate_classes(self) -> None: ...
+
+        def after_instantiate_classes(self) -> None: ...
+
+        def _run_subcommand(self, subcommand: str) -> None: ...
+
+    words = ["--model.network.pretrained", "null", "--data.source.root=null", "--data.cache_dir=null"]
+    config = Parsed.run("fit", [f"--config={CONFIGS['demo']}", *words, "--data.source.label_fps=null"]).config["fit"]
+    data, network = config["data"]["init_args"], config["model"]["init_args"]["network"]
+    source = data["source"]["init_args"]
+    assert [network["pretrained"], source["root"], source["label_fps"], data["cache_dir"]] == [None] * 4
+    assert (network["backbone"], source["synthetic_clips"]) == ("amclip-tiny", 500)  # all else is the file's

@@ -23,14 +23,14 @@ FAST = [
     "--trainer.log_every_n_steps=1",
     "--trainer.enable_progress_bar=false",
     "--data.num_workers=0",
-    "--data.positions_per_segment=1",
-    "--data.num_segments=2",
+    "--input.positions_per_segment=1",
+    "--input.num_segments=2",
     "--data.cache_dir=null",
 ]
 
 
 def data(drawn: Path) -> list[str]:
-    return [f"--data.labels={drawn / 'labels.csv'}", f"--data.root={drawn}"]
+    return [f"--data.source.labels={drawn / 'labels.csv'}", f"--data.source.root={drawn}"]
 
 
 def fit(drawn: Path, folder: Path, *more: str) -> Path:
@@ -51,12 +51,16 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_a_checkpoint_is_plain_and_holds_what_prediction_needs(checkpoint: Path) -> None:
     content = torch.load(checkpoint, weights_only=True)
     assert content["hyper_parameters"]["classes"] == sorted(BEHAVIOURS)
-    assert content["datamodule_hyper_parameters"]["flow_preset"] == "fast"
+    assert content["hyper_parameters"]["input"]["flow"]["preset"] == "fast"
     assert content["amclip"]["clip_seconds"] == 1.4
 
 
 def test_the_last_checkpoint_is_of_the_last_epoch_whichever_was_the_best(drawn: Path, tmp_path: Path) -> None:
-    still = ("--model.learning_rate=0", "--model.backbone_learning_rate=0", "--model.final_learning_rate_fraction=0")
+    still = (
+        "--model.optimiser.learning_rate=0",
+        "--model.optimiser.backbone_learning_rate=0",
+        "--model.optimiser.final_fraction=0",
+    )
     last = fit(drawn, tmp_path, "--trainer.max_epochs=3", *still)  # no epoch is better than the first
     assert torch.load(last, weights_only=True)["epoch"] == 2
     assert torch.load(last.with_name("best.ckpt"), weights_only=True)["epoch"] == 0
@@ -69,8 +73,8 @@ def test_one_long_recording_labelled_in_boris_trains(tmp_path: Path) -> None:
     bouts = [("walking" if n % 2 else "resting", 2 * n, 2 * n + 1.5, 1.5) for n in range(10)]
     header = [name for name in boris_columns.AGGREGATED if "mage" not in name and "Comment" not in name]
     (tmp_path / "events.csv").write_text("\n".join([",".join(header), *(row.format(*bout) for bout in bouts)]) + "\n")
-    words = (f"--data.labels={tmp_path / 'events.csv'}", "--data.window=1", "--data.split_by=time")
-    words = (*words, f"--data.root={tmp_path}")
+    words = (f"--data.source.labels={tmp_path / 'events.csv'}", "--data.source.window=1", "--data.splits.by=time")
+    words = (*words, f"--data.source.root={tmp_path}")
     main(["fit", *FAST, *words, f"--trainer.logger.save_dir={tmp_path}"])
     checkpoint = tmp_path / "version_0" / "checkpoints" / "last.ckpt"
     assert torch.load(checkpoint, weights_only=True)["hyper_parameters"]["classes"] == ["resting", "walking"]
@@ -91,7 +95,7 @@ def test_predict_needs_only_a_checkpoint_and_videos_and_reports_the_broken_one(
         [
             "predict",
             f"--ckpt_path={checkpoint}",
-            f"--data.root={videos}",
+            f"--data.source.root={videos}",
             f"--predictions.path={output}",
             "--data.cache_dir=null",
             "--data.num_workers=0",
@@ -112,10 +116,10 @@ def test_predict_does_not_mind_labels_that_the_network_cannot_give(
     video = sorted((drawn / "videos").iterdir())[0].name
     table = tmp_path / "labels.csv"
     table.write_text(f"filepath,start,stop,label\n{video},0,0.5,singing\n{video},0.5,1,\n")
-    settings = [f"--ckpt_path={checkpoint}", f"--data.labels={table}", f"--data.root={drawn / 'videos'}"]
+    settings = [f"--ckpt_path={checkpoint}", f"--data.source.labels={table}", f"--data.source.root={drawn / 'videos'}"]
     settings += ["--data.cache_dir=null", "--data.num_workers=0"]
     output = tmp_path / "out.csv"
-    with pytest.warns(UserWarning, match="labels are not looked at: .*line 2, column 'label': unknown class 'singing'"):
+    with pytest.warns(UserWarning, match="labels are ignored: .*line 2, column 'label': unknown class 'singing'"):
         main(["predict", *settings, f"--predictions.path={output}"])
     first, second = rows(output)
     assert (first["error"], second["start"]) == ("", "0.5")
@@ -173,23 +177,23 @@ def test_test_writes_the_scores_class_by_class_and_as_averages(checkpoint: Path,
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_checkpoint_without_temperatures_still_loads(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_model_that_was_never_validated_is_not_calibrated(checkpoint: Path, tmp_path: Path) -> None:
     model = amclip.load_model(checkpoint)
-    assert len(model.temperatures) == len(model.thresholds) == len(model.classes)
+    assert model.calibrator is not None
+    assert len(model.calibrator.temperatures) == len(model.thresholds) == len(model.classes)
     values = torch.rand(5, len(model.classes), generator=torch.Generator().manual_seed(0))
-    temperatures = torch.tensor(model.temperatures)
+    temperatures = torch.tensor(model.calibrator.temperatures)
     torch.testing.assert_close(model.calibrate(values), torch.sigmoid(torch.logit(values) / temperatures))
-    old = torch.load(checkpoint, weights_only=True)
-    thresholds = old["amclip"]["thresholds"]
-    del old["amclip"]["temperatures"], old["amclip"]["calibrated_thresholds"]
-    torch.save(old, tmp_path / "old.ckpt")
-    model = amclip.load_model(tmp_path / "old.ckpt")
-    assert model.thresholds == pytest.approx(thresholds)
-    assert set(model.temperatures) == {1.0}
+    content = torch.load(checkpoint, weights_only=True)
+    content["amclip"]["calibrator"] = None
+    torch.save(content, tmp_path / "early.ckpt")
+    model = amclip.load_model(tmp_path / "early.ckpt")
+    assert set(model.thresholds) == {0.5}
     assert torch.equal(model.calibrate(values), values)
-    del old["amclip"]
-    torch.save(old, tmp_path / "older.ckpt")
-    assert set(amclip.load_model(tmp_path / "older.ckpt").thresholds) == {0.5}
+    del content["amclip"]
+    torch.save(content, tmp_path / "other.ckpt")
+    with pytest.raises(ValueError, match="is not a checkpoint of `amclip fit`"):
+        amclip.load_model(tmp_path / "other.ckpt")
 
 
 def run(*arguments: str) -> str:
@@ -252,10 +256,10 @@ def test_the_configs_for_own_videos_train(drawn: Path, tmp_path: Path, config: s
             "fit",
             f"--config={ROOT / 'configs'}/{config}.yaml",
             *data(drawn),
-            "--model.backbone=amclip-tiny",  # instead of a download
-            "--model.pretrained=null",
-            "--model.trainable_blocks=1",
-            "--data.image_size=64",
+            "--model.network.backbone=amclip-tiny",  # instead of a download
+            "--model.network.pretrained=null",
+            "--model.network.trainable_blocks=1",
+            "--input.image_size=64",
             "--data.num_workers=0",
             "--data.cache_dir=null",
             "--trainer.fast_dev_run=1",
@@ -280,8 +284,9 @@ def test_a_saved_config_and_a_class_path_can_be_used_again(checkpoint: Path, dra
     assert (tmp_path / "version_0" / "config.yaml").is_file()
 
 
-def test_a_training_goes_on_as_if_it_had_not_stopped(drawn: Path, tmp_path: Path) -> None:
-    keep = ["--checkpoint.save_top_k=-1", "--checkpoint.filename={epoch}"]
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_training_goes_on_as_if_it_had_not_stopped(drawn: Path, tmp_path: Path, workers: int) -> None:
+    keep = ["--checkpoint.save_top_k=-1", "--checkpoint.filename={epoch}", f"--data.num_workers={workers}"]
     last = fit(drawn, tmp_path, "--trainer.max_epochs=3", *keep)
     whole = torch.load(last, weights_only=True)
     main(["fit", f"--ckpt_path={last.with_name('0.ckpt')}"])  # the config is that of the run, the folder too
@@ -306,21 +311,21 @@ def test_real_clips_are_tested_and_predicted(tmp_path: Path) -> None:
     tested = rows(tmp_path / "test.csv")
     assert tested
     assert all(row["error"] == "" for row in tested)
-    main(["predict", *settings, f"--data.root={clips}", f"--predictions.path={tmp_path / 'predicted.csv'}"])
+    main(["predict", *settings, f"--data.source.root={clips}", f"--predictions.path={tmp_path / 'predicted.csv'}"])
     assert len(rows(tmp_path / "predicted.csv")) == len([p for p in clips.iterdir() if p.suffix not in (".csv", ".md")])
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("--model.aggregation=attention", "aggregation is 'attention'"),
-        ("--model.loss=cross_entropy", "probabilities would be others"),
-        ("--data.num_segments=3", ""),
+        ("--model.network.aggregation=attention", "model.network.aggregation is 'attention'"),
+        ("--model.loss=CrossEntropy", "probabilities would be others"),
+        ("--input.num_segments=3", ""),
         ("--ckpt_path=last", "needs the path of a checkpoint"),
-        ("--data.flow_gap=0", "flow_gap"),
-        ("--data.flow_gap=2", "2 frames at 25 frames/s: 2/25"),
-        ("--data.flow_gap=1/x", "got '1/x'"),
-        ("--data.image_size=60", "image_size"),
+        ("--input.flow.gap=0", "input.flow.gap"),
+        ("--input.flow.gap=2", "2 frames at 25 frames/s: 2/25"),
+        ("--input.flow.gap=1/x", "got '1/x'"),
+        ("--input.image_size=60", "image_size"),
     ],
 )
 def test_settings_that_a_checkpoint_was_not_made_for_are_refused(
@@ -342,19 +347,21 @@ def test_the_file_goes_before_the_checkpoint_and_the_command_line_before_both(ch
 
     class Parsed(AmclipCLI):
         def instantiate_classes(self) -> None:
-            self.data = self.config["predict"]["data"]["init_args"]
+            self.data, self.seen = self.config["predict"]["data"]["init_args"], self.config["predict"]["input"]
 
         def after_instantiate_classes(self) -> None: ...
 
         def _run_subcommand(self, subcommand: str) -> None: ...
 
     config = tmp_path / "config.yaml"
-    config.write_text("data: {flow_bound: 7.0, batch_size: 5}\n")
+    config.write_text("data: {batch_size: 5}\ninput: {flow: {bound: 7.0}}\n")
     parsed = Parsed.run(
-        "predict", [f"--ckpt_path={checkpoint}", f"--config={config}", "--data.batch_size=2", "--data.root=videos"]
-    ).data
-    assert (parsed["batch_size"], parsed["flow_bound"], parsed["flow_preset"]) == (2, 7.0, "fast")
-    assert parsed["labels"] is None  # never those of the training
+        "predict",
+        [f"--ckpt_path={checkpoint}", f"--config={config}", "--data.batch_size=2", "--data.source.root=videos"],
+    )
+    flow = parsed.seen["flow"]
+    assert (parsed.data["batch_size"], flow["bound"], flow["preset"]) == (2, 7.0, "fast")
+    assert parsed.data["source"]["init_args"]["labels"] is None  # never those of the training
 
 
 def test_demo_leaves_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -368,11 +375,11 @@ def test_demo_leaves_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 def test_errors_are_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
-        main(["predict", "--data.root", str(tmp_path)])
+        main(["predict", "--data.source.root", str(tmp_path)])
     assert stopped.value.code == 2
     assert "needs a checkpoint" in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        main(["predict", "--ckpt_path", str(tmp_path / "none.ckpt"), "--data.root", str(tmp_path)])
+        main(["predict", "--ckpt_path", str(tmp_path / "none.ckpt"), "--data.source.root", str(tmp_path)])
     assert "no such checkpoint" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="no command 'dance'"):
         main(["dance"])
@@ -386,7 +393,15 @@ def test_check_exits_with_one_where_training_would_be_wrong(
     table = tmp_path / "labels.csv"
     table.write_text((drawn / "labels.csv").read_text() + "videos/missing.mp4,walking,train\n")
     with pytest.raises(SystemExit) as stopped:
-        main(["check", *FAST, f"--data.labels={table}", f"--data.root={drawn}", f"--report={tmp_path / 'r.csv'}"])
+        main(
+            [
+                "check",
+                *FAST,
+                f"--data.source.labels={table}",
+                f"--data.source.root={drawn}",
+                f"--report={tmp_path / 'r.csv'}",
+            ]
+        )
     assert stopped.value.code == 1
     assert any(row["subject"] == "videos/missing.mp4" for row in rows(tmp_path / "r.csv"))
     assert "missing.mp4" in capsys.readouterr().out

@@ -5,12 +5,16 @@ import math
 import pytest
 import torch
 
-from amclip.imbalance import ClassBalancedLoss, EqualizationLoss, LDAMLoss, class_balanced_weights
-from amclip.losses import make_loss
+from amclip.losses import BCE, LDAM, ClassBalanced, Equalization, Loss, class_balanced_weights
 
 COUNTS = [1000, 100, 10]
 LOGITS = torch.tensor([[2.0, -1.0, 0.5], [0.0, 3.0, -2.0], [0.3, 0.2, -0.1]])
 LABELS = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])  # the last clip shows nothing
+
+
+def counted(loss: Loss) -> Loss:
+    loss.set_counts(COUNTS, 2000)
+    return loss
 
 
 def bce(logit: float, label: float) -> float:
@@ -43,42 +47,37 @@ def test_weights_follow_the_paper() -> None:
 
 
 def test_class_balanced_loss() -> None:
-    loss = ClassBalancedLoss(COUNTS, beta=0.99)
+    loss = counted(ClassBalanced(beta=0.99))
     assert float(loss(LOGITS, LABELS)) == pytest.approx(expected(0.99, [0, 0, 0]), rel=1e-5)
 
 
 def test_margins_grow_with_rarity_and_weights_come_later() -> None:
-    loss = LDAMLoss(COUNTS, margin=0.5, beta=0.99)
+    loss = counted(LDAM(margin=0.5, beta=0.99, reweight_after=0.75))
     margins = [0.5 * (10 / n) ** 0.25 for n in COUNTS]
     assert margins[2] == 0.5
     assert float(loss(LOGITS, LABELS)) == pytest.approx(expected(None, margins), rel=1e-5)
-    loss.reweight = True
+    loss.set_progress(0.7)
+    assert float(loss(LOGITS, LABELS)) == pytest.approx(expected(None, margins), rel=1e-5)
+    loss.set_progress(0.75)
     assert float(loss(LOGITS, LABELS)) == pytest.approx(expected(0.99, margins), rel=1e-5)
 
 
 def test_rare_classes_learn_from_no_clip_of_another_class() -> None:
-    loss = EqualizationLoss(COUNTS, num_clips=2000, share=0.01)  # only the last class has less than 20 clips
+    loss = counted(Equalization(fraction=0.01))  # only the last class has less than 20 clips
     kept = [[1, 1, 1], [1, 1, 0], [1, 1, 1]]  # in clip 1 the rare class is absent beside another one
     assert float(loss(LOGITS, LABELS)) == pytest.approx(expected(None, [0, 0, 0], kept), rel=1e-5)
     logits = LOGITS.clone().requires_grad_()
     loss(logits, LABELS).backward()
     assert logits.grad is not None
     assert ((logits.grad == 0).nonzero().tolist()) == [[1, 2]]
-    with pytest.raises(ValueError, match="take a smaller share"):
-        EqualizationLoss([1, 2], num_clips=1000, share=0.01)
+    with pytest.raises(ValueError, match="take a smaller one"):
+        loss.set_counts([1, 2], 1000)
 
 
-@pytest.mark.parametrize("name", ["class_balanced", "ldam", "equalization"])
-def test_they_are_made_by_name_and_ask_for_counts(name: str) -> None:
-    loss = make_loss(name, counts=[1000, 100, 10], num_clips=1100, equalization_share=0.05)  # type: ignore[arg-type]
-    assert float(loss(LOGITS, LABELS)) > 0
-    with pytest.raises(ValueError, match="training clips per class"):
-        make_loss(name)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    "setting", [{"class_balanced_beta": 1.0}, {"ldam_margin": -1.0}, {"equalization_share": 0.0}], ids=str
-)
-def test_settings_out_of_range_are_refused(setting: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=next(iter(setting))):
-        make_loss("bce", **setting)  # type: ignore[arg-type]
+@pytest.mark.parametrize("loss", [ClassBalanced(), LDAM(), Equalization(fraction=0.05)], ids=str)
+def test_without_counts_they_are_plain_and_training_asks_for_them(loss: Loss) -> None:
+    torch.testing.assert_close(loss(LOGITS, LABELS), BCE()(LOGITS, LABELS))
+    assert loss.needs_counts
+    before = float(loss(LOGITS, LABELS))
+    loss.set_progress(1.0)
+    assert float(counted(loss)(LOGITS, LABELS)) != pytest.approx(before)

@@ -45,7 +45,7 @@ def words(command: str, place: Path, output: Path) -> list[str]:
         "evaluate": ["evaluate", f"{place}/labels.csv", f"{place}/others.csv", f"--output={output}"],
         "flow": ["flow", f"{video}/a.mp4", f"--output={output}/out.mp4", "--size=24"],
         "predict": [
-            *("predict", f"--ckpt_path={model}", f"--data.root={video}", f"--predictions.path={output}/out.csv"),
+            *("predict", f"--ckpt_path={model}", f"--data.source.root={video}", f"--predictions.path={output}/out.csv"),
             *("--data.cache_dir=null", "--trainer.enable_progress_bar=false"),
         ],
         "report": ["report", f"{place}/annotation", f"--output={output}/out.html"],
@@ -77,7 +77,7 @@ def half_written(folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("command", "where", "name"),
     [
-        ("annotate", "amclip.ethogram.stream.segment_indices", "SIGTERM"),
+        ("annotate", "amclip.inputs.segment_indices", "SIGTERM"),
         ("annotate", "amclip.ethogram.outputs.time_budget", "SIGINT"),
         ("convert", "amclip.data.exports.bouts._observation", "SIGTERM"),
         ("convert", "amclip.atomic._sync", "SIGINT"),
@@ -142,9 +142,10 @@ def test_a_stopped_training_keeps_its_epochs_and_says_how_it_goes_on(
     drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fit = [
-        *("fit", DEMO, f"--data.root={drawn}", f"--data.labels={drawn / 'labels.csv'}", "--data.num_workers=0"),
+        *("fit", DEMO, f"--data.source.root={drawn}", f"--data.source.labels={drawn / 'labels.csv'}"),
+        "--data.num_workers=0",
         *(f"--trainer.logger.save_dir={tmp_path}", "--trainer.limit_train_batches=2", "--trainer.max_epochs=2"),
-        *("--trainer.enable_progress_bar=false", "--data.num_segments=1", "--data.positions_per_segment=2"),
+        *("--trainer.enable_progress_bar=false", "--input.num_segments=1", "--input.positions_per_segment=2"),
         *("--data.cache_dir=null", "--trainer.limit_val_batches=1"),
     ]
     with monkeypatch.context() as patch:
@@ -179,9 +180,10 @@ def test_a_killed_reading_process_is_told_with_the_way_on(
     with pytest.raises(SystemExit) as ended:
         main(
             [
-                *("fit", DEMO, f"--data.root={drawn}", f"--data.labels={drawn / 'labels.csv'}", "--data.num_workers=1"),
+                *("fit", DEMO, f"--data.source.root={drawn}", f"--data.source.labels={drawn / 'labels.csv'}"),
+                "--data.num_workers=1",
                 *(f"--trainer.logger.save_dir={tmp_path}", "--trainer.limit_train_batches=1", "--trainer.max_epochs=2"),
-                *("--trainer.enable_progress_bar=false", "--data.num_segments=1", "--data.positions_per_segment=2"),
+                *("--trainer.enable_progress_bar=false", "--input.num_segments=1", "--input.positions_per_segment=2"),
                 *("--data.cache_dir=null", "--trainer.limit_val_batches=1"),
             ]
         )

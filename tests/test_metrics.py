@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score
 
 from amclip.data.readers import read_labels
-from amclip.metrics import AveragePrecision, AveragePrecisionScores, best_thresholds, segments_by_count
+from amclip.metrics import AveragePrecision, AveragePrecisionScores, best_thresholds, class_groups_by_count
 
 
 @settings(max_examples=30, deadline=None)
@@ -70,23 +70,23 @@ def test_batches_are_cut_in_the_order_of_the_table_and_weigh_by_their_clips() ->
     assert metric.compute().micro_batches == pytest.approx(scored(values, labels).micro_batches, abs=0)
 
 
-def test_segments_are_macro_means_of_their_classes() -> None:
+def test_class_groups_are_macro_means_of_their_classes() -> None:
     rng = np.random.default_rng(1)
     labels = (rng.random((60, 5)) < 0.3).astype(int)
     labels[:, 4] = 0
     values = rng.random((60, 5)).astype(np.float32)
-    segments = segments_by_count([500, 499, 100, 99, 0])
-    assert segments == ["head", "middle", "middle", "tail", "tail"]
+    groups = class_groups_by_count([500, 499, 100, 99, 0])
+    assert groups == ["head", "middle", "middle", "tail", "tail"]
     expected = [average_precision_score(labels[:, c], values[:, c]) for c in range(4)]
-    scores = scored(values, labels).by_segment(segments)
+    scores = scored(values, labels).by_class_group(groups)
     assert {name: count for name, (_, count) in scores.items()} == {"head": 1, "middle": 2, "tail": 1}
     assert scores["head"][0] == pytest.approx(expected[0], abs=1e-6)
     assert scores["middle"][0] == pytest.approx((expected[1] + expected[2]) / 2, abs=1e-6)
     assert scores["tail"][0] == pytest.approx(expected[3], abs=1e-6)
     with pytest.raises(ValueError, match="each of 5 classes"):
-        scored(values, labels).by_segment(["head"])
+        scored(values, labels).by_class_group(["head"])
     with pytest.raises(ValueError, match="at least as many"):
-        segments_by_count([1], head=1, tail=2)
+        class_groups_by_count([1], head=1, tail=2)
 
 
 @settings(max_examples=30, deadline=None)
@@ -132,11 +132,11 @@ def test_scores_of_the_benchmark_equal_scikit_learn_in_one_process_and_in_two(tm
     batches = [(start, size) for start, size in batches if labels[start : start + 32].any()]
     pooled = [average_precision_score(labels[s : s + 32].ravel(), values[s : s + 32].ravel()) for s, _ in batches]
     expected.append(np.average(pooled, weights=[size for _, size in batches]))
-    segments = np.asarray(segments_by_count(counts.tolist()))
-    expected += [per_class[segments[present] == name].mean() for name in ("head", "middle", "tail")]
+    groups = np.asarray(class_groups_by_count(counts.tolist()))
+    expected += [per_class[groups[present] == name].mean() for name in ("head", "middle", "tail")]
 
     one = scored(values, labels)
-    parts = one.by_segment(segments.tolist())
+    parts = one.by_class_group(groups.tolist())
     got = [one.macro, one.micro, one.micro_batches, *(parts[name][0] for name in ("head", "middle", "tail"))]
     assert got == pytest.approx(expected, abs=1e-6)
     np.savez(tmp_path / "clips.npz", labels=labels, scores=values, counts=counts)

@@ -1,14 +1,14 @@
 import pytest
 import torch
+from build import make_classifier
 
-from amclip.models.classifier import InterleavedClassifier
 from amclip.models.pretrained import describe_backbone
 from amclip.optimiser import parameter_groups
 
 
 def rates(**settings: object) -> dict[str, float]:
     decay = settings.pop("layer_decay", 1.0)
-    network = InterleavedClassifier(
+    network = make_classifier(
         describe_backbone(str(settings.pop("backbone", "amclip-tiny")), None, 64), 5, temporal_heads=4, **settings
     )
     names = {id(parameter): name for name, parameter in network.named_parameters()}

@@ -1,15 +1,18 @@
 import pytest
 import torch
+from build import make_input, take
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from amclip.augmentation import Augmentation
 from amclip.flow import TVL1, encode_flow
 from amclip.preprocess import Preprocess
 
 
 def build(**settings: object) -> Preprocess:
-    return Preprocess(**{"image_size": 32, "flow": TVL1.preset("fast"), **settings})  # type: ignore[arg-type]
+    settings = {"image_size": 32, "flow_preset": "fast", **settings}
+    return Preprocess(make_input(settings), take(Augmentation, settings))
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +101,7 @@ def test_other_sizes_are_scaled(frames: Tensor) -> None:
         ({"crop_scale": (0.9, 0.5)}, "crop_scale"),
         ({"color_jitter": -1}, "color_jitter"),
         ({"color_jitter": 5}, "color_jitter"),
-        ({"flow_bound": 0}, "flow_bound"),
+        ({"flow_bound": 0}, "flow.bound"),
         ({"std": (1, 0, 1)}, "std"),
         ({"modality": "sound"}, "got 'sound'"),
     ],

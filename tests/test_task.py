@@ -1,19 +1,24 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import open_clip
 import pytest
 import torch
+from build import make_data, make_task
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import CSVLogger
 
 from amclip.data.datamodule import VideoDataModule
+from amclip.inputs import NetworkInput
+from amclip.losses import LDAM, ClassBalanced
+from amclip.plain import to_plain
 from amclip.task import BehaviourTask
 
 
 def data(drawn: Path, **settings: Any) -> VideoDataModule:
-    return VideoDataModule(
+    return make_data(
         **{
             "labels": str(drawn / "labels.csv"),
             "image_size": 32,
@@ -29,19 +34,16 @@ def data(drawn: Path, **settings: Any) -> VideoDataModule:
 
 
 def task(module: VideoDataModule, **settings: Any) -> BehaviourTask:
-    return BehaviourTask(
-        **{
-            "classes": module.classes,
-            "num_segments": module.num_segments,
-            "positions_per_segment": module.positions_per_segment,
-            "num_views": module.num_views,
-            "image_size": module.image_size,
+    return make_task(
+        settings.pop("classes", module.classes),
+        {
+            "input": module.input,
             "backbone": "amclip-tiny",
             "temporal_heads": 4,
             "learning_rate": 1e-3,
             "backbone_learning_rate": 1e-3,
             **settings,
-        }
+        },
     )
 
 
@@ -209,11 +211,11 @@ def test_a_published_x_clip_trains_saves_and_predicts(
         assert f"network.classifiers.0.{part}" in changed
     checkpoint = tmp_path / "xclip.ckpt"
     fitting.save_checkpoint(checkpoint)
-    assert torch.load(checkpoint, weights_only=True)["hyper_parameters"]["cross_frame"] is True
+    assert torch.load(checkpoint, weights_only=True)["hyper_parameters"]["network"]["cross_frame"] is True
     saved.rename(tmp_path / "gone")  # the checkpoint needs nothing else
     loaded = amclip.load_model(checkpoint)
-    for name, value in loaded.task.state_dict().items():
-        torch.testing.assert_close(value, model.state_dict()[name])
+    for name, value in loaded.network.state_dict().items():
+        torch.testing.assert_close(value, model.network.state_dict()[name])
     video = sorted((drawn / "videos").iterdir())[0]
     assert set(loaded.predict(video)) == set(module.classes)
 
@@ -221,7 +223,8 @@ def test_a_published_x_clip_trains_saves_and_predicts(
 def test_heads_that_a_published_x_clip_was_not_trained_with_are_refused(drawn: Path, tmp_path: Path) -> None:
     saved = xclip_checkpoint(tmp_path)
     for change in ({"temporal_heads": 8}, {"video_prompt_heads": 8}):
-        with pytest.raises(ValueError, match=f"{next(iter(change))}: the X-CLIP checkpoint was trained with 4, not 8"):
+        name = next(iter(change)).replace("temporal_", "temporal.")
+        with pytest.raises(ValueError, match=f"{name}: the X-CLIP checkpoint was trained with 4, not 8"):
             task(data(drawn), backbone=f"xclip-dir:{saved}", **{**XCLIP, **change})
 
 
@@ -257,7 +260,7 @@ def test_rates_rise_and_fall_and_each_part_has_its_own(drawn: Path, tmp_path: Pa
         backbone_learning_rate=1e-4,
         weight_decay=0.1,
         warmup_fraction=0.25,
-        final_learning_rate_fraction=0.1,
+        final_fraction=0.1,
     )
     rates: list[list[float]] = []
 
@@ -278,7 +281,7 @@ def test_rates_rise_and_fall_and_each_part_has_its_own(drawn: Path, tmp_path: Pa
     assert [step[0] for step in rates] == pytest.approx([rate / 100 for rate in heads])
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     without = {names[id(parameter)] for group in (groups[1], groups[3]) for parameter in group["params"]}
-    plain = ("bias", "embedding", "position", "view")
+    plain = ("bias", "embedding", "position", "stream")
     assert all(name.endswith(plain) or ".ln_" in name or "norm" in name for name in without)
     assert "network.encoder.visual.conv1.weight" not in without
     tower = {names[id(parameter)] for group in groups[:2] for parameter in group["params"]}
@@ -296,7 +299,7 @@ def test_clips_that_cannot_be_read_are_counted_and_named(drawn: Path, tmp_path: 
     assert header == "filepath,label,split"
     module = data(drawn, labels=str(table), root=str(tmp_path))
     fitting = trainer(tmp_path, max_epochs=1)
-    with pytest.warns(UserWarning, match="passed over in training: .*has no frame from 90"):
+    with pytest.warns(UserWarning, match="skipped in training: .*has no frame from 90"):
         fitting.fit(task(module), module)
     assert fitting.callback_metrics["train/skipped_clips"] == 1
     assert fitting.callback_metrics["val/unreadable_clips"] == 1
@@ -304,9 +307,12 @@ def test_clips_that_cannot_be_read_are_counted_and_named(drawn: Path, tmp_path: 
 
 def test_a_model_made_for_other_data_is_refused(drawn: Path, tmp_path: Path) -> None:
     module = data(drawn)
-    for change in ({"classes": module.classes[::-1]}, {"image_size": 64}, {"positions_per_segment": 2}):
-        with pytest.raises(ValueError, match=f"{next(iter(change))}: the data has"):
-            trainer(tmp_path, max_steps=1).fit(task(module, **change), module)
+    with pytest.raises(ValueError, match="classes: the data has"):
+        trainer(tmp_path, max_steps=1).fit(task(module, classes=module.classes[::-1]), module)
+    for change in ({"image_size": 64}, {"positions_per_segment": 2}, {"scheme": "sparse"}):
+        other = task(module, input=replace(module.input, **change))
+        with pytest.raises(ValueError, match=rf"input\.{next(iter(change))}: the data has"):
+            trainer(tmp_path, max_steps=1).fit(other, module)
 
 
 @pytest.mark.parametrize(
@@ -322,7 +328,7 @@ def test_weights_that_cannot_be_had_are_named(drawn: Path, tmp_path: Path, name:
     module = data(drawn, image_size=64)
     wrong = tmp_path / name
     wrong.write_bytes(content)
-    with pytest.raises(ValueError, match=rf"model.pretrained: .*{name} is no file of weights"):
+    with pytest.raises(ValueError, match=rf"network.pretrained: .*{name} is no file of weights"):
         trainer(tmp_path, max_steps=1).fit(task(module, pretrained=str(wrong)), module)
 
 
@@ -334,7 +340,7 @@ def test_a_checkpoint_of_other_classes_is_refused(drawn: Path) -> None:
 
 def test_another_normalisation_than_the_backbones_is_refused(drawn: Path, tmp_path: Path) -> None:
     module = data(drawn, mean=(0.5, 0.5, 0.5))
-    with pytest.raises(ValueError, match=r"data.mean is"):
+    with pytest.raises(ValueError, match=r"input.mean is"):
         trainer(tmp_path, max_steps=1).fit(task(module), module)
 
 
@@ -346,12 +352,11 @@ def test_another_normalisation_than_the_backbones_is_refused(drawn: Path, tmp_pa
         ({"learning_rate": -1.0}, "learning_rate: expected 0 or more, got -1"),
         ({"backbone_learning_rate": float("nan")}, "backbone_learning_rate"),
         ({"weight_decay": -1.0}, "weight_decay"),
-        ({"final_learning_rate_fraction": 2.0}, "final_learning_rate_fraction"),
-        ({"loss": "focal", "focal_alpha": 7.0}, "focal_alpha"),
-        ({"temporal_layers": -1}, "temporal_layers"),
-        ({"temporal_heads": 0}, "temporal_heads"),
+        ({"final_fraction": 2.0}, "final_fraction"),
+        ({"temporal_layers": -1}, r"temporal\.layers"),
+        ({"temporal_heads": 0}, r"temporal\.heads"),
         ({"trainable_blocks": 3}, "has 2 blocks, not 3"),
-        ({"image_size": 60}, "image_size: amclip-tiny cuts images into squares"),
+        ({"input": NetworkInput(image_size=60)}, "image_size: amclip-tiny cuts images into squares"),
         ({"warmup_fraction": 1.0}, "warmup_fraction"),
         ({"prompt_templates": ["a photo"]}, "no {} for the class name"),
     ],
@@ -363,7 +368,7 @@ def test_settings_out_of_range_are_refused(drawn: Path, change: dict[str, Any], 
 
 def test_real_clips_train_for_a_step(tmp_path: Path) -> None:
     clips = Path(__file__).parent / "data" / "clips"
-    module = VideoDataModule(
+    module = make_data(
         labels=str(clips / "labels.csv"),
         image_size=32,
         frame_size=(36, 36),
@@ -382,7 +387,7 @@ def test_real_clips_train_for_a_step(tmp_path: Path) -> None:
 
 def test_ldam_weighs_late_and_checkpoints_know_what_was_counted(drawn: Path, tmp_path: Path) -> None:
     module = data(drawn, batch_size=8)
-    model = task(module, loss="ldam", ldam_reweight_after=0.5)
+    model = task(module, loss=LDAM(reweight_after=0.5))
     phases: list[bool] = []
 
     class Watch(Callback):
@@ -395,29 +400,30 @@ def test_ldam_weighs_late_and_checkpoints_know_what_was_counted(drawn: Path, tmp
     assert phases == [False] * half + [True] * half
     run.save_checkpoint(tmp_path / "x.ckpt")
     known = torch.load(tmp_path / "x.ckpt", weights_only=True)["amclip"]
-    assert known["class_counts"] == module.class_counts
-    for name in ("thresholds", "temperatures", "calibrated_thresholds", "segments"):
-        assert len(known[name]) == len(module.classes)
-    assert model.temperatures is not None
-    assert model.thresholds is not None
-    assert known["temperatures"] == model.temperatures.tolist()
+    assert module.statistics is not None
+    assert known["statistics"] == to_plain(module.statistics)
+    assert model.calibrator is not None
+    for name in ("raw_thresholds", "temperatures", "thresholds"):
+        assert known["calibrator"][name] == list(getattr(model.calibrator, name))
+        assert len(known["calibrator"][name]) == len(module.classes)
     # A temperature keeps the order of clips, so the best threshold is the same clip's.
-    torch.testing.assert_close(model.calibrate(model.thresholds), torch.tensor(known["calibrated_thresholds"]))
+    cut = torch.tensor(model.calibrator.raw_thresholds)
+    torch.testing.assert_close(model.calibrate(cut), torch.tensor(model.calibrator.thresholds))
 
     alone = tmp_path / "test_only.csv"  # a table that says nothing of the training
     lines = (drawn / "labels.csv").read_text().splitlines()
     alone.write_text("\n".join([lines[0], *(line for line in lines if line.endswith(",test"))]) + "\n")
     other = data(drawn, labels=str(alone), root=str(drawn), classes=module.classes, batch_size=8)
-    fresh = task(other, loss="ldam")
+    fresh = task(other, loss=LDAM())
     run = trainer(tmp_path / "again")
     run.test(fresh, other, ckpt_path=tmp_path / "x.ckpt", weights_only=True)
-    assert fresh.class_counts == module.class_counts
+    assert fresh.statistics == module.statistics
     assert "test/F1_at_thresholds_tuned_on_val" in run.callback_metrics
 
 
 def test_a_loss_that_counts_clips_refuses_data_that_cannot_say(drawn: Path, tmp_path: Path) -> None:
     module = data(drawn, batch_size=8)
     module.setup("fit")
-    model = task(module, loss="class_balanced")
-    with pytest.raises(ValueError, match=r"model.loss: class_balanced needs .* NoneType has no class_counts"):
+    model = task(module, loss=ClassBalanced())
+    with pytest.raises(ValueError, match=r"model.loss: ClassBalanced needs .* NoneType has no statistics"):
         trainer(tmp_path, max_steps=1).fit(model, module.train_dataloader())

@@ -9,11 +9,13 @@ from typing import Any
 import open_clip
 import pytest
 import torch
+from build import make_data
 from test_task import data, task, trainer
 from torch.nn import functional as F
 
 from amclip.cli import main
 from amclip.data.synthetic import BEHAVIOURS
+from amclip.losses import CrossEntropy
 
 ROOT = Path(__file__).parents[1]
 CLASSES = ["walking", "eating grass"]
@@ -36,10 +38,10 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> tuple[open_clip.CLIP, Path
 def arguments(weights: Path, *more: str) -> list[str]:
     return [
         f"--config={ROOT / 'configs/zero_shot.yaml'}",
-        "--model.backbone=amclip-tiny",
-        f"--model.pretrained={weights}",
-        "--data.image_size=64",
-        "--data.frame_size=[64,64]",
+        "--model.network.backbone=amclip-tiny",
+        f"--model.network.pretrained={weights}",
+        "--input.image_size=64",
+        "--input.frame_size=[64,64]",
         "--data.num_workers=0",
         "--data.cache_dir=null",
         "--trainer.accelerator=cpu",
@@ -63,19 +65,21 @@ def text_of(model: open_clip.CLIP, sentences: list[str]) -> torch.Tensor:
 def test_predict_equals_open_clip_by_hand(
     clip: tuple[open_clip.CLIP, Path], drawn: Path, tmp_path: Path, closed: bool
 ) -> None:
-    from amclip.data.datamodule import VideoDataModule
-
     model, weights = clip
     videos = tmp_path / "videos"
     videos.mkdir()
     for video in sorted((drawn / "videos").iterdir())[:3]:
         (videos / video.name).write_bytes(video.read_bytes())
     output = tmp_path / "out.csv"
-    lists = ["--model.loss=cross_entropy", "--model.background_prompts=null"] if closed else []
-    where = [f"--data.root={videos}", f"--data.classes={json.dumps(CLASSES)}", f"--predictions.path={output}"]
+    lists = ["--model.loss=CrossEntropy", "--model.network.head.background_prompts=[]"] if closed else []
+    where = [
+        f"--data.source.root={videos}",
+        f"--data.source.classes={json.dumps(CLASSES)}",
+        f"--predictions.path={output}",
+    ]
     main(["predict", *arguments(weights, *lists, *where)])
     settings: dict[str, Any] = {"scheme": "sparse", "num_segments": 1, "positions_per_segment": 8, "modality": "frames"}
-    module = VideoDataModule(
+    module = make_data(
         root=str(videos), classes=CLASSES, image_size=64, frame_size=(64, 64), num_workers=0, cache_dir=None, **settings
     )
     module._trainer_stage = lambda: "predict"  # type: ignore[method-assign]
@@ -95,7 +99,11 @@ def test_predict_equals_open_clip_by_hand(
 
 def test_test_scores_the_tables_classes(clip: tuple[open_clip.CLIP, Path], drawn: Path, tmp_path: Path) -> None:
     output = tmp_path / "test.csv"
-    paths = [f"--data.labels={drawn / 'labels.csv'}", f"--data.root={drawn}", f"--predictions.test_path={output}"]
+    paths = [
+        f"--data.source.labels={drawn / 'labels.csv'}",
+        f"--data.source.root={drawn}",
+        f"--predictions.test_path={output}",
+    ]
     main(["test", *arguments(clip[1], *paths, f"--trainer.logger.save_dir={tmp_path}")])
     tested = rows(output)
     assert len(tested) == sum(row["split"] == "test" for row in rows(drawn / "labels.csv"))
@@ -107,7 +115,7 @@ def test_a_published_x_clip_classifies_without_training(drawn: Path, tmp_path: P
 
     saved = xclip_checkpoint(tmp_path / "published")
     module = data(drawn, modality="frames", num_segments=1, positions_per_segment=4, batch_size=40, **IMAGENET)
-    model = task(module, backbone=f"xclip-dir:{saved}", zero_shot=True, loss="cross_entropy", **XCLIP)
+    model = task(module, backbone=f"xclip-dir:{saved}", zero_shot=True, loss=CrossEntropy(), **XCLIP)
     trainer(tmp_path).test(model, module, verbose=False)
     transformers = pytest.importorskip("transformers")
     theirs = transformers.XCLIPModel.from_pretrained(saved).eval()
@@ -147,14 +155,17 @@ def test_a_model_with_a_bias_of_its_own_needs_no_background(drawn: Path, tmp_pat
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (["--data.modality=interleaved"], "flow images mean nothing"),
-        (["--data.modality=flow"], "flow images mean nothing"),
-        (["--model.temporal_layers=1"], "a transformer that nobody trained"),
-        (["--model.head=linear", "--model.background_prompts=null"], "zero-shot compares with the class names"),
-        (["--model.pretrained=null"], "nothing but published weights"),
-        (["--model.background_prompts=null"], "CLIP's cosines have no zero"),
-        (["--model.cross_frame=true"], "messages that nobody trained"),
-        (["--data.classes=null"], "knows no behaviours but those you name"),
+        (["--input.modality=interleaved"], "flow images mean nothing"),
+        (["--input.modality=flow"], "flow images mean nothing"),
+        (["--model.network.temporal.layers=1"], "a transformer that nobody trained"),
+        (
+            ["--model.network.head.kind=linear", "--model.network.head.background_prompts=[]"],
+            "zero-shot compares with the class names",
+        ),
+        (["--model.network.pretrained=null"], "nothing but published weights"),
+        (["--model.network.head.background_prompts=[]"], "CLIP's cosines have no zero"),
+        (["--model.network.cross_frame=true"], "messages that nobody trained"),
+        (["--data.source.classes=null"], "knows no behaviours but those you name"),
     ],
 )
 def test_what_cannot_say_anything_is_refused(
@@ -164,7 +175,7 @@ def test_what_cannot_say_anything_is_refused(
     change: list[str],
     message: str,
 ) -> None:
-    where = [f"--data.root={drawn / 'videos'}", f"--data.classes={json.dumps(CLASSES)}"]
+    where = [f"--data.source.root={drawn / 'videos'}", f"--data.source.classes={json.dumps(CLASSES)}"]
     with pytest.raises(SystemExit) as stopped:
         main(["predict", *arguments(clip[1], *where, *change)])
     assert stopped.value.code == 2
@@ -172,7 +183,7 @@ def test_what_cannot_say_anything_is_refused(
 
 
 def test_it_does_not_train(clip: tuple[open_clip.CLIP, Path], drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    paths = [f"--data.labels={drawn / 'labels.csv'}", f"--data.root={drawn}", "--trainer.fast_dev_run=1"]
+    paths = [f"--data.source.labels={drawn / 'labels.csv'}", f"--data.source.root={drawn}", "--trainer.fast_dev_run=1"]
     with pytest.raises(SystemExit):
         main(["fit", *arguments(clip[1], *paths)])
     assert "zero_shot classifies without training" in capsys.readouterr().err
@@ -186,5 +197,5 @@ def test_nothing_is_fetched_that_was_not_named(monkeypatch: pytest.MonkeyPatch, 
         monkeypatch.setattr(name, refuse)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
     module = data(drawn, modality="frames", num_segments=1, image_size=64, frame_size=(64, 64))
-    model = task(module, pretrained="synthetic", head="text", temporal_layers=0, zero_shot=True, loss="cross_entropy")
+    model = task(module, pretrained="synthetic", head="text", temporal_layers=0, zero_shot=True, loss=CrossEntropy())
     trainer(tmp_path, limit_test_batches=1).test(model, module, verbose=False)

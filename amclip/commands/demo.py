@@ -22,17 +22,18 @@ def demo(directory: str = "demo", clips: int = 500, epochs: int = 10, seed: int 
             f"clips: every behaviour shall be in training, validation and test: 36 clips or more, got {clips}"
         )
     from amclip.commands.lightning import AmclipCLI
+    from amclip.config_path import config_path
     from amclip.data.synthetic import write_dataset
 
     root = Path(directory)
-    common = [f"--trainer.logger.save_dir={root / 'runs'}", f"--data.root={root / 'data'}"]
+    common = [f"--trainer.logger.save_dir={root / 'runs'}", f"--data.source.root={root / 'data'}"]
     print(f"1. Drawing {clips} clips and training on them")
     trained = AmclipCLI.run(
         "fit",
         [
             f"--config={config_path('demo')}",
             *common,
-            f"--data.synthetic_clips={clips}",
+            f"--data.source.synthetic_clips={clips}",
             f"--trainer.max_epochs={epochs}",
             f"--seed_everything={seed}",
             f"--data.seed={seed}",
@@ -48,7 +49,7 @@ def demo(directory: str = "demo", clips: int = 500, epochs: int = 10, seed: int 
     predictions = root / "predictions.csv"
     AmclipCLI.run(
         "predict",
-        [f"--ckpt_path={checkpoint}", f"--data.root={unseen}", f"--predictions.path={predictions}"],
+        [f"--ckpt_path={checkpoint}", f"--data.source.root={unseen}", f"--predictions.path={predictions}"],
     )
     pictures = _draw(tested, root)
     print("\nLeft behind:")
@@ -56,19 +57,6 @@ def demo(directory: str = "demo", clips: int = 500, epochs: int = 10, seed: int 
     print(f"  predictions   {predictions} (new videos), {table} (test clips, with their labels)")
     print(f"  pictures      {', '.join(str(picture) for picture in pictures)}")
     print(f"  training      tensorboard --logdir {root / 'runs'}")
-
-
-def config_path(name: str) -> Path:
-    """A config of this project: inside the installed package, or beside it in a checkout.
-
-    Raises:
-        FileNotFoundError: If there is none of that name.
-    """
-    package = Path(__file__).parents[1]
-    for folder in (package / "configs", package.parent / "configs"):
-        if (folder / f"{name}.yaml").is_file():
-            return folder / f"{name}.yaml"
-    raise FileNotFoundError(f"there is no config {name}.yaml in {package / 'configs'}")
 
 
 def _draw(tested: object, root: Path) -> list[Path]:

@@ -14,13 +14,13 @@ from torch import Tensor
 from amclip.atomic import refuse_overwriting, replacing
 from amclip.data.locate import spelled
 from amclip.data.pairs import partners_within, read_pairs
-from amclip.data.sampling import DEFAULT_FLOW_GAP, flow_gap_seconds
 from amclip.data.video import Video
 from amclip.data.writer import VideoWriter
 from amclip.flow.image import FlowImage, encode_flow
 from amclip.flow.method import FlowMethod
 from amclip.flow.raft import RAFT
 from amclip.flow.tvl1 import TVL1, Preset
+from amclip.sampling import DEFAULT_FLOW_GAP, flow_gap_seconds
 
 __all__ = ["flow"]
 

@@ -1,7 +1,8 @@
 """Words of the commands that take files first and switches without a value, which plain functions do not have."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import fields, is_dataclass
+from typing import Any, get_type_hints
 
 __all__ = ["run_command"]
 
@@ -16,7 +17,8 @@ def run_command(
     """Call the function behind a command with what its words say.
 
     Args:
-        function: Its name is the command's, its docstring the help, its arguments the options.
+        function: Its name is the command's, its docstring the help, its arguments the options. Of an argument that is
+            a dataclass the fields are options, so that a function takes few arguments.
         args: The words after the command.
         first: The argument that comes without an option's name, and its help.
         switches: Arguments that are true where they are named, and their help.
@@ -30,5 +32,13 @@ def run_command(
     parser.add_argument(first[0], help=first[1], **more)
     for name, meaning in switches.items():
         parser.add_argument(f"--{name}", action="store_true", help=meaning)
-    parser.add_function_arguments(function, skip={first[0], *switches}, as_group=False, as_positional=False)
-    function(**vars(parser.parse_args(args)))
+    groups: dict[str, Any] = {name: hint for name, hint in get_type_hints(function).items() if is_dataclass(hint)}
+    skip = {first[0], *switches, *groups}
+    parser.add_function_arguments(function, skip=skip, as_group=False, as_positional=False)
+    for group in groups.values():
+        parser.add_class_arguments(group, as_group=False)
+    given = vars(parser.parse_args(args))
+    values = {
+        name: group(**{field.name: given.pop(field.name) for field in fields(group)}) for name, group in groups.items()
+    }
+    function(**given, **values)

@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from amclip.atomic import refuse_overwriting
+from amclip.commands.options import ScoringOptions
 from amclip.commands.parsing import run_command
 from amclip.text import printable
 
@@ -26,21 +28,31 @@ def run_suggest(args: list[str]) -> None:
     run_command(suggest, args, ("videos", "Videos, folders of videos, or patterns in quotes."), switches, several=True)
 
 
+@dataclass(frozen=True)
+class LabelledOptions:
+    """What is labelled already.
+
+    Args:
+        labelled: A table of clips that are labelled already, or several: '[a.csv, b.csv]'; windows that overlap one of
+            them are left out.
+        root: The folder that their paths start from. Default: the folder of the (first) table.
+        label_fps: Frames per second, for labels per frame (DeepEthogram, FERAL) of videos that are not there.
+    """
+
+    labelled: str | list[str] | None = None
+    root: str | None = None
+    label_fps: float | None = None
+
+
 def suggest(
     videos: list[str],
     checkpoint: str,
     output: str,
     count: int = 50,
-    window: float | None = None,
-    hop: float | None = None,
-    labelled: str | list[str] | None = None,
-    root: str | None = None,
-    label_fps: float | None = None,
     transcode: bool = False,
     seed: int = 0,
-    batch_size: int | None = None,
-    accelerator: Literal["auto", "cpu", "gpu"] = "auto",
-    probe_timeout: float = 20.0,
+    scoring: ScoringOptions = ScoringOptions(),
+    labelled: LabelledOptions = LabelledOptions(),
 ) -> None:
     """List the windows of unlabelled videos that are best labelled next, and write a page to label them in.
 
@@ -52,56 +64,39 @@ def suggest(
         checkpoint: A checkpoint of `amclip fit`.
         output: Folder for list and page.
         count: How many windows to suggest.
-        window: Length of a window in seconds. Default: the length of the clips that the checkpoint was trained on.
-        hop: Seconds from the start of one window to the next. Default: the length, so that windows do not overlap.
-        labelled: A table of clips that are labelled already, or several: '[a.csv, b.csv]'; windows that overlap one of
-            them are left out.
-        root: The folder that their paths start from. Default: the folder of the (first) table.
-        label_fps: Frames per second, for labels per frame (DeepEthogram, FERAL) of videos that are not there.
         transcode: Make copies, in `media` beside the page, of videos that browsers do not play (AVI and others).
         seed: Of the grouping of windows.
-        batch_size: Windows scored at a time. Default: 1 on a CPU, 8 on a GPU.
-        accelerator: auto takes a GPU where there is one.
-        probe_timeout: Seconds without progress after which a video counts as unreadable.
+        scoring: How windows are scored; they do not overlap, where --hop does not say.
+        labelled: What is labelled already.
 
     Raises:
         ValueError: If a setting does not fit, or no window is left to suggest.
         FileNotFoundError: If a video, the checkpoint or the table does not exist.
         SystemExit: With 1 where videos could not be read; windows of all others are suggested.
     """
-    import torch
-
     from amclip.data.several import files_read, root_of
     from amclip.ethogram.inputs import find_sources
-    from amclip.ethogram.plan import DEFAULT_WINDOW
     from amclip.inference import load_model
     from amclip.suggest.outputs import write_list, write_suggestions
     from amclip.suggest.pool import choose_from, embed_pool, labelled_stretches
 
-    for name, seconds in (("window", window), ("hop", hop), ("probe_timeout", probe_timeout)):
-        if seconds is not None and not 0 < seconds < float("inf"):
-            raise ValueError(f"--{name}: expected seconds above 0, got {seconds}")
-    for name, number in (("count", count), ("batch_size", batch_size)):
-        if number is not None and number < 1:
-            raise ValueError(f"--{name}: expected 1 or more, got {number}")
+    if count < 1:
+        raise ValueError(f"--count: expected 1 or more, got {count}")
     if not 0 <= seed < 2**32:
         raise ValueError(f"--seed: expected a number from 0 to {2**32 - 1}, got {seed}")
     sources = find_sources(videos)
-    inputs: list[str | Path] = [
-        checkpoint,
-        *(source.path for source in sources),
-        *([] if labelled is None else files_read(labelled)),
-    ]
+    tables, root = labelled.labelled, labelled.root
+    inputs: list[str | Path] = [checkpoint, *(source.path for source in sources)]
+    inputs += [] if tables is None else files_read(tables)
     for name in ("suggestions.csv", "suggest.html"):
         refuse_overwriting("--output", Path(output) / name, inputs)
-    taken = {} if labelled is None else labelled_stretches(labelled, root, label_fps)
-    if labelled is not None:
-        _tell_labelled(taken, sources, root_of(labelled) if root is None else Path(root))
-    gpu = accelerator == "gpu" or (accelerator == "auto" and torch.cuda.is_available())
-    model = load_model(checkpoint, "cuda" if gpu else "cpu")
-    length = window or model.clip_seconds or DEFAULT_WINDOW
-    pool, errors = embed_pool(model, sources, length, hop or length, batch_size or (8 if gpu else 1), probe_timeout)
-    chosen, free = choose_from(pool, taken, count, seed, apart=hop is None or hop >= length)
+    taken = {} if tables is None else labelled_stretches(tables, root, labelled.label_fps)
+    if tables is not None:
+        _tell_labelled(taken, sources, root_of(tables) if root is None else Path(root))
+    model = load_model(checkpoint, "cuda" if scoring.gpu else "cpu")
+    length, hop = scoring.windows(model, 1.0)
+    pool, errors = embed_pool(model, sources, length, hop, scoring.batch, scoring.probe_timeout)
+    chosen, free = choose_from(pool, taken, count, seed, apart=hop >= length)
     folder = Path(output)
     write_list(folder / "suggestions.csv", chosen)
     page = write_suggestions(folder, chosen, dict(zip(model.classes, model.thresholds, strict=True)), length, transcode)

@@ -20,8 +20,8 @@ __all__ = ["Clock"]
 
 _RATE_ROUNDING = 0.0015
 """Fraction by which a rate may miss a video's: 30 is said of 29.97 (0.1 %), 24 of 23.976; 25 is no 24."""
-_OPTIONS = "--data.label_fps; amclip suggest and evaluate: --label_fps; amclip convert: --fps"
-_ROOTS = "--data.root; amclip suggest, evaluate and convert: --root"
+_OPTIONS = "--data.source.label_fps; amclip suggest and evaluate: --label_fps; amclip convert: --fps"
+_ROOTS = "--data.source.root; amclip suggest, evaluate and convert: --root"
 
 
 class Clock:

@@ -4,23 +4,17 @@ import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from amclip.data.sampling import (
-    DEFAULT_FLOW_GAP,
-    Scheme,
-    clip_span,
-    num_positions,
-    sample_positions,
-    segment_indices,
-)
 from amclip.data.table import Clip, LabelTable
-from amclip.data.video import Resize, Video, VideoError, VideoInfo
+from amclip.data.video import Video, VideoError, VideoInfo
+from amclip.inputs import NetworkInput
+from amclip.sampling import clip_span, sample_positions
 
 __all__ = ["Batch", "ClipDataset", "Sample", "collate", "video_path"]
 
@@ -33,7 +27,7 @@ class Sample(TypedDict):
     """One clip.
 
     ``frames`` uint8 ``[K, V, 3, H, W]`` RGB; ``segments`` int64 ``[M, P]``; ``labels`` float32 ``[C]`` of 0 and 1;
-    ``clip`` int64, the row of the table; ``skipped`` int64, broken clips passed over to get this one (training), and
+    ``clip`` int64, the row of the table; ``skipped`` int64, broken clips skipped to get this one (training), and
     ``reason`` why the last of them was; ``error`` why the frames are all zero, or empty.
     """
 
@@ -71,16 +65,9 @@ class ClipDataset(Dataset[Sample]):
         root: Folder that relative paths of the table start from.
         found: What :func:`amclip.data.probe.probe` found, keyed by ``video_path(root, clip)``. A video found
             unreadable is never opened; one that is missing here is opened on trust.
-        frame_size: ``(H, W)`` that frames are decoded to.
-        resize: ``"stretch"`` or ``"crop"``.
-        scheme: How segments share the clip.
-        num_segments: ``M``.
-        positions_per_segment: ``P``.
-        flow_gap: Seconds between a frame and its flow partner.
-        views: 2 = each frame and its partner; 1 = frames alone.
+        input: What the network sees: positions, flow partners, size.
         training: Jitter positions, and replace clips that cannot be read.
         seed: Jitter is a function of (seed, epoch, row) only: the same on any number of workers and devices.
-        segment_overlap: Share of its window that a segment has in common with the next one's.
         temporal_views: ``T``; with more than one, ``K * T`` positions, see :func:`amclip.data.views.clip_views`.
     """
 
@@ -89,30 +76,17 @@ class ClipDataset(Dataset[Sample]):
         table: LabelTable,
         root: str | os.PathLike[str],
         found: Mapping[Path, VideoInfo | VideoError],
-        frame_size: tuple[int, int] = (224, 224),
-        resize: Resize = "stretch",
-        scheme: Scheme = "semi-dense",
-        num_segments: int = 4,
-        positions_per_segment: int = 8,
-        flow_gap: float = DEFAULT_FLOW_GAP,
-        views: Literal[1, 2] = 2,
+        input: NetworkInput,
         training: bool = False,
         seed: int = 0,
-        segment_overlap: float = 0.0,
         temporal_views: int = 1,
     ) -> None:
-        if views not in (1, 2):
-            raise ValueError(f"views must be 1 (frames) or 2 (frames and flow partners), not {views}")
         self.table = table
         self.root = Path(root)
         self.found = dict(found)
-        self.frame_size = (int(frame_size[0]), int(frame_size[1]))
-        self.resize: Resize = resize
-        layout = scheme, num_segments, positions_per_segment, segment_overlap
-        self.num_positions = temporal_views * num_positions(*layout)
-        self.segments = segment_indices(*layout)
-        self.flow_gap = flow_gap
-        self.views = views
+        self.input = input
+        self.num_positions = temporal_views * input.num_positions
+        self.segments = input.segments()
         self.training = training
         self.seed = seed
         self.targets = torch.from_numpy(table.targets())
@@ -148,7 +122,7 @@ class ClipDataset(Dataset[Sample]):
                 reason = str(error)
         if self.training:
             raise VideoError(self.root, f"none of the {len(self)} clips of {self.table.source} can be read; {reason}")
-        shape = (self.num_positions, self.views, 3, *self.frame_size)
+        shape = (self.num_positions, self.input.frames_per_position, 3, *self.input.frame_size)
         return self._sample(row, torch.zeros(shape, dtype=torch.uint8), 0, error=reason)
 
     def _sample(self, row: int, frames: Tensor, skipped: int, reason: str = "", error: str = "") -> Sample:
@@ -174,16 +148,16 @@ class ClipDataset(Dataset[Sample]):
         generator = _generator(self.seed, epoch, row) if self.training else None
         times = video.timestamps()
         start, stop = clip_span(times, video.duration, span, clip.start, clip.stop)
-        shown = times[span.start : span.stop]
-        frames, partners = sample_positions(shown, start, stop, self.num_positions, self.flow_gap, generator)
+        shown, gap = times[span.start : span.stop], self.input.flow.gap_seconds
+        frames, partners = sample_positions(shown, start, stop, self.num_positions, gap, generator)
         refuse_holes(video, start, stop, (stop - start) / self.num_positions)
-        wanted = torch.stack([frames, partners][: self.views], dim=1) + span.start
+        wanted = torch.stack([frames, partners][: self.input.frames_per_position], dim=1) + span.start
         try:
             pixels = video.read(wanted.flatten())
         except VideoError:
             self._readers.pop(path, None)  # a reader is of no use after an error
             raise
-        return pixels.reshape(self.num_positions, self.views, 3, *self.frame_size)
+        return pixels.reshape(self.num_positions, self.input.frames_per_position, 3, *self.input.frame_size)
 
     def _video(self, path: Path) -> Video:
         """The open reader of a video; the few used last are kept."""
@@ -196,7 +170,7 @@ class ClipDataset(Dataset[Sample]):
             found = self.found.get(path)
             if isinstance(found, VideoError):
                 raise found
-            video = Video(path, self.frame_size, self.resize, found)
+            video = Video(path, self.input.frame_size, self.input.resize, found)
         self._readers[path] = video
         if len(self._readers) > _OPEN_VIDEOS:
             self._readers.popitem(last=False)[1].close()

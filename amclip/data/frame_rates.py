@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from amclip.data.sampling import flow_partners
 from amclip.data.video import VideoError, VideoInfo
+from amclip.sampling import flow_partners
 
 __all__ = ["describe_rates", "describe_slow", "explain_slow", "gap_in_frames", "too_slow"]
 
@@ -76,9 +76,9 @@ def explain_slow(info: VideoInfo, flow_gap: float) -> str:
     """What is wrong with a video that is too slow, with the numbers, and what to do."""
     interval = 1 / info.fps
     remedy = (
-        f"set --data.flow_gap 1/{info.fps:.3g} in training, if all videos are like this"
+        f"set --input.flow.gap 1/{info.fps:.3g} in training, if all videos are like this"
         if interval < 1
-        else "train with --data.modality frames: motion over so long a time is no flow"
+        else "train with --input.modality frames: motion over so long a time is no flow"
     )
     return (
         f"has {info.fps:.3g} frames/s: the next frame comes after {interval:.3g} s, {interval / flow_gap:.2g} times "

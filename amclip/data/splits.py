@@ -95,7 +95,7 @@ def _spans(free: Sequence[Clip], clips: Sequence[Clip], table: LabelTable) -> ND
     """Start and stop of each clip, ``(N, 2)``; refuses those that cannot be divided."""
     if len(free) < len(clips):
         raise LabelError(
-            f"names no split, and other rows of {free[0].video} do; where data.split_by is time, name it in every row "
+            f"names no split, and other rows of {free[0].video} do; where data.splits.by is time, name it in every row "
             "of a video or in none",
             table.file_of(free[0]),
             free[0].line,
@@ -105,7 +105,7 @@ def _spans(free: Sequence[Clip], clips: Sequence[Clip], table: LabelTable) -> ND
         if clip.start is None:
             raise LabelError(
                 f"{clip.video} without start and stop is a whole video, which cannot be divided by time; give the "
-                "times of its clips, or leave data.split_by at video",
+                "times of its clips, or leave data.splits.by at video",
                 table.file_of(clip),
                 clip.line,
             )

@@ -1,12 +1,40 @@
 """Several looks at a clip in testing: other moments (temporal views) and other crops (spatial views)."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-__all__ = ["clip_views"]
+__all__ = ["Views", "clip_views"]
 
 # Side of a crop where the frames are square: the 224 of 256 that video networks are tested with.
 _CROP = 0.875
+
+
+@dataclass(frozen=True)
+class Views:
+    """How often each clip is looked at in test and prediction. Each view costs what a clip costs.
+
+    Args:
+        temporal: Looks at other moments of the clip.
+        spatial: Square crops of each frame, end to end along its longer side; 1: none.
+
+    Raises:
+        ValueError: If a number is below 1.
+    """
+
+    temporal: int = 1
+    spatial: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("temporal", "spatial"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"views.{name}: expected 1 or more, got {getattr(self, name)}")
+
+    @property
+    def number(self) -> int:
+        """Views of a clip."""
+        return self.temporal * self.spatial
 
 
 def clip_views(frames: Tensor, temporal: int, spatial: int) -> Tensor:

@@ -4,7 +4,6 @@ Videos are the unit that processes share: each is scored by one of them, alone, 
 there are. Lightning starts the processes and gives each its device.
 """
 
-import contextlib
 import time
 import warnings
 from collections.abc import Iterator
@@ -16,10 +15,8 @@ from lightning.pytorch import LightningDataModule, LightningModule
 from torch.utils.data import DataLoader
 
 from amclip.atomic import write_bytes
-from amclip.data.frame_rates import describe_slow
 from amclip.data.probe import probe
-from amclip.data.sampling import num_positions
-from amclip.data.video import Video, VideoError, VideoInfo
+from amclip.data.video import VideoError, VideoInfo
 from amclip.ethogram.inputs import Source
 from amclip.ethogram.journal import (
     Journal,
@@ -29,19 +26,18 @@ from amclip.ethogram.journal import (
     journal_path,
     read_scores,
 )
-from amclip.ethogram.plan import plan_windows
 from amclip.ethogram.progress import Progress
 from amclip.ethogram.scores import WindowScores
-from amclip.ethogram.stream import stream_scores
+from amclip.ethogram.stream import open_windows, stream_windows
 from amclip.inference import TrainedModel
 
-__all__ = ["Annotator", "Settings", "VideoShares", "collect_scores", "errors_of"]
+__all__ = ["AnnotateConfig", "Annotator", "VideoShares", "collect_scores", "errors_of"]
 
 _SYNC_EVERY = 10.0  # seconds: what is lost at most, and the next batch
 
 
 @dataclass(frozen=True)
-class Settings:
+class AnnotateConfig:
     """How videos are annotated.
 
     Attributes:
@@ -96,22 +92,22 @@ class VideoShares(LightningDataModule):
 
 
 class Annotator(LightningModule):
-    """Scores videos and keeps journals; a video that cannot be read is noted and passed over.
+    """Scores videos and keeps journals; a video that cannot be read is noted and skipped.
 
     Args:
         model: The trained network.
         sources: The videos, the same list as in :class:`VideoShares`.
         folder: Where the journals are, an existing folder that all processes see.
-        settings: How.
+        config: How.
         progress: Show a bar, and a line per video where standard error is no terminal.
     """
 
     def __init__(
-        self, model: TrainedModel, sources: list[Source], folder: Path, settings: Settings, progress: bool = True
+        self, model: TrainedModel, sources: list[Source], folder: Path, config: AnnotateConfig, progress: bool = True
     ) -> None:
         super().__init__()
-        self.task = model.task
-        self.model, self.sources, self.folder, self.settings = model, sources, folder, settings
+        self.network = model.network  # so that Lightning moves it to its device
+        self.model, self.sources, self.folder, self.config = model, sources, folder, config
         self.found: dict[Path, VideoInfo | VideoError] = {}
         self.progress = progress
         self._bar: Progress | None = None
@@ -121,10 +117,8 @@ class Annotator(LightningModule):
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
         todo = [self.sources[number] for number in data.share() if not self._done(self.sources[number])]
         show = self.progress and self.trainer.is_global_zero
-        self.found = probe((source.path for source in todo), timeout=self.settings.probe_timeout, progress=show)
-        if self.model.preprocess.modality != "frames" and (
-            words := describe_slow(self.found, self.model.sampling["flow_gap"])
-        ):
+        self.found = probe((source.path for source in todo), timeout=self.config.probe_timeout, progress=show)
+        if words := self.model.describe_slow(self.found):
             warnings.warn(words, stacklevel=1)
         seconds = [info.duration for info in self.found.values() if isinstance(info, VideoInfo)]
         self._bar = Progress(len(seconds), sum(seconds), show)
@@ -157,21 +151,13 @@ class Annotator(LightningModule):
             self._bar.close()
 
     def _annotate(self, source: Source, info: VideoInfo) -> None:
-        sampling, settings = self.model.sampling, self.settings
-        positions = num_positions(*self.model.layout)
-        size = (int(sampling["frame_size"][0]), int(sampling["frame_size"][1]))
+        config = self.config
         assert self._bar is not None
-        with contextlib.closing(Video(source.path, size, sampling["resize"], info)) as video:
-            try:
-                plan = plan_windows(
-                    video.timestamps(), video.duration, settings.window, settings.hop, positions, sampling["flow_gap"]
-                )
-            except ValueError as error:
-                raise VideoError(source.path, str(error)) from error
+        with open_windows(self.model, source.path, info, config.window, config.hop) as (video, plan):
             header = JournalHeader(
                 path=str(source.path),
                 state=file_state(source.path),
-                made_by=settings.made_by,
+                made_by=config.made_by,
                 classes=tuple(self.model.classes),
                 windows=len(plan),
                 fps=video.fps,
@@ -180,12 +166,12 @@ class Annotator(LightningModule):
                 offset=video.offset,
             )
             with Journal(self._journal(source), header) as journal, self._bar.video(source.name, video.duration) as at:
-                batch = min(settings.batch, len(plan))
+                batch = min(config.batch, len(plan))
                 known = journal.rows % batch  # of the first batch, where another size was used before
                 synced = time.monotonic()
                 at(plan.stop[journal.rows - 1] if journal.rows else 0.0, new=False)
-                for scored in stream_scores(self.model, video, plan, journal.rows - known, batch):
-                    journal.add(plan, scored[known:])
+                for scored in stream_windows(self.model, video, plan, journal.rows - known, batch):
+                    journal.add(plan, scored.probabilities[known:])
                     known = 0
                     if time.monotonic() - synced > _SYNC_EVERY:
                         journal.sync()
@@ -199,7 +185,7 @@ class Annotator(LightningModule):
         journal = self._journal(source)
         if journal.with_suffix(".error").exists():
             return False  # the reason may be gone: a disk that was not there, a copy that is complete now
-        return is_finished(journal, source.path, self.settings.made_by)
+        return is_finished(journal, source.path, self.config.made_by)
 
 
 def collect_scores(sources: list[Source], folder: Path, made_by: dict[str, Any]) -> Iterator[WindowScores]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from amclip.data.sampling import (
+from amclip.sampling import (
     DEFAULT_FLOW_GAP,
     flow_partners,
     sample_positions,

@@ -13,35 +13,78 @@ is not fixed.
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from amclip.data.sampling import segment_indices
-from amclip.data.video import Video
-from amclip.ethogram.plan import WindowPlan
+from amclip.data.video import Video, VideoError, VideoInfo
+from amclip.ethogram.plan import WindowPlan, plan_windows
 from amclip.inference import TrainedModel
 
-__all__ = ["stream_scores"]
+__all__ = ["Scored", "open_windows", "stream_windows"]
 
 
-def stream_scores(
-    model: TrainedModel, video: Video, plan: WindowPlan, first: int = 0, batch: int = 1
-) -> Iterator[NDArray[np.float32]]:
+class Scored(NamedTuple):
+    """Some windows, in order.
+
+    Attributes:
+        probabilities: Calibrated, float32 ``[n, C]``.
+        embeddings: What each was classified from, the mean over its segments, float32 ``[n, D]``; ``[n, 0]`` where
+            nobody asked for them.
+    """
+
+    probabilities: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
+
+
+@contextmanager
+def open_windows(
+    model: TrainedModel, path: Path, info: VideoInfo, window: float, hop: float
+) -> Iterator[tuple[Video, WindowPlan]]:
+    """Open a video as the model sees it, and lay windows over it.
+
+    Args:
+        model: The trained network.
+        path: The file.
+        info: What probing found.
+        window: Length of a window in seconds.
+        hop: Seconds from one window to the next.
+
+    Raises:
+        VideoError: If the video cannot be opened, or a window is too short for its frames.
+    """
+    seen = model.input
+    with closing(Video(path, seen.frame_size, seen.resize, info)) as video:
+        try:
+            plan = plan_windows(
+                video.timestamps(), video.duration, window, hop, seen.num_positions, seen.flow.gap_seconds
+            )
+        except ValueError as error:
+            raise VideoError(path, str(error)) from error
+        yield video, plan
+
+
+def stream_windows(
+    model: TrainedModel, video: Video, plan: WindowPlan, first: int = 0, batch: int = 1, embeddings: bool = False
+) -> Iterator[Scored]:
     """Score the windows of a video, in order.
 
     Args:
         model: The network, on the device where it shall run.
-        video: Open to be read in order, decoding to the size that the model's sampling names.
+        video: Open, decoding to the size that the model's input names.
         plan: The windows.
         first: The window to begin with, a multiple of ``batch``; the scores are those of a run from the start.
         batch: Windows that are classified at a time; and as many images are embedded at a time as they would have if
             they shared none.
+        embeddings: Also yield what the windows were classified from.
 
     Yields:
-        Calibrated probabilities of the next windows, float32 ``[n, C]``; ``n`` is ``batch``, less at the end.
+        The next windows: ``batch`` of them, fewer at the end.
 
     Raises:
         ValueError: If ``first`` is no multiple of ``batch``.
@@ -51,16 +94,15 @@ def stream_scores(
         raise ValueError(f"first: expected a multiple of the batch size {batch}, got {first}")
     if first >= len(plan):
         return
-    network, device = model.task.network, model.task.device
+    network, device = model.network, model.device
     alone = not network.cross_frame and not network.prompted
-    segments = segment_indices(*model.layout).to(device).expand(batch, -1, -1)
+    segments = model.input.segments().to(device).expand(batch, -1, -1)
     size = batch * plan.positions
     begin = plan.images(first)[0] // size * size
-    views = 1 if model.preprocess.modality == "frames" else 2
     window = first
     kept: Tensor | None = None  # embeddings, or images, from the one numbered `base` on
     base = begin
-    for pixels in _read_ahead(_decoded(video, plan, int(begin), size, views)):
+    for pixels in _read_ahead(_decoded(video, plan, int(begin), size, model.input.frames_per_position)):
         with torch.inference_mode():
             images = model.preprocess(pixels.to(device))
             fresh = (network.embed(images) if alone else images).flatten(0, 1)
@@ -71,30 +113,33 @@ def stream_scores(
                 break
             rows = np.stack([plan.images(min(row, len(plan) - 1)) for row in range(window, window + batch)])
             with torch.inference_mode():
-                views_of = kept[torch.from_numpy(rows - base).to(device)]
-                logits = network.classify(views_of, segments) if alone else network(views_of, segments)
-                scored = model.calibrate(model.task.probabilities(logits)[: len(chosen)].cpu()).numpy()
-            yield scored
+                images_of = kept[torch.from_numpy(rows - base).to(device)]
+                answer = network.classify(images_of, segments) if alone else network.answer(images_of, segments)
+                scored = model.calibrate(model.probabilities(answer.logits)[: len(chosen)].cpu()).numpy()
+                pooled = (
+                    answer.embeddings[: len(chosen)].float().mean(dim=1) if embeddings else torch.empty(len(chosen), 0)
+                )
+            yield Scored(scored, pooled.cpu().numpy())
             window += len(chosen)
         if window < len(plan):
             needed = int(plan.images(window)[0])
             kept, base = kept[max(0, needed - base) :], max(base, needed)
 
 
-def _decoded(video: Video, plan: WindowPlan, begin: int, size: int, views: int) -> Iterator[Tensor]:
+def _decoded(video: Video, plan: WindowPlan, begin: int, size: int, per_position: int) -> Iterator[Tensor]:
     """Frames with their partners from the one numbered ``begin`` on, uint8 ``[size / K, K, V, 3, H, W]``.
 
     The last are filled up by repeating the last one.
     """
     frames, partners = plan.frames[begin:], plan.partners[begin:]
-    wanted = np.unique(np.concatenate([frames, partners][:views]))
+    wanted = np.unique(np.concatenate([frames, partners][:per_position]))
     stream = video.read_in_order(wanted)
     read = 0
     held: NDArray[np.uint8] | None = None  # decoded, from the one at place `oldest` of `wanted` on
     oldest = 0
     for at in range(0, len(frames), size):
-        mine = np.minimum(np.arange(at, at + size), len(frames) - 1)
-        pairs = np.searchsorted(wanted, np.stack([frames[mine], partners[mine]][:views], axis=1))
+        rows = np.minimum(np.arange(at, at + size), len(frames) - 1)
+        pairs = np.searchsorted(wanted, np.stack([frames[rows], partners[rows]][:per_position], axis=1))
         fresh = [next(stream) for _ in range(int(pairs.max()) + 1 - read)]
         read += len(fresh)
         if held is None:

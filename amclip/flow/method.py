@@ -1,10 +1,11 @@
 """What the rest of amclip asks of an optical flow method, and how one is named in a config."""
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
 from torch import Tensor, nn
+
+from amclip.plain import from_plain
 
 __all__ = ["FlowMethod", "make_flow"]
 
@@ -47,19 +48,11 @@ def make_flow(description: Mapping[str, Any]) -> FlowMethod:
     Raises:
         ValueError: If there is no such class, it is no :class:`FlowMethod`, or it does not take these arguments.
     """
-    extra = description.keys() - {"class_path", "init_args"}
-    path = description.get("class_path")
-    if extra or not isinstance(path, str) or "." not in path:
-        raise ValueError(f"flow: expected {{class_path: PACKAGE.CLASS, init_args: {{...}}}}, got {dict(description)}")
-    home, _, name = path.rpartition(".")
+    if description.keys() - {"class_path", "init_args"} or "." not in str(description.get("class_path", "")):
+        raise ValueError(
+            f"input.flow.method: expected {{class_path: PACKAGE.CLASS, init_args: {{...}}}}, got {dict(description)}"
+        )
     try:
-        made = getattr(import_module(home), name)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"flow: there is no {path} ({error})") from error
-    if not (isinstance(made, type) and issubclass(made, FlowMethod)):
-        raise ValueError(f"flow: {path} is no subclass of amclip.flow.FlowMethod")
-    try:
-        method: FlowMethod = made(**description.get("init_args") or {})
-    except TypeError as error:
-        raise ValueError(f"flow: {path} does not take these init_args ({error})") from error
-    return method
+        return from_plain(FlowMethod, description)
+    except ValueError as error:
+        raise ValueError(f"input.flow.method: {error}") from error

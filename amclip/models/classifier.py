@@ -1,28 +1,32 @@
 """The network: normalised images of a clip in, one logit per behaviour out."""
 
-from typing import Literal
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from amclip.models.config import NetworkConfig
 from amclip.models.encoder import ImageEncoder
 from amclip.models.interleave import gather_segments
-from amclip.models.pretrained import Architecture, Pretrained
+from amclip.models.pretrained import Pretrained
 from amclip.models.segments import (
-    Aggregation,
     LinearHead,
     SegmentAggregator,
     SegmentClassifier,
     TemporalTransformer,
     TextHead,
 )
-from amclip.models.video import MessageInit, MultiFrameIntegration, VideoPrompts
+from amclip.models.xclip_layers import MultiFrameIntegration, VideoPrompts
 
-__all__ = ["Head", "InterleavedClassifier", "Temporal"]
+__all__ = ["Answer", "InterleavedClassifier"]
 
-Head = Literal["linear", "text"]
-Temporal = Literal["transformer", "mit"]
+
+class Answer(NamedTuple):
+    """Logits ``(B, C)``, and the embedding of each segment that they were made from, ``(B, M, D)``."""
+
+    logits: Tensor
+    embeddings: Tensor
 
 
 class InterleavedClassifier(nn.Module):
@@ -34,27 +38,11 @@ class InterleavedClassifier(nn.Module):
     image's embedding depends on its sequence, so each segment's images are embedded anew: see :meth:`images_per_clip`.
 
     Args:
-        architecture: The image tower, from :func:`amclip.models.pretrained.describe_backbone`.
+        config: What it is made of; its architecture must be known, see :meth:`NetworkConfig.with_architecture`.
         num_classes: ``C``.
         num_segments: ``M``.
         positions_per_segment: ``P``.
-        num_views: ``V``: 2 for frames and flow images, 1 for one of them alone.
-        head: ``"linear"``, or ``"text"``: cosine to the class names' text embeddings.
-        background: Whether the text features end with those of sentences without a behaviour.
-        cross_frame: Whether a segment's images, in the order I1, F1, I2, F2, …, exchange messages in every block.
-        message_init: How the messages start, see :class:`amclip.models.video.CrossFrameBlock`.
-        temporal: ``"transformer"``: amclip's own. ``"mit"``: X-CLIP's multi-frame integration.
-        temporal_layers: Layers of the temporal transformer; 0 is mean pooling.
-        temporal_heads: Its attention heads.
-        temporal_dropout: Its dropout probability; X-CLIP's has none.
-        video_prompt_layers: Layers of X-CLIP's video-specific prompting of the text embeddings; 0 for none.
-        video_prompt_heads: Its attention heads.
-        share_classifiers: One classifier for all segments, or each its own weights.
-        aggregation: How the segments' logits become one.
-        trainable_blocks: Blocks of the image tower that train: -1 all, 0 none, ``n`` the last ``n``.
-        gradient_checkpointing: Recompute the image tower's activations in the backward pass.
-        lora_rank: Rank of LoRA's updates to the blocks that train; 0: they train as they are.
-        lora_alpha: Their scale, divided by the rank.
+        num_streams: ``V``: 2 for frames and flow images, 1 for one of them alone.
 
     Raises:
         ValueError: If settings are unknown or do not go together.
@@ -62,79 +50,57 @@ class InterleavedClassifier(nn.Module):
 
     def __init__(
         self,
-        architecture: Architecture,
+        config: NetworkConfig,
         num_classes: int,
         num_segments: int = 1,
         positions_per_segment: int = 8,
-        num_views: int = 2,
-        head: Head = "linear",
-        background: bool = False,
-        cross_frame: bool = False,
-        message_init: MessageInit = "zero",
-        temporal: Temporal = "transformer",
-        temporal_layers: int = 1,
-        temporal_heads: int = 8,
-        temporal_dropout: float = 0.0,
-        video_prompt_layers: int = 0,
-        video_prompt_heads: int = 8,
-        share_classifiers: bool = True,
-        aggregation: Aggregation = "mean",
-        trainable_blocks: int = -1,
-        gradient_checkpointing: bool = False,
-        lora_rank: int = 0,
-        lora_alpha: int = 16,
+        num_streams: int = 2,
     ) -> None:
         super().__init__()
-        num_frames = positions_per_segment * num_views
+        if config.architecture is None:
+            raise ValueError("network.architecture: is not known; NetworkConfig.with_architecture looks it up")
+        self.config = config
+        num_frames = positions_per_segment * num_streams
         self.encoder = ImageEncoder(
-            architecture,
-            trainable_blocks,
-            gradient_checkpointing,
-            message_init if cross_frame else None,
+            config.architecture,
+            config.trainable_blocks,
+            config.gradient_checkpointing,
+            config.message_init if config.cross_frame else None,
             num_frames,
-            lora_rank,
-            lora_alpha,
+            config.lora.rank,
+            config.lora.alpha,
         )
-        width = self.encoder.width
-        if head not in ("linear", "text"):
-            raise ValueError(f"head: expected linear or text, got {head!r}")
-        if temporal not in ("transformer", "mit"):
-            raise ValueError(f"temporal: expected transformer or mit, got {temporal!r}")
-        if temporal == "mit" and temporal_dropout:
-            raise ValueError("temporal_dropout: X-CLIP's multi-frame integration (temporal mit) has no dropout; set 0")
-        if video_prompt_layers < 0 or (video_prompt_layers and head != "text"):
-            raise ValueError(
-                f"video_prompt_layers: expected 0 (none) or more, and head text, whose text embeddings they change; "
-                f"got {video_prompt_layers} with head {head}"
-            )
-        if background and head != "text":
-            raise ValueError(f"background_prompts: are compared with by head text; the head is {head}")
-        published = architecture.get("xclip", {})
-        for name, value, used in (
-            ("temporal_heads", temporal_heads, temporal == "mit"),
-            ("video_prompt_heads", video_prompt_heads, video_prompt_layers > 0),
+        width, temporal, head = self.encoder.width, config.temporal, config.head
+        published = config.architecture.get("xclip", {})
+        for option, name, value, used in (
+            ("temporal.heads", "temporal_heads", temporal.heads, temporal.kind == "mit"),
+            ("head.video_prompt_heads", "video_prompt_heads", head.video_prompt_heads, head.video_prompt_layers > 0),
         ):
             if used and published.get(name, value) != value:
-                raise ValueError(f"{name}: the X-CLIP checkpoint was trained with {published[name]}, not {value}")
-        self.num_views, self.num_segments, self.cross_frame = num_views, num_segments, cross_frame
+                raise ValueError(
+                    f"network.{option}: the X-CLIP checkpoint was trained with {published[name]}, not {value}"
+                )
+        self.num_streams, self.num_segments, self.cross_frame = num_streams, num_segments, config.cross_frame
         self.num_frames = num_frames
-        self.prompted = video_prompt_layers > 0
+        self.prompted = head.video_prompt_layers > 0
 
         def classifier() -> SegmentClassifier:
             return SegmentClassifier(
-                MultiFrameIntegration(width, num_frames, temporal_layers, temporal_heads)
-                if temporal == "mit"
+                MultiFrameIntegration(width, num_frames, temporal.layers, temporal.heads)
+                if temporal.kind == "mit"
                 else TemporalTransformer(
-                    width, positions_per_segment, num_views, temporal_layers, temporal_heads, temporal_dropout
+                    width, positions_per_segment, num_streams, temporal.layers, temporal.heads, temporal.dropout
                 ),
-                TextHead(width, num_classes, background) if head == "text" else LinearHead(width, num_classes),
-                VideoPrompts(width, self.encoder.patch_width, video_prompt_layers, video_prompt_heads)
+                TextHead(width, num_classes, bool(head.background_prompts))
+                if head.kind == "text"
+                else LinearHead(width, num_classes),
+                VideoPrompts(width, self.encoder.patch_width, head.video_prompt_layers, head.video_prompt_heads)
                 if self.prompted
                 else None,
             )
 
-        self.classifiers = nn.ModuleList(classifier() for _ in range(1 if share_classifiers else num_segments))
-        self.aggregator = SegmentAggregator(aggregation, width)
+        self.classifiers = nn.ModuleList(classifier() for _ in range(1 if config.share_classifiers else num_segments))
+        self.aggregator = SegmentAggregator(config.aggregation, width)
 
     def set_text_features(self, features: Tensor) -> None:
         """Give every text head the classes' embeddings, shape ``(C, D)``, with a background ``(C + 1, D)``."""
@@ -172,12 +138,14 @@ class InterleavedClassifier(nn.Module):
             if isinstance(classifier.temporal, MultiFrameIntegration):
                 notes += _load_integration(classifier.temporal, video.temporal)
             else:
-                notes.append(f"the {len(video.temporal)} weights of the integration are left out (temporal is not mit)")
+                notes.append(
+                    f"the {len(video.temporal)} weights of the integration are left out (temporal.kind is not mit)"
+                )
             if classifier.prompts is not None:
                 _load(classifier.prompts, video.prompts, "video-specific prompting")
             else:
                 notes.append(
-                    f"the {len(video.prompts)} weights of the prompting are left out (video_prompt_layers is 0)"
+                    f"the {len(video.prompts)} weights of the prompting are left out (head.video_prompt_layers is 0)"
                 )
         self.set_scale(weights.log_scale)
         return list(dict.fromkeys(notes))
@@ -192,7 +160,7 @@ class InterleavedClassifier(nn.Module):
 
     def images_per_clip(self, num_positions: int) -> int:
         """How many images a clip of ``K`` unique positions costs to embed, which is nearly all the network's cost."""
-        return self.num_segments * self.num_frames if self.cross_frame else num_positions * self.num_views
+        return self.num_segments * self.num_frames if self.cross_frame else num_positions * self.num_streams
 
     def embed(self, images: Tensor) -> Tensor:
         """Embed each image once.
@@ -207,11 +175,11 @@ class InterleavedClassifier(nn.Module):
             ValueError: If images exchange messages: then there are no embeddings without segments.
         """
         if self.cross_frame:
-            raise ValueError("cross_frame: an image's embedding depends on its segment; call the network whole")
+            raise ValueError("network.cross_frame: an image's embedding depends on its segment; call the network whole")
         features: Tensor = self.encoder(images.flatten(0, 2))
         return features.view(*images.shape[:3], -1)
 
-    def classify(self, embeddings: Tensor, segments: Tensor, tokens: Tensor | None = None) -> Tensor:
+    def classify(self, embeddings: Tensor, segments: Tensor, tokens: Tensor | None = None) -> Answer:
         """Classify from embeddings, so that a caller that slides over a video can embed each image once.
 
         Args:
@@ -219,17 +187,16 @@ class InterleavedClassifier(nn.Module):
             segments: int64, shape ``(B, M, P)``, values in ``[0, K)``.
             tokens: The images' patch tokens, shape ``(B, K, V, L, W)``, for a network with video-specific prompts.
 
-        Returns:
-            Logits of shape ``(B, C)``.
-
         Raises:
-            ValueError: If the views or the segments are not those the network was built for.
+            ValueError: If the streams or the segments are not those the network was built for.
         """
         self._check(embeddings, segments)
         patches = None
         if self.prompted:
             if tokens is None:
-                raise ValueError("video_prompt_layers: prompting looks at patch tokens, and none were given")
+                raise ValueError(
+                    "network.head.video_prompt_layers: prompting looks at patch tokens, and none were given"
+                )
             # How often each position is in each segment: their mean without a copy of the tokens for every segment.
             share = F.one_hot(segments, embeddings.shape[1]).sum(dim=2).to(tokens.dtype) / segments.shape[2]
             patches = torch.einsum("bmk,bklw->bmlw", share, VideoPrompts.normalise(tokens).mean(dim=2))
@@ -237,6 +204,10 @@ class InterleavedClassifier(nn.Module):
 
     def forward(self, images: Tensor, segments: Tensor) -> Tensor:
         """Logits ``(B, C)`` from images ``(B, K, V, 3, S, S)`` and segments ``(B, M, P)``."""
+        return self.answer(images, segments).logits
+
+    def answer(self, images: Tensor, segments: Tensor) -> Answer:
+        """As :meth:`forward`, with the embedding of each segment."""
         if not self.cross_frame and not self.prompted:
             return self.classify(self.embed(images), segments)
         if not self.cross_frame:
@@ -245,7 +216,7 @@ class InterleavedClassifier(nn.Module):
             return self.classify(features.view(*leading, -1), segments, tokens.view(*leading, *tokens.shape[1:]))
         self._check(images, segments)
         rows = torch.arange(len(images), device=images.device)[:, None, None]
-        # (B, M, P, V, 3, S, S): positions, then views, are the last to change, so the order is I1, F1, I2, F2, …
+        # (B, M, P, V, 3, S, S): positions, then streams, are the last to change, so the order is I1, F1, I2, F2, …
         flat = images[rows, segments].flatten(0, 3)
         shape = (*segments.shape[:2], self.num_frames)
         if not self.prompted:
@@ -254,8 +225,8 @@ class InterleavedClassifier(nn.Module):
         patches = VideoPrompts.normalise(tokens).view(*shape, *tokens.shape[1:]).mean(dim=2)
         return self._classify(features.view(*shape, -1), patches)
 
-    def _classify(self, sequences: Tensor, patches: Tensor | None) -> Tensor:
-        """Logits ``(B, C)`` from sequences ``(B, M, T, D)`` and patches ``(B, M, L, W)``."""
+    def _classify(self, sequences: Tensor, patches: Tensor | None) -> Answer:
+        """Answers from sequences ``(B, M, T, D)`` and patches ``(B, M, L, W)``."""
         num_segments = sequences.shape[1]
         if len(self.classifiers) == 1:
             flat = None if patches is None else patches.flatten(0, 1)
@@ -267,12 +238,11 @@ class InterleavedClassifier(nn.Module):
                 for m, classifier in enumerate(self.classifiers)
             ]
             pooled, logits = (torch.stack(x, dim=1) for x in zip(*answers, strict=True))
-        aggregated: Tensor = self.aggregator(pooled, logits)
-        return aggregated
+        return Answer(self.aggregator(pooled, logits), pooled)
 
     def _check(self, images: Tensor, segments: Tensor) -> None:
-        if images.shape[2] != self.num_views:
-            raise ValueError(f"the network was built for {self.num_views} views, got {images.shape[2]}")
+        if images.shape[2] != self.num_streams:
+            raise ValueError(f"the network was built for {self.num_streams} streams, got {images.shape[2]}")
         if len(self.classifiers) not in (1, segments.shape[1]):
             raise ValueError(
                 f"the network has {len(self.classifiers)} segment classifiers, got {segments.shape[1]} segments"
@@ -292,9 +262,9 @@ def _load_integration(part: MultiFrameIntegration, weights: dict[str, Tensor]) -
 
 
 def _load(part: nn.Module, weights: dict[str, Tensor], what: str) -> None:
-    mine = part.state_dict()
-    wrong = sorted(weights.keys() ^ mine.keys())
-    wrong += [name for name in sorted(weights.keys() & mine.keys()) if weights[name].shape != mine[name].shape]
+    own = part.state_dict()
+    wrong = sorted(weights.keys() ^ own.keys())
+    wrong += [name for name in sorted(weights.keys() & own.keys()) if weights[name].shape != own[name].shape]
     if wrong:
         raise ValueError(f"the weights of the {what} do not fit: {wrong}")
     part.load_state_dict(weights)

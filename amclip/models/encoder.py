@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from amclip.models.pretrained import Architecture, quiet
-from amclip.models.video import CrossFrameBlock, MessageInit, is_message
+from amclip.models.xclip_layers import CrossFrameBlock, MessageInit, is_message
 
 __all__ = ["ImageEncoder"]
 
@@ -23,7 +23,7 @@ class ImageEncoder(nn.Module):
             last ``n`` blocks with the final norm and projection.
         gradient_checkpointing: Recompute activations in the backward pass: less memory, more time.
         messages: None: every image alone. Else consecutive images are sequences whose blocks exchange messages, which
-            always train; see :class:`amclip.models.video.CrossFrameBlock`.
+            always train; see :class:`amclip.models.xclip_layers.CrossFrameBlock`.
         num_frames: Images per sequence, ``T``, where there are messages.
         lora_rank: 0: the blocks train as they are. Else CLIP's own weights stay, and the blocks that
             ``trainable_blocks`` names learn low-rank updates of this rank to their attention and MLP (LoRA, Hu et al.,
@@ -60,22 +60,24 @@ class ImageEncoder(nn.Module):
         self.width: int = architecture["embed_dim"]
         self.num_frames = num_frames if messages else 1
         if trainable_blocks < -1:
-            raise ValueError(f"trainable_blocks: expected -1 (all), 0 (none) or more, got {trainable_blocks}")
+            raise ValueError(f"network.trainable_blocks: expected -1 (all), 0 (none) or more, got {trainable_blocks}")
         blocks: Sequence[nn.Module] = getattr(getattr(self.visual, "transformer", None), "resblocks", ())
         of_timm: Sequence[nn.Module] = getattr(getattr(self.visual, "trunk", None), "blocks", ())
         number = len(blocks) or len(of_timm)
         if number and trainable_blocks > number:
             raise ValueError(
-                f"trainable_blocks: this image tower has {number} blocks, not {trainable_blocks}; -1 trains all weights"
+                f"network.trainable_blocks: this image tower has {number} blocks, not {trainable_blocks}; -1 trains "
+                "all weights"
             )
         if not number and trainable_blocks > 0:
             raise ValueError(
-                f"trainable_blocks: this image tower trains as a whole (-1) or not at all (0), got {trainable_blocks}"
+                "network.trainable_blocks: this image tower trains as a whole (-1) or not at all (0), got "
+                f"{trainable_blocks}"
             )
         if (messages or lora_rank) and not blocks:
             raise ValueError(
-                "cross_frame and lora_rank need an image tower of open_clip's own kind (ViT-B-16 and the like); timm's "
-                "have other blocks"
+                "network.cross_frame and network.lora.rank need an image tower of open_clip's own kind (ViT-B-16 and "
+                "the like); timm's have other blocks"
             )
         if lora_rank:
             self._add_lora(len(blocks), trainable_blocks, lora_rank, lora_alpha)
@@ -97,14 +99,16 @@ class ImageEncoder(nn.Module):
         try:
             from peft import LoraConfig, inject_adapter_in_model
         except ModuleNotFoundError as error:
-            raise ModuleNotFoundError('lora_rank: LoRA needs the library peft: pip install "amclip[lora]"') from error
+            raise ModuleNotFoundError(
+                'network.lora.rank: LoRA needs the library peft: pip install "amclip[lora]"'
+            ) from error
         if rank < 0 or not trainable_blocks:
             raise ValueError(
-                f"lora_rank: expected 0 (none) or more, and trainable_blocks other than 0, got {rank} and "
+                f"network.lora.rank: expected 0 (none) or more, and trainable_blocks other than 0, got {rank} and "
                 f"{trainable_blocks}"
             )
         if alpha < 1:
-            raise ValueError(f"lora_alpha: expected 1 or more, got {alpha}; the updates are scaled by it")
+            raise ValueError(f"network.lora.alpha: expected 1 or more, got {alpha}; the updates are scaled by it")
         self.visual.lock()
         chosen = range(blocks if trainable_blocks < 0 else trainable_blocks)
         numbers = "|".join(str(blocks - 1 - i) for i in chosen)

@@ -5,36 +5,36 @@ from torch import Tensor
 __all__ = ["deinterleave", "gather_segments", "interleave"]
 
 
-def interleave(views: Tensor) -> Tensor:
-    """Put the views of each position side by side in time.
+def interleave(streams: Tensor) -> Tensor:
+    """Put the streams of each position side by side in time.
 
     Args:
-        views: Any tensor of shape ``(..., P, V, D)``: ``P`` positions in time order, each with ``V`` views (the frame,
-            then its flow image) of size ``D``.
+        streams: Any tensor of shape ``(..., P, V, D)``: ``P`` positions in time order, each with ``V`` streams (the
+            frame, then its flow image) of size ``D``.
 
     Returns:
-        Shape ``(..., P * V, D)``; with two views the order is I1, F1, I2, F2, …
+        Shape ``(..., P * V, D)``; with two streams the order is I1, F1, I2, F2, …
     """
-    return views.flatten(-3, -2)
+    return streams.flatten(-3, -2)
 
 
-def deinterleave(sequence: Tensor, num_views: int) -> Tensor:
+def deinterleave(sequence: Tensor, num_streams: int) -> Tensor:
     """Undo :func:`interleave`.
 
     Args:
         sequence: Shape ``(..., P * V, D)``.
-        num_views: ``V``.
+        num_streams: ``V``.
 
     Returns:
         Shape ``(..., P, V, D)``.
 
     Raises:
-        ValueError: If the length is no multiple of ``num_views``.
+        ValueError: If the length is no multiple of ``num_streams``.
     """
     length = sequence.shape[-2]
-    if length % num_views:
-        raise ValueError(f"a sequence of {length} embeddings does not divide into positions of {num_views} views")
-    return sequence.reshape(*sequence.shape[:-2], length // num_views, num_views, sequence.shape[-1])
+    if length % num_streams:
+        raise ValueError(f"a sequence of {length} embeddings does not divide into positions of {num_streams} streams")
+    return sequence.reshape(*sequence.shape[:-2], length // num_streams, num_streams, sequence.shape[-1])
 
 
 def gather_segments(embeddings: Tensor, segments: Tensor) -> Tensor:

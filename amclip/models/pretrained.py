@@ -22,11 +22,11 @@ from amclip.models.config_files import from_hub, read_json
 __all__ = [
     "Architecture",
     "Pretrained",
-    "brings_weights",
     "describe_backbone",
+    "explain_load_error",
+    "has_builtin_weights",
     "load_pretrained",
     "quiet",
-    "why_unusable",
 ]
 
 Architecture = dict[str, Any]
@@ -133,7 +133,7 @@ class Pretrained:
     video: xclip.XClipWeights | None = None
 
 
-def brings_weights(backbone: str) -> bool:
+def has_builtin_weights(backbone: str) -> bool:
     """Whether the backbone's name alone, without ``pretrained``, means published weights."""
     return backbone.startswith(("hf-hub:", "local-dir:", *xclip.PREFIXES))
 
@@ -212,7 +212,7 @@ def load_pretrained(
     )
 
 
-def why_unusable(error: Exception, backbone: str, pretrained: str | None) -> str | None:
+def explain_load_error(error: Exception, backbone: str, pretrained: str | None) -> str | None:
     """What to say of an error of :func:`load_pretrained`; None where it is not about the weights.
 
     Args:
@@ -221,7 +221,7 @@ def why_unusable(error: Exception, backbone: str, pretrained: str | None) -> str
         pretrained: As for :func:`load_pretrained`.
     """
     reason = " ".join(str(error).split())[:300] or "it holds none"
-    if pretrained and Path(pretrained).is_file() and not brings_weights(backbone):
+    if pretrained and Path(pretrained).is_file() and not has_builtin_weights(backbone):
         if isinstance(error, _DAMAGED) or "PytorchStreamReader" in reason:
             return f"{pretrained} is no file of weights (.safetensors, .pt, .bin), or is damaged"
         if isinstance(error, _MISFITS):
@@ -232,7 +232,7 @@ def why_unusable(error: Exception, backbone: str, pretrained: str | None) -> str
     if isinstance(error, (RuntimeError, OSError, *_DAMAGED)):
         return (
             f"the weights {pretrained!r} of {backbone} cannot be had or do not fit ({reason}). Where there is no "
-            "network, fetch them elsewhere and name the file: --model.pretrained FILE.safetensors"
+            "network, fetch them elsewhere and name the file: --model.network.pretrained FILE.safetensors"
         )
     return None
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from amclip.models.video import MultiFrameIntegration, VideoPrompts
+from amclip.models.xclip_layers import MultiFrameIntegration, VideoPrompts
 
 __all__ = ["Aggregation", "LinearHead", "SegmentAggregator", "SegmentClassifier", "TemporalTransformer", "TextHead"]
 
@@ -17,14 +17,14 @@ Aggregation = Literal["mean", "max", "attention"]
 class TemporalTransformer(nn.Module):
     """Transformer over one segment's interleaved embeddings, pooled to one embedding.
 
-    Learned embeddings tell the position (shared by the views of a position) and the view (frame or flow image). As in
+    Learned embeddings tell the position (shared by its streams) and the stream (frame or flow image). As in
     X-CLIP's multi-frame integration (arXiv 2208.02816, section 3.2) the input is added to the output before the mean
     over time, so that the transformer starts close to plain mean pooling.
 
     Args:
         width: Size of an embedding, ``D``.
         positions: Positions per segment, ``P``.
-        num_views: Views per position, ``V`` (2 for frames with flow images).
+        num_streams: Streams, ``V`` (2 for frames with flow images).
         layers: Transformer layers; 0 is mean pooling.
         heads: Attention heads; must divide ``width``.
         dropout: Probability of dropout inside the layers, in ``[0, 1)``.
@@ -34,20 +34,20 @@ class TemporalTransformer(nn.Module):
     """
 
     def __init__(
-        self, width: int, positions: int, num_views: int, layers: int = 1, heads: int = 8, dropout: float = 0.0
+        self, width: int, positions: int, num_streams: int, layers: int = 1, heads: int = 8, dropout: float = 0.0
     ) -> None:
         super().__init__()
         if layers < 0:
-            raise ValueError(f"temporal_layers: expected 0 (a mean over time) or more, got {layers}")
+            raise ValueError(f"network.temporal.layers: expected 0 (a mean over time) or more, got {layers}")
         if not 0 <= dropout < 1:
-            raise ValueError(f"temporal_dropout: expected a probability in [0, 1), got {dropout}")
+            raise ValueError(f"network.temporal.dropout: expected a probability in [0, 1), got {dropout}")
         if heads < 1 or width % heads:
-            raise ValueError(f"temporal_heads: {heads} heads do not divide the embedding size {width}")
+            raise ValueError(f"network.temporal.heads: {heads} heads do not divide the embedding size {width}")
         if layers:  # a mean has no use for them, and DistributedDataParallel refuses weights without a gradient
             self.position = nn.Parameter(torch.empty(positions, 1, width))
-            self.view = nn.Parameter(torch.empty(1, num_views, width))
+            self.stream = nn.Parameter(torch.empty(1, num_streams, width))
             nn.init.trunc_normal_(self.position, std=0.02)
-            nn.init.trunc_normal_(self.view, std=0.02)
+            nn.init.trunc_normal_(self.stream, std=0.02)
         self.blocks = nn.ModuleList(
             nn.TransformerEncoderLayer(
                 width, heads, 4 * width, dropout, activation="gelu", batch_first=True, norm_first=True
@@ -66,7 +66,7 @@ class TemporalTransformer(nn.Module):
         """
         if not self.blocks:
             return sequence.mean(dim=1)
-        x = sequence + (self.position + self.view).flatten(0, 1)
+        x = sequence + (self.position + self.stream).flatten(0, 1)
         for block in self.blocks:
             x = block(x)
         return (sequence + x).mean(dim=1)
@@ -175,7 +175,7 @@ class SegmentClassifier(nn.Module):
     def forward(self, sequence: Tensor, patches: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Embedding ``(N, D)`` and logits ``(N, C)`` of segments ``(N, P * V, D)``.
 
-        With prompts, ``patches`` ``(N, L, W)`` as :class:`amclip.models.video.VideoPrompts` takes them.
+        With prompts, ``patches`` ``(N, L, W)`` as :class:`amclip.models.xclip_layers.VideoPrompts` takes them.
         """
         embedding = self.temporal(sequence)
         if self.prompts is None or not isinstance(self.head, TextHead) or patches is None:
@@ -198,7 +198,7 @@ class SegmentAggregator(nn.Module):
     def __init__(self, mode: Aggregation, width: int) -> None:
         super().__init__()
         if mode not in ("mean", "max", "attention"):
-            raise ValueError(f"aggregation: expected mean, max or attention, got {mode!r}")
+            raise ValueError(f"network.aggregation: expected mean, max or attention, got {mode!r}")
         self.mode = mode
         if mode == "attention":
             self.score = nn.Linear(width, 1)

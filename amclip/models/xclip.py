@@ -35,8 +35,8 @@ class XClipWeights:
     Attributes:
         clip: Both towers, by open_clip's names (``visual.conv1.weight``), with the logit scale.
         messages: Of the image tower's blocks: ``transformer.resblocks.0.message_fc.weight`` and so on.
-        temporal: Of :class:`amclip.models.video.MultiFrameIntegration`.
-        prompts: Of :class:`amclip.models.video.VideoPrompts`.
+        temporal: Of :class:`amclip.models.xclip_layers.MultiFrameIntegration`.
+        prompts: Of :class:`amclip.models.xclip_layers.VideoPrompts`.
     """
 
     clip: dict[str, Tensor] = field(default_factory=dict)

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from amclip.data.sampling import DEFAULT_FLOW_GAP
 from amclip.ethogram.bouts import BoutSettings
 from amclip.ethogram.scores import WindowScores
+from amclip.sampling import DEFAULT_FLOW_GAP
 
 __all__ = ["AnnotatedRun", "AnnotatedVideo", "read_run", "read_windows"]
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from rich.progress import Progress, TaskID
 
 from amclip.data.clock import Clock
-from amclip.data.frame_rates import describe_slow
 from amclip.data.locate import locate_videos
 from amclip.data.probe import probe
 from amclip.data.readers import NoObservationsError, Observations, read_part
@@ -69,7 +68,7 @@ def embed_pool(
         The videos that could be read, and by name why others could not.
     """
     found = probe((source.path for source in sources), timeout=probe_timeout)
-    if model.preprocess.modality != "frames" and (words := describe_slow(found, model.sampling["flow_gap"])):
+    if words := model.describe_slow(found):
         warnings.warn(words, stacklevel=1)
     pool: list[PoolVideo] = []
     errors: dict[str, str] = {}

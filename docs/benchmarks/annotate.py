@@ -31,12 +31,11 @@ import numpy as np
 import torch
 
 import amclip
-from amclip.data.sampling import num_positions, segment_indices
 from amclip.data.synthetic import iterate_frames
 from amclip.data.video import Video
 from amclip.data.writer import VideoWriter
 from amclip.ethogram.plan import WindowPlan, plan_windows
-from amclip.ethogram.stream import stream_scores
+from amclip.ethogram.stream import stream_windows
 from amclip.inference import TrainedModel, load_model
 
 SIZE, FPS = (96, 128), 15
@@ -127,7 +126,7 @@ class Straightforward:
     model: TrainedModel
 
     def __post_init__(self) -> None:
-        self.segments = segment_indices(*self.model.layout)[None]
+        self.segments = self.model.input.segments()[None]
 
     def score(self, video: Video, plan: WindowPlan, window: int) -> np.ndarray:
         chosen = plan.images(window)
@@ -135,17 +134,17 @@ class Straightforward:
         with torch.inference_mode():
             pixels = video.read(indices.ravel())
             images = self.model.preprocess(pixels.view(1, *indices.shape, *pixels.shape[1:]))
-            scores = self.model.task.probabilities(self.model.task(images, self.segments))
+            scores = self.model.probabilities(self.model.network(images, self.segments))
             return self.model.calibrate(scores)[0].numpy()
 
 
 def opened(model: TrainedModel, path: Path) -> Video:
-    return Video(path, tuple(model.sampling["frame_size"]), model.sampling["resize"])
+    return Video(path, model.input.frame_size, model.input.resize)
 
 
 def planned(model: TrainedModel, video: Video, hop: float) -> WindowPlan:
-    positions = num_positions(*model.layout)
-    return plan_windows(video.timestamps(), video.duration, WINDOW, hop, positions, model.sampling["flow_gap"])
+    seen = model.input
+    return plan_windows(video.timestamps(), video.duration, WINDOW, hop, seen.num_positions, seen.flow.gap)
 
 
 def equal_to_straightforward(model: TrainedModel, path: Path, output: Path, sample: int | None) -> tuple[int, int]:
@@ -176,7 +175,7 @@ def speed(model: TrainedModel, path: Path, overlap: float) -> dict[str, Any]:
             with opened(model, path) as video:
                 wall, cpu = time.perf_counter(), time.process_time()
                 if name == "streamed":
-                    rows = list(stream_scores(model, video, plan))
+                    rows = [some.probabilities for some in stream_windows(model, video, plan)]
                 else:
                     rows = [plain.score(video, plan, window)[None] for window in range(len(plan))]
                 times[name].append((time.perf_counter() - wall, time.process_time() - cpu))
@@ -285,7 +284,7 @@ def main() -> None:
     text = f"""# Annotating long videos
 
 Written by `docs/benchmarks/annotate.py`: synthetic animals at {SIZE[1]} × {SIZE[0]} pixels and {FPS} frames/s, the
-network of `amclip demo` ({model.preprocess.image_size} × {model.preprocess.image_size} pixels), windows of
+network of `amclip demo` ({model.input.image_size} × {model.input.image_size} pixels), windows of
 {WINDOW:g} s; {platform.machine()}, PyTorch {torch.__version__}, one thread for flow and network and one that reads
 ahead. A small network on small frames: the times do not carry over to large ones. There embedding is nearly all of the
 work, and the ratios should come nearer to those of the images, 2, 4 and 10.

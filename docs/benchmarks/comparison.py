@@ -33,11 +33,13 @@ from sklearn.metrics import average_precision_score
 from torch.utils.data import DataLoader, Dataset
 
 from amclip.data.samplers import EpochSampler
-from amclip.data.sampling import num_positions, sample_positions, segment_indices
 from amclip.data.synthetic.clips import iterate_frames, labels_of, look_of, plan_clip
 from amclip.data.synthetic.motion import BEHAVIOURS, Bout
-from amclip.flow import TVL1
+from amclip.inputs import FlowInput, NetworkInput
+from amclip.models.config import NetworkConfig, TemporalConfig
+from amclip.optimiser import Optimiser
 from amclip.preprocess import Preprocess
+from amclip.sampling import num_positions, sample_positions, segment_indices
 from amclip.task import BehaviourTask
 
 HERE = Path(__file__).parent
@@ -46,7 +48,7 @@ TRAIN, TEST, BATCH, EPOCHS = 800, 240, 8, 4
 SEGMENTS, POSITIONS = 3, 4
 MODALITIES = {"frames": [0], "flow": [1], "interleaved": [0, 1]}
 SCHEMES = ("dense", "semi-dense", "sparse")
-ENCODERS = {"frame-wise": {}, "X-CLIP": {"cross_frame": True, "temporal": "mit"}}
+ENCODERS = {"frame-wise": TemporalConfig(heads=4), "X-CLIP": TemporalConfig("mit", heads=4)}
 COATS = ("dark coat", "pale coat", "rusty coat")
 FEEDING, TAIL = ("pecking", "drinking"), ("tail flicking", "tail swaying")
 ORDERS = {
@@ -102,7 +104,7 @@ def draw(work: Path, name: str, seed: int, count: int) -> tuple[NDArray[np.uint8
     images_path, labels_path = work / f"{name}_images.npy", work / f"{name}_labels.npy"
     steps = (int(SECONDS * FPS) - 1) // STRIDE
     if not labels_path.exists():
-        preprocess = Preprocess(SIDE, flow=TVL1.preset("fast"), flow_image="uvm", flow_bound=3.0)
+        preprocess = Preprocess(NetworkInput(image_size=SIDE, flow=FlowInput(preset="fast", image="uvm", bound=3.0)))
         images = np.lib.format.open_memmap(images_path, "w+", np.uint8, (count, steps, 2, 3, SIDE, SIDE))
         labels = np.zeros((count, len(CLASSES)), np.int64)
         for row, index in zip(range(count), alone(seed), strict=False):
@@ -151,7 +153,7 @@ class Data(LightningDataModule):
     def __init__(self, train: Clips, test: Clips, seed: int) -> None:
         super().__init__()
         self.train, self.test, self.seed, self.num_positions = train, test, seed, train.positions
-        reference = Preprocess(SIDE)
+        reference = NetworkInput()
         self.mean = torch.tensor(reference.mean).view(3, 1, 1)
         self.std = torch.tensor(reference.std).view(3, 1, 1)
 
@@ -181,19 +183,12 @@ def train_and_test(encoder: str, scheme: str, modality: str, seed: int, work: Pa
     train = Clips(*draw(work, "train", 0, TRAIN), scheme, views, seed)
     test = Clips(*draw(work, "test", 1, TEST), scheme, views, None)
     seed_everything(seed, verbose=False)
+    seen = {"scheme": scheme, "num_segments": SEGMENTS, "positions_per_segment": POSITIONS, "image_size": SIDE}
     task = BehaviourTask(
         CLASSES,
-        num_segments=SEGMENTS,
-        positions_per_segment=POSITIONS,
-        num_views=len(views),
-        image_size=SIDE,
-        backbone="amclip-tiny",
-        pretrained="synthetic",
-        temporal_heads=4,
-        learning_rate=2e-3,
-        backbone_learning_rate=3e-4,
-        weight_decay=0.01,
-        **ENCODERS[encoder],  # type: ignore[arg-type]
+        NetworkInput(**seen, modality=modality),  # type: ignore[arg-type]
+        NetworkConfig("amclip-tiny", "synthetic", encoder == "X-CLIP", temporal=ENCODERS[encoder]),
+        optimiser=Optimiser(learning_rate=2e-3, backbone_learning_rate=3e-4, weight_decay=0.01),
     )
     data = Data(train, test, seed)
     embedded = 0

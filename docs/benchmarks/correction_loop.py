@@ -37,9 +37,15 @@ SIDE = 256  # pixels that the video's frames are shrunk to beforehand, so that r
 SETTINGS = [
     *("--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"),
     # As in fly_courtship.py, where they were chosen; every second window, so that a training takes minutes.
-    *("--data.synthetic_clips=0", "--data.frame_size=[144,144]", "--data.image_size=128", "--data.num_workers=0"),
-    *("--data.flow_gap=4/25", "--data.flow_bound=1.5", "--data.num_segments=1", "--data.positions_per_segment=4"),
-    *("--data.sampler=class-aware", "--data.crop_scale=[0.85,1.0]", "--pictures.every_n_epochs=100"),
+    *(
+        "--data.source.synthetic_clips=0",
+        "--input.frame_size=[144,144]",
+        "--input.image_size=128",
+        "--data.num_workers=0",
+    ),
+    *("--input.flow.gap=4/25", "--input.flow.bound=1.5", "--input.num_segments=1", "--input.positions_per_segment=4"),
+    "--data.num_workers=0",
+    *("--data.sampler=class-aware", "--data.augmentation.crop_scale=[0.85,1.0]", "--pictures.every_n_epochs=100"),
 ]
 
 
@@ -71,7 +77,11 @@ def train_and_annotate(table: Path, videos: Path, work: Path, seed: int, classes
     """Train on a table, annotate the whole video, and return the folder."""
     amclip(
         *("fit", "--config", Path(__file__).parents[2] / "configs/demo.yaml", *SETTINGS),
-        *(f"--data.root={videos}", f"--data.labels={table}", f"--data.classes=[{','.join(map(repr, classes))}]"),
+        *(
+            f"--data.source.root={videos}",
+            f"--data.source.labels={table}",
+            f"--data.source.classes=[{','.join(map(repr, classes))}]",
+        ),
         *(
             f"--trainer.logger.save_dir={work}",
             f"--trainer.max_epochs={epochs}",

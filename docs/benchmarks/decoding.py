@@ -21,6 +21,7 @@ from amclip.data.find import list_videos
 from amclip.data.probe import probe
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video import VideoInfo
+from amclip.inputs import NetworkInput
 
 
 def measure(video: Path, seconds: float) -> str:
@@ -38,9 +39,7 @@ def measure(video: Path, seconds: float) -> str:
         LabelTable(clips, (), "benchmark"),
         Path(),
         {video.resolve(): info},
-        scheme="dense",
-        num_segments=2,
-        positions_per_segment=8,
+        NetworkInput(frame_size=(224, 224)),
         training=True,
     )
     taken = []

@@ -27,12 +27,12 @@ def train_and_test(modality: str, seed: int, work: Path) -> dict[str, float]:
     if scores.exists():
         return json.loads(scores.read_text())
     common = [
-        f"--data.root={work / 'data'}",
+        f"--data.source.root={work / 'data'}",
         f"--trainer.logger.save_dir={folder}",
         "--trainer.enable_progress_bar=false",
     ]
     seeds = [f"--seed_everything={seed}", f"--data.seed={seed}"]
-    amclip("fit", f"--config={CONFIG}", f"--data.modality={modality}", *seeds, *common)
+    amclip("fit", f"--config={CONFIG}", f"--input.modality={modality}", *seeds, *common)
     predictions = folder / "test.csv"
     checkpoint = folder / "version_0/checkpoints/best.ckpt"
     amclip("test", f"--ckpt_path={checkpoint}", f"--predictions.test_path={predictions}", *common)

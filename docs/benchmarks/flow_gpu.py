@@ -189,16 +189,18 @@ def training_share(machine: Machine) -> list[str]:
 
 
 def training_step(machine: Machine, segments: int) -> str:
+    from amclip.inputs import NetworkInput
     from amclip.models.classifier import InterleavedClassifier
-    from amclip.models.encoder import describe_backbone
+    from amclip.models.config import NetworkConfig, TemporalConfig
     from amclip.preprocess import Preprocess
 
     name, size, clips = ("amclip-tiny", 64, 1) if machine.quick else ("ViT-B-16", 224, 16)
     count, positions = max(1, clips // segments), 8 * segments
-    network = InterleavedClassifier(describe_backbone(name, None, size), 20, segments, 8, temporal_heads=4)
+    config = NetworkConfig(name, temporal=TemporalConfig(heads=4)).with_architecture(size)
+    network = InterleavedClassifier(config, 20, segments, 8)
     network.to(machine.device).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-5)
-    preprocess = Preprocess(size)
+    preprocess = Preprocess(NetworkInput(image_size=size))
     frames = torch.randint(0, 256, (count, positions, 2, 3, size, size), dtype=torch.uint8).to(machine.device)
     index = torch.arange(positions, device=machine.device).view(1, segments, 8).expand(count, -1, -1)
     labels = torch.zeros(count, 20, device=machine.device)

@@ -26,6 +26,7 @@ import torch
 import yaml
 from numpy.typing import NDArray
 
+from amclip.calibration import calibrate, fit_temperatures
 from amclip.commands.evaluate import agreement_rows
 from amclip.data.intervals import Timeline, Windows, clips_of
 from amclip.data.readers import boris
@@ -33,7 +34,6 @@ from amclip.data.table import LabelTable, build_table, write_table
 from amclip.ethogram.agreement import Agreement, agreement
 from amclip.ethogram.annotations import Annotation, pair_up, read_annotation
 from amclip.ethogram.bouts import BoutSettings, find_bouts, timeline
-from amclip.ethogram.calibration import calibrate, fit_temperatures
 from amclip.ethogram.figure import Panel, Track, draw_ethogram
 from amclip.ethogram.outputs import write_outputs
 from amclip.ethogram.scores import WindowScores
@@ -116,10 +116,23 @@ def train(work: Path, epochs: int, seed: int) -> tuple[Path, float]:
     if not done.exists():
         began = time.time()
         amclip(
-            *("fit", f"--config={CONFIG}", f"--data.labels={work / 'windows.csv'}", f"--data.root={work / 'videos'}"),
-            *("--data.synthetic_clips=0", f"--data.image_size={SIZE}", f"--data.frame_size=[{SIZE + 16},{SIZE + 16}]"),
-            *(f"--data.flow_gap={GAP}/25", f"--data.flow_bound={BOUND}", "--data.sampler=class-aware"),
-            *("--data.num_segments=1", f"--data.positions_per_segment={POSITIONS}", "--data.crop_scale=[0.85,1.0]"),
+            *(
+                "fit",
+                f"--config={CONFIG}",
+                f"--data.source.labels={work / 'windows.csv'}",
+                f"--data.source.root={work / 'videos'}",
+            ),
+            *(
+                "--data.source.synthetic_clips=0",
+                f"--input.image_size={SIZE}",
+                f"--input.frame_size=[{SIZE + 16},{SIZE + 16}]",
+            ),
+            *(f"--input.flow.gap={GAP}/25", f"--input.flow.bound={BOUND}", "--data.sampler=class-aware"),
+            *(
+                "--input.num_segments=1",
+                f"--input.positions_per_segment={POSITIONS}",
+                "--data.augmentation.crop_scale=[0.85,1.0]",
+            ),
             *(
                 f"--trainer.max_epochs={epochs}",
                 f"--seed_everything={seed}",

@@ -58,15 +58,19 @@ def test(rate: int, gap: str | None, seed: int, epochs: int, work: Path) -> floa
     checkpoint = folder / "fit/version_0/checkpoints/best.ckpt"
     common = ["--trainer.enable_progress_bar=false", f"--data.cache_dir={work / 'probed'}"]
     if not checkpoint.exists():
-        words = [f"--config={CONFIG}", f"--data.labels={work / 'train/labels.csv'}", f"--data.root={work / 'train'}"]
+        words = [
+            f"--config={CONFIG}",
+            f"--data.source.labels={work / 'train/labels.csv'}",
+            f"--data.source.root={work / 'train'}",
+        ]
         seeds = [f"--seed_everything={seed}", f"--data.seed={seed}", f"--trainer.max_epochs={epochs}"]
         amclip("fit", *words, *seeds, f"--trainer.logger.save_dir={folder / 'fit'}", *common)
     table = folder / f"{rate}-{'trained' if gap is None else 'frame'}.csv"
     if not table.exists():
-        words = [f"--ckpt_path={checkpoint}", f"--data.labels={work / str(rate) / 'labels.csv'}"]
-        words += [f"--data.root={work / str(rate)}", f"--predictions.test_path={table}"]
+        words = [f"--ckpt_path={checkpoint}", f"--data.source.labels={work / str(rate) / 'labels.csv'}"]
+        words += [f"--data.source.root={work / str(rate)}", f"--predictions.test_path={table}"]
         words += [f"--trainer.logger.save_dir={folder / 'test'}", *common]
-        amclip("test", *words, *([] if gap is None else [f"--data.flow_gap={gap}"]))
+        amclip("test", *words, *([] if gap is None else [f"--input.flow.gap={gap}"]))
     return macro(table)
 
 

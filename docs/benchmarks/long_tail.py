@@ -17,20 +17,19 @@ import torch
 from torch import Tensor, nn
 
 from amclip.data.samplers import ClassAwareSampler
-from amclip.imbalance import LDAMLoss
-from amclip.losses import make_loss
-from amclip.metrics import AveragePrecisionScores, segments_by_count
+from amclip.losses import BCE, LDAM, Asymmetric, ClassBalanced, Equalization, Focal, Loss
+from amclip.metrics import AveragePrecisionScores, class_groups_by_count
 
 COUNTS = [1000] * 3 + [100] * 3 + [10] * 3
 DIMENSIONS, NOISE, EPOCHS, BATCH, SEEDS = 32, 1.5, 15, 64, (0, 1, 2)
-VARIANTS: dict[str, tuple[str, str, dict[str, float]]] = {
-    "bce": ("bce", "shuffled", {}),
-    "focal": ("focal", "shuffled", {}),
-    "asymmetric": ("asymmetric", "shuffled", {}),
-    "class_balanced (beta 0.999)": ("class_balanced", "shuffled", {"class_balanced_beta": 0.999}),
-    "ldam, re-weighted after 0.8": ("ldam", "shuffled", {"class_balanced_beta": 0.999}),
-    "equalization (share 0.01)": ("equalization", "shuffled", {"equalization_share": 0.01}),
-    "bce, class-aware sampling": ("bce", "class-aware", {}),
+VARIANTS: dict[str, tuple[Loss, str]] = {
+    "bce": (BCE(), "shuffled"),
+    "focal": (Focal(), "shuffled"),
+    "asymmetric": (Asymmetric(), "shuffled"),
+    "class_balanced (beta 0.999)": (ClassBalanced(beta=0.999), "shuffled"),
+    "ldam, re-weighted after 0.8": (LDAM(beta=0.999), "shuffled"),
+    "equalization (share 0.01)": (Equalization(fraction=0.01), "shuffled"),
+    "bce, class-aware sampling": (BCE(), "class-aware"),
 }
 
 
@@ -54,17 +53,16 @@ class Clips:
         return len(self.targets)
 
 
-def train(loss_name: str, sampler: str, settings: dict[str, float], clips: Clips, seed: int) -> nn.Module:
+def train(loss: Loss, sampler: str, clips: Clips, seed: int) -> nn.Module:
     """A network of one hidden layer, trained as :class:`amclip.task.BehaviourTask` would: AdamW, LDAM in two phases."""
     torch.manual_seed(seed)
     network = nn.Sequential(nn.Linear(DIMENSIONS, 64), nn.ReLU(), nn.Linear(64, len(COUNTS)))
     counts = clips.targets.sum(dim=0).int().tolist()
-    loss = make_loss(loss_name, **settings, counts=counts, num_clips=len(clips))  # type: ignore[arg-type]
+    loss.set_counts(counts, len(clips))
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=1e-3)
     aware = ClassAwareSampler(clips, num_replicas=1, rank=0, seed=seed)
     for epoch in range(EPOCHS):
-        if isinstance(loss, LDAMLoss):
-            loss.reweight = epoch >= 0.8 * EPOCHS
+        loss.set_progress(epoch / EPOCHS)
         aware.set_epoch(epoch)
         rows = torch.tensor([row for row, _ in aware]) if sampler == "class-aware" else torch.randperm(len(clips))
         for batch in rows.split(BATCH):
@@ -79,7 +77,7 @@ def score(network: nn.Module, test: Clips) -> list[float]:
     """Macro mAP, mAP of head, middle and tail, micro mAP, F1 at 0.5; in per cent."""
     values: Tensor = network(test.features).sigmoid()
     scores = AveragePrecisionScores(values, test.targets.long())
-    parts = scores.by_segment(segments_by_count(COUNTS))
+    parts = scores.by_class_group(class_groups_by_count(COUNTS))
     f1 = float(scores.f1(torch.full((len(COUNTS),), 0.5)).nanmean())
     return [100 * v for v in (scores.macro, *(value for value, _ in parts.values()), scores.micro, f1)]
 
@@ -93,8 +91,8 @@ def main(output: str) -> None:
         rng = np.random.default_rng(seed)
         directions = rng.normal(size=(len(COUNTS), DIMENSIONS)) / np.sqrt(DIMENSIONS) * 3
         clips, test = Clips(COUNTS, directions, rng), Clips([200] * len(COUNTS), directions, rng)
-        for name, (loss, sampler, settings) in VARIANTS.items():
-            results[name].append(score(train(loss, sampler, settings, clips, seed), test))
+        for name, (loss, sampler) in VARIANTS.items():
+            results[name].append(score(train(loss, sampler, clips, seed), test))
             print(seed, name, [f"{value:.1f}" for value in results[name][-1]], flush=True)
     for name, runs in results.items():
         cells = [f"{statistics.mean(v):.1f} ± {statistics.stdev(v):.1f}" for v in zip(*runs, strict=True)]

@@ -34,31 +34,35 @@ from torch.utils.data import DataLoader, Dataset
 
 from amclip import BehaviourTask
 from amclip.data.datamodule import ClassAwareSampler, EpochSampler
-from amclip.data.sampling import sample_positions
 from amclip.data.synthetic import BEHAVIOURS, draw_clip, labels_of, plan_clip
 from amclip.data.synthetic.clips import FPS
-from amclip.flow import TVL1
-from amclip.models.pretrained import describe_backbone, load_pretrained
+from amclip.inputs import FlowInput, NetworkInput
+from amclip.losses import BCE, LDAM, Asymmetric, ClassBalanced, Equalization, Focal, Loss
+from amclip.metrics import ClassStatistics
+from amclip.models.config import NetworkConfig, TemporalConfig
+from amclip.models.published import fetch_published
+from amclip.optimiser import Optimiser
 from amclip.preprocess import Preprocess
+from amclip.sampling import sample_positions
 
 HERE = Path(__file__).parent
 COUNTS = {"head": 300, "middle": 30, "tail": 3}
 TEST_CLIPS = 100  # of each behaviour
 SIZE, POSITIONS, EPOCHS, BATCH, SEEDS = 48, 6, 20, 16, (0, 1, 2)
 TEST_STREAM = 900  # seed of the test clips' plans; those of the training clips are 901 and on
-VARIANTS: dict[str, dict[str, Any]] = {
-    "bce": {"loss": "bce"},
-    "focal": {"loss": "focal"},
-    "asymmetric": {"loss": "asymmetric"},
-    "class_balanced": {"loss": "class_balanced"},
-    "ldam, re-weighted after 0.75": {"loss": "ldam", "ldam_reweight_after": 0.75},
-    "equalization (share 0.01)": {"loss": "equalization", "equalization_share": 0.01},
-    "bce, class-aware sampling": {"loss": "bce"},
+VARIANTS: dict[str, Loss] = {
+    "bce": BCE(),
+    "focal": Focal(),
+    "asymmetric": Asymmetric(),
+    "class_balanced": ClassBalanced(),
+    "ldam, re-weighted after 0.75": LDAM(reweight_after=0.75),
+    "equalization (share 0.01)": Equalization(fraction=0.01),
+    "bce, class-aware sampling": BCE(),
 }
 PARTS = ("head", "middle", "tail")
 
 
-def segments_of(seed: int) -> list[str]:
+def groups_of(seed: int) -> list[str]:
     """Head, middle or tail of each behaviour."""
     order = np.random.default_rng(0).permutation(len(BEHAVIOURS))
     place = np.argsort(order)
@@ -102,7 +106,7 @@ class Clips(Dataset[dict[str, Tensor]]):
             began = time.time()
             # Flow is bounded at 3 pixels for images of 64, as in configs/demo.yaml: the same motion looks the same.
             bound = 3.0 * SIZE / 64
-            see = Preprocess(SIZE, flow=TVL1.preset("fast"), flow_image="uvm", flow_bound=bound)
+            see = Preprocess(NetworkInput(image_size=SIZE, flow=FlowInput(preset="fast", image="uvm", bound=bound)))
             embed = published_tower()
             with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
                 pairs = pool.map(partial(images_of, stream=stream), [index for index, _ in clips], chunksize=8)
@@ -128,29 +132,23 @@ class EmbeddedTask(BehaviourTask):
     """The task behind the image tower: its batches hold embeddings ``(B, K, V, D)`` where images would be."""
 
     def forward(self, images: Tensor, segments: Tensor) -> Tensor:
-        return self.network.classify(images, segments)
+        return self.network.classify(images, segments).logits
 
 
-def new_task(**settings: Any) -> EmbeddedTask:
+def new_task(loss: Loss) -> EmbeddedTask:
     return EmbeddedTask(
-        classes=list(BEHAVIOURS),
-        num_segments=1,
-        positions_per_segment=POSITIONS,
-        image_size=SIZE,
-        backbone="amclip-tiny",
-        pretrained="synthetic",
-        trainable_blocks=0,
-        temporal_heads=4,
-        learning_rate=2e-3,
-        weight_decay=0.01,
-        **settings,
+        list(BEHAVIOURS),
+        NetworkInput(num_segments=1, positions_per_segment=POSITIONS, image_size=SIZE),
+        NetworkConfig("amclip-tiny", "synthetic", trainable_blocks=0, temporal=TemporalConfig(heads=4)),
+        loss,
+        Optimiser(learning_rate=2e-3, weight_decay=0.01),
     )
 
 
 def published_tower() -> Callable[[Tensor], Tensor]:
     """Embeddings ``(B, K, V, D)`` of images ``(B, K, V, 3, SIZE, SIZE)``, without gradients."""
-    network = new_task().network
-    network.load(load_pretrained("amclip-tiny", "synthetic", describe_backbone("amclip-tiny", "synthetic", SIZE)))
+    network = new_task(BCE()).network
+    network.load(fetch_published(network.config))
     return torch.no_grad()(network.eval().embed)
 
 
@@ -162,11 +160,11 @@ def collate(samples: list[dict[str, Tensor]]) -> dict[str, Any]:
 class LongTail(LightningDataModule):
     """What :class:`amclip.BehaviourTask` asks of its data: loaders, and the numbers of training clips."""
 
-    def __init__(self, train: Clips, test: Clips, segments: list[str], class_aware: bool, seed: int) -> None:
+    def __init__(self, train: Clips, test: Clips, groups: list[str], class_aware: bool, seed: int) -> None:
         super().__init__()
-        self.train, self.test, self.class_segments = train, test, segments
-        self.class_counts = train.targets.sum(dim=0).int().tolist()
-        self.num_training_clips = len(train)
+        self.train, self.test = train, test
+        counts = train.targets.sum(dim=0).int().tolist()
+        self.statistics = ClassStatistics(tuple(groups), tuple(counts), len(train))
         kind = ClassAwareSampler if class_aware else EpochSampler
         self.sampler = kind(train, num_replicas=1, rank=0, shuffle=True, seed=seed)
 
@@ -182,10 +180,10 @@ def train_and_test(name: str, seed: int, train: Clips, test: Clips, work: Path) 
     kept = work / f"{name.replace(' ', '_')}-{seed}.json"
     if kept.exists():
         return json.loads(kept.read_text())
-    segments = segments_of(seed)
+    groups = groups_of(seed)
     seed_everything(seed)
-    task = new_task(**VARIANTS[name])
-    data = LongTail(train, test, segments, "class-aware" in name, seed)
+    task = new_task(VARIANTS[name])
+    data = LongTail(train, test, groups, "class-aware" in name, seed)
     quiet = {"enable_progress_bar": False, "enable_model_summary": False, "logger": False}
     trainer = Trainer(accelerator="cpu", max_epochs=EPOCHS, enable_checkpointing=False, limit_val_batches=0, **quiet)
     began = time.time()
@@ -193,7 +191,7 @@ def train_and_test(name: str, seed: int, train: Clips, test: Clips, work: Path) 
     seconds = time.time() - began
     trainer.test(task, datamodule=data, verbose=False)
     assert task.scores is not None
-    values = {part: value for part, (value, _) in task.scores.by_segment(segments).items()}
+    values = {part: value for part, (value, _) in task.scores.by_class_group(groups).items()}
     f1 = float(task.scores.f1(torch.full((len(BEHAVIOURS),), 0.5)).nanmean())
     per_class = dict(zip(BEHAVIOURS, task.scores.per_class.tolist(), strict=True))
     result = {"macro": task.scores.macro, **values, "micro": task.scores.micro, "F1 at 0.5": f1, "seconds": seconds}
@@ -299,7 +297,7 @@ def main() -> None:
     results: dict[str, list[dict[str, float]]] = {name: [] for name in VARIANTS}
     train_clips = []
     for seed in options.seeds:
-        wanted = dict(zip(BEHAVIOURS, (COUNTS[part] for part in segments_of(seed)), strict=True))
+        wanted = dict(zip(BEHAVIOURS, (COUNTS[part] for part in groups_of(seed)), strict=True))
         train = Clips(TEST_STREAM + 1 + seed, wanted, options.work / f"train-{seed}.pt", options.workers)
         train_clips.append(len(train))
         for name in VARIANTS:

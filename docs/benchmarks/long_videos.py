@@ -85,9 +85,9 @@ def main() -> None:
     windows_of(work / "clips", work / "windows.csv")
     truth_of(work / "long", work / "truth.csv")
     amclip(
-        *("fit", f"--config={ROOT / 'configs/demo.yaml'}", "--data.synthetic_clips=0"),
-        *(f"--data.labels={work / 'windows.csv'}", f"--data.root={work / 'clips'}"),
-        *("--data.num_segments=1", "--data.positions_per_segment=6", "--data.batch_size=16"),
+        *("fit", f"--config={ROOT / 'configs/demo.yaml'}", "--data.source.synthetic_clips=0"),
+        *(f"--data.source.labels={work / 'windows.csv'}", f"--data.source.root={work / 'clips'}"),
+        *("--input.num_segments=1", "--input.positions_per_segment=6", "--data.batch_size=16"),
         *(f"--trainer.max_epochs={options.epochs}", f"--trainer.logger.save_dir={work}", "--pictures.clips=0"),
         "--trainer.enable_progress_bar=false",
     )

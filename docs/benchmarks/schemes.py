@@ -14,15 +14,15 @@ import numpy as np
 import torch
 
 from amclip.data.dataset import ClipDataset
-from amclip.data.sampling import Scheme, num_positions, sample_positions, segment_indices
 from amclip.data.synthetic import iterate_frames
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video import Video
 from amclip.data.writer import VideoWriter
-from amclip.flow import TVL1
+from amclip.inputs import FlowInput, NetworkInput
 from amclip.models.classifier import InterleavedClassifier
-from amclip.models.pretrained import describe_backbone
+from amclip.models.config import NetworkConfig, TemporalConfig
 from amclip.preprocess import Preprocess
+from amclip.sampling import Scheme, num_positions, sample_positions, segment_indices
 
 HERE = Path(__file__).parent
 SEGMENTS, POSITIONS, SECONDS, FPS, SIDE = 4, 8, 8.0, 15.0, 64
@@ -38,14 +38,12 @@ LAYOUTS: tuple[tuple[Scheme, float], ...] = (
 def count(video: Path, scheme: Scheme, overlap: float, cross_frame: bool) -> dict[str, int]:
     """What one clip costs, counted where it is spent, and what the network says beforehand."""
     table = LabelTable((Clip(video.name),), ("any",), "drawn")
-    dataset = ClipDataset(
-        table, video.parent, {}, (72, 72), "stretch", scheme, SEGMENTS, POSITIONS, segment_overlap=overlap
-    )
-    preprocess = Preprocess(SIDE, flow=TVL1.preset("fast"))
-    architecture = describe_backbone("amclip-tiny", None, SIDE)
-    network = InterleavedClassifier(
-        architecture, 1, SEGMENTS, POSITIONS, 2, cross_frame=cross_frame, temporal_heads=4
-    ).eval()
+    flow = FlowInput(preset="fast")
+    seen = NetworkInput(scheme, SEGMENTS, POSITIONS, overlap, frame_size=(72, 72), image_size=SIDE, flow=flow)
+    dataset = ClipDataset(table, video.parent, {}, seen)
+    preprocess = Preprocess(seen)
+    config = NetworkConfig("amclip-tiny", cross_frame=cross_frame, temporal=TemporalConfig(heads=4))
+    network = InterleavedClassifier(config.with_architecture(SIDE), 1, SEGMENTS, POSITIONS, 2).eval()
     spent = {"decoded": 0, "pairs": 0, "embedded": 0}
 
     def counter(name: str) -> Any:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from amclip.data.synthetic import BEHAVIOURS, draw_clip
-from amclip.flow import TVL1
+from amclip.inputs import FlowInput, NetworkInput
 from amclip.models.encoder import ImageEncoder
 from amclip.models.pretrained import describe_backbone, load_pretrained
 from amclip.preprocess import Preprocess
@@ -36,14 +36,9 @@ def embed(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     architecture = describe_backbone("amclip-tiny", "synthetic", SIZE[0])
     encoder = ImageEncoder(architecture, 0)
     encoder.load_clip(load_pretrained("amclip-tiny", "synthetic", architecture).visual)
-    preprocess = Preprocess(
-        SIZE[0],
-        flow=TVL1.preset("fast"),
-        flow_image="uvm",
-        flow_bound=3.0,
-        mean=architecture["mean"],
-        std=architecture["std"],
-    )
+    constants = {"mean": architecture["mean"], "std": architecture["std"]}
+    flow = FlowInput(preset="fast", image="uvm", bound=3.0)
+    preprocess = Preprocess(NetworkInput(image_size=SIZE[0], flow=flow, **constants))
     encoder.eval()
     features, labels = [], []
     for index in range(count):

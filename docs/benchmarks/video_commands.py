@@ -20,7 +20,9 @@ from amclip.data.probe import probe
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video import Video, VideoInfo
 from amclip.ethogram.plan import plan_windows
-from amclip.ethogram.stream import stream_scores
+from amclip.ethogram.stream import stream_windows
+from amclip.inputs import NetworkInput
+from amclip.models.classifier import Answer
 from amclip.report.media import copy_video
 
 __all__ = ["COMMANDS", "through_commands"]
@@ -65,9 +67,7 @@ def _dataset(path: Path, info: VideoInfo, truth: Truth, training: bool) -> str:
         LabelTable(clips, (), "matrix"),
         path.parent,
         {path: info},
-        SIZE,
-        num_segments=1,
-        positions_per_segment=8,
+        NetworkInput("semi-dense", num_segments=1, frame_size=SIZE),
         training=training,
     )
     for row, clip in enumerate(clips):
@@ -95,21 +95,24 @@ def _annotate(path: Path, info: VideoInfo, truth: Truth) -> str:
         seen.extend(_numbers(frames, truth))
         return pixels[:, :, :1].float().mean((-1, -2))
 
-    preprocess.modality = "both"  # type: ignore[attr-defined]
     network = SimpleNamespace(
         cross_frame=False,
         prompted=False,
         embed=lambda images: images,
-        classify=lambda views, segments: torch.zeros(len(views), 1),
+        classify=lambda images, segments: Answer(torch.zeros(len(images), 1), torch.zeros(len(images), 1, 1)),
     )
-    task = SimpleNamespace(network=network, device=torch.device("cpu"), probabilities=torch.sigmoid)
     model: Any = SimpleNamespace(
-        task=task, preprocess=preprocess, calibrate=lambda scores: scores, layout=("dense", 1, 8, 0.0)
+        network=network,
+        device=torch.device("cpu"),
+        input=NetworkInput(num_segments=1),
+        preprocess=preprocess,
+        probabilities=torch.sigmoid,
+        calibrate=lambda scores: scores,
     )
     with contextlib.closing(Video(path, SIZE, info=info)) as video:
         length = min(1.0, video.duration)
         plan = plan_windows(video.timestamps(), video.duration, length, length / 4, 8)
-        for _ in stream_scores(model, video, plan):
+        for _ in stream_windows(model, video, plan):
             pass
     right = [truth.numbers[index] if index < len(truth.numbers) else -3 for index in plan.frames]
     wrong = sum(a != b for a, b in zip(seen, right, strict=False))

@@ -21,15 +21,17 @@ from drawn import draw_video
 from untrained import make_checkpoint, write_animals
 
 import amclip
+from amclip.calibration import Calibrator
 from amclip.cli import main
-from amclip.commands.demo import config_path
+from amclip.config_path import config_path
 from amclip.data.video import READING_RULES, Video, VideoError
 from amclip.ethogram import annotator, journal, outputs
 from amclip.ethogram.plan import plan_windows
-from amclip.ethogram.stream import stream_scores
+from amclip.ethogram.stream import stream_windows
 from amclip.inference import load_model
 
 HOP = 0.4
+CALIBRATOR = Calibrator(temperatures=(2, 1, 1), thresholds=(0.5,) * 3, raw_thresholds=(0.5,) * 3)
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -37,7 +39,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_checkpoint(tmp_path_factory.mktemp("model"), knowledge={"clip_seconds": 1.2, "temperatures": [2, 1, 1]})
+    return make_checkpoint(
+        tmp_path_factory.mktemp("model"), knowledge={"clip_seconds": 1.2, "calibrator": CALIBRATOR.to_dict()}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -109,14 +113,14 @@ def test_every_video_that_can_be_read_is_scored_and_the_others_are_named(
     rows = table(annotated / "windows.csv")
     for name in ("day1/a.mp4", "day2/a.mp4", "varies.mkv"):
         with Video(recordings / name, (36, 36)) as video:
-            plan = plan_windows(video.timestamps(), video.duration, 1.2, HOP, 6, model.sampling["flow_gap"])
-            expected = np.concatenate(list(stream_scores(model, video, plan)))
-        mine = [row for row in rows if row["video"] == name]
-        assert [int(row["start_frame"]) for row in mine] == plan.start_frame.tolist()
-        assert [int(row["stop_frame"]) for row in mine] == plan.stop_frame.tolist()
-        np.testing.assert_allclose([float(row["start"]) for row in mine], plan.start, atol=1e-6)
-        np.testing.assert_allclose([float(row["stop"]) for row in mine], plan.stop, atol=1e-6)
-        found = np.array([[row[label] for label in model.classes] for row in mine], np.float32)
+            plan = plan_windows(video.timestamps(), video.duration, 1.2, HOP, 6, model.input.flow.gap_seconds)
+            expected = np.concatenate([some.probabilities for some in stream_windows(model, video, plan)])
+        own = [row for row in rows if row["video"] == name]
+        assert [int(row["start_frame"]) for row in own] == plan.start_frame.tolist()
+        assert [int(row["stop_frame"]) for row in own] == plan.stop_frame.tolist()
+        np.testing.assert_allclose([float(row["start"]) for row in own], plan.start, atol=1e-6)
+        np.testing.assert_allclose([float(row["stop"]) for row in own], plan.stop, atol=1e-6)
+        found = np.array([[row[label] for label in model.classes] for row in own], np.float32)
         np.testing.assert_array_equal(found, expected)
     assert {row["video"] for row in table(annotated / "bouts.csv")} <= {row["video"] for row in rows}
 
@@ -158,7 +162,7 @@ def test_a_finished_annotation_is_not_scored_again_but_cut_again(
     def never(*_: Any) -> None:
         raise AssertionError("scored again")
 
-    monkeypatch.setattr(annotator, "stream_scores", never)
+    monkeypatch.setattr(annotator, "stream_windows", never)
     assert annotate(recordings, checkpoint=checkpoint, output=output) == 1
     assert texts(output) == texts(annotated)
     assert annotate(recordings, checkpoint=checkpoint, output=output, threshold=0.9, smoothing=0.5) == 1
@@ -195,21 +199,21 @@ def test_a_run_that_was_stopped_goes_on_where_it_stood(
 
     def stops(after: int) -> Callable[..., Any]:
         def stream(*arguments: Any) -> Any:
-            for scores in stream_scores(*arguments):
+            for scores in stream_windows(*arguments):
                 if len(scored) == after:
                     raise KeyboardInterrupt if how == "Ctrl-C" else OSError(28, "No space left on device")
-                scored.append(len(scores))
+                scored.append(len(scores.probabilities))
                 yield scores
 
         return stream
 
     videos = [recordings / "day1" / "a.mp4", recordings / "day2" / "a.mp4"]
-    monkeypatch.setattr(annotator, "stream_scores", stops(13))  # in the second video
+    monkeypatch.setattr(annotator, "stream_windows", stops(13))  # in the second video
     status = annotate(*videos, checkpoint=checkpoint, output=tmp_path)
     assert status == (130 if how == "Ctrl-C" else 2)
     assert ("the same command goes on" if how == "Ctrl-C" else "No space left") in capsys.readouterr().err
     assert not (tmp_path / "windows.csv").exists()
-    monkeypatch.setattr(annotator, "stream_scores", stops(10_000))
+    monkeypatch.setattr(annotator, "stream_windows", stops(10_000))
     assert annotate(*videos, checkpoint=checkpoint, output=tmp_path) == 0
     rows = table(tmp_path / "windows.csv")
     assert sum(scored) == len(rows)  # no window twice
@@ -220,12 +224,12 @@ def test_damage_on_the_way_keeps_what_lies_before_it_and_says_so(
     checkpoint: Path, recordings: Path, annotated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def damaged(model: Any, video: Video, *rest: Any) -> Any:
-        for number, scores in enumerate(stream_scores(model, video, *rest)):
+        for number, scores in enumerate(stream_windows(model, video, *rest)):
             if number == 4 and "day1" in video.path:
                 raise VideoError(video.path, "is damaged: frame 40 cannot be decoded")
             yield scores
 
-    monkeypatch.setattr(annotator, "stream_scores", damaged)
+    monkeypatch.setattr(annotator, "stream_windows", damaged)
     videos = [recordings / "day1" / "a.mp4", recordings / "day2" / "a.mp4"]
     assert annotate(*videos, checkpoint=checkpoint, output=tmp_path) == 1
     notes = json.loads((tmp_path / "annotation.json").read_text())
@@ -375,10 +379,10 @@ def test_zero_shot_scores_windows_as_predict_scores_clips(
         [
             "predict",
             f"--config={config_path('zero_shot')}",
-            "--model.backbone=amclip-tiny",
-            f"--model.pretrained={weights}",
-            "--data.classes=[walking,eating grass]",
-            f"--data.root={videos}",
+            "--model.network.backbone=amclip-tiny",
+            f"--model.network.pretrained={weights}",
+            "--data.source.classes=[walking,eating grass]",
+            f"--data.source.root={videos}",
             "--data.num_workers=0",
             "--data.cache_dir=null",
             "--trainer.accelerator=cpu",

@@ -9,7 +9,8 @@ from rich.console import Console
 from test_boris_project import observation, project, write
 
 from amclip.cli import main
-from amclip.commands.check import Finding, Report, check_data
+from amclip.commands.check import check_data
+from amclip.commands.check_report import Finding, Report
 from amclip.data.readers import read_labels
 from amclip.data.table import Clip, LabelTable, build_table
 from amclip.data.video import VideoError, VideoInfo
@@ -229,8 +230,8 @@ def test_every_row_that_cannot_be_used_is_listed(tmp_path: Path, capsys: pytest.
         main(
             [
                 "check",
-                f"--data.labels={table}",
-                "--data.classes=[walking, running]",
+                f"--data.source.labels={table}",
+                "--data.source.classes=[walking, running]",
                 f"--report={tmp_path / 'report.csv'}",
             ]
         )
@@ -254,7 +255,7 @@ def test_rows_of_several_tables_are_named_by_their_files(tmp_path: Path, capsys:
     report = tmp_path / "report.csv"
     first.write_text("filepath,start,stop,label\na.mp4,0,1,walking\na.mp4,1,2,walking\n")
     second.write_text("filepath,start,stop,label\na.mp4,0,1,resting\nb.mp4,0,1,resting\na.mp4,1,2,\n")
-    words = ["check", f"--data.labels=[{first},{second}]", f"--report={report}"]
+    words = ["check", f"--data.source.labels=[{first},{second}]", f"--report={report}"]
 
     def rows() -> list[dict[str, str]]:
         with pytest.raises(SystemExit) as stopped:
@@ -277,9 +278,14 @@ def test_rows_of_several_tables_are_named_by_their_files(tmp_path: Path, capsys:
 def run_check_of(folder: Path, *words: str) -> tuple[int, str]:
     """Exit status, and the report's rows."""
     report = folder / "report.csv"
-    options = ("--data.num_segments=1", "--data.positions_per_segment=2", "--data.cache_dir=null", f"--report={report}")
+    options = (
+        "--input.num_segments=1",
+        "--input.positions_per_segment=2",
+        "--data.cache_dir=null",
+        f"--report={report}",
+    )
     try:
-        main(["check", f"--data.root={folder}", *options, *words])
+        main(["check", f"--data.source.root={folder}", *options, f"--report={report}", *words])
     except SystemExit as stopped:
         return int(stopped.code or 0), report.read_text()
     return 0, report.read_text()
@@ -291,12 +297,12 @@ def test_labels_per_frame_need_the_rate_of_the_video_or_none(tmp_path: Path) -> 
     for name in ("u", "v", "w"):
         draw_video(tmp_path / f"{name}.mp4", 60, options={"title": name})
         (tmp_path / "labels" / f"{name}_labels.csv").write_text("\n".join([",background,walk,rest", *rows]) + "\n")
-    words = (f"--data.labels={tmp_path / 'labels'}", "--data.window=0.4", "--data.split_by=time")
+    words = (f"--data.source.labels={tmp_path / 'labels'}", "--data.source.window=0.4", "--data.splits.by=time")
     for rate in ("25", "null"):
-        status, report = run_check_of(tmp_path, *words, f"--data.label_fps={rate}")
+        status, report = run_check_of(tmp_path, *words, f"--data.source.label_fps={rate}")
         assert (status, "rows that cannot be used" in report) == (0, False), report
     for rate in ("24", "30", "50"):
-        status, report = run_check_of(tmp_path, *words, f"--data.label_fps={rate}")
+        status, report = run_check_of(tmp_path, *words, f"--data.source.label_fps={rate}")
         assert status == 1
         assert report.count("60 frames would last") == 3
     (tmp_path / "labels" / "v_labels.csv").write_text("\n".join([",background,walk,rest", *rows[:58]]) + "\n")
@@ -312,10 +318,10 @@ def test_boris_with_a_sound_that_outlasts_the_picture_and_two_coders_is_used_as_
     content = project(**{"a, coder A": one, "a, coder B": one})
     del content["behaviors_conf"]["10"]  # eating, which nobody shows
     path = write(tmp_path / "p.boris", content)
-    words = (f"--data.labels={path}", "--data.window=0.2", "--data.split_by=time")
+    words = (f"--data.source.labels={path}", "--data.source.window=0.2", "--data.splits.by=time")
     status, report = run_check_of(tmp_path, *words)
     assert status == 1
     assert "two opinions are not made one" in report
-    status, report = run_check_of(tmp_path, *words, "--data.observations=*coder A")
+    status, report = run_check_of(tmp_path, *words, "--data.source.observations=*coder A")
     assert "outside of their video" not in report
     assert status == 0, report

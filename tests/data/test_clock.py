@@ -128,7 +128,7 @@ def test_a_rate_that_is_no_rounding_of_the_videos_is_refused(
 
 def test_a_video_that_is_not_there_or_broken_needs_a_rate(tmp_path: Path) -> None:
     path = per_frame(tmp_path / "v_labels.csv", [1, 0])
-    with pytest.raises(LabelError, match=r"v is not there below .*--data.root.*--data.label_fps"):
+    with pytest.raises(LabelError, match=r"v is not there below .*--data.source.root.*--data.source.label_fps"):
         read_labels(path, clock=Clock(tmp_path))
     assert read_labels(path, clock=Clock(tmp_path, 10)).clips[-1].stop == pytest.approx(0.2)
     (tmp_path / "v.mp4").write_text("not a video")

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from build import make_data
 from drawn import draw_video
 from layouts import ACTIONS, BORIS_AGGREGATED, CLIPS, animal_kingdom
 
@@ -12,6 +13,7 @@ from amclip.data.readers import read_labels
 from amclip.data.samplers import ClassAwareSampler
 from amclip.data.table import LabelError
 from amclip.flow import FlowMethod
+from amclip.inputs import NetworkInput
 
 SMALL = {
     "image_size": 32,
@@ -27,8 +29,7 @@ SMALL = {
 
 
 def build(drawn: Path, **settings: object) -> VideoDataModule:
-    arguments = {"labels": str(drawn / "labels.csv"), **SMALL, **settings}
-    return VideoDataModule(**arguments)  # type: ignore[arg-type]
+    return make_data(**{"labels": str(drawn / "labels.csv"), **SMALL, **settings})
 
 
 def test_a_batch_is_what_the_docstring_says(drawn: Path) -> None:
@@ -44,7 +45,7 @@ def test_a_batch_is_what_the_docstring_says(drawn: Path) -> None:
 @pytest.mark.parametrize(("modality", "views"), [("frames", 1), ("flow", 1), ("interleaved", 2)])
 def test_modalities(drawn: Path, modality: str, views: int) -> None:
     data = build(drawn, modality=modality)
-    assert data.num_views == views
+    assert data.input.num_streams == views
     data.setup("test")
     batch = next(iter(data.test_dataloader()))
     assert batch["frames"].shape[2] == (1 if modality == "frames" else 2)  # partners are decoded only where needed
@@ -135,13 +136,13 @@ def test_another_flow_method_joins_by_its_name(drawn: Path) -> None:
     assert images[:, :, 1, 0].min() == pytest.approx(0.75, abs=1e-4)  # 5 of 10 pixels to the right
     for wrong, words in (
         ({"class_path": f"{__name__}.OtherFlow"}, "there is no"),
-        ({"class_path": "pathlib.Path"}, "no subclass of amclip.flow.FlowMethod"),
+        ({"class_path": "pathlib.Path"}, "no subclass of amclip.flow.method.FlowMethod"),
         ({"class_path": path, "init_args": {"left": 1}}, "does not take"),
         ({"init_args": {}}, "expected {class_path"),
     ):
         with pytest.raises(ValueError, match=words):
             build(drawn, flow_preset="default", flow=wrong)
-    with pytest.raises(ValueError, match="give them or flow, not both"):
+    with pytest.raises(ValueError, match="give them or method, not both"):
         build(drawn, flow={"class_path": path}, flow_preset="fast")
 
 
@@ -156,10 +157,8 @@ def test_windows_that_overlap_take_fewer_frames(drawn: Path) -> None:
     data = build(drawn, scheme="dense", num_segments=3, positions_per_segment=4, segment_overlap=0.5)
     data.setup("test")
     sample = data.datasets["test"][0]
-    assert data.num_positions == len(sample["frames"]) == 8
+    assert data.input.num_positions == len(sample["frames"]) == 8
     assert sample["segments"].tolist() == [[0, 1, 2, 3], [2, 3, 4, 5], [4, 5, 6, 7]]
-    with pytest.warns(UserWarning, match="data.segment_overlap is 0.0, but the checkpoint was trained with 0.5"):
-        build(drawn).load_state_dict(data.state_dict())
 
 
 def test_flow_options_change_the_preset_and_are_checked(drawn: Path) -> None:
@@ -171,13 +170,11 @@ def test_flow_options_change_the_preset_and_are_checked(drawn: Path) -> None:
 
 
 def test_the_flow_gap_is_kept_in_seconds_whatever_it_was_given_as(drawn: Path) -> None:
-    assert VideoDataModule(labels=str(drawn / "labels.csv")).flow_gap == 1 / 25
+    assert NetworkInput().flow.gap == 1 / 25
     for given in ("1/15", 1 / 15):
         data = build(drawn, flow_gap=given)
-        data.setup("test")
-        assert data.hparams["flow_gap"] == data.flow_gap == data.datasets["test"].flow_gap == 1 / 15
-        assert data.state_dict()["seen"]["flow_gap"] == 1 / 15
-    with pytest.raises(ValueError, match=r"flow_gap: expected seconds.*1 frame at 25 frames/s: 1/25"):
+        assert data.hparams["input"]["flow"]["gap"] == data.input.flow.gap_seconds == 1 / 15
+    with pytest.raises(ValueError, match=r"flow.gap: expected seconds.*1 frame at 25 frames/s: 1/25"):
         build(drawn, flow_gap=1)
 
 
@@ -200,16 +197,10 @@ def test_frame_rates_that_differ_and_videos_too_slow_are_told_at_the_start(
     assert "frame rates" not in caplog.text
 
 
-@pytest.mark.parametrize("setting", ["batch_size", "flow_gap", "probe_timeout"])
+@pytest.mark.parametrize("setting", ["batch_size", "flow_gap", "flow_bound", "probe_timeout"])
 def test_settings_out_of_range_are_refused(drawn: Path, setting: str) -> None:
-    with pytest.raises(ValueError, match=f"{setting}: expected"):
+    with pytest.raises(ValueError, match=f"{setting.replace('flow_', 'flow.')}: expected"):
         build(drawn, **{setting: 0})
-
-
-def test_other_settings_than_the_checkpoints_are_warned_of(drawn: Path) -> None:
-    state = build(drawn).state_dict()
-    with pytest.warns(UserWarning, match=r"data.flow_bound is 3.0, but the checkpoint was trained with 10.0"):
-        build(drawn, flow_bound=3.0).load_state_dict(state)
 
 
 def long_tail(tmp_path: Path) -> Path:
@@ -222,7 +213,7 @@ def long_tail(tmp_path: Path) -> Path:
 
 def test_class_aware_sampling_evens_out_the_classes_and_shares_an_epoch_among_processes(tmp_path: Path) -> None:
     table = read_labels(long_tail(tmp_path)).split("train")
-    dataset = ClipDataset(table, tmp_path, {}, training=True)
+    dataset = ClipDataset(table, tmp_path, {}, NetworkInput(), training=True)
 
     def epoch(replicas: int, rank: int, number: int = 0, seed: int = 0) -> list[int]:
         sampler = ClassAwareSampler(dataset, num_replicas=replicas, rank=rank, seed=seed)
@@ -253,25 +244,27 @@ def test_counts_are_those_of_the_training_clips(drawn: Path) -> None:
     data = build(drawn)
     for stage in ("fit", "test"):
         data.setup(stage)
-        assert data.num_training_clips == len(data.read_table().split("train"))
-        assert data.class_counts == data.read_table().split("train").targets().sum(axis=0).tolist()
+        assert data.statistics is not None
+        assert data.statistics.num_clips == len(data.read_table().split("train"))
+        assert list(data.statistics.counts or ()) == data.read_table().split("train").targets().sum(axis=0).tolist()
 
 
 def test_a_data_set_is_read_from_a_file_per_split_with_names_and_segments(tmp_path: Path) -> None:
     root = animal_kingdom(tmp_path)
-    data = VideoDataModule(
+    data = make_data(
         labels={name: str(root / "annotation" / file) for name, file in (("train", "train.csv"), ("test", "val.csv"))},
         root=str(root / "dataset" / "image"),
         classes=str(root / "AR_metadata.xlsx"),
-        segments=str(root / "annotation" / "df_action.xlsx"),
+        class_groups=str(root / "annotation" / "df_action.xlsx"),
         val_fraction=0.34,
         sampler="class-aware",
-        **SMALL,  # type: ignore[arg-type]
+        **SMALL,
     )
     assert data.classes == list(ACTIONS)
-    assert data.class_segments == ["tail", "middle", "head", "tail"]
-    assert data.hparams["classes"] == list(ACTIONS)  # a checkpoint must not need the files
-    assert data.hparams["segments"] == data.class_segments
+    assert data.labels.class_groups == ["tail", "middle", "head", "tail"]
+    kept = data.hparams["source"]["init_args"]
+    assert kept["classes"] == list(ACTIONS)  # a checkpoint must not need the files
+    assert kept["class_groups"] == data.labels.class_groups
     data.setup("fit")
     assert sorted(clip.video for name in ("train", "val") for clip in data.tables[name].clips) == [
         video for video, split, _ in CLIPS if split == "train"
@@ -279,8 +272,8 @@ def test_a_data_set_is_read_from_a_file_per_split_with_names_and_segments(tmp_pa
     assert set(next(iter(data.train_dataloader()))["error"]) == {""}
     data.setup("test")
     assert len(data.tables["test"]) == 2
-    with pytest.raises(ValueError, match="segments: expected head, middle, tail for each"):
-        VideoDataModule(classes=["a", "b"], segments=["head"])
+    with pytest.raises(ValueError, match="class_groups: expected head, middle, tail for each"):
+        make_data(classes=["a", "b"], class_groups=["head"])
 
 
 def test_bouts_are_cut_into_windows_on_the_way_in(videos: Path, tmp_path: Path) -> None:
@@ -325,7 +318,7 @@ def test_one_long_recording_is_divided_by_time(tmp_path: Path) -> None:
     rows = ["video,behaviour,start,stop", *(f"a.mp4,{'walking' if n % 2 else ''},{n},{n + 1}" for n in range(10))]
     (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
     settings = {"labels": str(tmp_path / "labels.csv"), "modality": "frames"}
-    with pytest.raises(ValueError, match=r"1 video\(s\) cannot be divided so that 'val' .*--data.split_by time"):
+    with pytest.raises(ValueError, match=r"1 video\(s\) cannot be divided so that 'val' .*--data.splits.by time"):
         build(tmp_path, **settings).setup("fit")
     data = build(tmp_path, **settings, split_by="time")
     data.setup("fit")
@@ -339,5 +332,5 @@ def test_one_long_recording_is_divided_by_time(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("filepath,label\na.mp4,walking\n")
     with pytest.raises(LabelError, match=r"labels.csv, line 2: a.mp4 without start and stop is a whole video"):
         build(tmp_path, **settings, split_by="time").setup("fit")
-    with pytest.raises(ValueError, match="split_by: expected video or time, got 'day'"):
+    with pytest.raises(ValueError, match=r"splits\.by: expected video or time, got 'day'"):
         build(tmp_path, **settings, split_by="day")

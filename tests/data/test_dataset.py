@@ -5,15 +5,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from build import make_input
 from drawn import CLIPS, draw_video, frame_numbers
 from torch.utils.data import DataLoader
 
 from amclip.data.dataset import ClipDataset, collate, video_path
 from amclip.data.probe import probe
 from amclip.data.readers import read_labels
-from amclip.data.sampling import sample_positions
 from amclip.data.table import Clip, build_table
 from amclip.data.video import Video, VideoError
+from amclip.inputs import NetworkInput
+from amclip.sampling import sample_positions
 
 SETTINGS: dict[str, Any] = {
     "frame_size": (90, 120),
@@ -24,8 +26,10 @@ SETTINGS: dict[str, Any] = {
 
 
 def dataset(root: Path, clips: list[Clip], **settings: Any) -> ClipDataset:
-    lengths = settings.pop("found", {})
-    return ClipDataset(build_table(clips, "test", ["x", "y"]), root, lengths, **{**SETTINGS, **settings})
+    found = settings.pop("found", {})
+    settings = {**SETTINGS, **settings}
+    seen = make_input(settings)
+    return ClipDataset(build_table(clips, "test", ["x", "y"]), root, found, seen, **settings)
 
 
 def test_frames_and_partners_are_those_of_the_grid(videos: Path) -> None:
@@ -52,13 +56,11 @@ def test_a_clip_that_starts_between_frames_starts_then(videos: Path) -> None:
     assert frame_numbers(frames[:, 0]) == [112, 137, 162, 187]
 
 
-def test_one_view_is_the_frames_alone(videos: Path) -> None:
+def test_without_flow_the_frames_are_read_alone(videos: Path) -> None:
     clips = [Clip("a.mp4", labels=())]
-    one, two = dataset(videos, clips, views=1)[0], dataset(videos, clips, views=2)[0]
+    one, two = dataset(videos, clips, modality="frames")[0], dataset(videos, clips)[0]
     assert one["frames"].shape == (4, 1, 3, 90, 120)
     assert frame_numbers(one["frames"][:, 0]) == frame_numbers(two["frames"][:, 0])
-    with pytest.raises(ValueError, match="views must be 1"):
-        dataset(videos, clips, views=3)
 
 
 def test_each_frame_is_decoded_once(videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +87,7 @@ def test_jitter_depends_on_seed_epoch_and_row_alone(videos: Path) -> None:
     clips = [Clip("long.mp4", labels=("x",)), Clip("long.mp4", 0.0, 12.0, ("x",))]
 
     def numbers(row: int, epoch: int, seed: int = 0, training: bool = True) -> list[int]:
-        data = dataset(videos, clips, training=training, seed=seed, views=1)
+        data = dataset(videos, clips, training=training, seed=seed, modality="frames")
         return frame_numbers(data[row, epoch]["frames"][:, 0])
 
     torch.manual_seed(1)
@@ -192,7 +194,8 @@ def test_unlabelled_clips_have_zeros(videos: Path) -> None:
 def test_real_clips(resize: Any) -> None:
     table = read_labels(CLIPS / "labels.csv")
     lengths = probe(video_path(CLIPS, clip) for clip in table.clips)
-    data = ClipDataset(table, CLIPS, lengths, (56, 56), resize, num_segments=2, positions_per_segment=4)
+    seen = NetworkInput("semi-dense", positions_per_segment=4, frame_size=(56, 56), resize=resize)
+    data = ClipDataset(table, CLIPS, lengths, seen)
     batch = collate([data[row] for row in range(len(data))])
     assert batch["error"] == [""] * 9
     assert batch["frames"].shape == (9, 4, 2, 3, 56, 56)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amclip.data.frame_rates import describe_rates, describe_slow, gap_in_frames, too_slow
-from amclip.data.sampling import sample_positions
 from amclip.data.video import VideoError, VideoInfo
+from amclip.sampling import sample_positions
 
 
 def info(fps: float, frames: int = 100) -> VideoInfo:
@@ -55,8 +55,8 @@ def test_a_video_is_too_slow_where_the_next_frame_comes_after_one_and_a_half_gap
     ("rates", "words"),
     [
         ((25, 10, 15), "2 of 3 videos. 1.mp4 has 10 frames/s: the next frame comes after 0.1 s, 2.5 times the gap"),
-        ((10,), "1 of 1 video. .*set --data.flow_gap 1/10 in training"),
-        ((1,), "1 of 1 video. .*after 1 s, 25 times the gap.*--data.modality frames"),
+        ((10,), "1 of 1 video. .*set --input.flow.gap 1/10 in training"),
+        ((1,), "1 of 1 video. .*after 1 s, 25 times the gap.*--input.modality frames"),
     ],
 )
 def test_slow_videos_are_told_once_with_numbers_and_a_way_out(rates: tuple[float, ...], words: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from amclip.data.clock import Clock
 from amclip.data.intervals import Windows
-from amclip.data.readers import read_classes, read_labels, read_segments, read_splits
+from amclip.data.readers import read_class_groups, read_classes, read_labels, read_splits
 from amclip.data.table import LabelError, LabelTable
 
 Change = Callable[[str], str]
@@ -70,11 +70,11 @@ def test_animal_kingdom_takes_names_by_number_and_segments_by_name(tmp_path: Pat
     ]
     assert read_classes(book) == list(layouts.ACTIONS)
     segments = layouts.segments_book(tmp_path / "df_action.xlsx")
-    assert read_segments(segments, table.classes) == ["tail", "middle", "head", "tail"]
+    assert read_class_groups(segments, table.classes) == ["tail", "middle", "head", "tail"]
     with pytest.raises(LabelError, match="numbers six actions otherwise"):
         read_classes(segments)
     with pytest.raises(LabelError, match=r"df_action.xlsx, column 'action': names no segment for the class 'Flying'"):
-        read_segments(segments, ["Flying"])
+        read_class_groups(segments, ["Flying"])
 
 
 @pytest.mark.parametrize(
@@ -495,7 +495,7 @@ def test_the_real_metadata_of_animal_kingdom() -> None:
     assert len(table.classes) == 140
     assert round(sum(len(clip.labels or ()) for clip in table.clips) / len(table), 3) == 2.156
     assert int((table.split("test").targets().sum(axis=0) == 0).sum()) == 13
-    segments = read_segments(folder / "df_action.xlsx", table.classes)
+    segments = read_class_groups(folder / "df_action.xlsx", table.classes)
     assert [segments.count(name) for name in ("head", "middle", "tail")] == [17, 29, 94]
     six = [table.classes[number].lower() for number in (49, 50, 81, 82, 83, 84)]
     assert six == [

@@ -185,7 +185,7 @@ def test_rows_that_name_splits_stay_and_whole_videos_cannot_be_divided() -> None
     divided = divide_by_time(build_table([*named, *timed], "t"))
     assert [clip.split for clip in divided.clips[:2]] == ["test", "val"]
     with pytest.raises(
-        LabelError, match=r"t, line 7: d.mp4 without start and stop is a whole video.*split_by"
+        LabelError, match=r"t, line 7: d.mp4 without start and stop is a whole video.*splits\.by"
     ) as error:
         divide_by_time(build_table([*timed, Clip("d.mp4", labels=(), line=7), Clip("e.mp4", labels=())], "t"))
     assert len(error.value.others) == 1

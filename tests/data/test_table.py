@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from amclip.data.datamodule import VideoDataModule
 from amclip.data.readers import read_labels
+from amclip.data.source import LabelSource
 from amclip.data.table import (
     _COLUMNS_OF_PREDICTIONS,
     Clip,
@@ -265,8 +266,8 @@ def test_names_that_tables_do_not_give_back_are_refused(names: list[str], said: 
         refuse_class_names(names, "labels.csv")
     with pytest.raises(LabelError, match=said.removeprefix("labels.csv")):
         build_table([Clip("a.mp4", labels=(names[0],))], "labels.csv", names)
-    with pytest.raises(LabelError, match=r"data\.classes: class"):
-        VideoDataModule(classes=names)
+    with pytest.raises(LabelError, match=r"data\.source\.classes: class"):
+        VideoDataModule(source=LabelSource(classes=names))
 
 
 def test_names_in_any_script_are_names() -> None:

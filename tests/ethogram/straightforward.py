@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 
-from amclip.data.sampling import segment_indices
 from amclip.data.video import Video
 from amclip.ethogram.plan import WindowPlan
 from amclip.inference import TrainedModel
@@ -11,15 +10,15 @@ from amclip.inference import TrainedModel
 
 def window_by_window(model: TrainedModel, video: Video, plan: WindowPlan, batch: int = 1) -> np.ndarray:
     """Probabilities of all windows, float32 ``[W, C]``, ``batch`` windows at a time."""
-    segments = segment_indices(*model.layout).expand(batch, -1, -1)
+    segments = model.input.segments().expand(batch, -1, -1)
     scores = []
     for first in range(0, len(plan), batch):
         rows = [min(row, len(plan) - 1) for row in range(first, first + batch)]
         wanted = np.stack([plan.images(row) for row in rows])
-        views = [plan.frames[wanted], plan.partners[wanted]][: 1 if model.preprocess.modality == "frames" else 2]
-        indices = np.stack(views, axis=2)
+        pairs = [plan.frames[wanted], plan.partners[wanted]][: model.input.frames_per_position]
+        indices = np.stack(pairs, axis=2)
         with torch.inference_mode():
             pixels = video.read(indices.ravel())
             images = model.preprocess(pixels.view(*indices.shape, *pixels.shape[1:]))
-            scores.append(model.calibrate(model.task.probabilities(model.task(images, segments))).numpy())
+            scores.append(model.calibrate(model.probabilities(model.network(images, segments))).numpy())
     return np.concatenate(scores)[: len(plan)]

@@ -10,7 +10,7 @@ from straightforward import window_by_window
 from amclip.data import _reader
 from amclip.data.video import Video
 from amclip.ethogram.plan import WindowPlan, plan_windows
-from amclip.ethogram.stream import stream_scores
+from amclip.ethogram.stream import stream_windows
 from amclip.inference import TrainedModel, load_model
 
 POSITIONS = 6
@@ -21,16 +21,16 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def opened(model: TrainedModel, path: Path) -> Video:
-    return Video(path, model.sampling["frame_size"], model.sampling["resize"])
+    return Video(path, model.input.frame_size, model.input.resize)
 
 
 def plan_of(model: TrainedModel, video: Video, hop: float = 0.3, window: float = WINDOW) -> WindowPlan:
-    return plan_windows(video.timestamps(), video.duration, window, hop, POSITIONS, model.sampling["flow_gap"])
+    return plan_windows(video.timestamps(), video.duration, window, hop, POSITIONS, model.input.flow.gap_seconds)
 
 
 def scores(model: TrainedModel, path: Path, plan: WindowPlan, first: int = 0, batch: int = 1) -> np.ndarray:
     with opened(model, path) as video:
-        return np.concatenate(list(stream_scores(model, video, plan, first, batch)))
+        return np.concatenate([some.probabilities for some in stream_windows(model, video, plan, first, batch)])
 
 
 @pytest.fixture(scope="module")
@@ -116,11 +116,11 @@ def test_nothing_is_done_twice(model: TrainedModel, animals: Path, monkeypatch: 
     monkeypatch.setattr(_reader.FrameReader, "_pixels", lambda self, f: scaled.append(1) or pixels(self, f))
     watched = [
         module.register_forward_pre_hook(lambda _, given, counts=counts: counts.append(len(given[0])))
-        for module, counts in ((model.preprocess.flow, pairs), (model.task.network.encoder, images))
+        for module, counts in ((model.preprocess.flow, pairs), (model.network.encoder, images))
     ]
     with opened(model, animals) as video:
         plan = plan_of(model, video, hop=0.1)
-        assert len(np.concatenate(list(stream_scores(model, video, plan)))) == len(plan)
+        assert sum(len(some.probabilities) for some in stream_windows(model, video, plan)) == len(plan)
     for hook in watched:
         hook.remove()
     assert decoded == sorted(set(decoded))  # frames that nobody needs may be skipped
@@ -147,7 +147,7 @@ def test_memory_holds_a_window_and_not_a_video(
     monkeypatch.setattr("amclip.ethogram.stream.torch.cat", measured)
     with opened(model, animals) as video:
         plan = plan_of(model, video, hop=0.1)
-        list(stream_scores(model, video, plan))
+        list(stream_windows(model, video, plan))
     assert len(plan.frames) > 6 * POSITIONS
     assert lengths
     assert max(lengths) <= 2 * POSITIONS
@@ -157,5 +157,5 @@ def test_a_run_begins_at_a_whole_batch(model: TrainedModel, animals: Path) -> No
     with opened(model, animals) as video:
         plan = plan_of(model, video)
         with pytest.raises(ValueError, match="multiple of the batch size 4, got 6"):
-            next(stream_scores(model, video, plan, 6, 4))
-        assert list(stream_scores(model, video, plan, len(plan))) == []
+            next(stream_windows(model, video, plan, 6, 4))
+        assert list(stream_windows(model, video, plan, len(plan))) == []

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amclip.data.dataset import ClipDataset
-from amclip.data.sampling import flow_partners, sample_positions
 from amclip.data.table import Clip, build_table
 from amclip.data.video import Video
 from amclip.ethogram.plan import plan_windows
+from amclip.inputs import NetworkInput
+from amclip.sampling import flow_partners, sample_positions
 
 
 def even(count: int, fps: float) -> tuple[np.ndarray, float]:
@@ -140,9 +141,9 @@ def test_a_drawn_video_whose_rate_drops_is_predicted_and_annotated_at_the_same_m
         starts = [min(0.5 * row, video.duration - window) for row in range(len(plan))]
     clips = [Clip("drops.mp4", start, start + window, ("x",)) for start in starts]
     table = build_table(clips, "test", ["x"])
-    layout = {"scheme": "dense", "num_segments": 1, "positions_per_segment": positions, "frame_size": (96, 128)}
-    predicted = ClipDataset(table, tmp_path, {}, **layout)
-    trained = ClipDataset(table, tmp_path, {}, training=True, **layout)
+    layout = NetworkInput(num_segments=1, positions_per_segment=positions, frame_size=(96, 128))
+    predicted = ClipDataset(table, tmp_path, {}, layout)
+    trained = ClipDataset(table, tmp_path, {}, layout, training=True)
     for row, start in enumerate(starts):
         annotated = [
             frame_numbers(torch.from_numpy(decoded[frame]).movedim(-1, 0)[None])[0]

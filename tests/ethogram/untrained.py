@@ -5,11 +5,11 @@ from typing import Any
 
 import lightning
 import torch
+from build import make_data, make_task
 
-from amclip.data.datamodule import VideoDataModule
 from amclip.data.synthetic import iterate_frames
 from amclip.data.writer import VideoWriter
-from amclip.task import BehaviourTask
+from amclip.models.published import fetch_published
 
 CLASSES = ["grooming", "eating", "still"]
 
@@ -32,20 +32,11 @@ def make_checkpoint(
         "num_workers": 0,
         **(data or {}),
     }
-    module = VideoDataModule(**settings)
+    module = make_data(**settings)
     torch.manual_seed(0)
-    task = BehaviourTask(
-        CLASSES,
-        num_segments=module.num_segments,
-        positions_per_segment=module.positions_per_segment,
-        num_views=module.num_views,
-        image_size=32,
-        backbone="amclip-tiny",
-        pretrained="synthetic",
-        temporal_heads=4,
-        **model,
-    )
-    task.network.load(task._load_pretrained())
+    tower = {"backbone": "amclip-tiny", "pretrained": "synthetic", "temporal_heads": 4}
+    task = make_task(CLASSES, {"input": module.input, **tower, **model})
+    task.network.load(fetch_published(task.network.config))
     with torch.no_grad():  # an untrained head says 0.5 of everything, whatever the pixels
         for parameter in task.network.classifiers.parameters():
             parameter.mul_(30.0 if parameter.shape[:1] == (len(CLASSES),) else 1.0)

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from build import make_classifier
 from torch import Tensor
 
 from amclip.models.classifier import InterleavedClassifier
@@ -9,7 +10,7 @@ from amclip.models.pretrained import describe_backbone
 def build(**settings: object) -> InterleavedClassifier:
     torch.manual_seed(0)
     defaults = {"num_segments": 2, "positions_per_segment": 2, "temporal_heads": 4}
-    return InterleavedClassifier(describe_backbone("amclip-tiny", None, 64), 5, **{**defaults, **settings}).eval()
+    return make_classifier(describe_backbone("amclip-tiny", None, 64), 5, **{**defaults, **settings})
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +57,8 @@ def test_own_weights_see_own_segments(images: Tensor) -> None:
 
 
 def test_what_does_not_fit_is_refused(images: Tensor) -> None:
-    with pytest.raises(ValueError, match="built for 1 views, got 2"):
-        build(num_views=1)(images, SEGMENTS)
+    with pytest.raises(ValueError, match="built for 1 streams, got 2"):
+        build(num_streams=1)(images, SEGMENTS)
     with pytest.raises(ValueError, match="2 segment classifiers, got 3 segments"):
         build(share_classifiers=False)(images, SEGMENTS[:, [0, 0, 1]])
     with pytest.raises(ValueError, match="head"):

@@ -14,9 +14,9 @@ def test_the_order_is_frame_flow_frame_flow() -> None:
 
 
 @given(st.integers(1, 5), st.integers(1, 3), st.integers(1, 4))
-def test_deinterleave_undoes_interleave(positions: int, views: int, width: int) -> None:
-    x = torch.randn(2, positions, views, width)
-    torch.testing.assert_close(deinterleave(interleave(x), views), x)
+def test_deinterleave_undoes_interleave(positions: int, streams: int, width: int) -> None:
+    x = torch.randn(2, positions, streams, width)
+    torch.testing.assert_close(deinterleave(interleave(x), streams), x)
 
 
 def test_a_sequence_that_does_not_divide_is_refused() -> None:

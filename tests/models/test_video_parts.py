@@ -3,12 +3,13 @@ from typing import Any
 
 import pytest
 import torch
+from build import make_classifier
 from torch import Tensor, nn
 
 from amclip.models.classifier import InterleavedClassifier
 from amclip.models.encoder import ImageEncoder
 from amclip.models.pretrained import describe_backbone, load_pretrained
-from amclip.models.video import CrossFrameBlock, MultiFrameIntegration, VideoPrompts, is_message
+from amclip.models.xclip_layers import CrossFrameBlock, MultiFrameIntegration, VideoPrompts, is_message
 
 FRAMES = 4
 
@@ -164,7 +165,7 @@ def test_checkpointing_keeps_fewer_activations(images: Tensor) -> None:
 
 
 def test_towers_of_another_kind_are_refused() -> None:
-    with pytest.raises(ValueError, match="cross_frame and lora_rank need"):
+    with pytest.raises(ValueError, match=r"cross_frame and network\.lora\.rank need"):
         ImageEncoder(describe_backbone("ViT-B-16-SigLIP", None, 224), messages="zero", num_frames=FRAMES)
     with pytest.raises(ValueError, match="message_init: expected zero or xclip"):
         CrossFrameBlock(nn.Identity(), 8, 2, FRAMES, "nothing")  # type: ignore[arg-type]
@@ -179,7 +180,7 @@ def test_towers_of_another_kind_are_refused() -> None:
 def build(**settings: Any) -> InterleavedClassifier:
     torch.manual_seed(0)
     defaults = {"num_segments": 2, "positions_per_segment": 2, "temporal_heads": 4, "video_prompt_heads": 4}
-    return InterleavedClassifier(describe_backbone("amclip-tiny", None, 64), 5, **{**defaults, **settings}).eval()
+    return make_classifier(describe_backbone("amclip-tiny", None, 64), 5, **{**defaults, **settings})
 
 
 PROMPTED = {"head": "text", "video_prompt_layers": 1}
@@ -220,9 +221,9 @@ def test_the_video_network_starts_as_the_frame_wise_one(parts: dict[str, Any]) -
 def test_settings_that_do_not_go_together_are_refused() -> None:
     for settings, message in (
         ({"temporal": "mit", "temporal_dropout": 0.1}, "has no dropout"),
-        ({"video_prompt_layers": 1}, "and head text"),
-        ({"temporal": "lstm"}, "temporal: expected transformer or mit"),
-        ({"background": True}, "head text"),
+        ({"video_prompt_layers": 1}, "and kind text"),
+        ({"temporal": "lstm"}, "temporal.kind: expected transformer or mit"),
+        ({"background_prompts": ("an animal",)}, "by kind text"),
     ):
         with pytest.raises(ValueError, match=message):
             build(**settings)
@@ -235,7 +236,7 @@ def test_settings_that_do_not_go_together_are_refused() -> None:
 @pytest.mark.parametrize("cross_frame", [True, False])
 @pytest.mark.parametrize("scheme", ["dense", "semi-dense", "sparse"])
 def test_the_images_embedded_are_those_said(cross_frame: bool, scheme: Any) -> None:
-    from amclip.data.sampling import num_positions, segment_indices
+    from amclip.sampling import num_positions, segment_indices
 
     K = num_positions(scheme, 2, 2)
     network = build(cross_frame=cross_frame)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from build import make_classifier
 from torch import Tensor, nn
 
 from amclip.models import xclip
@@ -35,17 +36,16 @@ def published(patch: int = 32, frames: int = 4, **vision: Any) -> nn.Module:
     return model
 
 
-def network(architecture: dict[str, Any], positions: int, views: int = 1, **settings: Any) -> InterleavedClassifier:
+def network(architecture: dict[str, Any], positions: int, streams: int = 1, **settings: Any) -> InterleavedClassifier:
     parts = {"cross_frame": True, "message_init": "xclip", "temporal": "mit", **architecture["xclip"], **settings}
-    return InterleavedClassifier(
-        architecture, CLASSES, positions_per_segment=positions, num_views=views, head="text", **parts
-    ).eval()
+    parts |= {"positions_per_segment": positions, "num_streams": streams, "head": "text"}
+    return make_classifier(architecture, CLASSES, **parts)
 
 
-def loaded(folder: Path, positions: int, views: int = 1, **settings: Any) -> tuple[InterleavedClassifier, list[str]]:
+def loaded(folder: Path, positions: int, streams: int = 1, **settings: Any) -> tuple[InterleavedClassifier, list[str]]:
     backbone = f"xclip-dir:{folder}"
     architecture = describe_backbone(backbone, None, 224)
-    model = network(architecture, positions, views, **settings)
+    model = network(architecture, positions, streams, **settings)
     weights = load_pretrained(backbone, None, architecture, [[f"animal number {i}"] for i in range(CLASSES)])
     notes = model.load(weights)
     model.set_scale(weights.log_scale, bias=0.0)  # X-CLIP has none
@@ -100,7 +100,7 @@ def test_a_saved_checkpoint_gives_the_same_vision_integration_prompts_and_logits
 def test_frames_and_flow_images_are_its_frames_in_turn(tmp_path: Path) -> None:
     theirs = published()
     theirs.save_pretrained(tmp_path)
-    ours, _ = loaded(tmp_path, positions=2, views=2)
+    ours, _ = loaded(tmp_path, positions=2, streams=2)
     images = torch.randn(2, 3, 2, 3, 224, 224)  # three positions, of which the segments use (0, 1) and (2, 1)
     segments = torch.tensor([[0, 1], [2, 1]]).expand(2, 2, 2)
     with torch.no_grad():
@@ -115,7 +115,7 @@ def test_frames_and_flow_images_are_its_frames_in_turn(tmp_path: Path) -> None:
 def test_a_table_of_another_length_is_interpolated_and_says_so(tmp_path: Path) -> None:
     theirs = published(frames=4)
     theirs.save_pretrained(tmp_path)
-    ours, notes = loaded(tmp_path, positions=4, views=2)
+    ours, notes = loaded(tmp_path, positions=4, streams=2)
     assert notes == ["the table of 4 positions in time is interpolated to the 8 images of a segment"]
     old, new = theirs.mit.position_embedding[0], ours.classifiers[0].temporal.position
     torch.testing.assert_close(new[[0, 7]], old[[0, 3]])
@@ -128,7 +128,7 @@ def test_parts_that_are_switched_off_are_named_and_the_others_stay(tmp_path: Pat
     ours, notes = loaded(tmp_path, positions=4, **off)
     assert len(notes) == 3
     for note, setting in zip(
-        notes, ("cross_frame is false", "temporal is not mit", "video_prompt_layers is 0"), strict=True
+        notes, ("cross_frame is false", "temporal.kind is not mit", "video_prompt_layers is 0"), strict=True
     ):
         assert setting in note
     assert ours(torch.randn(1, 4, 1, 3, 224, 224), torch.arange(4).expand(1, 1, 4)).shape == (1, CLASSES)

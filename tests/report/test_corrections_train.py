@@ -54,15 +54,24 @@ def test_corrections_change_the_predictions_where_they_were_made(
     page.tab.fill("#window-hop", "0.5")
     table = page.download("#download-labels", tmp_path)
     words = (
-        *("fit", f"--config={ROOT / 'configs/demo.yaml'}", f"--data.labels={table}", f"--data.root={video.parent}"),
-        *(f"--data.classes=[{','.join(classes)}]", f"--trainer.logger.save_dir={tmp_path}", "--data.num_workers=0"),
+        *(
+            "fit",
+            f"--config={ROOT / 'configs/demo.yaml'}",
+            f"--data.source.labels={table}",
+            f"--data.source.root={video.parent}",
+        ),
+        *(
+            f"--data.source.classes=[{','.join(classes)}]",
+            f"--trainer.logger.save_dir={tmp_path}",
+            "--data.num_workers=0",
+        ),
         *(
             "--trainer.max_epochs=10",
             "--data.batch_size=4",
             "--trainer.enable_progress_bar=false",
-            "--data.num_segments=1",
+            "--input.num_segments=1",
         ),
-        *("--data.positions_per_segment=4", "--data.cache_dir=null", "--model.learning_rate=5e-3"),
+        *("--input.positions_per_segment=4", "--data.cache_dir=null", "--model.optimiser.learning_rate=5e-3"),
     )
     main(list(words))
     _, after = annotate(video, tmp_path / "version_0" / "checkpoints" / "last.ckpt", tmp_path / "after")
@@ -90,8 +99,18 @@ def test_boris_events_of_the_page_train(video: Path, tmp_path: Path, opened: Ope
     page.press("d")
     table = page.download("#download-tabular", tmp_path)
     words = (
-        *("fit", f"--config={ROOT / 'configs/demo.yaml'}", f"--data.labels={table}", f"--data.root={tmp_path}"),
-        *("--data.window=1", f"--trainer.logger.save_dir={tmp_path}", "--data.num_workers=0", "--data.num_segments=1"),
-        *("--data.positions_per_segment=2", "--data.cache_dir=null", "--trainer.fast_dev_run=true"),
+        *(
+            "fit",
+            f"--config={ROOT / 'configs/demo.yaml'}",
+            f"--data.source.labels={table}",
+            f"--data.source.root={tmp_path}",
+        ),
+        *(
+            "--data.source.window=1",
+            f"--trainer.logger.save_dir={tmp_path}",
+            "--data.num_workers=0",
+            "--input.num_segments=1",
+        ),
+        *("--input.positions_per_segment=2", "--data.cache_dir=null", "--trainer.fast_dev_run=true"),
     )
     main(list(words))

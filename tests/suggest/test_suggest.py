@@ -12,10 +12,9 @@ import untrained
 from amclip.cli import main
 from amclip.data.probe import probe
 from amclip.data.readers import read_labels
-from amclip.data.sampling import num_positions
 from amclip.data.video import Video
 from amclip.ethogram.plan import plan_windows
-from amclip.ethogram.stream import stream_scores
+from amclip.ethogram.stream import stream_windows
 from amclip.inference import load_model
 from amclip.suggest.windows import embed_windows
 
@@ -34,10 +33,10 @@ def test_an_embedding_is_what_the_window_was_classified_from(trained: Path, draw
     found = embed_windows(model, "clip", path, info, 0.5, 0.25, batch=2, progress=shares.append)  # type: ignore[arg-type]
     windows = len(found.scores.start)
     assert windows > 2
-    assert found.embeddings.shape == (windows, model.task.network.encoder.width)
+    assert found.embeddings.shape == (windows, model.network.encoder.width)
     assert shares[-1] >= 1
     # Of the one segment that a window of this network has.
-    (classifier,) = model.task.network.classifiers
+    (classifier,) = model.network.classifiers
     with torch.inference_mode():
         logits = classifier.head(torch.from_numpy(found.embeddings))  # type: ignore[operator,union-attr]
         want = model.calibrate(logits.sigmoid()).numpy()
@@ -51,11 +50,12 @@ def test_windows_of_segments_that_overlap_are_embedded(drawn: Path, tmp_path: Pa
     info = probe([path], progress=False)[path]
     found = embed_windows(model, "clip", path, info, 0.8, 0.2, batch=1, progress=lambda share: None)  # type: ignore[arg-type]
     with Video(path, (36, 36)) as video:
-        gap = model.sampling["flow_gap"]
-        plan = plan_windows(video.timestamps(), video.duration, 0.8, 0.2, num_positions(*model.layout), gap)
-        want = np.concatenate(list(stream_scores(model, video, plan)))
+        seen = model.input
+        times = video.timestamps()
+        plan = plan_windows(times, video.duration, 0.8, 0.2, seen.num_positions, seen.flow.gap_seconds)
+        want = np.concatenate([some.probabilities for some in stream_windows(model, video, plan)])
     np.testing.assert_allclose(found.scores.probabilities, want, atol=1e-5)
-    assert found.embeddings.shape == (len(plan), model.task.network.encoder.width)
+    assert found.embeddings.shape == (len(plan), model.network.encoder.width)
 
 
 def test_list_and_page_of_some_videos(trained: Path, drawn: Path, tmp_path: Path) -> None:

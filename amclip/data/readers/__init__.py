@@ -12,7 +12,7 @@ from amclip.data.clock import Clock
 from amclip.data.intervals import Windows, clips_of
 from amclip.data.locate import spelled
 from amclip.data.readers import animal_kingdom, boris, csv_table, deepethogram, frame_list, path_list
-from amclip.data.readers.class_names import read_classes, read_segments
+from amclip.data.readers.class_names import read_class_groups, read_classes
 from amclip.data.readers.delimited import first_line
 from amclip.data.readers.files import WORKBOOK, file_bytes, file_text
 from amclip.data.readers.noted import folder_noted, text_noted
@@ -32,10 +32,10 @@ __all__ = [
     "NoObservationsError",
     "Observations",
     "joined_classes",
+    "read_class_groups",
     "read_classes",
     "read_labels",
     "read_part",
-    "read_segments",
     "read_splits",
 ]
 

@@ -40,7 +40,9 @@ def read(
             raise LabelError("the sheet 'AR' has no such column", source, 1, name)
     if classes is None:
         if "Action" not in sheets:
-            raise LabelError("has no sheet 'Action' with the names of the classes; give them (data.classes)", source)
+            raise LabelError(
+                "has no sheet 'Action' with the names of the classes; give them (data.source.classes)", source
+            )
         classes = names_of_actions(sheets["Action"], source)
     video, split, labels = (header.index(name) for name in _COLUMNS)
     clips, errors = [], []

@@ -100,7 +100,7 @@ def _media(observation: Any, name: str, source: str, line: int | None, clock: Cl
         what = {"LIVE": "live observations have no video to learn from", "IMAGES": OF_PICTURES}
         said = what.get(str(kind), f"its type is {kind!r}, not MEDIA")
         raise LabelError(
-            f"{said}; take it out of the project, or choose others (--data.observations)", source, line, "type"
+            f"{said}; take it out of the project, or choose others (--data.source.observations)", source, line, "type"
         )
     players = observation.get("file")
     if not isinstance(players, dict) or not all(isinstance(files, list) for files in players.values()):

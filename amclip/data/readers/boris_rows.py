@@ -117,7 +117,7 @@ class BorisTable:
             missing = files[lengths.index(None)]
             raise self._error(
                 f"{why} the start of the first; how long {missing} is, is not known. Give the folder of the videos "
-                "(--data.root; amclip convert, evaluate, suggest: --root), or read the project (.boris)",
+                "(--data.source.root; amclip convert, evaluate, suggest: --root), or read the project (.boris)",
                 row,
                 "media",
             )
@@ -185,7 +185,7 @@ class BorisTable:
         """Media files of an observation, in the order they were watched: from `Source`, else the row's own file."""
         if "picture" in row["kind"].lower() or "image" in row["kind"].lower():
             raise self._error(
-                f"{OF_PICTURES}; export the others alone, or choose them (--data.observations)", row, "kind"
+                f"{OF_PICTURES}; export the others alone, or choose them (--data.source.observations)", row, "kind"
             )
         told = row["source"] if _names_player(row["source"]) else row["media"]
         if told.lower() in (*MISSING, "not found"):

@@ -8,9 +8,9 @@ from amclip.data.readers import strict_json
 from amclip.data.readers.delimited import find_header, rows
 from amclip.data.readers.spreadsheet import as_text, read_sheets
 from amclip.data.table import LabelError
-from amclip.metrics import SEGMENTS
+from amclip.metrics import CLASS_GROUPS
 
-__all__ = ["by_number", "names_of_actions", "read_classes", "read_segments"]
+__all__ = ["by_number", "names_of_actions", "read_class_groups", "read_classes"]
 
 _NUMBER = ("id", "index", "label", "class")
 _NAME = ("name", "action", "behaviour", "behavior")
@@ -94,7 +94,7 @@ def names_of_actions(sheet: Sequence[Sequence[str]], source: str) -> list[str]:
     return _in_order(entries, source)
 
 
-def read_segments(path: str | os.PathLike[str], classes: Sequence[str]) -> list[str]:
+def read_class_groups(path: str | os.PathLike[str], classes: Sequence[str]) -> list[str]:
     """Head, middle or tail of each class as a data set publishes it, in the columns ``action`` and ``segment``.
 
     Classes are found by name, whatever the letter case and blanks: Animal Kingdom's ``df_action.xlsx`` numbers six
@@ -122,8 +122,8 @@ def read_segments(path: str | os.PathLike[str], classes: Sequence[str]) -> list[
     known: dict[str, str] = {}
     for line, row in lines:
         key, value = _folded(row[name]), row[segment].lower()
-        if value not in SEGMENTS:
-            raise LabelError(f"{row[segment]!r} is none of {', '.join(SEGMENTS)}", source, line, header[segment])
+        if value not in CLASS_GROUPS:
+            raise LabelError(f"{row[segment]!r} is none of {', '.join(CLASS_GROUPS)}", source, line, header[segment])
         if known.setdefault(key, value) != value:
             raise LabelError(f"{row[name]!r} stands twice, as {known[key]} and as {value}", source, line, header[name])
     for one in classes:

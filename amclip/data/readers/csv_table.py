@@ -46,7 +46,7 @@ def read(text: str, source: str, classes: Sequence[str] | None = None) -> LabelT
     if {name.lower() for name in header} >= _BOUTS:
         raise LabelError(
             "is a table of bouts, which says what was found and nothing of the time between; train on the label table "
-            "of `amclip report`, or on the events in the folder 'boris' with data.window",
+            "of `amclip report`, or on the events in the folder 'boris' with data.source.window",
             source,
             1,
         )

@@ -26,7 +26,7 @@ class Observations:
     """
 
     HOW_TO_CHOOSE: ClassVar[str] = (
-        "Choose by name or pattern (--data.observations; amclip convert: --observations; amclip evaluate: "
+        "Choose by name or pattern (--data.source.observations; amclip convert: --observations; amclip evaluate: "
         '--predicted_observations, --label_observations): "*coder A" takes one coder\'s, "*" joins all'
     )
 

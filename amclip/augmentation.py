@@ -1,0 +1,122 @@
+"""What is changed at random in training: crops, mirror images, colours, and clips mixed with their neighbours."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from amclip.plain import Configurable
+
+__all__ = ["Augmentation"]
+
+
+@dataclass(frozen=True)
+class Augmentation(Configurable):
+    """Random changes of training clips, the same for all positions and both frames of a pair. Subclasses may do others.
+
+    Args:
+        flip: Probability of a mirror image, in [0, 1]; 0 where left and right matter.
+        crop_scale: Random crops keep this fraction of the area (least, most); [1, 1] crops nothing.
+        color_jitter: Strength of random brightness, contrast and saturation, in [0, 1]; 0 for none.
+        mixup: Blends whole clips and their labels; parameter of a Beta distribution, 0 for none (X-CLIP: 0.8).
+        cutmix: Pastes a box of one clip into another; parameter of a Beta distribution, 0 for none (X-CLIP: 1.0).
+
+    Raises:
+        ValueError: If a value is out of range.
+    """
+
+    flip: float = 0.5
+    crop_scale: tuple[float, float] = (0.7, 1.0)
+    color_jitter: float = 0.2
+    mixup: float = 0.0
+    cutmix: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "crop_scale", tuple(self.crop_scale))
+        if not 0 <= self.flip <= 1:
+            raise ValueError(f"augmentation.flip: expected a probability in [0, 1], got {self.flip}")
+        if not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
+            raise ValueError(f"augmentation.crop_scale: expected 0 < least <= most <= 1, got {self.crop_scale}")
+        if not 0 <= self.color_jitter <= 1:
+            raise ValueError(f"augmentation.color_jitter: expected a strength in [0, 1], got {self.color_jitter}")
+        for name in ("mixup", "cutmix"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"augmentation.{name}: expected 0 (off) or more, got {getattr(self, name)}")
+
+    @property
+    def moves(self) -> bool:
+        """Whether :meth:`crop` does anything but scale."""
+        return self.crop_scale != (1.0, 1.0) or self.flip != 0
+
+    def crop(self, pixels: Tensor, image_size: int) -> Tensor:
+        """A random crop and mirror image of each clip, scaled to the network's size.
+
+        Args:
+            pixels: float32 in ``[0, 1]``, shape ``(B, K, V, 3, H, W)``.
+            image_size: Side of the result in pixels, ``S``.
+
+        Returns:
+            float32 in ``[0, 1]``, shape ``(B, K, V, 3, S, S)``.
+        """
+        # torchvision's and not kornia's crop, as it smooths when it shrinks like evaluation does: unlike sharpness in
+        # training and evaluation would also mean unlike flow.
+        from torchvision.transforms import v2
+
+        height, width = pixels.shape[-2:]
+        shape = width / height
+        # The crop keeps the decoded frame's proportions, changed by up to a tenth, and ends up square.
+        change = (1.0, 1.0) if self.crop_scale == (1.0, 1.0) else (0.9, 1.1)
+        ratio = (shape * change[0], shape * change[1])
+        size = (image_size, image_size)
+        geometry = v2.Compose(
+            [v2.RandomResizedCrop(size, self.crop_scale, ratio, antialias=True), v2.RandomHorizontalFlip(self.flip)]
+        )
+        # Clip by clip, so that a clip's positions and partners move together and clips do not.
+        moved = torch.stack([geometry(clip.flatten(0, 1)) for clip in pixels])
+        return moved.clamp_(0, 1).view(*pixels.shape[:3], *moved.shape[2:])
+
+    def jitter_colors(self, frames: Tensor) -> Tensor:
+        """Random brightness, contrast and saturation, the same for a whole clip.
+
+        Args:
+            frames: float32 in ``[0, 1]``, shape ``(B, K, 3, S, S)``.
+
+        Returns:
+            The same shape.
+        """
+        if self.color_jitter == 0:
+            return frames
+        import kornia.augmentation as K
+
+        strength = self.color_jitter
+        jittered = K.VideoSequential(
+            K.ColorJitter(strength, strength, strength, 0.0, p=0.8),
+            data_format="BTCHW",
+            same_on_frame=True,
+        )
+        changed: Tensor = jittered(frames)
+        return changed.clamp(0, 1)
+
+    def mix(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Mix each clip of a batch with its neighbour, all of its frames and flow images alike, and their labels.
+
+        By torchvision: mixup (Zhang et al., arXiv 1710.09412) blends the pictures, cutmix (Yun et al., arXiv
+        1905.04899) pastes a box of one clip into the other, the same box at every position and in both streams, so that
+        a frame and its flow image still belong together. With both, each batch draws one of them.
+
+        Args:
+            images: Shape ``(B, K, V, 3, S, S)``.
+            labels: Shape ``(B, C)``, float.
+
+        Returns:
+            Both, in the same shapes; labels are fractions in ``[0, 1]``.
+        """
+        if not self.mixup and not self.cutmix:
+            return images, labels
+        from torchvision.transforms import v2
+        from torchvision.tv_tensors import Video
+
+        kinds = [kind(alpha=alpha) for kind, alpha in ((v2.MixUp, self.mixup), (v2.CutMix, self.cutmix)) if alpha > 0]
+        kind = kinds[int(torch.randint(len(kinds), ()))]
+        mixed, fractions = kind(Video(images.flatten(1, 2)), labels)
+        return mixed.as_subclass(Tensor).view(images.shape), fractions

@@ -1,0 +1,98 @@
+"""Options that several commands share, each group as one value."""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from amclip.ethogram.bouts import BoutSettings
+    from amclip.inference import TrainedModel
+
+__all__ = ["BoutOptions", "ScoringOptions"]
+
+
+@dataclass(frozen=True)
+class ScoringOptions:
+    """How windows of videos are scored.
+
+    Args:
+        window: Length of a window in seconds. Default: the length of the clips that the checkpoint was trained on.
+        hop: Seconds from the start of one window to the next.
+        batch_size: Windows scored at a time. Default: 1 on a CPU, 8 on a GPU.
+        accelerator: auto takes a GPU where there is one.
+        probe_timeout: Seconds without progress after which a video counts as unreadable.
+
+    Raises:
+        ValueError: If a value is out of range.
+    """
+
+    window: float | None = None
+    hop: float | None = None
+    batch_size: int | None = None
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    probe_timeout: float = 20.0
+
+    def __post_init__(self) -> None:
+        for name in ("window", "hop", "probe_timeout"):
+            seconds = getattr(self, name)
+            if seconds is not None and not 0 < seconds < float("inf"):
+                raise ValueError(f"--{name}: expected seconds above 0, got {seconds}")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise ValueError(f"--batch_size: expected 1 or more, got {self.batch_size}")
+
+    @property
+    def gpu(self) -> bool:
+        """Whether a GPU is to be used."""
+        import torch
+
+        return self.accelerator == "gpu" or (self.accelerator == "auto" and torch.cuda.is_available())
+
+    @property
+    def batch(self) -> int:
+        """Windows scored at a time."""
+        return self.batch_size or (8 if self.gpu else 1)
+
+    def windows(self, model: "TrainedModel", fraction: float) -> tuple[float, float]:
+        """Length of the windows and from one to the next, in seconds.
+
+        Args:
+            model: Its training clips' length is the default.
+            fraction: Of the length, the default of the hop.
+        """
+        from amclip.ethogram.plan import DEFAULT_WINDOW
+
+        length = self.window or model.clip_seconds or DEFAULT_WINDOW
+        return length, self.hop or fraction * length
+
+
+@dataclass(frozen=True)
+class BoutOptions:
+    """How the curves of all behaviours are cut into bouts.
+
+    Args:
+        settings: YAML or CSV file that says for each behaviour how bouts are cut: threshold, off_threshold, smoothing,
+            minimum_bout, minimum_gap. It overrides the five options below, which hold for all behaviours.
+        threshold: Probability that a bout must reach. Default: for each behaviour the one tuned on validation.
+        off_threshold: Probability down to which it lasts, before and after. Default: the threshold.
+        smoothing: Span in seconds of the moving average that smooths the probabilities. Default: 0, none.
+        minimum_bout: Bouts shorter than this are dropped, in seconds. Default: 0.
+        minimum_gap: Bouts with a shorter gap between them are joined, in seconds. Default: 0.
+    """
+
+    settings: str | None = None
+    threshold: float | None = None
+    off_threshold: float | None = None
+    smoothing: float | None = None
+    minimum_bout: float | None = None
+    minimum_gap: float | None = None
+
+    def for_model(self, model: "TrainedModel") -> "dict[str, BoutSettings]":
+        """Settings of every behaviour, see :func:`amclip.ethogram.settings.bout_settings`.
+
+        Raises:
+            ValueError: If a value is out of range, or the file cannot be used.
+            FileNotFoundError: If there is no such file.
+        """
+        from amclip.ethogram.settings import bout_settings
+
+        defaults = {name: value for name, value in asdict(self).items() if value is not None and name != "settings"}
+        return bout_settings(model.classes, model.thresholds, self.settings, **defaults)

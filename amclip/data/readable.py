@@ -1,0 +1,57 @@
+"""Which clips of a table can be read, by what probing found of their videos."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
+
+from amclip.data.frame_rates import describe_rates, describe_slow
+from amclip.data.table import LabelTable
+from amclip.data.video import VideoError, VideoInfo
+from amclip.text import printable
+
+__all__ = ["Found", "median_length", "readable_clips", "tell_frame_rates"]
+
+Found = Mapping[Path, VideoInfo | VideoError]
+_EXAMPLES = 5
+
+
+def readable_clips(table: LabelTable, root: Path, found: Found, split: str) -> LabelTable:
+    """The clips of videos that can be read; warns which others there are, and what becomes of them.
+
+    Args:
+        table: The clips of one split.
+        root: Folder that its paths are relative to.
+        found: What probing found.
+        split: Its name, for the warning.
+    """
+    errors = {path: info for path, info in found.items() if isinstance(info, VideoError)}
+    kept = tuple(clip for clip in table.clips if root / clip.video not in errors)
+    if lost := len(table) - len(kept):
+        videos = {root / clip.video for clip in table.clips}
+        examples = [f"  {printable(str(error))}" for path, error in errors.items() if path in videos][:_EXAMPLES]
+        fate = "left out" if split == "train" else "not scored" if split != "predict" else "listed with their error"
+        rank_zero_warn(
+            f"{lost} of {len(table)} clips of the split {split!r} lie in videos that cannot be read and are {fate}, "
+            "for example:\n" + "\n".join(examples) + "\n`amclip check` lists them all"
+        )
+    return LabelTable(kept, table.classes, table.source)
+
+
+def tell_frame_rates(found: Found, flow_gap: float) -> None:
+    """Say which frame rates there are where they differ, and which videos are too slow for the flow gap in seconds."""
+    for describe, tell in ((describe_rates, rank_zero_info), (describe_slow, rank_zero_warn)):
+        if words := describe(found, flow_gap):
+            tell(words)
+
+
+def median_length(table: LabelTable, root: Path, found: Found) -> float | None:
+    """Median length of the clips in seconds, to the millisecond; None where no video can be read."""
+    lengths = []
+    for clip in table.clips:
+        info = found[root / clip.video]
+        if isinstance(info, VideoInfo):
+            stop = info.duration if clip.stop is None else min(clip.stop, info.duration)
+            lengths.append(stop - (clip.start or 0.0))
+    return round(float(np.median(lengths)), 3) if lengths else None

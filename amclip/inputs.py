@@ -1,0 +1,190 @@
+"""What the network sees of a clip: which frames, at which size, and as which images. One value, written once.
+
+The data module, the task, the checkpoint and the trained model all hold the same :class:`NetworkInput`; configs and the
+command line have it as the group ``input``.
+"""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Literal, get_args
+
+from torch import Tensor
+
+from amclip.flow.image import FlowImage
+from amclip.flow.method import FlowMethod, make_flow
+from amclip.flow.tvl1 import PRESETS, TVL1, Backend, Preset
+from amclip.plain import from_plain, to_plain
+from amclip.sampling import DEFAULT_FLOW_GAP, Scheme, flow_gap_seconds, num_positions, segment_indices
+
+__all__ = ["FlowInput", "Modality", "NetworkInput"]
+
+Modality = Literal["interleaved", "frames", "flow"]
+_Resize = Literal["stretch", "crop"]  # as amclip.data.video has it, which starts without torch
+
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+@dataclass(frozen=True)
+class FlowInput:
+    """How optical flow is computed and becomes a picture.
+
+    Args:
+        gap: Flow runs from a sampled frame to the one this many seconds later: a number, or a fraction such as 1/25,
+            one frame at 25 frames per second. The next frame at least, however slow the video.
+        preset: Preset of TV-L1: fast, default, or opencv (OpenCV's own settings).
+        options: Changes to the preset by TVL1's parameter names, such as {warps: 3}.
+        backend: auto takes the best for the device; or numba, opencv, reference, cuda.
+        method: Another flow method than TV-L1: {class_path: amclip.flow.RAFT, init_args: {size: small}} or your own
+            subclass of amclip.flow.FlowMethod. The three settings above are TV-L1's and must then be left alone.
+        image: wheel (direction is hue, speed is saturation) or uvm (u, v and magnitude as channels).
+        bound: Flow in pixels (at image_size) that gives the strongest colour; longer vectors are clipped.
+
+    Raises:
+        ValueError: If a value is out of range.
+    """
+
+    gap: float | str = DEFAULT_FLOW_GAP
+    preset: Preset = "default"
+    options: dict[str, float] = field(default_factory=dict)
+    backend: Backend = "auto"
+    method: dict[str, Any] | None = None
+    image: FlowImage = "wheel"
+    bound: float = 10.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gap", flow_gap_seconds(self.gap, "input.flow.gap"))
+        if self.bound <= 0:
+            raise ValueError(f"input.flow.bound: expected pixels above 0, got {self.bound}")
+        if self.image not in get_args(FlowImage):
+            raise ValueError(f"input.flow.image: expected one of {', '.join(get_args(FlowImage))}, got {self.image!r}")
+
+    @property
+    def gap_seconds(self) -> float:
+        """The gap as a number."""
+        return float(self.gap)
+
+    def make(self) -> FlowMethod:
+        """The flow method.
+
+        Raises:
+            ValueError: If there is no such method, preset or parameter, or both TV-L1's settings and another method.
+        """
+        if self.method is not None:
+            if self.options or self.preset != "default" or self.backend != "auto":
+                raise ValueError("input.flow: preset, options and backend are TV-L1's; give them or method, not both")
+            return make_flow(self.method)
+        if self.preset not in PRESETS:
+            raise ValueError(f"input.flow.preset: expected one of {', '.join(PRESETS)}, got {self.preset!r}")
+        known = inspect.signature(TVL1).parameters.keys() - {"backend"}
+        if unknown := self.options.keys() - known:
+            raise ValueError(
+                f"input.flow.options: TV-L1 has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}"
+            )
+        # Counts of iterations come as 3.0 where all options are floats.
+        options = {key: int(value) if float(value).is_integer() else value for key, value in self.options.items()}
+        return TVL1(**{**PRESETS[self.preset], **options}, backend=self.backend)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class NetworkInput:
+    """What the network sees of a clip.
+
+    Args:
+        scheme: How the segments share out the clip. dense: each looks at a part of its own. semi-dense: half of its
+            frames in its part, half in the rest of the clip. sparse: each looks at the whole clip.
+        num_segments: Segments per clip, M.
+        positions_per_segment: Sampled positions per segment, P.
+        segment_overlap: Fraction of its own part that a dense or semi-dense segment has in common with the next one's.
+        frame_size: Height and width in pixels that videos are decoded to.
+        resize: stretch keeps the whole picture, crop keeps its proportions and cuts the longer side.
+        modality: interleaved (frames and flow images), frames, or flow.
+        image_size: Side of the square images that flow is computed on and the network sees, in pixels.
+        flow: How flow is computed and becomes a picture.
+        mean: Channel means of the normalisation, for values in [0, 1]; CLIP's own by default.
+        std: Channel deviations of the normalisation; CLIP's own by default.
+
+    Raises:
+        ValueError: If a value is out of range, or values do not go together.
+    """
+
+    scheme: Scheme = "dense"
+    num_segments: int = 2
+    positions_per_segment: int = 8
+    segment_overlap: float = 0.0
+    frame_size: tuple[int, int] = (256, 256)
+    resize: _Resize = "stretch"
+    modality: Modality = "interleaved"
+    image_size: int = 224
+    flow: FlowInput = field(default_factory=FlowInput)
+    mean: tuple[float, float, float] = CLIP_MEAN
+    std: tuple[float, float, float] = CLIP_STD
+
+    #: What the weights of a network were trained for: with another value they do not fit, or mean something else.
+    FIXED: ClassVar[tuple[str, ...]] = ("modality", "image_size", "positions_per_segment")
+
+    def __post_init__(self) -> None:
+        for name, kind in (("modality", Modality), ("resize", _Resize)):
+            if getattr(self, name) not in get_args(kind):
+                raise ValueError(
+                    f"input.{name}: expected one of {', '.join(get_args(kind))}, got {getattr(self, name)!r}"
+                )
+        if len(self.frame_size) != 2 or min(self.frame_size) < 1 or self.image_size < 1:
+            raise ValueError(
+                f"input.frame_size and input.image_size: expected 1 or more, got {self.frame_size} and "
+                f"{self.image_size}"
+            )
+        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+            raise ValueError(
+                f"input.mean and input.std: expected three values each, std above 0, got {self.mean} and {self.std}"
+            )
+        for name in ("frame_size", "mean", "std"):  # lists, where a YAML file or a checkpoint gives them
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        self.num_positions  # noqa: B018 (refuses what the segments cannot be)
+
+    @property
+    def num_positions(self) -> int:
+        """Positions of a clip, ``K``, each counted once however many segments use it."""
+        return num_positions(self.scheme, self.num_segments, self.positions_per_segment, self.segment_overlap)
+
+    @property
+    def num_streams(self) -> int:
+        """Images per position, ``V``: 2 for frames with flow images, 1 for one of them."""
+        return 2 if self.modality == "interleaved" else 1
+
+    @property
+    def frames_per_position(self) -> Literal[1, 2]:
+        """Frames decoded per position: 2, a frame and its flow partner, or 1 where there is no flow."""
+        return 1 if self.modality == "frames" else 2
+
+    def segments(self) -> Tensor:
+        """Positions of each segment, int64 ``(M, P)``, see :func:`amclip.sampling.segment_indices`."""
+        return segment_indices(self.scheme, self.num_segments, self.positions_per_segment, self.segment_overlap)
+
+    def differences(self, trained: "NetworkInput") -> dict[str, tuple[Any, Any]]:
+        """Where this differs from what a network was trained on: name to both values, this one's first.
+
+        What computes TV-L1 does not count, since all backends give the same flow.
+        """
+        now, then = _flat(self), _flat(trained)
+        return {name: (now[name], then[name]) for name in now if now[name] != then[name] and name != "flow.backend"}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as a checkpoint holds them."""
+        plain: dict[str, Any] = to_plain(self)
+        return plain
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "NetworkInput":
+        """The value again.
+
+        Raises:
+            ValueError: If a name is not known, or a value out of range.
+        """
+        return from_plain(cls, values)
+
+
+def _flat(value: NetworkInput) -> dict[str, Any]:
+    own = {f.name: getattr(value, f.name) for f in fields(value) if f.name != "flow"}
+    return own | {f"flow.{f.name}": getattr(value.flow, f.name) for f in fields(value.flow)}

@@ -1,0 +1,203 @@
+"""What a network is made of, in plain values: the group ``model.network`` of configs, and what a checkpoint holds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, Literal, get_args
+
+from amclip.models.pretrained import Architecture, describe_backbone, has_builtin_weights
+from amclip.models.segments import Aggregation
+from amclip.models.xclip_layers import MessageInit
+from amclip.plain import to_plain
+
+__all__ = ["HeadConfig", "LoraConfig", "NetworkConfig", "TemporalConfig"]
+
+
+@dataclass(frozen=True)
+class TemporalConfig:
+    """What pools the embeddings of a segment over time.
+
+    Args:
+        kind: transformer (amclip's own) or mit (X-CLIP's multi-frame integration).
+        layers: Layers of the transformer; 0 is a plain mean over time.
+        heads: Its attention heads.
+        dropout: Its dropout probability; X-CLIP's has none.
+
+    Raises:
+        ValueError: If a value is out of range.
+    """
+
+    kind: Literal["transformer", "mit"] = "transformer"
+    layers: int = 1
+    heads: int = 8
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("transformer", "mit"):
+            raise ValueError(f"network.temporal.kind: expected transformer or mit, got {self.kind!r}")
+        if self.kind == "mit" and self.dropout:
+            raise ValueError(
+                "network.temporal.dropout: X-CLIP's multi-frame integration (kind mit) has no dropout; set 0"
+            )
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """What makes logits of a segment's embedding.
+
+    Args:
+        kind: linear, or text: compares with the class names as CLIP's text tower understands them.
+        prompt_templates: Sentences around a class name, {} is its place; their embeddings are averaged (kind text).
+        background_prompts: Sentences without a behaviour; class scores count as the difference from theirs (kind text).
+        video_prompt_layers: Layers of X-CLIP's video-specific prompting (kind text); 0 for none, X-CLIP has 2.
+        video_prompt_heads: Its attention heads.
+
+    Raises:
+        ValueError: If a value is out of range, or values do not go together.
+    """
+
+    kind: Literal["linear", "text"] = "linear"
+    prompt_templates: tuple[str, ...] = ("a video of an animal, {}",)
+    background_prompts: tuple[str, ...] = ()
+    video_prompt_layers: int = 0
+    video_prompt_heads: int = 8
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("linear", "text"):
+            raise ValueError(f"network.head.kind: expected linear or text, got {self.kind!r}")
+        for template in self.prompt_templates:
+            if "{}" not in template:
+                raise ValueError(f"network.head.prompt_templates: {template!r} has no {{}} for the class name")
+        if self.video_prompt_layers < 0 or (self.video_prompt_layers and self.kind != "text"):
+            raise ValueError(
+                "network.head.video_prompt_layers: expected 0 (none) or more, and kind text, whose text embeddings "
+                f"they change; got {self.video_prompt_layers} with kind {self.kind}"
+            )
+        if self.background_prompts and self.kind != "text":
+            raise ValueError(
+                f"network.head.background_prompts: are compared with by kind text; the kind is {self.kind}"
+            )
+
+    def prompts(self, classes: Sequence[str]) -> list[list[str]]:
+        """The sentences of each class, and those of the background last; none for a linear head."""
+        if self.kind != "text":
+            return []
+        prompts = [[template.format(name) for template in self.prompt_templates] for name in classes]
+        return [*prompts, list(self.background_prompts)] if self.background_prompts else prompts
+
+
+@dataclass(frozen=True)
+class LoraConfig:
+    """Low-rank updates, which then train in place of the image tower's weights (LoRA, arXiv 2106.09685).
+
+    Args:
+        rank: Their rank; 0 for none.
+        alpha: Their scale, divided by the rank.
+    """
+
+    rank: int = 0
+    alpha: int = 16
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """What a network is made of.
+
+    Args:
+        backbone: Image tower: a model name of open_clip such as ViT-B-16, amclip-tiny (for the demo), an open_clip
+            configuration file, local-dir:FOLDER or hf-hub:OWNER/NAME (hf-hub:imageomics/bioclip); a published X-CLIP as
+            xclip-dir:FOLDER or xclip-hub:OWNER/NAME (xclip-hub:microsoft/xclip-base-patch16).
+        pretrained: Its weights: a name that open_clip knows (openai), synthetic for amclip-tiny, or a local file.
+            Fetched when training starts. Without it a named model starts from random weights.
+        cross_frame: X-CLIP's messages between the images of a segment in every block. Each segment is then embedded on
+            its own, where otherwise images are embedded once for all segments.
+        message_init: zero (the start is frame-wise CLIP; a gate per block lets messages in) or xclip (as there).
+        temporal: What pools a segment's embeddings over time.
+        head: What makes logits of the pooled embedding.
+        share_classifiers: One classifier for all segments (true), or own weights for each (false).
+        aggregation: How segments become one answer: mean, max, or attention (learned weights).
+        trainable_blocks: Blocks of the image tower that train: -1 all, 0 none, n the last n.
+        gradient_checkpointing: Recompute the image tower's activations in the backward pass: less memory, more time.
+        lora: Low-rank updates in place of the weights of those blocks.
+        architecture: The image tower in plain values. Found from `backbone`; filled in by checkpoints.
+
+    Raises:
+        ValueError: If a value is out of range, or values do not go together.
+    """
+
+    backbone: str = "ViT-B-16"
+    pretrained: str | None = None
+    cross_frame: bool = False
+    message_init: MessageInit = "zero"
+    temporal: TemporalConfig = field(default_factory=TemporalConfig)
+    head: HeadConfig = field(default_factory=HeadConfig)
+    share_classifiers: bool = True
+    aggregation: Aggregation = "mean"
+    trainable_blocks: int = -1
+    gradient_checkpointing: bool = False
+    lora: LoraConfig = field(default_factory=LoraConfig)
+    architecture: Architecture | None = None
+
+    #: What may change after a training: it says where weights came from, or how they train. Prompts have become
+    #: weights, and the architecture follows the backbone.
+    FREE: ClassVar[tuple[str, ...]] = (
+        *("pretrained", "trainable_blocks", "gradient_checkpointing", "architecture"),
+        *("temporal.dropout", "head.prompt_templates", "head.background_prompts"),
+    )
+
+    def __post_init__(self) -> None:
+        if self.aggregation not in get_args(Aggregation):
+            raise ValueError(f"network.aggregation: expected mean, max or attention, got {self.aggregation!r}")
+
+    @property
+    def starts_from_published(self) -> bool:
+        """Whether there are published weights to begin with."""
+        return bool(self.pretrained) or has_builtin_weights(self.backbone)
+
+    def with_architecture(self, image_size: int) -> "NetworkConfig":
+        """The same with its image tower looked up, for images of that side in pixels.
+
+        Raises:
+            ValueError: If the backbone is unknown or no image transformer.
+        """
+        if self.architecture is not None:
+            return self
+        return replace(self, architecture=describe_backbone(self.backbone, self.pretrained, image_size))
+
+    def differences(self, trained: "NetworkConfig") -> dict[str, tuple[Any, Any]]:
+        """Where this is another network than the one that was trained: name to both values, this one's first."""
+        now, then = _flat(self), _flat(trained)
+        return {name: (now[name], then[name]) for name in now if now[name] != then[name] and name not in self.FREE}
+
+    def check_zero_shot(self, modality: str) -> None:
+        """Refuse what could not classify without training.
+
+        Args:
+            modality: What the network sees, as :class:`amclip.inputs.NetworkInput` has it.
+
+        Raises:
+            ValueError: If it could not; says why.
+        """
+        trained = self.architecture is not None and "xclip" in self.architecture  # its parts come with weights
+        if self.head.kind != "text":
+            raise ValueError(
+                f"network.head.kind: zero-shot compares with the class names; set text, not {self.head.kind}"
+            )
+        if modality != "frames":
+            raise ValueError("input.modality: flow images mean nothing to a CLIP that saw none; set frames")
+        if not self.starts_from_published:
+            raise ValueError("network.pretrained: zero-shot has nothing but published weights; name them")
+        if self.temporal.layers and not trained:
+            raise ValueError(
+                "network.temporal.layers: a transformer that nobody trained says nothing; set 0, the mean over time"
+            )
+        if self.cross_frame and not trained:
+            raise ValueError("network.cross_frame: messages that nobody trained say nothing; zero-shot leaves them out")
+
+
+def _flat(config: NetworkConfig) -> dict[str, Any]:
+    found = {}
+    for f in fields(config):
+        plain = to_plain(getattr(config, f.name))
+        nested = isinstance(plain, dict) and f.name != "architecture"
+        found.update({f"{f.name}.{name}": x for name, x in plain.items()} if nested else {f.name: plain})
+    return found
