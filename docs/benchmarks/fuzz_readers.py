@@ -182,7 +182,11 @@ def main() -> int:
         verdict = "FOUND" if done.returncode else "nothing found"
         print(f"{target} ({what}): {tried[-1] if tried else '?'} files, {verdict}")
         if done.returncode:
-            print("\n".join(line for line in output.splitlines()[-60:] if not line.startswith(("INFO", "WARNING"))))
+            print(
+                "\n".join(line for line in output.splitlines() if line.startswith("FOUND")),
+                f"(status {done.returncode})",
+            )
+            print("\n".join(line for line in output.splitlines()[-60:] if line[:1] not in "#IW"))
     return int(found > 0)
 
 
