@@ -1,6 +1,7 @@
 """What `amclip annotate` left in a folder, read back and checked."""
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,6 +39,12 @@ class AnnotatedVideo:
     duration: float
     offset: float
 
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.fps) and self.fps > 0 and math.isfinite(self.offset)):
+            raise ValueError(f"{self.video}: fps {self.fps}, offset {self.offset}")
+        if not (math.isfinite(self.duration) and self.duration >= 0 and self.num_frames >= 0):
+            raise ValueError(f"{self.video}: duration {self.duration}, num_frames {self.num_frames}")
+
 
 @dataclass(frozen=True)
 class AnnotatedRun:
@@ -62,6 +69,12 @@ class AnnotatedRun:
     settings: dict[str, BoutSettings]
     videos: tuple[AnnotatedVideo, ...]
     errors: tuple[tuple[str, str], ...]
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.window) and self.window > 0):
+            raise ValueError(f"window {self.window}")
+        if not all(isinstance(name, str) for name in self.classes) or len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"classes {list(self.classes)}")
 
 
 def read_run(folder: str | os.PathLike[str]) -> AnnotatedRun:
@@ -88,7 +101,7 @@ def read_run(folder: str | os.PathLike[str]) -> AnnotatedRun:
             videos=tuple(_video(video) for video in told["videos"]),
             errors=tuple((str(error["video"]), str(error["reason"])) for error in told.get("errors", [])),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"{path}: is damaged, or of another version of amclip ({error!r}); annotate again") from error
 
 

@@ -300,6 +300,8 @@ def test_boris_of_every_kind_says_the_same(tmp_path: Path, form: str) -> None:
             r"line 2, column 'Source': .*several videos at once",
         ),
         (swap("a.mp4", "NA"), r"line 2, column 'Media file name': names no media file"),
+        (swap("player #1:a.mp4", "player #1:"), r"line 2, column 'Media file name': names no media file"),
+        (swap("player #1:a.mp4", "player #1: ; "), r"line 2, column 'Media file name': names no media file"),
         (swap('"sleepy, or so"', '"sleepy'), r"cannot be split into columns"),
         (without_rows, r"there is no event below the header"),
     ],

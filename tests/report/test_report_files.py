@@ -103,8 +103,17 @@ def test_a_folder_that_is_no_annotation_is_named(tmp_path: Path, capsys: pytest.
         (lambda run: _classes(run, ["walking"]), "has 8 columns, and 1 behaviours need 6"),
         (lambda run: _videos(run, []), "no video was annotated"),
         (lambda run: _settings(run, 1.5), "threshold"),
+        (lambda run: _swap(run, '"duration": 6.0', '"duration": -1'), "duration -1.0"),
+        (lambda run: _swap(run, '"duration": 6.0', '"duration": NaN'), "duration nan"),
+        (lambda run: _swap(run, '"fps": 25.0', '"fps": 0'), "fps 0.0"),
+        (lambda run: _swap(run, '"num_frames": 150', '"num_frames": 1e999'), "annotation.json: is damaged"),
+        (lambda run: _swap(run, '"window": 0.4', '"window": -0.4'), "window -0.4"),
+        (lambda run: _swap(run, '"grooming"', '"walking"'), "classes ["),
     ],
-    ids=["cut", "other", "no parquet", "missing", "another video", "columns", "nothing", "settings"],
+    ids=[
+        *("cut", "other", "no parquet", "missing", "another video", "columns", "nothing", "settings", "backwards"),
+        *("no number", "no rate", "endless", "window", "one name twice"),
+    ],
 )
 def test_damage_is_named(tmp_path: Path, change: object, said: str) -> None:
     run = write_run(tmp_path / "run")
@@ -117,6 +126,12 @@ def test_damage_is_named(tmp_path: Path, change: object, said: str) -> None:
 def _edit(run: Path, **changes: object) -> None:
     told = json.loads((run / "annotation.json").read_text())
     (run / "annotation.json").write_text(json.dumps(told | changes))
+
+
+def _swap(run: Path, old: str, new: str) -> None:
+    text = (run / "annotation.json").read_text()
+    assert old in text
+    (run / "annotation.json").write_text(text.replace(old, new))
 
 
 def _rename(run: Path, old: str, new: str) -> None:

@@ -188,12 +188,6 @@ class BorisTable:
                 f"{OF_PICTURES}; export the others alone, or choose them (--data.source.observations)", row, "kind"
             )
         told = row["source"] if _names_player(row["source"]) else row["media"]
-        if told.lower() in (*MISSING, "not found"):
-            raise self._error(
-                "names no media file; live observations have no video to learn from",
-                row,
-                "media" if "media" in self.name else "source",
-            )
         players = [part for part in re.split(r"\|?\s*player\s*#\d+\s*:", told, flags=re.I) if part.strip(" |")]
         if len(players) > 1:
             raise self._error(
@@ -201,7 +195,14 @@ class BorisTable:
                 row,
                 "source" if "source" in self.name else "media",
             )
-        return [_path(file) for file in players[0].split(";") if file.strip()]
+        files = [_path(file) for player in players for file in player.split(";") if file.strip()]
+        if not files or told.lower() in (*MISSING, "not found"):
+            raise self._error(
+                "names no media file; live observations have no video to learn from",
+                row,
+                "media" if "media" in self.name else "source",
+            )
+        return files
 
     def _numbers(self, row: Row, role: str, count: int) -> list[float | None]:
         """One number per file from a cell joined by ``;``; ``None`` where it has none, or not one per file."""
