@@ -180,7 +180,7 @@ function connectRelabelling(page) {
     page.changed();
   });
   list.addEventListener("blur", () => (entered = null));
-  window.addEventListener("storage", () => (entered = null)); // another tab has changed the state it began from
+  page.store.addEventListener("change", () => (entered = null)); // another tab has changed the state it began from
 }
 
 function updatePanels(page) {
