@@ -27,6 +27,7 @@ def main(annotated: Path, video: Path, behaviour: str, output: Path, dark: bool)
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         tab = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="dark" if dark else "light")
         tab.goto((annotated / "report.html").absolute().as_uri())
+        wait(tab, "!('starting' in document.documentElement.dataset)")
         tab.set_input_files("#files", str(video))  # the video may have moved since
         wait(tab, "page.player.ready")
         tab.evaluate(

@@ -26,8 +26,8 @@ from amclip.report.run import AnnotatedVideo
 __all__ = ["SCRIPTS", "Page", "Suggestion", "write_page"]
 
 SCRIPTS = (
-    *("basics.js", "bouts.js", "storage.js", "corrections.js", "exports.js", "figure.js", "player.js", "raster.js"),
-    *("panels.js", "downloads.js", "suggestions.js", "mouse.js", "keys.js", "page.js"),
+    *("basics.js", "bouts.js", "store.js", "storage.js", "corrections.js", "exports.js", "figure.js", "player.js"),
+    *("raster.js", "panels.js", "downloads.js", "suggestions.js", "mouse.js", "keys.js", "page.js"),
 )
 """Parts of the page's script, in the order in which they need each other."""
 

@@ -18,6 +18,7 @@ from amclip.data.table import (
     split_name,
     write_table,
 )
+from amclip.text import holds_control, is_formula
 
 
 def read(folder: Path, text: str | bytes, classes: list[str] | None = None, name: str = "labels.csv") -> LabelTable:
@@ -212,7 +213,12 @@ def test_split_keeps_all_classes(tmp_path: Path) -> None:
 
 
 names = st.text(st.characters(exclude_characters=";", exclude_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1).filter(
-    lambda name: name == name.strip() and name.lower() not in _COLUMNS_OF_PREDICTIONS
+    lambda name: (
+        name == name.strip()
+        and name.lower() not in _COLUMNS_OF_PREDICTIONS
+        and not holds_control(name)
+        and not is_formula(name)
+    )
 )
 times = st.tuples(st.floats(0, 1e5), st.floats(1e-3, 1e4)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 

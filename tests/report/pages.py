@@ -81,8 +81,23 @@ class Opened:
         self.tab.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
         self.tab.on("request", lambda request: self.requests.append(request.url))
         self.tab.goto(path.absolute().as_uri())
-        self.wait("document.readyState === 'complete'")
+        self.started()
+
+    def started(self) -> None:
+        """Wait until the page has read what the browser keeps, and is drawn."""
+        self.wait("document.readyState === 'complete' && !('starting' in document.documentElement.dataset)")
         self.settle()
+
+    def kept(self) -> None:
+        """Wait until the browser keeps what was changed, or has refused to."""
+        self.wait("page.store.pending === 0")
+        self.settle()
+
+    def reload(self) -> None:
+        """Load the page again, as a person does who sees no question on leaving it: when all is kept."""
+        self.kept()
+        self.tab.reload()
+        self.started()
 
     def wait(self, condition: str, seconds: float = 10) -> None:
         """Wait until a condition holds. Playwright's own way needs `eval`, which the page forbids."""

@@ -88,8 +88,7 @@ def test_corrections_stay_with_their_video_when_others_come(tmp_path: Path, open
     # `amclip annotate` again: one more video, and smoothed curves
     write_run(tmp_path / "run", ("x", "y"), [first, ("b.mp4", "", 6.0, 25.0)], smoothing=0.4, threshold=0.6)
     report(str(run))
-    page.tab.reload()
-    page.wait("document.readyState === 'complete'")
+    page.reload()
     assert page.tab.evaluate("page.corrections.ruling(0, 0).ruled.length") == 1
     assert page.tab.evaluate("page.corrections.checked(0)") == [[0, 6]]
     assert page.tab.evaluate("page.corrections.settings(0).threshold") == 0.6
@@ -97,8 +96,7 @@ def test_corrections_stay_with_their_video_when_others_come(tmp_path: Path, open
     assert len(page.bouts(0)) <= count
     write_run(tmp_path / "run", ("x", "y"), [first], seed=1)  # other scores: nobody has corrected these
     report(str(run))
-    page.tab.reload()
-    page.wait("document.readyState === 'complete'")
+    page.reload()
     assert not page.tab.evaluate("page.corrections.changed")
 
 
@@ -110,8 +108,7 @@ def test_names_that_every_object_has(tmp_path: Path, opened: OpenPage) -> None:
     page.press("n", "Delete", "ArrowDown", "n", "Enter", "0", "c")
     page.tab.evaluate("page.corrections.set(1, { threshold: 0.7 }, true)")
     bouts = [page.bouts(column) for column in range(3)]
-    page.tab.reload()
-    page.wait("document.readyState === 'complete'")
+    page.reload()
     assert [page.bouts(column) for column in range(3)] == bouts
     assert page.tab.evaluate("page.corrections.settings(1).threshold") == 0.7
 
@@ -181,8 +178,8 @@ def test_a_video_that_browsers_do_not_play_is_copied(
     page.wait("!byId('problem').hidden")
     assert "--transcode" in page.tab.inner_text("#problem")
     report(str(run), transcode=True)
-    page.tab.reload()
-    page.wait("page.player?.ready")
+    page.reload()
+    page.wait("page.player.ready")
     (copy,) = (run / "media").iterdir()
     with Video(copy) as mine:
         assert mine.num_frames == round(about[2] * about[3])
@@ -204,8 +201,8 @@ def test_the_flow_overlay_keeps_step(tmp_path: Path, opened: OpenPage) -> None:
         moving = flow.read_array([10])[0]
     assert moving.reshape(-1, 3).max(axis=0).min() > 240  # still is white
     assert moving.min() < 200  # the square is not
-    page.tab.reload()
-    page.wait("page.player?.ready")
+    page.reload()
+    page.wait("page.player.ready")
     page.tab.locator("#raster-box").focus()
     page.press("f")
     assert page.tab.is_visible("#flow")
@@ -262,8 +259,9 @@ def test_themes_follow_the_system_or_the_switch(tmp_path: Path, opened: OpenPage
     assert light != dark
     page.tab.select_option("#theme", "light")
     assert page.tab.evaluate(paper) == light
-    page.tab.reload()
+    page.reload()
     assert page.tab.evaluate(paper) == light
+    assert page.tab.input_value("#theme") == "light"
     page.tab.select_option("#theme", "system")
     assert page.tab.evaluate(paper) == dark
 
@@ -294,8 +292,9 @@ def test_a_browser_that_keeps_nothing_says_so(tmp_path: Path, opened: OpenPage) 
     run = write_run(tmp_path / "run")
     report(str(run))
     page = opened(run / "report.html")
-    page.tab.evaluate("void (Storage.prototype.setItem = () => { throw new Error('full') })")
+    page.tab.evaluate("void (IDBObjectStore.prototype.put = () => { throw new Error('full') })")
     page.press("n", "Delete")
+    page.kept()
     assert "download your corrections" in page.tab.inner_text("#warning")
 
 
@@ -304,12 +303,14 @@ def test_what_a_browser_kept_and_cannot_be_read_is_put_aside(tmp_path: Path, ope
     report(str(run))
     page = opened(run / "report.html")
     key = page.tab.evaluate("page.corrections.kept.keys[0]")
+    aside = f"{key}:unreadable"
     for broken in ("{", "null", '{"checked": 3}', '{"rulings": {"walking": {"ruled": [[null, 2]]}}}'):
-        page.tab.evaluate("([key, text]) => localStorage.setItem(key, text)", [key, broken])
-        page.tab.reload()
-        page.wait("document.readyState === 'complete'")
+        page.tab.evaluate("([key, text]) => page.store.set(key, text)", [key, broken])
+        page.reload()
         assert not page.tab.evaluate("page.corrections.changed")
-        assert page.tab.evaluate("key => localStorage.getItem(`${key}:unreadable`)", key) == broken
+        page.kept()
+        found = "key => connection().then((database) => textsIn(database, [key])).then((texts) => texts.get(key))"
+        assert page.tab.evaluate(found, aside) == broken
 
 
 def test_two_people_share_out_the_videos(tmp_path: Path, opened: OpenPage, browser: Any) -> None:
@@ -365,22 +366,23 @@ def test_a_full_browser_is_told_of_until_all_is_kept(tmp_path: Path, opened: Ope
     page.tab.evaluate(
         """() => {
           const [full] = page.corrections.kept.keys;
-          const keep = Storage.prototype.setItem;
-          Storage.prototype.setItem = function (key, text) {
-            if (key === full) throw new Error("full");
-            return keep.call(this, key, text);
+          const keep = IDBObjectStore.prototype.put;
+          IDBObjectStore.prototype.put = function (text, key) {
+            if (key !== full) return keep.call(this, text, key);
+            for (let k = 0; k < 2; k++) this.add(text, key); // fails as a full disk does: when it is done
           };
-          page.restore = () => { Storage.prototype.setItem = keep; };
+          page.restore = () => { IDBObjectStore.prototype.put = keep; };
         }"""
     )
     page.press("n", "Delete", "v", "n", "Delete")  # the second is kept, the first still is not
+    page.kept()
     assert page.tab.is_visible("#warning")
     page.tab.evaluate("page.restore()")
     page.press("n", "Delete")
+    page.kept()
     assert page.tab.is_hidden("#warning")
     bouts = [page.bouts(0, video) for video in range(2)]
-    page.tab.reload()
-    page.wait("document.readyState === 'complete'")
+    page.reload()
     assert [page.bouts(0, video) for video in range(2)] == bouts
 
 

@@ -141,8 +141,7 @@ def test_answers_can_be_skipped_changed_and_taken_back(page: Opened) -> None:
     assert "1 still to label" in page.tab.inner_text("#suggestion-text")
     page.press("u")
     assert "2 still to label" in page.tab.inner_text("#suggestion-text")
-    page.tab.reload()
-    page.wait("document.readyState === 'complete'")
+    page.reload()
     assert page.tab.inner_text("#suggestion-title") == "Stretch 1 of 3"  # the first that is open
 
 

@@ -240,13 +240,11 @@ def test_corrections_outlive_a_reload(page: Opened, folder: Path, opened: OpenPa
     page.press("n", "Delete", "0", "c")
     page.wait("page.corrections.checked(0).length === 1")
     before = page.bouts(0)
-    page.tab.reload()
-    page.wait("document.readyState === 'complete' && page.corrections.checked(0).length === 1")
+    page.reload()
     assert page.bouts(0) == before
     assert page.tab.evaluate("page.corrections.checked(0)") == [[0, 6]]
     report(str(folder))  # the same scores: the page, written again, is still that page
-    page.tab.reload()
-    page.wait("document.readyState === 'complete' && page.corrections.checked(0).length === 1")
+    page.reload()
     assert page.bouts(0) == before
     other = opened(folder / "report.html")
     other.press("n", "Delete")
@@ -264,8 +262,7 @@ def test_thresholds_that_nobody_moved_are_those_of_the_run(tmp_path: Path, opene
         mine.update(threshold=0.6, off_threshold=0.4)
     (folder / "annotation.json").write_text(json.dumps(told))
     report(str(folder))
-    page.tab.reload()
-    page.wait("document.readyState === 'complete'")
+    page.reload()
     settings = page.tab.evaluate("[0, 1, 2].map(c => page.corrections.settings(c))")
     assert [(mine["threshold"], mine["off_threshold"]) for mine in settings] == [(0.6, 0.4), (0.7, 0.7), (0.6, 0.4)]
 

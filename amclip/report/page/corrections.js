@@ -10,19 +10,20 @@ const NOTHING = Object.freeze({ ruled: [], answered: [], bouts: [] });
 class Corrections {
   /**
    * @param run the page's data: classes, settings, videos
+   * @param store what the browser keeps, opened
    * @param loadScores video index to Scores
    */
-  constructor(run, loadScores) {
+  constructor(run, store, loadScores) {
     this.run = run;
     this.loadScores = loadScores;
-    this.kept = new Kept(run);
+    this.kept = new Kept(run, store);
     this.listeners = [];
     this.undone = [];
     this.done = [];
     this.cache = new Map();
     this.state = this.kept.read(this.first());
-    window.addEventListener("storage", (event) => {
-      if (!this.kept.keys.includes(event.key)) return; // the same video in another tab
+    store.addEventListener("change", ({ detail }) => {
+      if (!this.kept.keys.includes(detail)) return; // the same video in another tab
       this.state = this.kept.read(this.first());
       [this.done, this.undone] = [[], []]; // going back here would take back what was done there
       this.tell("corrections taken over from another tab");

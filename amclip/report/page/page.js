@@ -1,5 +1,7 @@
 // The page itself: what is selected, and keeping everything that is drawn in step with it.
 
+const THEME = "theme"; // its key in the store; videos have theirs
+
 const page = {
   run: embedded("run"),
   video: 0,
@@ -11,8 +13,13 @@ const page = {
   pending: false,
   told: 0, // when assistive technology was last told the time
 
-  begin() {
-    this.corrections = new Corrections(this.run, (video) => this.scoresOf(video));
+  async begin() {
+    this.store = new Store([THEME, ...this.run.videos.map(({ scores }) => scores)]);
+    await this.store.opened;
+    this.store.addEventListener("failure", () => this.changed());
+    connectTheme(this);
+    delete document.documentElement.dataset.starting; // now it is seen
+    this.corrections = new Corrections(this.run, this.store, (video) => this.scoresOf(video));
     this.corrections.listeners.push((said) => {
       this.say(said);
       this.changed();
@@ -25,14 +32,12 @@ const page = {
     });
     for (const [index, { video }] of this.run.videos.entries())
       byId("videos").append(element("option", { value: index, textContent: video }));
-    fillClasses(this);
     connectPanels(this);
     connectMouse(this);
     connectKeys(this);
-    connectTheme(this);
     new ResizeObserver(() => this.changed()).observe(byId("raster-box"));
     window.addEventListener("beforeunload", (event) => {
-      if (this.corrections.changed && !this.corrections.kept.works) event.preventDefault();
+      if (this.store.pending || (this.corrections.changed && !this.corrections.kept.works)) event.preventDefault();
     });
     this.showVideo(0);
     if (this.run.suggestions) suggest(this, this.firstOpenSuggestion());
@@ -187,22 +192,12 @@ function connectTheme(page) {
     fillClasses(page);
     page.changed();
   };
-  let theme = "system";
-  try {
-    theme = localStorage.getItem(`${TOOLS}:theme`) ?? "system";
-  } catch {
-    // without storage the theme is the system's
-  }
   byId("theme").addEventListener("change", (event) => {
     apply(event.target.value);
-    try {
-      localStorage.setItem(`${TOOLS}:theme`, event.target.value);
-    } catch {
-      // then it holds until the page is closed
-    }
+    page.store.set(THEME, event.target.value); // where it cannot be kept it holds until the page is closed
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => apply(byId("theme").value));
-  apply(theme);
+  apply(page.store.get(THEME) ?? "system");
 }
 
 document.addEventListener("DOMContentLoaded", () => page.begin());

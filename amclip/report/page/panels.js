@@ -180,7 +180,7 @@ function connectRelabelling(page) {
     page.changed();
   });
   list.addEventListener("blur", () => (entered = null));
-  window.addEventListener("storage", () => (entered = null)); // another tab has changed the state it began from
+  page.store.addEventListener("change", () => (entered = null)); // another tab has changed the state it began from
 }
 
 function updatePanels(page) {
@@ -228,8 +228,10 @@ function updatePanels(page) {
   );
   byId("warning").hidden = corrections.kept.works;
   if (!corrections.kept.works)
-    byId("warning").textContent =
-      "This browser does not let the page keep anything: download your corrections before you close it.";
+    byId("warning").textContent = page.store.database
+      ? "This browser does not let the page keep everything: download your corrections before you close it."
+      : "This browser gives back nothing that it kept, and keeps nothing: open the page again, or download your corrections " +
+        "before you close it.";
   updateVideos(page);
   if (page.run.suggestions) updateSuggestion(page);
 }

@@ -4,16 +4,16 @@
 const PARTS = ["rulings", "checked", "answers"]; // of a state, each by name of the video
 
 class Kept {
-  constructor(run) {
+  constructor(run, store) {
     this.run = run;
-    this.keys = run.videos.map(({ scores }) => `${TOOLS}:${scores}`);
-    this.failed = new Set(); // keys of what the browser could not keep
+    this.store = store;
+    this.keys = run.videos.map(({ scores }) => scores);
     this.seen = null; // the state that was read or written last
   }
 
   /** Whether the browser keeps everything. */
   get works() {
-    return this.failed.size === 0;
+    return this.keys.every((key) => this.store.keeps(key) && this.store.keeps(aside(key)));
   }
 
   /** The state that the browser has kept; what it has not is as in `first`. */
@@ -25,13 +25,12 @@ class Kept {
 
   /** A record, or null. What cannot be read is put aside, so that it is not lost when another takes its place. */
   record(key, duration) {
-    let text = null;
+    const text = this.store.get(key);
+    if (text === null) return null;
     try {
-      text = localStorage.getItem(key);
-      return text === null ? null : asRecord(JSON.parse(text), this.run, duration);
+      return asRecord(JSON.parse(text), this.run, duration);
     } catch {
-      if (text === null) this.failed.add(key);
-      else this.set(`${key}:unreadable`, text);
+      this.store.set(aside(key), text);
       return null;
     }
   }
@@ -45,34 +44,19 @@ class Kept {
     this.seen = state;
     const moved = movedSettings(state, this.run);
     this.run.videos.forEach(({ video }, index) => {
+      const key = this.keys[index];
       const same = PARTS.every((part) => own(before[part], video) === own(state[part], video));
       const touched = index === 0 || PARTS.some((part) => own(state[part], video));
-      const kept = !this.failed.has(this.keys[index]);
-      if (kept && same && (before.settings === state.settings || !touched)) return;
+      if (this.store.keeps(key) && same && (before.settings === state.settings || !touched)) return;
       const record = recordOf(state, video, touched ? moved : {});
-      if (Object.keys(record).length) this.set(this.keys[index], JSON.stringify(record));
-      else this.remove(this.keys[index]);
+      if (Object.keys(record).length) this.store.set(key, JSON.stringify(record));
+      else this.store.remove(key);
     });
   }
-
-  set(key, text) {
-    try {
-      localStorage.setItem(key, text);
-      this.failed.delete(key);
-    } catch {
-      this.failed.add(key);
-    }
-  }
-
-  remove(key) {
-    try {
-      localStorage.removeItem(key);
-      this.failed.delete(key);
-    } catch {
-      this.failed.add(key);
-    }
-  }
 }
+
+/** Where a record is put that cannot be read. */
+const aside = (key) => `${key}:unreadable`;
 
 /** What is to be kept of a video. Thresholds that nobody moved are not: they are those of the run, also of a later one. */
 function recordOf(state, video, moved) {
