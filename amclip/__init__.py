@@ -7,6 +7,8 @@ compiler.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from amclip.version import __version__
+
 if TYPE_CHECKING:
     from amclip.augmentation import Augmentation
     from amclip.data.datamodule import VideoDataModule
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from amclip.optimiser import Optimiser
     from amclip.preprocess import Preprocess
     from amclip.task import BehaviourTask
-
-__version__ = "0.1.0"
 
 __all__ = [
     "TVL1",
@@ -37,6 +37,7 @@ __all__ = [
     "Splits",
     "TrainedModel",
     "VideoDataModule",
+    "__version__",
     "encode_flow",
     "load_model",
 ]

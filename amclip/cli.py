@@ -71,7 +71,7 @@ def main(args: Sequence[str] | None = None) -> None:
         print(OVERVIEW)
         return
     if words[0] == "--version":
-        from amclip import __version__
+        from amclip.version import __version__
 
         print(f"amclip {__version__}")
         return
@@ -92,7 +92,7 @@ def _run_or_explain(command: str, rest: list[str]) -> None:
     from lightning.fabric.utilities.exceptions import MisconfigurationException
     from torch import OutOfMemoryError
 
-    from amclip.data.video import VideoError
+    from amclip.data.video_file import VideoError
 
     try:
         _run(command, rest)

@@ -11,7 +11,8 @@ from amclip.data.dataset import video_path
 from amclip.data.frame_rates import describe_rates, explain_slow, gap_in_frames, too_slow
 from amclip.data.probe import probe
 from amclip.data.table import SPLITS, Clip, LabelTable
-from amclip.data.video import VideoError, VideoInfo
+from amclip.data.video import VideoInfo
+from amclip.data.video_file import VideoError
 
 __all__ = ["check_data"]
 

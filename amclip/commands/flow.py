@@ -66,7 +66,7 @@ def flow(
     Raises:
         ValueError: If an argument does not fit, or the stretch holds no pair of frames.
         FileNotFoundError: If the video is not there.
-        amclip.data.video.VideoError: If the video cannot be read.
+        amclip.data.video_file.VideoError: If the video cannot be read.
     """
     path = Path(output)
     if path.suffix.lower() not in (".mp4", ".npz"):

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from amclip.data.table import Clip, LabelTable
-from amclip.data.video import Video, VideoError, VideoInfo
+from amclip.data.video import Video, VideoInfo
+from amclip.data.video_file import VideoError
 from amclip.inputs import NetworkInput
 from amclip.sampling import clip_span, sample_positions
 

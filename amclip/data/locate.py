@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from amclip.data.table import LabelError, LabelTable, raise_together
-from amclip.data.video import VIDEO_SUFFIXES
+from amclip.data.video_file import VIDEO_SUFFIXES
 
 __all__ = ["Locator", "locate_videos", "same_name", "spelled"]
 

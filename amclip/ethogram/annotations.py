@@ -18,7 +18,7 @@ from amclip.data.readers.files import WORKBOOK, file_bytes, file_text
 from amclip.data.readers.noted import read_noted
 from amclip.data.several import root_of
 from amclip.data.table import LabelError, refuse_unsafe_class
-from amclip.data.video import VIDEO_SUFFIXES
+from amclip.data.video_file import VIDEO_SUFFIXES
 from amclip.ethogram.boris_files import observation_id
 
 __all__ = ["Annotation", "Pair", "pair_up", "read_annotation"]

@@ -16,7 +16,8 @@ from torch.utils.data import DataLoader
 
 from amclip.atomic import write_bytes
 from amclip.data.probe import probe
-from amclip.data.video import VideoError, VideoInfo
+from amclip.data.video import VideoInfo
+from amclip.data.video_file import VideoError
 from amclip.ethogram.inputs import Source
 from amclip.ethogram.journal import (
     Journal,

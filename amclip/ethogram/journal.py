@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amclip.atomic import write_bytes
-from amclip.data.video import VideoError
+from amclip.data.video_file import VideoError
 from amclip.ethogram.plan import WindowPlan
 from amclip.ethogram.scores import WindowScores
 

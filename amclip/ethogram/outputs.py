@@ -12,7 +12,6 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from amclip import __version__
 from amclip.atomic import replacing, writing_text
 from amclip.data import boris_columns
 from amclip.ethogram import boris_files
@@ -20,6 +19,7 @@ from amclip.ethogram.bouts import BoutSettings, ScoredBout, ScoreTimeline, find_
 from amclip.ethogram.budget import Budget, time_budget
 from amclip.ethogram.figure import Panel, Track, draw_ethogram
 from amclip.ethogram.scores import WindowScores
+from amclip.version import __version__
 
 __all__ = ["BOUT_COLUMNS", "FILES", "WINDOW_COLUMNS", "write_outputs"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.progress import Progress, TaskID
 
-from amclip.data.video import VideoError
+from amclip.data.video_file import VideoError
 from amclip.flow.tvl1 import Preset
 from amclip.report.media import (
     Media,

@@ -15,7 +15,7 @@ from amclip.data.locate import locate_videos
 from amclip.data.probe import probe
 from amclip.data.readers import NoObservationsError, Observations, read_part
 from amclip.data.several import Labels, files_of, root_of
-from amclip.data.video import VideoError
+from amclip.data.video_file import VideoError
 from amclip.ethogram.inputs import Source
 from amclip.inference import TrainedModel
 from amclip.suggest.choose import choose_windows, uncertainty

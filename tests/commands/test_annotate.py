@@ -24,7 +24,8 @@ import amclip
 from amclip.calibration import Calibrator
 from amclip.cli import main
 from amclip.config_path import config_path
-from amclip.data.video import READING_RULES, Video, VideoError
+from amclip.data.video import READING_RULES, Video
+from amclip.data.video_file import VideoError
 from amclip.ethogram import annotator, journal, outputs
 from amclip.ethogram.plan import plan_windows
 from amclip.ethogram.stream import stream_windows

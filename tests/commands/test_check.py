@@ -13,7 +13,8 @@ from amclip.commands.check import check_data
 from amclip.commands.check_report import Finding, Report
 from amclip.data.readers import read_labels
 from amclip.data.table import Clip, LabelTable, build_table
-from amclip.data.video import VideoError, VideoInfo
+from amclip.data.video import VideoInfo
+from amclip.data.video_file import VideoError
 
 CLIPS = Path(__file__).parents[1] / "data" / "clips"
 

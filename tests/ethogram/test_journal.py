@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from amclip.atomic import write_bytes
-from amclip.data.video import VideoError
+from amclip.data.video_file import VideoError
 from amclip.ethogram.journal import (
     Journal,
     JournalHeader,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from amclip.data.readers.class_names import by_number
 from amclip.data.readers.delimited import lines_of
 from amclip.data.table import Clip, LabelError, LabelTable, build_table, raise_together
-from amclip.data.video import VIDEO_SUFFIXES
+from amclip.data.video_file import VIDEO_SUFFIXES
 
 __all__ = ["matches", "read"]
 

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amclip.data.video import IMAGE_FOLDER_FPS, IMAGE_SUFFIXES
+__all__ = ["IMAGE_FOLDER_FPS", "IMAGE_SUFFIXES", "ImageFolderReader", "numbered_images", "why_no_image_folder"]
 
-__all__ = ["ImageFolderReader", "numbered_images", "why_no_image_folder"]
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+IMAGE_FOLDER_FPS = 25.0
+"""Frames per second that a folder of images is taken to have: images carry no time."""
 
 
 def numbered_images(folder: str | os.PathLike[str]) -> list[str]:
