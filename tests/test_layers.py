@@ -16,7 +16,7 @@ ROOT = Path(amclip.__file__).parent
 LAYERS = {
     "tools that know nothing of videos": ("version", "text", "atomic", "interrupt", "plain", "config_path", "guard"),
     "flow, models, metrics, calibration, checkpoint, configs": (
-        *("flow", "models", "metrics", "calibration", "checkpoint", "sampling", "inputs"),
+        *("flow", "models", "metrics", "class_groups", "calibration", "checkpoint", "sampling", "inputs"),
         *("augmentation", "losses", "optimiser", "evaluation", "compatible", "draw"),
     ),
     "data": ("data", "preprocess"),

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from amclip.augmentation import Augmentation
 from amclip.checkpoint import hyperparameters
+from amclip.class_groups import ClassStatistics, class_groups_by_count
 from amclip.data.dataset import ClipDataset, collate
 from amclip.data.probe import probe
 from amclip.data.readable import Found, median_length, readable_clips, tell_frame_rates
@@ -22,7 +23,6 @@ from amclip.data.source import LabelSource, Splits
 from amclip.data.table import LabelError, LabelTable
 from amclip.data.views import Views, clip_views
 from amclip.inputs import NetworkInput
-from amclip.metrics import ClassStatistics, class_groups_by_count
 from amclip.plain import Configurable
 from amclip.preprocess import Preprocess
 

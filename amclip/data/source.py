@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
+from amclip.class_groups import CLASS_GROUPS
 from amclip.data.clock import Clock
 from amclip.data.find import list_videos
 from amclip.data.intervals import Windows
@@ -16,7 +17,6 @@ from amclip.data.several import files_read, read_given, root_of
 from amclip.data.splits import assign_splits, divide_by_time, hold_out
 from amclip.data.synthetic import BEHAVIOURS, write_dataset
 from amclip.data.table import Clip, LabelError, LabelTable, refuse_class_names
-from amclip.metrics import CLASS_GROUPS
 from amclip.plain import Configurable
 
 __all__ = ["LabelSource", "OpenedLabels", "Splits"]
