@@ -14,9 +14,28 @@ ROOT = Path(amclip.__file__).parent
 
 # From the bottom up. Modules of one layer may use each other, without a cycle; of others only those further up here.
 LAYERS = {
-    "tools that know nothing of videos": ("version", "text", "atomic", "interrupt", "plain", "config_path", "guard"),
+    "tools that know nothing of videos": (
+        "version",
+        "lazy",
+        "text",
+        "atomic",
+        "interrupt",
+        "plain",
+        "config_path",
+        "guard",
+    ),
     "flow, models, metrics, calibration, checkpoint, configs": (
-        *("flow", "models", "metrics", "class_groups", "calibration", "checkpoint", "sampling", "inputs"),
+        *(
+            "flow",
+            "models",
+            "metrics",
+            "class_groups",
+            "calibration",
+            "checkpoint",
+            "frame_times",
+            "sampling",
+            "inputs",
+        ),
         *("augmentation", "losses", "optimiser", "evaluation", "compatible", "draw"),
     ),
     "data": ("data", "preprocess"),

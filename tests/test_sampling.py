@@ -6,15 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amclip.sampling import (
-    Scheme,
-    clip_span,
-    flow_gap_seconds,
-    flow_partners,
-    num_positions,
-    sample_positions,
-    segment_indices,
-)
+from amclip.frame_times import clip_span, flow_gap_seconds, flow_partners
+from amclip.sampling import Scheme, num_positions, sample_positions, segment_indices
 
 schemes = st.sampled_from(["dense", "semi-dense", "sparse"])
 counts = st.integers(1, 12)

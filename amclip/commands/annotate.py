@@ -106,7 +106,6 @@ def annotate(
         SystemExit: With 1 where videos could not be annotated; all others are.
     """
     from amclip.data.video import READING_RULES
-    from amclip.ethogram.annotator import AnnotateConfig, Annotator, VideoShares, collect_scores, errors_of
     from amclip.ethogram.inputs import find_sources
     from amclip.ethogram.outputs import FILES, write_outputs
     from amclip.ethogram.workplace import Workplace
@@ -117,6 +116,9 @@ def annotate(
     for name in FILES:
         refuse_overwriting("--output", Path(output) / name, inputs)
     model, identity = _model(checkpoint, zero_shot)
+    # Here, since wrong options are answered without Lightning.
+    from amclip.ethogram.annotator import AnnotateConfig, Annotator, VideoShares, collect_scores, errors_of
+
     cutting = bouts.for_model(model)
     window, hop = scoring.windows(model, 0.25)
     made_by = {
@@ -167,7 +169,6 @@ def annotate(
 def _model(checkpoint: str | None, zero_shot: ZeroShotOptions) -> "tuple[TrainedModel, str]":
     """The network, and its fingerprint."""
     from amclip.data.table import refuse_class_names
-    from amclip.inference import load_model, zero_shot_model
     from amclip.plain import to_plain
 
     if (checkpoint is None) == (zero_shot.classes is None):
@@ -175,11 +176,15 @@ def _model(checkpoint: str | None, zero_shot: ZeroShotOptions) -> "tuple[Trained
     if checkpoint is not None:
         if zero_shot.backbone or zero_shot.pretrained:
             raise ValueError("--backbone and --pretrained are for zero-shot; the checkpoint has its own network")
+        from amclip.inference import load_model
+
         return load_model(checkpoint), _digest(Path(checkpoint))
     names = [name.strip() for name in (zero_shot.classes or "").split(",")]
     if not all(names) or len(set(names)) < len(names):
         raise ValueError(f"--classes: expected different names with commas between, got {zero_shot.classes!r}")
     refuse_class_names(names, "--classes")
+    from amclip.inference import zero_shot_model
+
     try:
         model = zero_shot_model(names, zero_shot.backbone, zero_shot.pretrained)
     except ValueError as error:  # names the settings of `amclip fit`, and here they are options

@@ -76,9 +76,6 @@ def suggest(
     """
     from amclip.data.several import files_read, root_of
     from amclip.ethogram.inputs import find_sources
-    from amclip.inference import load_model
-    from amclip.suggest.outputs import write_list, write_suggestions
-    from amclip.suggest.pool import choose_from, embed_pool, labelled_stretches
 
     if count < 1:
         raise ValueError(f"--count: expected 1 or more, got {count}")
@@ -90,6 +87,10 @@ def suggest(
     inputs += [] if tables is None else files_read(tables)
     for name in ("suggestions.csv", "suggest.html"):
         refuse_overwriting("--output", Path(output) / name, inputs)
+    from amclip.inference import load_model  # here, since wrong options are answered without PyTorch
+    from amclip.suggest.outputs import write_list, write_suggestions
+    from amclip.suggest.pool import choose_from, embed_pool, labelled_stretches
+
     taken = {} if tables is None else labelled_stretches(tables, root, labelled.label_fps)
     if tables is not None:
         _tell_labelled(taken, sources, root_of(tables) if root is None else Path(root))

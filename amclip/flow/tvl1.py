@@ -7,20 +7,12 @@ import torch
 from torch import Tensor
 
 from amclip.flow import _op, reference  # noqa: F401  (_op registers the operator)
+from amclip.flow.choices import PRESETS, Backend, Preset
 from amclip.flow.method import FlowMethod
 from amclip.flow.pairs import check_pairs, check_values, grey_levels
 from amclip.flow.reference import Parameters
 
-Backend = Literal["auto", "numba", "opencv", "reference", "cuda"]
-Preset = Literal["fast", "default", "opencv"]
-
-#: What each preset changes against :class:`TVL1`'s own defaults; docs/flow.md has the measurements behind them.
-PRESETS: dict[Preset, dict[str, float]] = {
-    "fast": {"warps": 2},
-    "default": {},
-    # OpenCV's: its five levels of 0.8 shrink the image only 2.4 times, so motion beyond about 8 pixels is missed.
-    "opencv": {"scale_step": 0.8, "outer_iterations": 10, "epsilon": 0.01},
-}
+__all__ = ["TVL1"]
 
 
 class TVL1(FlowMethod):
