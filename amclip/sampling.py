@@ -28,17 +28,17 @@ Scheme = Literal["dense", "semi-dense", "sparse"]
 
 
 def num_positions(scheme: Scheme, num_segments: int, positions_per_segment: int, segment_overlap: float = 0.0) -> int:
-    """Number of unique positions of a clip, ``K``: from the first segment's window to the end of the last one's.
+    """Number of unique positions of a clip, ``K``: from the first segment's span to the end of the last one's.
 
     Segments that do not overlap take ``M * P`` when dense or sparse, which share no position. A semi-dense segment has
     ``ceil(P / 2)`` of its own and borrows the rest, so ``M * ceil(P / 2)``; with a single segment there is nothing to
-    borrow: ``P``. Windows that overlap begin ``max(1, round((1 - overlap) * length))`` positions after each other.
+    borrow: ``P``. Spans that overlap begin ``max(1, round((1 - overlap) * length))`` positions after each other.
 
     Raises:
         ValueError: As :func:`segment_indices`.
     """
     _check(scheme, num_segments, positions_per_segment, segment_overlap)
-    length, hop = _window(scheme, num_segments, positions_per_segment, segment_overlap)
+    length, hop = _span(scheme, num_segments, positions_per_segment, segment_overlap)
     return (num_segments - 1) * hop + length
 
 
@@ -47,17 +47,17 @@ def segment_indices(
 ) -> Tensor:
     """Which of the ``K`` positions each segment uses.
 
-    * dense: segment ``m`` uses the ``m``-th window of ``P`` neighbouring positions.
+    * dense: segment ``m`` uses the ``m``-th span of ``P`` neighbouring positions.
     * sparse: segment ``m`` uses ``m, m + M, m + 2 M, …``: each spans the clip, and they differ by their offset.
-    * semi-dense: first the ``ceil(P / 2)`` positions of the segment's own window, then ``floor(P / 2)`` of its
-      context: of the positions outside of its window, chosen evenly and in order of time. The context window of
+    * semi-dense: first the ``ceil(P / 2)`` positions of the segment's own span, then ``floor(P / 2)`` of its
+      context: of the positions outside of its span, chosen evenly and in order of time. The context window of
       AnimalMotionCLIP is the clip outside the main window.
 
     Args:
         scheme: How segments divide the clip.
         num_segments: ``M``.
         positions_per_segment: ``P``.
-        segment_overlap: Share of its window that a dense or semi-dense segment has in common with the next one's, in
+        segment_overlap: Fraction of its span that a dense or semi-dense segment has in common with the next one's, in
             ``[0, 1)``, to the nearest position; neighbours differ by one position at least.
 
     Returns:
@@ -71,18 +71,18 @@ def segment_indices(
     M, P = num_segments, positions_per_segment
     if scheme == "sparse":
         return torch.arange(M * P).reshape(P, M).T.contiguous()
-    length, hop = _window(scheme, M, P, segment_overlap)
-    windows = hop * torch.arange(M)[:, None] + torch.arange(length)
+    length, hop = _span(scheme, M, P, segment_overlap)
+    spans = hop * torch.arange(M)[:, None] + torch.arange(length)
     context = P - length
     if context == 0:
-        return windows
+        return spans
     positions = torch.arange((M - 1) * hop + length)
     rows = []
-    for m, window in enumerate(windows):
+    for m, span in enumerate(spans):
         others = torch.cat([positions[: m * hop], positions[m * hop + length :]])
         # The middle of each of `context` equal parts; `others` is never shorter than `context`, so none repeats.
         chosen = (2 * torch.arange(context) + 1) * len(others) // (2 * context)
-        rows.append(torch.cat([window, others[chosen]]))
+        rows.append(torch.cat([span, others[chosen]]))
     return torch.stack(rows)
 
 
@@ -135,8 +135,8 @@ def sample_positions(
     return torch.from_numpy(frames), torch.from_numpy(flow_partners(times, frames, flow_gap))
 
 
-def _window(scheme: str, num_segments: int, positions_per_segment: int, segment_overlap: float) -> tuple[int, int]:
-    """Positions in a segment's own window, and from the start of one window to the start of the next."""
+def _span(scheme: str, num_segments: int, positions_per_segment: int, segment_overlap: float) -> tuple[int, int]:
+    """Positions that a segment has to itself, and from the start of one span to the start of the next."""
     half = scheme == "semi-dense" and num_segments > 1
     length = -(-positions_per_segment // 2) if half else positions_per_segment  # the larger half
     return length, max(1, round((1 - segment_overlap) * length))
@@ -150,13 +150,13 @@ def _check(scheme: str, num_segments: int, positions_per_segment: int, segment_o
             f"num_segments and positions_per_segment must be at least 1, not {num_segments} and {positions_per_segment}"
         )
     if not 0 <= segment_overlap < 1:
-        raise ValueError(f"segment_overlap must be a share in [0, 1), not {segment_overlap}")
+        raise ValueError(f"segment_overlap must be a fraction in [0, 1), not {segment_overlap}")
     if segment_overlap and scheme == "sparse":
-        raise ValueError("segment_overlap: sparse segments all span the clip and have no windows that could overlap")
-    length, hop = _window(scheme, num_segments, positions_per_segment, segment_overlap)
+        raise ValueError("segment_overlap: sparse segments all span the clip and have no spans to overlap")
+    length, hop = _span(scheme, num_segments, positions_per_segment, segment_overlap)
     outside, context = (num_segments - 1) * hop, positions_per_segment - length
     if outside < context:
         raise ValueError(
-            f"segment_overlap: {segment_overlap} leaves {outside} positions outside of a semi-dense segment's window, "
+            f"segment_overlap: {segment_overlap} leaves {outside} positions outside of a semi-dense segment's span, "
             f"and its context needs {context}; lower it, or take more segments"
         )

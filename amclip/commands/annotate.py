@@ -107,8 +107,8 @@ def annotate(
     """
     from amclip.data.video import READING_RULES
     from amclip.ethogram.inputs import find_sources
+    from amclip.ethogram.output_folder import OutputFolder
     from amclip.ethogram.outputs import FILES, write_outputs
-    from amclip.ethogram.workplace import Workplace
 
     sources = find_sources(videos)
     given = filter(None, (checkpoint, bouts.settings, zero_shot.pretrained))
@@ -121,21 +121,21 @@ def annotate(
 
     cutting = bouts.for_model(model)
     window, hop = scoring.windows(model, 0.25)
-    made_by = {
+    fingerprint = {
         "checkpoint": identity,
         "window": window,
         "hop": hop,
         "precision": machines.precision,
         "reading_rules": READING_RULES,
     }
-    config = AnnotateConfig(window, hop, scoring.batch, made_by, scoring.probe_timeout)
+    config = AnnotateConfig(window, hop, scoring.batch, fingerprint, scoring.probe_timeout)
     trainer = _trainer("gpu" if scoring.gpu else "cpu", machines)
     say_what_is_kept("What was scored is kept: the same command goes on from there.")
-    workplace = Workplace(Path(output))
-    with workplace.claimed(made_by, restart, first=trainer.is_global_zero):
+    output_folder = OutputFolder(Path(output))
+    with output_folder.claimed(fingerprint, restart, first=trainer.is_global_zero):
         if trainer.is_global_zero:
             print(_plan_in_words(model, len(sources), window, hop, scoring.window is None))
-        annotator = Annotator(model, sources, workplace.journals, config)
+        annotator = Annotator(model, sources, output_folder.journals, config)
         try:
             trainer.predict(annotator, datamodule=VideoShares(sources), return_predictions=False)
         except SystemExit:  # what Lightning makes of an interruption
@@ -147,7 +147,7 @@ def annotate(
         trainer.strategy.barrier("videos annotated")
         if not trainer.is_global_zero:
             return
-        errors = errors_of(sources, workplace.journals, made_by)
+        errors = errors_of(sources, output_folder.journals, fingerprint)
         details = {
             "checkpoint": str(Path(checkpoint).absolute()) if checkpoint else _published(model),
             "window": window,
@@ -156,7 +156,7 @@ def annotate(
             "paths": {source.name: str(source.path) for source in sources},
             "errors": [{"video": name, "reason": reason} for name, reason in errors.items()],
         }
-        scores = collect_scores(sources, workplace.journals, made_by)
+        scores = collect_scores(sources, output_folder.journals, fingerprint)
         errors.update(write_outputs(output, scores, cutting, details))
     print(f"{output}: {len(sources) - len(errors)} of {len(sources)} videos annotated")
     if errors:

@@ -110,9 +110,9 @@ def _check_lengths(
             frames = info.num_frames if clip.start is None else round((min(stop, info.duration) - start) * info.fps)
             needed = positions + (0 if flow_gap is None else gap_in_frames(info.fps, flow_gap))
             if frames < needed:
-                detail = f"has {frames} frames where {needed} are looked at; frames are repeated"
+                detail = f"has {frames} frames where {needed} are sampled; frames are repeated"
                 findings.append(
-                    Finding("clips shorter than what is looked at", False, clip.video, detail, clip.line, clip.file)
+                    Finding("clips shorter than what is sampled", False, clip.video, detail, clip.line, clip.file)
                 )
     return findings
 

@@ -46,7 +46,7 @@ class VideoDataModule(Configurable, LightningDataModule):
         source: Where clips and labels come from; or a subclass of amclip.data.source.LabelSource of your own.
         splits: How clips are divided where the table does not say.
         augmentation: What is changed at random in training; or a subclass of amclip.Augmentation of your own.
-        views: How often each clip is looked at in test and prediction; model.view_aggregation says how the views
+        views: How many views of each clip are taken in test and prediction; model.view_aggregation says how the views
             become one answer.
         sampler: shuffled sees each training clip once an epoch; class-aware draws behaviours in turn and for each a
             clip that shows it, so that rare ones are seen as often as frequent ones.

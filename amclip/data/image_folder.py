@@ -20,7 +20,7 @@ IMAGE_FOLDER_FPS = 25.0
 
 
 def numbered_images(folder: str | os.PathLike[str]) -> list[str]:
-    """Paths of a folder's images in the natural order of their whole names; other files are passed over.
+    """Paths of a folder's images in the natural order of their whole names; other files are skipped.
 
     Runs of digits are compared as numbers and what is between them as text, so that ``2.jpg`` comes before ``10.jpg``,
     and ``2024-05-01_12-30-00_002.jpg`` before ``2024-05-01_12-30-01_001.jpg``. Letter case and suffix do not count.

@@ -40,9 +40,9 @@ def make_media(
     media, notes = [], []
     with Progress(transient=True) as bar:
         for video in videos:
-            mine, said = _media_of(video, folder, transcode, overlay, bar)
-            media.append(mine)
-            notes += [f"{video.video}: {note}" for note in said]
+            found, remarks = _media_of(video, folder, transcode, overlay, bar)
+            media.append(found)
+            notes += [f"{video.video}: {note}" for note in remarks]
     return media, notes
 
 

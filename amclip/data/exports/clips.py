@@ -33,7 +33,7 @@ def path_list(table: LabelTable, target: Path, clock: Clock) -> list[str]:
     lines = [f'"{line}"' if " " in line and "\t" not in line else line for line in lines]
     write_text(target, "\n".join(lines) + "\n")
     nothing = sum(not clip.labels for clip in table.clips)
-    notes = [f"{nothing} clips without labels: looked at or not is not told apart"] if nothing else []
+    notes = [f"{nothing} clips without labels: observed or not makes no difference there"] if nothing else []
     return notes + splits(table) + unnamed(table)
 
 

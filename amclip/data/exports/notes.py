@@ -20,7 +20,7 @@ def splits(table: LabelTable) -> list[str]:
 
 
 def gaps(timelines: Sequence[Timeline], what: str) -> list[str]:
-    """Stretches nobody looked at, for formats without."""
+    """Stretches nobody observed, for formats without."""
     return [what] if any(timeline.unlabelled for timeline in timelines) else []
 
 
