@@ -4,8 +4,10 @@ The public names are imported when first used, so ``import amclip`` is quick and
 compiler.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from amclip.lazy import lazy_names
+from amclip.version import __version__
 
 if TYPE_CHECKING:
     from amclip.augmentation import Augmentation
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from amclip.preprocess import Preprocess
     from amclip.task import BehaviourTask
 
-__version__ = "0.1.0"
-
 __all__ = [
     "TVL1",
     "Augmentation",
@@ -37,6 +37,7 @@ __all__ = [
     "Splits",
     "TrainedModel",
     "VideoDataModule",
+    "__version__",
     "encode_flow",
     "load_model",
 ]
@@ -59,12 +60,4 @@ _HOMES = {
     "load_model": "amclip.inference",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'amclip' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -103,7 +103,7 @@ def fit_temperatures(probabilities: Tensor, labels: Tensor, softmax: bool = Fals
     Args:
         probabilities: Of clips the network was not trained on, float, shape ``(N, C)``, in ``[0, 1]``.
         labels: 0 or 1, shape ``(N, C)``.
-        softmax: Whether the classes' probabilities sum to 1; then clips with a label are looked at, several labels
+        softmax: Whether the classes' probabilities sum to 1; then clips with a label are used, several labels
             sharing the clip.
 
     Returns:

@@ -71,7 +71,7 @@ def main(args: Sequence[str] | None = None) -> None:
         print(OVERVIEW)
         return
     if words[0] == "--version":
-        from amclip import __version__
+        from amclip.version import __version__
 
         print(f"amclip {__version__}")
         return
@@ -89,24 +89,36 @@ def _run_or_explain(command: str, rest: list[str]) -> None:
     if os.environ.get("AMCLIP_DEBUG") == "1":
         _run(command, rest)
         return
-    from lightning.fabric.utilities.exceptions import MisconfigurationException
-    from torch import OutOfMemoryError
-
-    from amclip.data.video import VideoError
-
     try:
         _run(command, rest)
-    except (ValueError, OSError, ModuleNotFoundError, OutOfMemoryError, VideoError, MisconfigurationException) as error:
-        _refuse(command, _told(error), error)
+    except _input_errors() as error:
+        _refuse(command, _message(error), error)
     except RuntimeError as error:
         from amclip.guard import explain_lost_worker
 
-        told = explain_lost_worker(error)
-        if told is None:
+        message = explain_lost_worker(error)
+        if message is None:
             raise
-        if "Terminated" in told:
+        if "Terminated" in message:
             time.sleep(1.0)  # was the whole group of processes told to end? Then this one hears of it now
-        _refuse(command, told, error)
+        _refuse(command, message, error)
+
+
+# Errors of libraries that are about the input too.
+_LIBRARY_ERRORS = (
+    ("torch", "OutOfMemoryError"),
+    ("lightning.fabric.utilities.exceptions", "MisconfigurationException"),
+    ("amclip.data.video_file", "VideoError"),
+)
+
+
+def _input_errors() -> tuple[type[Exception], ...]:
+    """Errors that are explained without a traceback.
+
+    A library that is not loaded cannot have raised one, and loading it for the name of its error would take seconds.
+    """
+    loaded = [(sys.modules[module], name) for module, name in _LIBRARY_ERRORS if module in sys.modules]
+    return (ValueError, OSError, ModuleNotFoundError, *(getattr(module, name) for module, name in loaded))
 
 
 def _refuse(command: str, message: str, error: Exception) -> NoReturn:
@@ -114,7 +126,7 @@ def _refuse(command: str, message: str, error: Exception) -> NoReturn:
     raise SystemExit(2) from error
 
 
-def _told(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     """What an error says; where jsonargparse wrapped one of ours in a report on types, ours."""
     while "Does not validate against" in str(error) and error.__cause__ is not None:
         error = error.__cause__

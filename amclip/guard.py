@@ -13,7 +13,7 @@ from amclip import interrupt
 
 __all__ = ["Guard", "explain_lost_worker"]
 
-_PATIENCE = 5.0  # seconds that processes which this one started have to end by themselves
+_END_TIMEOUT = 5.0  # seconds that processes which this one started have to end by themselves
 
 _KILLED = re.compile(r"DataLoader worker \(pid(?:\(s\))? ?([\d, ]+)\) (?:is killed by signal: ([\w ]+)|exited unexp)")
 _TIMED_OUT = re.compile(r"DataLoader timed out after ([\d.]+) seconds")
@@ -90,7 +90,7 @@ def _end(started: list[subprocess.Popen[bytes]]) -> None:
         process.terminate()
     for process in processes:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_PATIENCE)
+            process.wait(_END_TIMEOUT)
         process.kill()
 
 

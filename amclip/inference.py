@@ -24,7 +24,8 @@ from amclip.data.dataset import ClipDataset
 from amclip.data.frame_rates import describe_slow
 from amclip.data.probe import probe
 from amclip.data.table import Clip, LabelTable
-from amclip.data.video import VideoError, VideoInfo
+from amclip.data.video import VideoInfo
+from amclip.data.video_file import VideoError
 from amclip.inputs import NetworkInput
 from amclip.losses import BCE, Loss
 from amclip.models.classifier import InterleavedClassifier

@@ -11,11 +11,12 @@ from typing import Any, ClassVar, Literal, get_args
 
 from torch import Tensor
 
-from amclip.flow.image import FlowImage
+from amclip.flow.choices import PRESETS, Backend, FlowImage, Preset
 from amclip.flow.method import FlowMethod, make_flow
-from amclip.flow.tvl1 import PRESETS, TVL1, Backend, Preset
+from amclip.flow.tvl1 import TVL1
+from amclip.frame_times import DEFAULT_FLOW_GAP, flow_gap_seconds
 from amclip.plain import from_plain, to_plain
-from amclip.sampling import DEFAULT_FLOW_GAP, Scheme, flow_gap_seconds, num_positions, segment_indices
+from amclip.sampling import Scheme, num_positions, segment_indices
 
 __all__ = ["FlowInput", "Modality", "NetworkInput"]
 

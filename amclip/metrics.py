@@ -5,7 +5,6 @@ Which published figure is which of these is told on the page on metrics.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,36 +12,19 @@ from torchmetrics import Metric
 from torchmetrics.functional.classification import binary_average_precision, binary_calibration_error
 from torchmetrics.utilities import dim_zero_cat
 
+from amclip.class_groups import CLASS_GROUPS
+
 __all__ = [
-    "CLASS_GROUPS",
     "MICRO_BATCH",
     "AveragePrecision",
     "AveragePrecisionScores",
-    "ClassStatistics",
     "best_thresholds",
     "calibration_errors",
-    "class_groups_by_count",
 ]
 
-CLASS_GROUPS = ("head", "middle", "tail")
 # MSQNet's batch in training and in test, and so the unit of its metric (mondalanindya/MSQNet, main.py).
 MICRO_BATCH = 32
 CALIBRATION_BINS = 15  # of Guo et al. 2017 (arXiv 1706.04599)
-
-
-@dataclass(frozen=True)
-class ClassStatistics:
-    """What is known of the classes in training.
-
-    Attributes:
-        groups: ``"head"``, ``"middle"`` or ``"tail"`` for each class.
-        counts: Training clips per class; None where they are not known.
-        num_clips: Training clips.
-    """
-
-    groups: tuple[str, ...]
-    counts: tuple[int, ...] | None = None
-    num_clips: int = 0
 
 
 class AveragePrecisionScores:
@@ -165,23 +147,6 @@ def calibration_errors(probabilities: Tensor, labels: Tensor) -> list[float]:
         float(binary_calibration_error(probabilities[:, c].contiguous(), labels[:, c].contiguous(), CALIBRATION_BINS))
         for c in range(labels.shape[1])
     ]
-
-
-def class_groups_by_count(counts: Sequence[int], head: int = 500, tail: int = 100) -> list[str]:
-    """Head, middle or tail of each class, by its number of training clips.
-
-    Args:
-        counts: Training clips per class.
-        head: Least number of a head class.
-        tail: Least number of a middle class. 500 and 100 are what separates Animal Kingdom's published groups
-            (sutdcv/Animal-Kingdom, ``df_action.xlsx``) and what Animal-CLIP applies to training counts.
-
-    Raises:
-        ValueError: If ``head`` is below ``tail``.
-    """
-    if head < tail:
-        raise ValueError(f"head classes have at least as many clips as middle ones; got {head} and {tail}")
-    return ["head" if count >= head else "middle" if count >= tail else "tail" for count in counts]
 
 
 def _mean(values: Tensor) -> float:

@@ -125,9 +125,9 @@ def warmed_cosine(warmup: int, total: int, final: float) -> Callable[[int], floa
 def _depth(name: str, network: InterleavedClassifier) -> int:
     """Blocks between a weight of the image tower and its output."""
     blocks = {int(number) for other, _ in network.encoder.named_parameters() for number in _block(other)}
-    mine = _block(name)
-    if mine:
-        return len(blocks) - int(mine[0])
+    numbered = _block(name)
+    if numbered:
+        return len(blocks) - int(numbered[0])
     # The last norm, the pooling and the projection lie behind all blocks; what is left is before the first.
     parts = (".ln_post.", ".attn_pool", ".trunk.norm.", ".trunk.fc_norm.", ".visual.head.")
     behind = name.endswith("visual.proj") or any(part in name for part in parts)

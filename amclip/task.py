@@ -11,12 +11,13 @@ from torchmetrics import SumMetric
 
 from amclip.calibration import Calibrator
 from amclip.checkpoint import KNOWLEDGE_KEY, check_weights, hyperparameters
+from amclip.class_groups import ClassStatistics
 from amclip.compatible import refuse_other_data, refuse_other_model
 from amclip.evaluation import Evaluation, named_scores, readable_rows
 from amclip.inference import TrainedModel
 from amclip.inputs import NetworkInput
 from amclip.losses import BCE, Loss
-from amclip.metrics import AveragePrecisionScores, ClassStatistics
+from amclip.metrics import AveragePrecisionScores
 from amclip.models.classifier import InterleavedClassifier
 from amclip.models.config import NetworkConfig
 from amclip.models.published import fetch_published, load_published, load_zero_shot

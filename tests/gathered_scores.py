@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import distributed
 
-from amclip.metrics import AveragePrecision, class_groups_by_count
+from amclip.class_groups import class_groups_by_count
+from amclip.metrics import AveragePrecision
 
 
 def main(rank: int, rendezvous: str, clips: str, output: str) -> None:

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score
 
+from amclip.class_groups import class_groups_by_count
 from amclip.data.readers import read_labels
-from amclip.metrics import AveragePrecision, AveragePrecisionScores, best_thresholds, class_groups_by_count
+from amclip.metrics import AveragePrecision, AveragePrecisionScores, best_thresholds
 
 
 @settings(max_examples=30, deadline=None)

@@ -6,15 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amclip.sampling import (
-    Scheme,
-    clip_span,
-    flow_gap_seconds,
-    flow_partners,
-    num_positions,
-    sample_positions,
-    segment_indices,
-)
+from amclip.frame_times import clip_span, flow_gap_seconds, flow_partners
+from amclip.sampling import Scheme, num_positions, sample_positions, segment_indices
 
 schemes = st.sampled_from(["dense", "semi-dense", "sparse"])
 counts = st.integers(1, 12)
@@ -39,17 +32,17 @@ def test_dense_and_sparse_share_no_position(M: int, P: int) -> None:
 
 
 @given(st.integers(2, 12), counts)
-def test_semi_dense_context_lies_outside_of_the_window_and_is_spread_evenly(M: int, P: int) -> None:
+def test_semi_dense_context_lies_outside_of_the_span_and_is_spread_evenly(M: int, P: int) -> None:
     own, context = (P + 1) // 2, P // 2
     assert num_positions("semi-dense", M, P) == M * own
     for m, row in enumerate(segment_indices("semi-dense", M, P).tolist()):
-        window = list(range(m * own, (m + 1) * own))
-        assert row[:own] == window
+        span = list(range(m * own, (m + 1) * own))
+        assert row[:own] == span
         rest = row[own:]
         assert len(rest) == context
-        assert not set(rest) & set(window)
+        assert not set(rest) & set(span)
         assert rest == sorted(set(rest))
-        outside = [position for position in range(M * own) if position not in window]
+        outside = [position for position in range(M * own) if position not in span]
         ranks = [outside.index(position) for position in rest]
         steps = [b - a for a, b in pairwise(ranks)]
         assert not steps or max(steps) - min(steps) <= 1
@@ -63,16 +56,16 @@ def test_with_one_segment_semi_dense_is_dense() -> None:
 
 
 @given(st.sampled_from(["dense", "semi-dense"]), counts, counts, st.floats(0, 0.99))
-def test_windows_that_overlap_share_positions_and_cover_the_clip(scheme: Scheme, M: int, P: int, share: float) -> None:
+def test_spans_that_overlap_share_positions_and_cover_the_clip(scheme: Scheme, M: int, P: int, share: float) -> None:
     length = (P + 1) // 2 if scheme == "semi-dense" and M > 1 else P
     if (M - 1) * max(1, round((1 - share) * length)) < P - length:
         with pytest.raises(ValueError, match="its context needs"):
             segment_indices(scheme, M, P, share)
         return
     K, indices = num_positions(scheme, M, P, share), segment_indices(scheme, M, P, share)
-    windows = indices[:, :length].tolist()
-    assert {position for window in windows for position in window} == set(range(K))
-    for first, second in pairwise(windows):
+    spans = indices[:, :length].tolist()
+    assert {position for span in spans for position in span} == set(range(K))
+    for first, second in pairwise(spans):
         shared = len(set(first) & set(second))
         assert shared < length
         assert abs(shared - share * length) <= max(0.5, share * length - (length - 1)) + 1e-9
@@ -82,7 +75,7 @@ def test_windows_that_overlap_share_positions_and_cover_the_clip(scheme: Scheme,
         assert row[length:] == sorted(row[length:])
 
 
-def test_half_overlapping_dense_windows() -> None:
+def test_half_overlapping_dense_spans() -> None:
     assert segment_indices("dense", 3, 4, 0.5).tolist() == [[0, 1, 2, 3], [2, 3, 4, 5], [4, 5, 6, 7]]
     assert num_positions("dense", 3, 4, 0.5) == 8
     assert segment_indices("semi-dense", 3, 4, 0.5).tolist() == [[0, 1, 2, 3], [1, 2, 0, 3], [2, 3, 0, 1]]
@@ -92,8 +85,8 @@ def test_half_overlapping_dense_windows() -> None:
     ("scheme", "share", "message"),
     [
         ("sparse", 0.5, "sparse segments all span the clip"),
-        ("dense", 1.0, "a share in"),
-        ("dense", -0.1, "a share in"),
+        ("dense", 1.0, "a fraction in"),
+        ("dense", -0.1, "a fraction in"),
         ("semi-dense", 0.9, "leaves 1 positions outside"),
     ],
 )

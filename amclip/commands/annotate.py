@@ -106,10 +106,9 @@ def annotate(
         SystemExit: With 1 where videos could not be annotated; all others are.
     """
     from amclip.data.video import READING_RULES
-    from amclip.ethogram.annotator import AnnotateConfig, Annotator, VideoShares, collect_scores, errors_of
     from amclip.ethogram.inputs import find_sources
+    from amclip.ethogram.output_folder import OutputFolder
     from amclip.ethogram.outputs import FILES, write_outputs
-    from amclip.ethogram.workplace import Workplace
 
     sources = find_sources(videos)
     given = filter(None, (checkpoint, bouts.settings, zero_shot.pretrained))
@@ -117,23 +116,26 @@ def annotate(
     for name in FILES:
         refuse_overwriting("--output", Path(output) / name, inputs)
     model, identity = _model(checkpoint, zero_shot)
+    # Here, since wrong options are answered without Lightning.
+    from amclip.ethogram.annotator import AnnotateConfig, Annotator, VideoShares, collect_scores, errors_of
+
     cutting = bouts.for_model(model)
     window, hop = scoring.windows(model, 0.25)
-    made_by = {
+    fingerprint = {
         "checkpoint": identity,
         "window": window,
         "hop": hop,
         "precision": machines.precision,
         "reading_rules": READING_RULES,
     }
-    config = AnnotateConfig(window, hop, scoring.batch, made_by, scoring.probe_timeout)
+    config = AnnotateConfig(window, hop, scoring.batch, fingerprint, scoring.probe_timeout)
     trainer = _trainer("gpu" if scoring.gpu else "cpu", machines)
     say_what_is_kept("What was scored is kept: the same command goes on from there.")
-    workplace = Workplace(Path(output))
-    with workplace.claimed(made_by, restart, first=trainer.is_global_zero):
+    output_folder = OutputFolder(Path(output))
+    with output_folder.claimed(fingerprint, restart, first=trainer.is_global_zero):
         if trainer.is_global_zero:
             print(_plan_in_words(model, len(sources), window, hop, scoring.window is None))
-        annotator = Annotator(model, sources, workplace.journals, config)
+        annotator = Annotator(model, sources, output_folder.journals, config)
         try:
             trainer.predict(annotator, datamodule=VideoShares(sources), return_predictions=False)
         except SystemExit:  # what Lightning makes of an interruption
@@ -145,7 +147,7 @@ def annotate(
         trainer.strategy.barrier("videos annotated")
         if not trainer.is_global_zero:
             return
-        errors = errors_of(sources, workplace.journals, made_by)
+        errors = errors_of(sources, output_folder.journals, fingerprint)
         details = {
             "checkpoint": str(Path(checkpoint).absolute()) if checkpoint else _published(model),
             "window": window,
@@ -154,7 +156,7 @@ def annotate(
             "paths": {source.name: str(source.path) for source in sources},
             "errors": [{"video": name, "reason": reason} for name, reason in errors.items()],
         }
-        scores = collect_scores(sources, workplace.journals, made_by)
+        scores = collect_scores(sources, output_folder.journals, fingerprint)
         errors.update(write_outputs(output, scores, cutting, details))
     print(f"{output}: {len(sources) - len(errors)} of {len(sources)} videos annotated")
     if errors:
@@ -167,7 +169,6 @@ def annotate(
 def _model(checkpoint: str | None, zero_shot: ZeroShotOptions) -> "tuple[TrainedModel, str]":
     """The network, and its fingerprint."""
     from amclip.data.table import refuse_class_names
-    from amclip.inference import load_model, zero_shot_model
     from amclip.plain import to_plain
 
     if (checkpoint is None) == (zero_shot.classes is None):
@@ -175,11 +176,15 @@ def _model(checkpoint: str | None, zero_shot: ZeroShotOptions) -> "tuple[Trained
     if checkpoint is not None:
         if zero_shot.backbone or zero_shot.pretrained:
             raise ValueError("--backbone and --pretrained are for zero-shot; the checkpoint has its own network")
+        from amclip.inference import load_model
+
         return load_model(checkpoint), _digest(Path(checkpoint))
     names = [name.strip() for name in (zero_shot.classes or "").split(",")]
     if not all(names) or len(set(names)) < len(names):
         raise ValueError(f"--classes: expected different names with commas between, got {zero_shot.classes!r}")
     refuse_class_names(names, "--classes")
+    from amclip.inference import zero_shot_model
+
     try:
         model = zero_shot_model(names, zero_shot.backbone, zero_shot.pretrained)
     except ValueError as error:  # names the settings of `amclip fit`, and here they are options

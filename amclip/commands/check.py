@@ -11,7 +11,8 @@ from amclip.data.dataset import video_path
 from amclip.data.frame_rates import describe_rates, explain_slow, gap_in_frames, too_slow
 from amclip.data.probe import probe
 from amclip.data.table import SPLITS, Clip, LabelTable
-from amclip.data.video import VideoError, VideoInfo
+from amclip.data.video import VideoInfo
+from amclip.data.video_file import VideoError
 
 __all__ = ["check_data"]
 
@@ -109,9 +110,9 @@ def _check_lengths(
             frames = info.num_frames if clip.start is None else round((min(stop, info.duration) - start) * info.fps)
             needed = positions + (0 if flow_gap is None else gap_in_frames(info.fps, flow_gap))
             if frames < needed:
-                detail = f"has {frames} frames where {needed} are looked at; frames are repeated"
+                detail = f"has {frames} frames where {needed} are sampled; frames are repeated"
                 findings.append(
-                    Finding("clips shorter than what is looked at", False, clip.video, detail, clip.line, clip.file)
+                    Finding("clips shorter than what is sampled", False, clip.video, detail, clip.line, clip.file)
                 )
     return findings
 

@@ -130,7 +130,7 @@ class Report:
 
 
 def report_table_errors(error: LabelError) -> Report:
-    """Report of a table that cannot be used at all; its videos are not looked at."""
+    """Report of a table that cannot be used at all; its videos are not checked."""
     errors = (error, *error.others)
     files = list(dict.fromkeys(one.file for one in errors if one.file))
     findings = [

@@ -66,17 +66,17 @@ def convert(
     from amclip.data.intervals import Windows
     from amclip.data.locate import locate_videos
     from amclip.data.readers import Observations, read_classes
-    from amclip.data.several import files_of, files_read, read_given, root_of
+    from amclip.data.sources import default_root, files_read, label_files, read_given
 
     if window is None and (hop is not None or share != 0.5):
         raise ValueError("--hop and --share say how windows lie and are labelled; give the length, --window, too")
     windows = None if window is None else Windows(window, window if hop is None else hop, share)
-    inputs: list[str | Path] = [*files_of(source), *files_read(source), *([] if classes is None else [classes])]
+    inputs: list[str | Path] = [*label_files(source), *files_read(source), *([] if classes is None else [classes])]
     refuse_overwriting("the target", target, inputs)
     names = None if classes is None else read_classes(classes)
     per_frame = per_frame or to in OF_BOUTS
     chosen = None if observations is None else Observations(observations)
-    clock = Clock(root_of(source) if root is None else root, fps)
+    clock = Clock(default_root(source) if root is None else root, fps)
     table = read_given(source, names, windows, clock, per_frame, root, chosen)
     if root is not None:
         table = locate_videos(table, root)

@@ -35,7 +35,7 @@ def doctor() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from amclip import __version__
+    from amclip.version import __version__
 
     console = Console()
     table = Table(title=f"amclip {__version__}", title_justify="left", show_header=False)

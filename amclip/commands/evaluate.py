@@ -33,7 +33,7 @@ def evaluate(
     """Compare an annotation with labels, or two human coders with each other, frame by frame and bout by bout.
 
     Prints a table and writes agreement.csv (a row per behaviour), confusion.csv and confusion.png (behaviours taken for
-    each other, in frames) and matches.csv (every bout with its counterpart). Videos are told by their names.
+    each other, in frames) and matches.csv (every bout with its counterpart). Videos are matched by name.
 
     Args:
         predicted: What is judged: the folder that `amclip annotate` wrote, or any table of bouts: its bouts.csv, BORIS,
@@ -69,11 +69,11 @@ def evaluate(
         refuse_overwriting("--output", folder / name, inputs)
     chosen = [None if names is None else Observations(names) for names in (predicted_observations, label_observations)]
     judged, judges = (
-        read_annotation(path, root, label_fps, mine) for path, mine in zip((predicted, labels), chosen, strict=True)
+        read_annotation(path, root, label_fps, names) for path, names in zip((predicted, labels), chosen, strict=True)
     )
     pairs, classes, notes = pair_up(judged, judges, start, stop)
     if not pairs:
-        raise ValueError("nothing is left to compare: no video lasts until --start, or none was looked at by both")
+        raise ValueError("nothing is left to compare: no video lasts until --start, or none was observed by both")
     rate = fps or next((pair.fps for pair in pairs if pair.fps is not None), _FPS)
     found = agreement(pairs, classes, rate)
     rows = list(agreement_rows(found))

@@ -4,23 +4,21 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
-from rich.progress import Progress
-from torch import Tensor
 
 from amclip.atomic import refuse_overwriting, replacing
 from amclip.data.locate import spelled
-from amclip.data.pairs import partners_within, read_pairs
 from amclip.data.video import Video
 from amclip.data.writer import VideoWriter
-from amclip.flow.image import FlowImage, encode_flow
-from amclip.flow.method import FlowMethod
-from amclip.flow.raft import RAFT
-from amclip.flow.tvl1 import TVL1, Preset
-from amclip.sampling import DEFAULT_FLOW_GAP, flow_gap_seconds
+from amclip.flow.choices import FlowImage, Preset
+from amclip.frame_times import DEFAULT_FLOW_GAP, flow_gap_seconds
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from amclip.flow.method import FlowMethod
 
 __all__ = ["flow"]
 
@@ -66,7 +64,7 @@ def flow(
     Raises:
         ValueError: If an argument does not fit, or the stretch holds no pair of frames.
         FileNotFoundError: If the video is not there.
-        amclip.data.video.VideoError: If the video cannot be read.
+        amclip.data.video_file.VideoError: If the video cannot be read.
     """
     path = Path(output)
     if path.suffix.lower() not in (".mp4", ".npz"):
@@ -80,6 +78,14 @@ def flow(
         raise ValueError(f"--raft_weights {raft_weights}: are RAFT's; say which with --raft small or --raft large")
     if raft is not None and (preset != "default" or backend != "auto"):
         raise ValueError("--preset and --backend are TV-L1's; leave them out with --raft")
+    import torch  # here, since help and wrong options need none of it
+    from rich.progress import Progress
+
+    from amclip.data.pairs import partners_within, read_pairs
+    from amclip.flow.image import encode_flow
+    from amclip.flow.raft import RAFT
+    from amclip.flow.tvl1 import TVL1
+
     method: FlowMethod = TVL1.preset(preset, backend) if raft is None else RAFT(raft, raft_weights, pairs_at_once=4)
     method.prepare()
     encode_flow(torch.zeros(1, 2, 1, 1), kind, bound)  # a wrong bound is better known now than after a chunk
@@ -119,8 +125,10 @@ def _frame_size(native: tuple[int, int], short_side: int | None) -> tuple[int, i
     return round(native[0] * scale), round(native[1] * scale)
 
 
-def _side_by_side(frames: Tensor, images: Tensor) -> Tensor:
+def _side_by_side(frames: "Tensor", images: "Tensor") -> "Tensor":
     """Frames uint8 and flow images in [0, 1], both ``(n, 3, H, W)``, to uint8 ``(n, H, 2 W, 3)``."""
+    import torch
+
     return torch.cat([frames, (images * 255).round().to(torch.uint8)], dim=3).movedim(1, -1).contiguous()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from amclip.atomic import refuse_overwriting
 from amclip.commands.parsing import run_command
-from amclip.flow.tvl1 import Preset
+from amclip.flow.choices import Preset
 from amclip.text import printable
 
 __all__ = ["report", "run_report"]

@@ -74,11 +74,8 @@ def suggest(
         FileNotFoundError: If a video, the checkpoint or the table does not exist.
         SystemExit: With 1 where videos could not be read; windows of all others are suggested.
     """
-    from amclip.data.several import files_read, root_of
+    from amclip.data.sources import default_root, files_read
     from amclip.ethogram.inputs import find_sources
-    from amclip.inference import load_model
-    from amclip.suggest.outputs import write_list, write_suggestions
-    from amclip.suggest.pool import choose_from, embed_pool, labelled_stretches
 
     if count < 1:
         raise ValueError(f"--count: expected 1 or more, got {count}")
@@ -90,9 +87,13 @@ def suggest(
     inputs += [] if tables is None else files_read(tables)
     for name in ("suggestions.csv", "suggest.html"):
         refuse_overwriting("--output", Path(output) / name, inputs)
+    from amclip.inference import load_model  # here, since wrong options are answered without PyTorch
+    from amclip.suggest.outputs import write_list, write_suggestions
+    from amclip.suggest.pool import choose_from, embed_pool, labelled_stretches
+
     taken = {} if tables is None else labelled_stretches(tables, root, labelled.label_fps)
     if tables is not None:
-        _tell_labelled(taken, sources, root_of(tables) if root is None else Path(root))
+        _tell_labelled(taken, sources, default_root(tables) if root is None else Path(root))
     model = load_model(checkpoint, "cuda" if scoring.gpu else "cpu")
     length, hop = scoring.windows(model, 1.0)
     pool, errors = embed_pool(model, sources, length, hop, scoring.batch, scoring.probe_timeout)

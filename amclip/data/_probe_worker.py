@@ -18,7 +18,8 @@ from typing import Any
 from amclip.data._container import missing_bytes
 from amclip.data._index import FrameIndex, Packets, describe, index_by_decoding, index_by_stamps, scan
 from amclip.data._reader import FrameReader
-from amclip.data.video import Video, VideoError, VideoInfo, info_of, why_unreadable
+from amclip.data.video import Video, VideoInfo, info_of
+from amclip.data.video_file import VideoError, why_unreadable
 
 __all__ = ["answer", "main"]
 

@@ -231,7 +231,7 @@ class _Pass:
         self._skips = context.name in _SKIPPING
         self._refused: set[int] = set()  # frames whose packets the decoder did not take
         self._skipped: set[int] = set()  # frames that nobody wanted when their packets were decoded
-        self._waiting: list[Any] = []  # came out of the decoder and were not looked at yet
+        self._waiting: list[Any] = []  # came out of the decoder and were not used yet
         self._usable = True
 
     @property

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from amclip.data.locate import Locator
 from amclip.data.probe import frame_times
 from amclip.data.table import LabelError
-from amclip.data.video import VideoError, lengths_by_header
+from amclip.data.video_file import VideoError, lengths_by_header
 
 __all__ = ["Clock"]
 

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from amclip.augmentation import Augmentation
 from amclip.checkpoint import hyperparameters
+from amclip.class_groups import ClassStatistics, class_groups_by_count
 from amclip.data.dataset import ClipDataset, collate
 from amclip.data.probe import probe
 from amclip.data.readable import Found, median_length, readable_clips, tell_frame_rates
@@ -22,7 +23,6 @@ from amclip.data.source import LabelSource, Splits
 from amclip.data.table import LabelError, LabelTable
 from amclip.data.views import Views, clip_views
 from amclip.inputs import NetworkInput
-from amclip.metrics import ClassStatistics, class_groups_by_count
 from amclip.plain import Configurable
 from amclip.preprocess import Preprocess
 
@@ -46,7 +46,7 @@ class VideoDataModule(Configurable, LightningDataModule):
         source: Where clips and labels come from; or a subclass of amclip.data.source.LabelSource of your own.
         splits: How clips are divided where the table does not say.
         augmentation: What is changed at random in training; or a subclass of amclip.Augmentation of your own.
-        views: How often each clip is looked at in test and prediction; model.view_aggregation says how the views
+        views: How many views of each clip are taken in test and prediction; model.view_aggregation says how the views
             become one answer.
         sampler: shuffled sees each training clip once an epoch; class-aware draws behaviours in turn and for each a
             clip that shows it, so that rare ones are seen as often as frequent ones.

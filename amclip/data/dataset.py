@@ -12,9 +12,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from amclip.data.table import Clip, LabelTable
-from amclip.data.video import Video, VideoError, VideoInfo
+from amclip.data.video import Video, VideoInfo
+from amclip.data.video_file import VideoError
+from amclip.frame_times import clip_span
 from amclip.inputs import NetworkInput
-from amclip.sampling import clip_span, sample_positions
+from amclip.sampling import sample_positions
 
 __all__ = ["Batch", "ClipDataset", "Sample", "collate", "video_path"]
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from amclip.data.video import VIDEO_SUFFIXES
+from amclip.data.video_file import VIDEO_SUFFIXES
 
 __all__ = ["list_videos"]
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from amclip.data.video import VideoError, VideoInfo
-from amclip.sampling import flow_partners
+from amclip.data.video import VideoInfo
+from amclip.data.video_file import VideoError
+from amclip.frame_times import flow_partners
 
 __all__ = ["describe_rates", "describe_slow", "explain_slow", "gap_in_frames", "too_slow"]
 

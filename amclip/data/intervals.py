@@ -39,7 +39,7 @@ class Timeline:
         bouts: In any order; bouts of one behaviour may overlap (several animals).
         duration: Seconds that were watched; ``None``: up to the end of the last bout.
         fps: Frames per second, where known; an event without duration lasts one frame.
-        unlabelled: Stretches, in seconds, that nobody looked at.
+        unlabelled: Stretches, in seconds, that nobody observed.
         split: Split of the whole video.
         line: Line in the source file, for messages.
     """
@@ -146,10 +146,10 @@ def _windows(timeline: Timeline, windows: Windows) -> list[Clip]:
     stops = np.minimum(np.round(starts + windows.length, 9), timeline.end)
     labels: list[list[str]] = [[] for _ in starts]
     for name in sorted({bout.label for bout in timeline.bouts}):
-        mine = [bout for bout in timeline.bouts if bout.label == name]
-        covered = _covered([(bout.start, bout.stop) for bout in mine if bout.stop > bout.start], starts, stops)
+        of_class = [bout for bout in timeline.bouts if bout.label == name]
+        covered = _covered([(bout.start, bout.stop) for bout in of_class if bout.stop > bout.start], starts, stops)
         holds = covered >= windows.share * (stops - starts) - _SAME_TIME
-        for bout in mine:
+        for bout in of_class:
             if bout.stop == bout.start:
                 holds |= (starts <= bout.start) & (bout.start < stops)
         for index in np.flatnonzero(holds):
@@ -216,13 +216,13 @@ def timelines_of(table: LabelTable) -> list[Timeline]:
             if clip.labels is None:
                 unlabelled.append((start, stop))
             for label in clip.labels or ():
-                mine = bouts.setdefault(label, [])
-                if mine and abs(mine[-1].stop - start) <= _SAME_TIME:
-                    mine[-1] = Bout(mine[-1].start, stop, label, mine[-1].line)
+                of_label = bouts.setdefault(label, [])
+                if of_label and abs(of_label[-1].stop - start) <= _SAME_TIME:
+                    of_label[-1] = Bout(of_label[-1].start, stop, label, of_label[-1].line)
                 else:
-                    mine.append(Bout(start, stop, label, clip.line))
+                    of_label.append(Bout(start, stop, label, clip.line))
             reached = stop
-        every = sorted((b for mine in bouts.values() for b in mine), key=lambda b: (b.start, b.stop, b.label))
+        every = sorted((b for of_label in bouts.values() for b in of_label), key=lambda b: (b.start, b.stop, b.label))
         split = splits.pop() if len(splits) == 1 else None
         timelines.append(Timeline(video, tuple(every), reached, None, tuple(unlabelled), split, clips[0].line))
     return timelines

@@ -1,7 +1,7 @@
 """Find the videos of a table that names them otherwise than they lie: without a suffix, or where they lay elsewhere.
 
 A name is the same in all forms of Unicode: a Mac stores ``ä`` as two letters, Windows and Linux type it as one. Letter
-case is not passed over: ``A.mp4`` and ``a.mp4`` may be two videos, one of which is missing; there the name of the file
+case counts: ``A.mp4`` and ``a.mp4`` may be two videos, one of which is missing; there the name of the file
 that is there is said.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from amclip.data.table import LabelError, LabelTable, raise_together
-from amclip.data.video import VIDEO_SUFFIXES
+from amclip.data.video_file import VIDEO_SUFFIXES
 
 __all__ = ["Locator", "locate_videos", "same_name", "spelled"]
 
@@ -162,18 +162,18 @@ class Locator:
     def _listing(self, folder: Path) -> _Listing:
         """What lies in a folder; cheaper than asking for each clip."""
         if folder not in self._listings:
-            mine = self._listings[folder] = _Listing()
+            listing = self._listings[folder] = _Listing()
             try:
-                mine.names.update(os.listdir(folder))
+                listing.names.update(os.listdir(folder))
             except OSError:
-                return mine
-            for name in sorted(mine.names):
+                return listing
+            for name in sorted(listing.names):
                 form = same_name(name)
-                mine.by_form.setdefault(form, []).append(name)
-                mine.by_case.setdefault(form.casefold(), []).append(name)
+                listing.by_form.setdefault(form, []).append(name)
+                listing.by_case.setdefault(form.casefold(), []).append(name)
                 stem, suffix = os.path.splitext(form)
                 if suffix.lower() in VIDEO_SUFFIXES:
-                    mine.by_stem.setdefault(stem, []).append(name)
+                    listing.by_stem.setdefault(stem, []).append(name)
         return self._listings[folder]
 
 

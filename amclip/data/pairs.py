@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from amclip.data.video import Video
-from amclip.sampling import flow_partners
+from amclip.frame_times import flow_partners
 
 __all__ = ["partners_within", "read_pairs"]
 

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import amclip
 from amclip.data._index import index_by_stamps, scan
-from amclip.data.video import READING_RULES, Video, VideoError, VideoInfo
+from amclip.data.video import READING_RULES, Video, VideoInfo
+from amclip.data.video_file import VideoError
 
 __all__ = ["frame_times", "probe"]
 
@@ -211,7 +211,7 @@ class _Worker:
             return None
         if self._process is None:
             # The worker must find this very package, also where it was put on the path by hand.
-            home = str(Path(amclip.__file__).parents[1])
+            home = str(Path(__file__).parents[2])
             search = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
             self._process = subprocess.Popen(
                 _COMMAND,

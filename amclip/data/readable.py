@@ -8,7 +8,8 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 from amclip.data.frame_rates import describe_rates, describe_slow
 from amclip.data.table import LabelTable
-from amclip.data.video import VideoError, VideoInfo
+from amclip.data.video import VideoInfo
+from amclip.data.video_file import VideoError
 from amclip.text import printable
 
 __all__ = ["Found", "median_length", "readable_clips", "tell_frame_rates"]

@@ -7,16 +7,16 @@ from typing import ClassVar, Literal
 
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
+from amclip.class_groups import CLASS_GROUPS
 from amclip.data.clock import Clock
 from amclip.data.find import list_videos
 from amclip.data.intervals import Windows
 from amclip.data.locate import locate_videos
 from amclip.data.readers import Observations, read_class_groups, read_classes, read_labels
-from amclip.data.several import files_read, read_given, root_of
+from amclip.data.sources import default_root, files_read, read_given
 from amclip.data.splits import assign_splits, divide_by_time, hold_out
 from amclip.data.synthetic import BEHAVIOURS, write_dataset
 from amclip.data.table import Clip, LabelError, LabelTable, refuse_class_names
-from amclip.metrics import CLASS_GROUPS
 from amclip.plain import Configurable
 
 __all__ = ["LabelSource", "OpenedLabels", "Splits"]
@@ -166,7 +166,7 @@ class LabelSource(Configurable):
         """The folder that paths in the table are relative to."""
         if self.root:
             return Path(self.root)
-        return root_of(self.labels) if self.labels else Path()
+        return default_root(self.labels) if self.labels else Path()
 
     def open(self) -> "OpenedLabels":
         """Read the classes and the table.

@@ -237,12 +237,12 @@ def build_table(
         except LabelError as error:
             errors.append((number, error))
             continue
-        video, mine = paths[clip.video], None if labels is None else ordered[labels]
-        if video is not clip.video or mine != labels:
-            clip = Clip(video, clip.start, clip.stop, mine, clip.split, clip.line, clip.file)
+        video, in_order = paths[clip.video], None if labels is None else ordered[labels]
+        if video is not clip.video or in_order != labels:
+            clip = Clip(video, clip.start, clip.stop, in_order, clip.split, clip.line, clip.file)
         checked.append(clip)
         numbers.append(number)
-    for first, second in _twice(checked):
+    for first, second in _duplicates(checked):
         reason = _duplicate_message(checked[first], checked[second])
         errors.append((numbers[second], LabelError(reason, source, checked[second].line)))
     raise_together([error for _, error in sorted(errors, key=lambda pair: pair[0])])
@@ -281,7 +281,7 @@ def _checked_path(clip: Clip, source: str) -> str:
     return clip.video if path == clip.video else path
 
 
-def _twice(clips: Sequence[Clip]) -> list[tuple[int, int]]:
+def _duplicates(clips: Sequence[Clip]) -> list[tuple[int, int]]:
     """Rows that are the same clip as an earlier one: numbers of the first of them and of the later one.
 
     By sorting, since a dictionary of a million clips takes more memory than the clips.
@@ -347,7 +347,7 @@ def refuse_class_names(names: Sequence[str], source: str | None = None) -> None:
         refuse_unsafe_class(name, source)
         if ";" in name:
             raise LabelError(f"class name {name!r}: holds ';', by which label tables separate behaviours", source)
-        if not _survives(name):
+        if not _round_trips(name):
             reason = "tables do not keep tabs, line breaks, and blanks at the ends of a name"
             raise LabelError(f"class name {name!r}: {reason}; take another name", source)
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
@@ -377,12 +377,12 @@ def refuse_unwritable(table: LabelTable) -> None:
         LabelError: At the first of them.
     """
     for clip in table.clips:
-        if not _survives(clip.video):
+        if not _round_trips(clip.video):
             reason = "tables do not keep tabs, line breaks, and blanks at the ends of a name; rename the file"
             raise LabelError(f"{clip.video!r}: {reason}", table.file_of(clip), clip.line)
 
 
-def _survives(name: str) -> bool:
+def _round_trips(name: str) -> bool:
     return name == name.strip() and "\t" not in name and len(name.splitlines()) == 1
 
 

@@ -9,11 +9,9 @@ This module imports no torch at the top: the probing workers start faster withou
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,57 +19,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amclip.data._clock import find_holes
-from amclip.data._container import best_stream, mp4_boxes, open_container
 from amclip.data._index import FrameIndex, index_by_decoding, index_by_stamps, scan
-from amclip.data._reader import Reader
+from amclip.data._reader import FrameReader, Reader
+from amclip.data.image_folder import ImageFolderReader
+from amclip.data.video_file import VideoError, cannot_open, short_reason, why_unreadable
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
-    "IMAGE_FOLDER_FPS",
-    "IMAGE_SUFFIXES",
     "READING_RULES",
-    "VIDEO_SUFFIXES",
     "Resize",
     "Video",
-    "VideoError",
     "VideoInfo",
     "find_frames",
     "info_of",
-    "lengths_by_header",
-    "why_unreadable",
 ]
 
 Resize = Literal["stretch", "crop"]
-VIDEO_SUFFIXES = (
-    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".asf", ".wmv", ".mpg", ".mpeg", ".m2ts", ".mts", ".ts"),
-    *(".3gp", ".flv", ".ogv", ".vob"),
-)
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 READING_RULES = 2
 """Raised when frames of some file, or those that the same settings sample, become others: what was found or scored
 under other rules is not continued."""
-IMAGE_FOLDER_FPS = 25.0
-"""Frames per second that a folder of images is taken to have: images carry no time."""
 # Times in tables are often rounded to milliseconds, and so are the stamps of Matroska.
 _TIME_TOLERANCE = 1e-3
-
-
-class VideoError(RuntimeError):
-    """A video that cannot be read.
-
-    Attributes:
-        path: The file.
-        reason: What is wrong with it, in words.
-    """
-
-    def __init__(self, path: str | os.PathLike[str], reason: str) -> None:
-        super().__init__(os.fspath(path), reason)
-        self.path, self.reason = os.fspath(path), reason
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -119,7 +89,7 @@ class Video:
     """One open video; a context manager. Open it in the process that reads it, never before a fork.
 
     Args:
-        path: The file, or a folder of numbered images, whose rate is :data:`IMAGE_FOLDER_FPS`.
+        path: The file, or a folder of numbered images, whose rate is :data:`amclip.data.image_folder.IMAGE_FOLDER_FPS`.
         size: ``(height, width)`` of the frames that :meth:`read` returns; ``None`` leaves them as they are.
         resize: ``"stretch"`` changes the aspect ratio; ``"crop"`` scales until both sides reach ``size`` and cuts
             equal parts off the longer one.
@@ -154,14 +124,11 @@ class Video:
         except VideoError:
             raise
         except Exception as error:  # PyAV's errors share no base class with our own
-            raise VideoError(path, why_unreadable(path) or _cannot_open(error)) from error
+            raise VideoError(path, why_unreadable(path) or cannot_open(error)) from error
         self._times = self._reader.times
         self.num_frames = len(self._times)
 
     def _open(self, size: tuple[int, int] | None, resize: Resize) -> Reader:
-        from amclip.data._images import ImageFolderReader
-        from amclip.data._reader import FrameReader
-
         if self._index is None:
             native = ImageFolderReader(self.path, None)
             self.height, self.width = native.size
@@ -293,7 +260,7 @@ class Video:
                 yield self._cut(frame)
                 done += 1
         except Exception as error:  # PyAV's errors share no base class with our own
-            reason = f"is damaged: frame {wanted[done]} cannot be decoded ({_short(error)})"
+            reason = f"is damaged: frame {wanted[done]} cannot be decoded ({short_reason(error)})"
             raise VideoError(self.path, reason) from error
 
     def _cut(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -324,93 +291,6 @@ def find_frames(path: str | os.PathLike[str]) -> FrameIndex:
     return index
 
 
-def _short(error: Exception) -> str:
-    """What an error says in its first line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:160] if lines else type(error).__name__
-
-
-def _cannot_open(error: Exception) -> str:
-    return f"cannot be opened as a video ({_short(error)})"
-
-
-def why_unreadable(path: str | os.PathLike[str], thorough: bool = True) -> str:
-    """Say in words why a file is no readable video, from its first bytes; empty where nothing is plainly wrong.
-
-    Args:
-        path: The file.
-        thorough: Also look for a missing index and a missing video stream, which costs opening the file.
-    """
-    from amclip.data._images import why_no_image_folder
-
-    path = Path(path)
-    try:
-        size = path.stat().st_size
-        if path.is_dir():
-            return why_no_image_folder(path)
-        if size == 0:
-            return "is empty (0 bytes)"
-        with path.open("rb") as file:
-            head = file.read(1024)
-    except FileNotFoundError:
-        return "does not exist"
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
-    if head.startswith(b"version https://git-lfs"):
-        return "is a Git LFS pointer, not the video itself; fetch it with `git lfs pull`"
-    if not head.strip(b"\0"):
-        return "begins with zeros only; was the copy cut off?"
-    if _looks_like_text(head):
-        return "is not a video (it looks like text)"
-    return _what_is_missing(path, size) if thorough else ""
-
-
-def _looks_like_text(head: bytes) -> bool:
-    try:
-        text = head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if error.start < len(head) - 4:  # a character may be cut at the end
-            return False
-        text = head[: error.start].decode("utf-8")
-    return all(letter.isprintable() or letter.isspace() for letter in text)
-
-
-def _what_is_missing(path: Path, size: int) -> str:
-    boxes = mp4_boxes(path)
-    if "ftyp" in boxes and "moov" not in boxes:
-        return "has no index (the 'moov' box is missing): the recording or the copy was cut off"
-    with (
-        contextlib.suppress(Exception),
-        open_container(path) as container,
-    ):  # what else is wrong the caller's error says
-        if not container.streams.video:
-            return "has no video stream (only sound or other data)"
-    if size < 1024:
-        return f"is too small to be a video ({size} bytes)"
-    return ""
-
-
 def info_of(video: Video, note: str = "") -> VideoInfo:
     """What an open video says about itself."""
     return VideoInfo(video.num_frames, video.fps, video.width, video.height, video.duration, note, video.frame_index)
-
-
-def lengths_by_header(path: str | os.PathLike[str]) -> tuple[float | None, float | None]:
-    """How long a file with sound says that it is, as other programs tell it, and how long its picture.
-
-    Returns:
-        Seconds of the file and of its picture, each ``None`` where the header does not say.
-
-    Raises:
-        VideoError: If the file cannot be opened.
-    """
-    if os.path.isdir(path):
-        return None, None
-    try:
-        with open_container(path) as container:
-            whole = container.duration / 1e6 if container.duration else None
-            stream = best_stream(container)
-            picture = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None
-            return whole, picture if container.streams.audio else whole
-    except Exception as error:
-        raise VideoError(path, why_unreadable(path) or _cannot_open(error)) from error

@@ -13,7 +13,7 @@ _CROP = 0.875
 
 @dataclass(frozen=True)
 class Views:
-    """How often each clip is looked at in test and prediction. Each view costs what a clip costs.
+    """How many views of each clip are taken in test and prediction. Each view costs what a clip costs.
 
     Args:
         temporal: Looks at other moments of the clip.

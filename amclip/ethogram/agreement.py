@@ -132,10 +132,10 @@ def agreement(pairs: Sequence[Pair], classes: Sequence[str], fps: float) -> Agre
         times = _frame_times(pair.seen, fps)
         first, second = (_shown(bouts, classes, times) for bouts in (pair.predicted, pair.labelled))
         confusion += _confusion(second, first)
-        for column, mine in enumerate(scored):
+        for column, scored_class in enumerate(scored):
             a, b = first[:, column], second[:, column]
-            mine.frames += [int(flags.sum()) for flags in (a & b, a & ~b, ~a & b, ~a & ~b)]
-            matches += _compare_bouts(pair, mine)
+            scored_class.frames += [int(flags.sum()) for flags in (a & b, a & ~b, ~a & b, ~a & ~b)]
+            matches += _compare_bouts(pair, scored_class)
     seconds = sum(stop - start for pair in pairs for start, stop in pair.seen)
     return Agreement(tuple(scored), confusion, tuple(matches), seconds, fps)
 
@@ -230,15 +230,15 @@ def _groups(
     """Pairs that overlap enough, those that share a bout together; groups have no bout in common."""
     groups: list[list[tuple[int, int, float]]] = []
     j = 0
-    for i, mine in enumerate(predicted):
-        while j < len(labelled) and labelled[j].stop <= mine.start:
+    for i, found in enumerate(predicted):
+        while j < len(labelled) and labelled[j].stop <= found.start:
             j += 1
         for k in range(j, len(labelled)):
-            other = labelled[k]
-            if other.start >= mine.stop:
+            true = labelled[k]
+            if true.start >= found.stop:
                 break
-            both = min(mine.stop, other.stop) - max(mine.start, other.start)
-            iou = both / (max(mine.stop, other.stop) - min(mine.start, other.start))
+            both = min(found.stop, true.stop) - max(found.start, true.start)
+            iou = both / (max(found.stop, true.stop) - min(found.start, true.start))
             if iou < least_iou - _ROUNDING:
                 continue
             if groups and (groups[-1][-1][0] == i or groups[-1][-1][1] == k):

@@ -16,9 +16,9 @@ from amclip.data.readers.csv_table import VIDEO_COLUMNS
 from amclip.data.readers.delimited import delimiter_of, number, rows
 from amclip.data.readers.files import WORKBOOK, file_bytes, file_text
 from amclip.data.readers.noted import read_noted
-from amclip.data.several import root_of
+from amclip.data.sources import default_root
 from amclip.data.table import LabelError, refuse_unsafe_class
-from amclip.data.video import VIDEO_SUFFIXES
+from amclip.data.video_file import VIDEO_SUFFIXES
 from amclip.ethogram.boris_files import observation_id
 
 __all__ = ["Annotation", "Pair", "pair_up", "read_annotation"]
@@ -52,7 +52,7 @@ class Pair:
         video: Its name in the second annotation.
         predicted: Bouts of the first; of one behaviour none overlap or touch.
         labelled: Bouts of the second, likewise.
-        seen: Stretches, in seconds, that both looked at; bouts lie within them.
+        seen: Stretches, in seconds, that both observed; bouts lie within them.
         fps: Frames per second, where one of the two knows.
     """
 
@@ -94,7 +94,7 @@ def read_annotation(
             if observations is not None:
                 raise LabelError("has no observations to choose from, as BORIS' files have; leave them out", source)
             return _bout_table(text, path)
-    clock = Clock(root_of(source) if root is None else root, fps, _recorded(path))
+    clock = Clock(default_root(source) if root is None else root, fps, _recorded(path))
     noted = read_noted(path, clock, observations)
     if noted is not None:
         return Annotation(source, tuple(noted.classes or _shown(noted.timelines)), tuple(noted.timelines))
@@ -160,7 +160,7 @@ def _bout_table(text: str, path: Path) -> Annotation:
         bouts.setdefault(video, []).append(Bout(start, stop, behaviour, line))
     beside = path.with_name("annotation.json")
     if not beside.is_file() or _OURS not in named:  # somebody else's table may lie in the same folder
-        lines_of = [Timeline(video, tuple(mine)) for video, mine in bouts.items()]
+        lines_of = [Timeline(video, tuple(found)) for video, found in bouts.items()]
         return Annotation(source, _shown(lines_of), tuple(lines_of))
     said = json.loads(beside.read_text(encoding="utf-8", errors="surrogateescape"))
     # Videos without any bout are in no row of the table.
@@ -168,7 +168,7 @@ def _bout_table(text: str, path: Path) -> Annotation:
         Timeline(one["video"], tuple(bouts.pop(one["video"], ())), one["duration"], one["fps"])
         for one in said["videos"]
     ]
-    known += [Timeline(video, tuple(mine)) for video, mine in bouts.items()]  # written into the table by hand
+    known += [Timeline(video, tuple(found)) for video, found in bouts.items()]  # written into the table by hand
     return Annotation(source, tuple(dict.fromkeys((*said["classes"], *_shown(known)))), tuple(known))
 
 
@@ -203,18 +203,16 @@ def pair_up(
             f"no behaviour is in both: {labelled.source} has {', '.join(labelled.classes)}, and {predicted.source} has "
             f"{', '.join(predicted.classes)}"
         )
-    for mine, other in ((labelled, predicted), (predicted, labelled)):
-        for name in mine.classes:
+    for one, other in ((labelled, predicted), (predicted, labelled)):
+        for name in one.classes:
             if name not in other.classes:
                 free = [known.lower() for known in other.classes if known not in shared]
                 near = difflib.get_close_matches(name.lower(), free, 1)
                 hint = f"; is it the same as {near[0]!r}?" if near else ""
-                notes.append(
-                    f"behaviour {name!r} is only in {mine.source}, and counts as never seen by the other{hint}"
-                )
+                notes.append(f"behaviour {name!r} is only in {one.source}, and counts as never seen by the other{hint}")
     for name in (*labelled.classes, *predicted.classes):
         refuse_unsafe_class(name, labelled.source if name in labelled.classes else predicted.source)
-    pairs = [_pair(theirs, ours, predicted, labelled, start, stop) for theirs, ours in matches]
+    pairs = [_pair(judged, judge, predicted, labelled, start, stop) for judged, judge in matches]
     classes = (*labelled.classes, *(name for name in predicted.classes if name not in labelled.classes))
     notes += [f"video {pair.video!r} has nothing to compare there, and is left out" for pair in pairs if not pair.seen]
     return [pair for pair in pairs if pair.seen], classes, notes
@@ -226,17 +224,17 @@ def _match_videos(predicted: Annotation, labelled: Annotation) -> tuple[list[tup
     for timeline in predicted.timelines:
         by_stem.setdefault(_path(timeline).stem, []).append(timeline)
     matches, notes, used = [], [], set()
-    for ours in labelled.timelines:
-        stem = _path(ours).stem
-        theirs = exact.get(_path(ours)) or _named_otherwise(ours, predicted.timelines)
+    for judge in labelled.timelines:
+        stem = _path(judge).stem
+        judged = exact.get(_path(judge)) or _named_otherwise(judge, predicted.timelines)
         alone = sum(_path(other).stem == stem for other in labelled.timelines) == 1
-        if theirs is None and alone and len(by_stem.get(stem, ())) == 1:
-            theirs = by_stem[stem][0]
-        if theirs is None:
-            notes.append(_left_out(ours, labelled, predicted))
+        if judged is None and alone and len(by_stem.get(stem, ())) == 1:
+            judged = by_stem[stem][0]
+        if judged is None:
+            notes.append(_left_out(judge, labelled, predicted))
         else:
-            matches.append((theirs, ours))
-            used.add(theirs.video)
+            matches.append((judged, judge))
+            used.add(judged.video)
     notes += [
         _left_out(timeline, predicted, labelled) for timeline in predicted.timelines if timeline.video not in used
     ]
@@ -254,12 +252,12 @@ def _path(timeline: Timeline) -> PurePosixPath:
 
 def _named_otherwise(video: Timeline, others: Sequence[Timeline]) -> Timeline | None:
     """The one video of the same folders: named without its suffix, or from the root of the disk."""
-    mine = _path(video)
+    path = _path(video)
     fitting = []
     for other in others:
-        theirs = _path(other)
-        short, long = sorted((_without_suffix(mine).parts, _without_suffix(theirs).parts), key=len)
-        suffixes = {path.suffix for path in (mine, theirs) if path != _without_suffix(path)}
+        other_path = _path(other)
+        short, long = sorted((_without_suffix(path).parts, _without_suffix(other_path).parts), key=len)
+        suffixes = {one.suffix for one in (path, other_path) if one != _without_suffix(one)}
         if len(suffixes) < 2 and (short == long or (long[0] == "/" and long[-len(short) :] == short)):
             fitting.append(other)
     return fitting[0] if len(fitting) == 1 else None
@@ -269,11 +267,11 @@ def _without_suffix(path: PurePosixPath) -> PurePosixPath:
     return path.with_suffix("") if path.suffix.lower() in VIDEO_SUFFIXES else path
 
 
-def _left_out(timeline: Timeline, mine: Annotation, other: Annotation) -> str:
+def _left_out(timeline: Timeline, annotation: Annotation, other: Annotation) -> str:
     stem = _path(timeline).stem.casefold()
     near = [one.video for one in other.timelines if _path(one).stem.casefold() == stem != _path(one).stem]
     hint = f"; {other.source} has {near[0]!r}, whose letter case is another" if len(near) == 1 else ""
-    return f"video {timeline.video!r} is only in {mine.source}, and is left out{hint}"
+    return f"video {timeline.video!r} is only in {annotation.source}, and is left out{hint}"
 
 
 def _some(annotation: Annotation) -> str:
@@ -282,20 +280,20 @@ def _some(annotation: Annotation) -> str:
 
 
 def _pair(
-    theirs: Timeline, ours: Timeline, predicted: Annotation, labelled: Annotation, start: float, stop: float | None
+    judged: Timeline, judge: Timeline, predicted: Annotation, labelled: Annotation, start: float, stop: float | None
 ) -> Pair:
-    told = [timeline.duration for timeline in (theirs, ours) if timeline.duration is not None]
-    open_ends = [gap[0] for timeline in (theirs, ours) for gap in timeline.unlabelled if gap[1] == math.inf]
-    end = min(told) if told else max(theirs.end, ours.end, *open_ends)
-    for timeline, annotation in ((theirs, predicted), (ours, labelled)):
+    known = [timeline.duration for timeline in (judged, judge) if timeline.duration is not None]
+    open_ends = [gap[0] for timeline in (judged, judge) for gap in timeline.unlabelled if gap[1] == math.inf]
+    end = min(known) if known else max(judged.end, judge.end, *open_ends)
+    for timeline, annotation in ((judged, predicted), (judge, labelled)):
         if timeline.end > end + _SAME_LENGTH:
             raise ValueError(
-                f"{ours.video}: ends at {timeline.end:g} s in {annotation.source}, and at {end:g} s in the other; is "
+                f"{judge.video}: ends at {timeline.end:g} s in {annotation.source}, and at {end:g} s in the other; is "
                 "it the same video, and are all times in seconds?"
             )
-    fps = next((timeline.fps for timeline in (ours, theirs) if timeline.fps is not None), None)
+    fps = next((timeline.fps for timeline in (judge, judged) if timeline.fps is not None), None)
     seen = [(start, end if stop is None else min(stop, end))]
-    for gap in sorted((*theirs.unlabelled, *ours.unlabelled)):
+    for gap in sorted((*judged.unlabelled, *judge.unlabelled)):
         seen = [
             part
             for stretch in seen
@@ -303,8 +301,8 @@ def _pair(
         ]
         seen = [part for part in seen if part[1] > part[0]]
     seen = [part for part in seen if part[1] > part[0]]
-    cut = [_within(timeline.bouts, seen, 1 / (fps or 25.0)) for timeline in (theirs, ours)]
-    return Pair(ours.video, cut[0], cut[1], tuple(seen), fps)
+    cut = [_within(timeline.bouts, seen, 1 / (fps or 25.0)) for timeline in (judged, judge)]
+    return Pair(judge.video, cut[0], cut[1], tuple(seen), fps)
 
 
 def _within(bouts: Sequence[Bout], seen: Sequence[tuple[float, float]], frame: float) -> tuple[Bout, ...]:

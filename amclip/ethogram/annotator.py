@@ -16,7 +16,8 @@ from torch.utils.data import DataLoader
 
 from amclip.atomic import write_bytes
 from amclip.data.probe import probe
-from amclip.data.video import VideoError, VideoInfo
+from amclip.data.video import VideoInfo
+from amclip.data.video_file import VideoError
 from amclip.ethogram.inputs import Source
 from amclip.ethogram.journal import (
     Journal,
@@ -44,14 +45,14 @@ class AnnotateConfig:
         window: Length of a window in seconds.
         hop: Seconds from one window to the next.
         batch: Windows scored at a time.
-        made_by: Everything that decides the scores, plain values; scores made otherwise are not mixed.
+        fingerprint: Everything that decides the scores, plain values; scores made otherwise are not mixed.
         probe_timeout: Seconds without progress after which a video counts as unreadable.
     """
 
     window: float
     hop: float
     batch: int
-    made_by: dict[str, Any]
+    fingerprint: dict[str, Any]
     probe_timeout: float = 20.0
 
 
@@ -157,7 +158,7 @@ class Annotator(LightningModule):
             header = JournalHeader(
                 path=str(source.path),
                 state=file_state(source.path),
-                made_by=config.made_by,
+                fingerprint=config.fingerprint,
                 classes=tuple(self.model.classes),
                 windows=len(plan),
                 fps=video.fps,
@@ -185,18 +186,18 @@ class Annotator(LightningModule):
         journal = self._journal(source)
         if journal.with_suffix(".error").exists():
             return False  # the reason may be gone: a disk that was not there, a copy that is complete now
-        return is_finished(journal, source.path, self.config.made_by)
+        return is_finished(journal, source.path, self.config.fingerprint)
 
 
-def collect_scores(sources: list[Source], folder: Path, made_by: dict[str, Any]) -> Iterator[WindowScores]:
+def collect_scores(sources: list[Source], folder: Path, fingerprint: dict[str, Any]) -> Iterator[WindowScores]:
     """The scores of all videos that have any, one at a time, in the order given."""
     for source in sources:
-        scores = read_scores(journal_path(folder, source.path), source.name, source.path, made_by)
+        scores = read_scores(journal_path(folder, source.path), source.name, source.path, fingerprint)
         if scores is not None:
             yield scores
 
 
-def errors_of(sources: list[Source], folder: Path, made_by: dict[str, Any]) -> dict[str, str]:
+def errors_of(sources: list[Source], folder: Path, fingerprint: dict[str, Any]) -> dict[str, str]:
     """Why videos have no scores, or none to their end, by name."""
     errors = {}
     for source in sources:
@@ -204,7 +205,7 @@ def errors_of(sources: list[Source], folder: Path, made_by: dict[str, Any]) -> d
         note = journal.with_suffix(".error")
         if note.exists():
             errors[source.name] = note.read_text(encoding="utf-8")
-        elif not is_finished(journal, source.path, made_by):
+        elif not is_finished(journal, source.path, fingerprint):
             errors[source.name] = "has changed since it was scored; is it still being written? Run the command again"
     return errors
 

@@ -239,7 +239,7 @@ def runs_of(
     Args:
         curve: Probabilities of T cells, float64 ``[T]``.
         edges: Where cells begin and end, float64 ``[T + 1]``, seconds.
-        settings: Thresholds and least lengths; ``smoothing`` is not looked at.
+        settings: Thresholds and least lengths; ``smoothing`` is not used.
     """
     lasts = np.flatnonzero(np.diff(np.concatenate([[False], curve >= settings.lower, [False]]).astype(np.int8)))
     joined: list[tuple[int, int]] = []

@@ -45,19 +45,19 @@ def time_budget(video: str, duration: float, classes: Sequence[str], bouts: Sequ
     """
     budgets = []
     for name in classes:
-        mine = [bout for bout in bouts if bout.behaviour == name]
-        total = sum(bout.duration for bout in mine)
-        gaps = [after.start - before.stop for before, after in pairwise(mine)]
+        shown = [bout for bout in bouts if bout.behaviour == name]
+        total = sum(bout.duration for bout in shown)
+        gaps = [after.start - before.stop for before, after in pairwise(shown)]
         budgets.append(
             Budget(
                 video=video,
                 behaviour=name,
-                bouts=len(mine),
+                bouts=len(shown),
                 total=total,
                 share=min(total / duration, 1.0) if duration > 0 else 0.0,
-                mean_bout=total / len(mine) if mine else None,
+                mean_bout=total / len(shown) if shown else None,
                 mean_gap=sum(gaps) / len(gaps) if gaps else None,
-                latency=mine[0].start if mine else None,
+                latency=shown[0].start if shown else None,
             )
         )
     return budgets

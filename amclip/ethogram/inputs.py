@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from amclip.data._images import why_no_image_folder
 from amclip.data.find import list_videos
+from amclip.data.image_folder import why_no_image_folder
 from amclip.data.locate import spelled
 from amclip.text import file_label
 

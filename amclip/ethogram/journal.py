@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amclip.atomic import write_bytes
-from amclip.data.video import VideoError
+from amclip.data.video_file import VideoError
 from amclip.ethogram.plan import WindowPlan
 from amclip.ethogram.scores import WindowScores
 
@@ -48,7 +48,7 @@ class JournalHeader:
     Attributes:
         path: The video, absolute.
         state: Size in bytes and time of change in nanoseconds.
-        made_by: Everything that decides the scores, such as the checkpoint's digest, the window and the hop.
+        fingerprint: Everything that decides the scores, such as the checkpoint's digest, the window and the hop.
         classes: Names of the behaviours.
         windows: How many there are.
         fps: As in :class:`amclip.ethogram.scores.WindowScores`.
@@ -59,7 +59,7 @@ class JournalHeader:
 
     path: str
     state: tuple[int, int]
-    made_by: dict[str, Any]
+    fingerprint: dict[str, Any]
     classes: tuple[str, ...]
     windows: int
     fps: float
@@ -130,21 +130,21 @@ class Journal:
             os.fsync(self._file.fileno())
 
 
-def read_scores(path: Path, name: str, video: Path, made_by: dict[str, Any]) -> WindowScores | None:
+def read_scores(path: Path, name: str, video: Path, fingerprint: dict[str, Any]) -> WindowScores | None:
     """The scores that a journal holds.
 
     Args:
         path: Its file.
         name: The video as tables shall name it.
         video: The video.
-        made_by: How its scores shall have been made.
+        fingerprint: How its scores shall have been made.
 
     Returns:
         All its windows, or None where there are none, or they are of a file that was there before, or were made
         otherwise. Where there are fewer windows than the video has, the scores end with the last of them, as if the
         video did.
     """
-    header, rows = _load(path, video, made_by)
+    header, rows = _load(path, video, fingerprint)
     if header is None or not len(rows):
         return None
     whole = len(rows) == header.windows
@@ -163,9 +163,9 @@ def read_scores(path: Path, name: str, video: Path, made_by: dict[str, Any]) -> 
     )
 
 
-def is_finished(path: Path, video: Path, made_by: dict[str, Any]) -> bool:
+def is_finished(path: Path, video: Path, fingerprint: dict[str, Any]) -> bool:
     """Whether a journal holds all windows of a video as it is now, made so."""
-    header, rows = _load(path, video, made_by)
+    header, rows = _load(path, video, fingerprint)
     return header is not None and len(rows) == header.windows
 
 
@@ -188,7 +188,7 @@ def journal_path(folder: Path, video: Path) -> Path:
     return folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', video.stem)[:40]}-{digest}.scores"
 
 
-def _load(path: Path, video: Path, made_by: dict[str, Any]) -> tuple[JournalHeader | None, NDArray[Any]]:
+def _load(path: Path, video: Path, fingerprint: dict[str, Any]) -> tuple[JournalHeader | None, NDArray[Any]]:
     """Header and rows of a journal; no header where it is not of this very video, made so."""
     nothing = np.empty(0, _row_type(0))
     try:
@@ -198,7 +198,7 @@ def _load(path: Path, video: Path, made_by: dict[str, Any]) -> tuple[JournalHead
         if content.pop("format") != _FORMAT:
             return None, nothing
         header = JournalHeader(**{**content, "classes": tuple(content["classes"]), "state": tuple(content["state"])})
-        if header.made_by != made_by or header.state != file_state(video):
+        if header.fingerprint != fingerprint or header.state != file_state(video):
             return None, nothing
     except (FileNotFoundError, VideoError, ValueError, KeyError, TypeError, AttributeError):
         return None, nothing

@@ -12,7 +12,6 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from amclip import __version__
 from amclip.atomic import replacing, writing_text
 from amclip.data import boris_columns
 from amclip.ethogram import boris_files
@@ -20,6 +19,7 @@ from amclip.ethogram.bouts import BoutSettings, ScoredBout, ScoreTimeline, find_
 from amclip.ethogram.budget import Budget, time_budget
 from amclip.ethogram.figure import Panel, Track, draw_ethogram
 from amclip.ethogram.scores import WindowScores
+from amclip.version import __version__
 
 __all__ = ["BOUT_COLUMNS", "FILES", "WINDOW_COLUMNS", "write_outputs"]
 
@@ -118,7 +118,7 @@ def write_outputs(
         "amclip": __version__,
         **told,
         "classes": list(classes),
-        "settings": {name: asdict(mine) | {"off_threshold": mine.lower} for name, mine in settings.items()},
+        "settings": {name: asdict(rules) | {"off_threshold": rules.lower} for name, rules in settings.items()},
         "videos": videos,
         "errors": [*details.get("errors", []), *({"video": video, "reason": reason} for video, reason in errors)],
     }
@@ -194,7 +194,10 @@ class _Project:
     @classmethod
     @contextmanager
     def open(cls, path: Path, settings: Mapping[str, BoutSettings]) -> Iterator["_Project"]:
-        said = {name: f"amclip: {', '.join(starmap('{}={:g}'.format, _told(mine)))}" for name, mine in settings.items()}
+        said = {
+            name: f"amclip: {', '.join(starmap('{}={:g}'.format, _set_values(rules)))}"
+            for name, rules in settings.items()
+        }
         before, behind = boris_files.project_frame(tuple(settings), said)
         with writing_text(path) as file:
             file.write(before)
@@ -207,7 +210,7 @@ class _Project:
         self._separator = ",\n"
 
 
-def _told(settings: BoutSettings) -> list[tuple[str, float]]:
+def _set_values(settings: BoutSettings) -> list[tuple[str, float]]:
     values = asdict(settings) | {"off_threshold": settings.lower}
     return [(field.name, values[field.name]) for field in fields(settings)]
 
@@ -251,7 +254,7 @@ def _write_deepethogram(path: Path, scores: WindowScores, bouts: Sequence[Scored
 def _remove_others(folder: Path, stems: set[str]) -> None:
     """Remove the files of single videos that an earlier annotation of the folder left, and this one does not write.
 
-    Which these are is told by its ``annotation.json``: nobody else's files are touched.
+    Which these are is read from its ``annotation.json``: nobody else's files are touched.
     """
     try:
         text = (folder / "annotation.json").read_text(encoding="utf-8", errors="surrogateescape")

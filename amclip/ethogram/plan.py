@@ -11,13 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from amclip.sampling import (
-    DEFAULT_FLOW_GAP,
-    flow_partners,
-    sample_positions,
-    shown_frames,
-    time_tolerance,
-)
+from amclip.frame_times import DEFAULT_FLOW_GAP, flow_partners, shown_frames, time_tolerance
+from amclip.sampling import sample_positions
 
 __all__ = ["DEFAULT_WINDOW", "WindowPlan", "plan_windows"]
 

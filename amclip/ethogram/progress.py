@@ -29,7 +29,7 @@ class Progress:
         self._console = console or Console(stderr=True, highlight=False)
         self._videos, self._total = videos, seconds
         self._number, self._before, self._new = 0, 0.0, 0.0
-        self._started = self._told = time.monotonic()
+        self._started = self._last_line = time.monotonic()
         self._bar: RichProgress | None = None
         self._lines = show and not self._console.is_terminal
         if show and self._console.is_terminal and videos:
@@ -86,11 +86,11 @@ class Progress:
         if self._bar is not None:
             label = f"{self._number}/{self._videos} {name if len(name) <= 40 else '…' + name[-39:]}"
             self._bar.update(self._task, completed=self._before + at, description=label, pace=self.pace(at))
-        elif self._lines and time.monotonic() - self._told > _LINE_EVERY:
+        elif self._lines and time.monotonic() - self._last_line > _LINE_EVERY:
             self._print(name, f"{at:.0f} of {duration:.0f} s", at)
 
     def _print(self, name: str, what: str, at: float = 0.0) -> None:
-        self._told = time.monotonic()
+        self._last_line = time.monotonic()
         pace = self.pace(at)
         line = f"{self._number}/{self._videos} {name}: {what}" + (f" ({pace})" if pace else "")
         self._console.print(line, markup=False, soft_wrap=True)

@@ -27,8 +27,8 @@ def bout_settings(
 ) -> dict[str, BoutSettings]:
     """Settings of every behaviour.
 
-    What is said of one behaviour in the file goes before the file's ``default``, that before ``defaults``, and these
-    before the tuned ``thresholds``.
+    What the file says of one behaviour overrides the file's ``default``, that overrides ``defaults``, and these the
+    tuned ``thresholds``.
 
     Args:
         classes: Names of the behaviours.

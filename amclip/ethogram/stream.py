@@ -22,7 +22,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from amclip.data.video import Video, VideoError, VideoInfo
+from amclip.data.video import Video, VideoInfo
+from amclip.data.video_file import VideoError
 from amclip.ethogram.plan import WindowPlan, plan_windows
 from amclip.inference import TrainedModel
 

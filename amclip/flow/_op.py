@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from amclip.flow.pairs import check_pairs, check_values, grey_levels
 from amclip.flow.reference import Parameters
 
 _TYPES = {float: "float", int: "int"}
@@ -22,7 +23,6 @@ _PARAMETERS = ", ".join(f"{_TYPES[type(field.default)]} {field.name}" for field 
 def tvl1(pairs: Tensor, *parameters: float) -> Tensor:
     """Flow ``(N, 2, H, W)`` of pairs ``(N, 2, C, H, W)``; see :class:`amclip.flow.tvl1.TVL1`."""
     from amclip.flow import _numba  # here, since numba takes half a second to import
-    from amclip.flow.tvl1 import check_pairs, check_values, grey_levels
 
     check_pairs(pairs)
     check_values(pairs)
@@ -35,7 +35,6 @@ def tvl1(pairs: Tensor, *parameters: float) -> Tensor:
 @tvl1.register_kernel("cuda")
 def _(pairs: Tensor, *parameters: float) -> Tensor:
     from amclip.flow import _cuda
-    from amclip.flow.tvl1 import check_pairs
 
     check_pairs(pairs)
     return _cuda.flow(pairs, _named(parameters)) if len(pairs) else _empty(pairs)

@@ -100,7 +100,7 @@ class Cut:
 
 
 def networks_source() -> str:
-    """The exchange networks as macros that apply another macro to each exchange; goes before ``tvl1.cu``."""
+    """The exchange networks as macros that apply another macro to each exchange; put in front of ``tvl1.cu``."""
     names = ("COLUMN_OF_3", "COLUMN_OF_5", "MEDIAN_OF_3", "MEDIAN_OF_5")
     lines = [
         f"#define {name}(exchange) " + " ".join(f"exchange({low}, {high})" for low, high in getattr(_networks, name))

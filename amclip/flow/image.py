@@ -4,13 +4,13 @@ import math
 import os
 from functools import cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-FlowImage = Literal["wheel", "uvm"]
+from amclip.flow.choices import FlowImage
 
 #: Colours between one primary or secondary colour and the next on Middlebury's wheel, red to yellow first.
 SEGMENTS = (15, 6, 4, 11, 13, 6)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from amclip.flow.method import FlowMethod
-from amclip.flow.tvl1 import check_pairs, check_values
+from amclip.flow.pairs import check_pairs, check_values
 
 __all__ = ["RAFT"]
 

@@ -3,8 +3,8 @@
 The method is the duality based one of Zach, Pock and Bischof, "A Duality Based Approach for Realtime TV-L1 Optical
 Flow" (DAGM 2007), with every convention of ``cv2.optflow.DualTVL1OpticalFlow`` on the CPU (OpenCV contrib 5,
 ``tvl1flow.cpp``): its pyramid, its cubic warp, its median and its stop rule. Images are grey levels in ``[0, 255]``;
-any floating point type works, and so does any size from 1×1. Nothing here is fast: it is the twin that fast code is
-held against, so each stage is a function of its own.
+any floating point type works, and so does any size from 1×1. Nothing here is fast: it is the reference
+implementation, so each stage is a function of its own.
 """
 
 from dataclasses import dataclass, fields

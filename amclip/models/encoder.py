@@ -129,15 +129,15 @@ class ImageEncoder(nn.Module):
         Raises:
             ValueError: If they do not fit, with the names that are missing or too many.
         """
-        mine = self.visual.state_dict()
+        state = self.visual.state_dict()
         names = {
-            name: name.replace(".block.", ".").replace(".base_layer.", ".") for name in mine if "lora_" not in name
+            name: name.replace(".block.", ".").replace(".base_layer.", ".") for name in state if "lora_" not in name
         }
         brings_messages = any(is_message(name) for name in weights)
         keep = {name for name in names if is_message(name) and (not brings_messages or name.endswith("message_gate"))}
         wanted = {name: public for name, public in names.items() if name not in keep}
         missing, unexpected = set(wanted.values()) - weights.keys(), weights.keys() - set(wanted.values())
-        unlike = {own for own, name in wanted.items() if name in weights and weights[name].shape != mine[own].shape}
+        unlike = {own for own, name in wanted.items() if name in weights and weights[name].shape != state[own].shape}
         if missing or unexpected or unlike:
             raise ValueError(
                 f"the weights do not fit the image tower: missing {sorted(missing) or 'none'}, too many "

@@ -195,9 +195,9 @@ def _file(backbone: str, name: str) -> Path:
 def _layer(match: re.Match[str]) -> str:
     """The name within one of the layers that all of X-CLIP's transformers have, in open_clip's words."""
     number, rest = match["number"], match["rest"]
-    for theirs, ours in _LAYER.items():
-        if rest.startswith(theirs):
-            return f"{number}.{ours}{rest.removeprefix(theirs)}"
+    for published, own in _LAYER.items():
+        if rest.startswith(published):
+            return f"{number}.{own}{rest.removeprefix(published)}"
     raise AssertionError(rest)  # the pattern lets no other through
 
 

@@ -153,7 +153,7 @@ def _about(page: Page, target: Path, digests: Sequence[str]) -> dict[str, Any]:
         "name": page.name,
         "copy_command": page.copy_command,
         "classes": list(page.classes),
-        "settings": {name: asdict(mine) | {"off_threshold": mine.lower} for name, mine in page.settings.items()},
+        "settings": {name: asdict(rules) | {"off_threshold": rules.lower} for name, rules in page.settings.items()},
         "window": page.window,
         "boris": {"project": boris_files.project_frame(page.classes, {}), **columns},
         "videos": [

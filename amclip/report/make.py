@@ -5,12 +5,11 @@ from pathlib import Path
 
 from rich.progress import Progress, TaskID
 
-from amclip.data.video import VideoError
-from amclip.flow.tvl1 import Preset
+from amclip.data.video_file import VideoError
+from amclip.flow.choices import Preset
 from amclip.report.media import (
     Media,
     copy_video,
-    draw_flow,
     flow_path,
     is_newer,
     media_path,
@@ -41,9 +40,9 @@ def make_media(
     media, notes = [], []
     with Progress(transient=True) as bar:
         for video in videos:
-            mine, said = _media_of(video, folder, transcode, overlay, bar)
-            media.append(mine)
-            notes += [f"{video.video}: {note}" for note in said]
+            found, remarks = _media_of(video, folder, transcode, overlay, bar)
+            media.append(found)
+            notes += [f"{video.video}: {note}" for note in remarks]
     return media, notes
 
 
@@ -68,6 +67,8 @@ def _media_of(
         elif reason:
             notes.append(f"{reason}, which browsers do not play; --transcode makes a copy that they do")
         if overlay is not None:
+            from amclip.report.flow_video import draw_flow  # here, since the flow needs PyTorch and the page does not
+
             drawn = flow_path(folder, video.video, video.path, *overlay)
             flow = draw_flow(video.path, drawn, *overlay, lambda share: _advance(bar, task, share))
             remove_other_flows(flow, video.video, video.path)

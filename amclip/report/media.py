@@ -1,27 +1,19 @@
-"""Videos that a browser plays: copies of those that it does not, and the optical flow to lay over a video."""
+"""Videos that a browser plays: copies of those that it does not, and where what is drawn of their flow lies."""
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
-
 from amclip.data._container import best_stream, open_container
-from amclip.data.pairs import partners_within, read_pairs
 from amclip.data.video import Video
 from amclip.data.writer import VideoWriter
-from amclip.flow.image import encode_flow
-from amclip.flow.tvl1 import TVL1, Preset
+from amclip.flow.choices import Preset
 
 __all__ = [
     "Media",
     "copy_video",
-    "draw_flow",
     "flow_path",
     "is_newer",
     "media_path",
@@ -34,7 +26,6 @@ __all__ = [
 _CODECS = ("h264", "vp8", "vp9", "av1")
 _SUFFIXES = (".mp4", ".m4v", ".mov", ".webm")
 _FLOW = "-flow"
-_CHUNK = 2**22  # pixels of the frames worked on at a time
 
 
 @dataclass(frozen=True)
@@ -74,7 +65,7 @@ def media_path(folder: Path, video: str, path: str, kind: str) -> Path:
 
 
 def flow_path(folder: Path, video: str, path: str, size: int, bound: float, preset: Preset, gap: float) -> Path:
-    """Where the flow video of these settings lies, for :func:`draw_flow`: other settings, another file."""
+    """Where the flow video of these settings lies (:mod:`amclip.report.flow_video`): other settings, another file."""
     settings = f"{size} {float(bound)!r} {preset} {gap!r}"
     return media_path(folder, video, path, f"{_FLOW}-{_digest(settings.encode())}")
 
@@ -120,72 +111,10 @@ def copy_video(source: str | os.PathLike[str], target: Path, progress: Callable[
     if is_newer(target, Path(source)):
         return target
     with Video(source) as reader, VideoWriter(target, reader.fps, (reader.height, reader.width), crf=20) as writer:
-        for frames in _chunks(reader, reader.height * reader.width):
-            for frame in frames.movedim(1, -1).contiguous().numpy():
-                writer.write(frame)
+        for frame in reader.read_in_order(range(reader.num_frames)):
+            writer.write(frame)
             progress(writer.num_frames / reader.num_frames)
     return target
-
-
-def draw_flow(
-    source: str | os.PathLike[str],
-    target: Path,
-    size: int,
-    bound: float,
-    preset: Preset,
-    gap: float,
-    progress: Callable[[float], None],
-) -> Path:
-    """Write the flow of a video as colour wheel, to be multiplied with it: still is white and changes nothing.
-
-    As many frames as the video has, evenly spaced; each shows the flow to the frame ``gap`` later, the last ones that
-    before them. One that is newer than the video is left as it is.
-
-    Args:
-        source: The video.
-        target: The file to write.
-        size: Shorter side, in pixels, that frames are shrunk to.
-        bound: Flow in pixels of that size that gives the strongest colour.
-        preset: Of TV-L1.
-        gap: Seconds between the frames of a pair.
-        progress: Is told the share that is done, in [0, 1].
-
-    Raises:
-        ValueError: If the size is below 16 pixels, or the bound not above 0.
-        VideoError: If the video cannot be read.
-    """
-    if size < 16:
-        raise ValueError(f"flow size: expected 16 pixels or more, got {size}")
-    if not 0 < bound < float("inf"):
-        raise ValueError(f"flow bound: expected pixels above 0, got {bound}")
-    if is_newer(target, Path(source)):
-        return target
-    method = TVL1.preset(preset)
-    with Video(source) as native:
-        scale = min(1.0, size / min(native.height, native.width))
-        shape = (max(2, round(native.height * scale)), max(2, round(native.width * scale)))
-    with Video(source, size=shape) as reader, VideoWriter(target, reader.fps, shape, crf=26) as writer:
-        picture = torch.ones(3, *shape)  # of a video of one frame
-        partners = partners_within(reader.timestamps(), gap)
-        for pairs in read_pairs(reader, 0, partners, max(1, _CHUNK // (shape[0] * shape[1]))):
-            for picture in encode_flow(method(pairs), "wheel", bound):
-                writer.write(_pixels(picture))
-            progress(writer.num_frames / reader.num_frames)
-        for _ in range(len(partners), reader.num_frames):
-            writer.write(_pixels(picture))
-    return target
-
-
-def _pixels(picture: Tensor) -> NDArray[np.uint8]:
-    pixels: NDArray[np.uint8] = (picture * 255).round().to(torch.uint8).movedim(0, -1).contiguous().numpy()
-    return pixels
-
-
-def _chunks(reader: Video, pixels: int) -> Iterator[Tensor]:
-    """All frames in order, uint8 ``[n, 3, H, W]``."""
-    length = max(1, _CHUNK // pixels)
-    for at in range(0, reader.num_frames, length):
-        yield reader.read(range(at, min(at + length, reader.num_frames)))
 
 
 def _digest(content: bytes) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from amclip.ethogram.bouts import BoutSettings
 from amclip.ethogram.scores import WindowScores
-from amclip.sampling import DEFAULT_FLOW_GAP
+from amclip.frame_times import DEFAULT_FLOW_GAP
 
 __all__ = ["AnnotatedRun", "AnnotatedVideo", "read_run", "read_windows"]
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 __all__ = ["choose_windows", "uncertainty"]
 
-#: Windows that are looked at for each that is chosen: the most unsure ones.
+#: Windows that are candidates for each that is chosen: the most unsure ones.
 CANDIDATES = 5
 
 

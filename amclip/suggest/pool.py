@@ -14,8 +14,8 @@ from amclip.data.clock import Clock
 from amclip.data.locate import locate_videos
 from amclip.data.probe import probe
 from amclip.data.readers import NoObservationsError, Observations, read_part
-from amclip.data.several import Labels, files_of, root_of
-from amclip.data.video import VideoError
+from amclip.data.sources import Labels, default_root, label_files
+from amclip.data.video_file import VideoError
 from amclip.ethogram.inputs import Source
 from amclip.inference import TrainedModel
 from amclip.suggest.choose import choose_windows, uncertainty
@@ -103,10 +103,10 @@ def labelled_stretches(
     Raises:
         LabelError: If a table cannot be read.
     """
-    home = Path(root) if root is not None else root_of(labels)
+    home = Path(root) if root is not None else default_root(labels)
     stretches: dict[Path, list[tuple[float, float]]] = {}
     clock = Clock(home, fps)
-    for file in files_of(labels):
+    for file in label_files(labels):
         try:
             table = read_part(file, clock=clock, observations=Observations("*"))  # whoever looked, somebody did
         except NoObservationsError:

@@ -31,11 +31,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from amclip.data.find import list_videos
-from amclip.data.video import Video, VideoError
+from amclip.data.video import Video
+from amclip.data.video_file import VideoError
 from amclip.flow import PRESETS, TVL1, _numba, _sweep, end_point_error, reference
 from amclip.flow._compile import Floats, compiled
 from amclip.flow._median import median
-from amclip.flow.tvl1 import grey_levels
+from amclip.flow.pairs import grey_levels
 
 SIZES = ((96, 96), (224, 224), (256, 340))
 #: As many pairs of 64 × 64 as a batch of configs/demo.yaml has: 8 clips of 16 frames.

@@ -27,8 +27,8 @@ from pairs import Pair, drawn_pairs, read_pairs
 from torch import Tensor
 
 from amclip.flow import TVL1, end_point_error, reference
+from amclip.flow.pairs import grey_levels
 from amclip.flow.reference import Parameters
-from amclip.flow.tvl1 import grey_levels
 
 SIZES = ((224, 224), (256, 340))
 BATCHES = (1, 16, 128, 512)

@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from amclip.class_groups import class_groups_by_count
 from amclip.data.samplers import ClassAwareSampler
 from amclip.losses import BCE, LDAM, Asymmetric, ClassBalanced, Equalization, Focal, Loss
-from amclip.metrics import AveragePrecisionScores, class_groups_by_count
+from amclip.metrics import AveragePrecisionScores
 
 COUNTS = [1000] * 3 + [100] * 3 + [10] * 3
 DIMENSIONS, NOISE, EPOCHS, BATCH, SEEDS = 32, 1.5, 15, 64, (0, 1, 2)

@@ -33,12 +33,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from amclip import BehaviourTask
+from amclip.class_groups import ClassStatistics
 from amclip.data.datamodule import ClassAwareSampler, EpochSampler
 from amclip.data.synthetic import BEHAVIOURS, draw_clip, labels_of, plan_clip
 from amclip.data.synthetic.clips import FPS
 from amclip.inputs import FlowInput, NetworkInput
 from amclip.losses import BCE, LDAM, Asymmetric, ClassBalanced, Equalization, Focal, Loss
-from amclip.metrics import ClassStatistics
 from amclip.models.config import NetworkConfig, TemporalConfig
 from amclip.models.published import fetch_published
 from amclip.optimiser import Optimiser

@@ -71,7 +71,7 @@ def count(video: Path, scheme: Scheme, overlap: float, cross_frame: bool) -> dic
 
 
 def draw(path: Path) -> None:
-    """A panel per layout: the frames that are looked at, and which of them each segment sees."""
+    """A panel per layout: the frames that are sampled, and which of them each segment sees."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle

@@ -35,7 +35,8 @@ from video_references import TOLERANCE, Truth, find_truth
 from video_table import write_table
 
 from amclip.data.probe import probe
-from amclip.data.video import Video, VideoError, VideoInfo
+from amclip.data.video import Video, VideoInfo
+from amclip.data.video_file import VideoError
 
 SINGLE = 60
 BATCHES = 8

@@ -1,4 +1,4 @@
-"""Files of the video matrix that are not told by their coding: stamps, edit lists, turns, tracks, damage."""
+"""Files of the video matrix that do not differ in their coding: stamps, edit lists, turns, tracks, damage."""
 
 from collections.abc import Iterator
 from functools import partial

@@ -24,7 +24,8 @@ import amclip
 from amclip.calibration import Calibrator
 from amclip.cli import main
 from amclip.config_path import config_path
-from amclip.data.video import READING_RULES, Video, VideoError
+from amclip.data.video import READING_RULES, Video
+from amclip.data.video_file import VideoError
 from amclip.ethogram import annotator, journal, outputs
 from amclip.ethogram.plan import plan_windows
 from amclip.ethogram.stream import stream_windows
@@ -256,8 +257,8 @@ def test_a_video_that_changes_under_our_hands_is_not_passed_off_as_the_old_one(
     assert len(table(tmp_path / "out" / "windows.csv")) > short
     sources = annotator.Source("growing.mp4", video)
     os.utime(video, (1, 1))
-    made_by = json.loads((tmp_path / "out" / ".journal" / "run.json").read_text())
-    assert annotator.errors_of([sources], tmp_path / "out" / ".journal", made_by) == {
+    fingerprint = json.loads((tmp_path / "out" / ".journal" / "run.json").read_text())
+    assert annotator.errors_of([sources], tmp_path / "out" / ".journal", fingerprint) == {
         "growing.mp4": "has changed since it was scored; is it still being written? Run the command again"
     }
 

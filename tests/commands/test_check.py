@@ -13,7 +13,8 @@ from amclip.commands.check import check_data
 from amclip.commands.check_report import Finding, Report
 from amclip.data.readers import read_labels
 from amclip.data.table import Clip, LabelTable, build_table
-from amclip.data.video import VideoError, VideoInfo
+from amclip.data.video import VideoInfo
+from amclip.data.video_file import VideoError
 
 CLIPS = Path(__file__).parents[1] / "data" / "clips"
 
@@ -91,7 +92,7 @@ def test_broken_videos_are_fatal_and_short_ones_a_warning(tmp_path: Path) -> Non
         (False, "test.mp4"),
     ]
     assert report.findings[0].detail == "is empty (0 bytes)"
-    assert "has 5 frames where 9 are looked at" in report.findings[2].detail
+    assert "has 5 frames where 9 are sampled" in report.findings[2].detail
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,7 @@ def test_real_clips_are_probed_when_need_be(tmp_path: Path) -> None:
     report = check_data(read_labels(CLIPS / "labels.csv"), CLIPS, positions=8, flow_gap=1 / 25, cache=tmp_path)
     kinds = {finding.kind: finding.subject for finding in report.findings if "class" not in finding.kind}
     assert kinds == {
-        "clips shorter than what is looked at": "01170043.MP4",
+        "clips shorter than what is sampled": "01170043.MP4",
         "recordings that are cut over splits": "courtship_4s.mp4",
         "videos too slow for the flow gap": "EK000018.AVI",
     }

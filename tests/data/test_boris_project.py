@@ -120,7 +120,7 @@ def test_what_lies_outside_of_the_observed_stretch_is_not_labelled(tmp_path: Pat
     assert (spans["b.mp4"][0][0], spans["b.mp4"][-1][1]) == (0.0, 3.0)
     halves = [observation([], **{"observation time interval": interval}) for interval in ([0, 4], [6, 0])]
     (timeline,), _ = boris_project.read(json.dumps(project(first=halves[0], second=halves[1])), "p.boris", Clock())
-    assert timeline.unlabelled == ((4.0, 6.0),)  # nobody looked at it in any observation
+    assert timeline.unlabelled == ((4.0, 6.0),)  # nobody observed it in any observation
 
 
 def test_what_amclip_writes_is_read_as_its_tables_are(tmp_path: Path) -> None:

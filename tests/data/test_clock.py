@@ -16,7 +16,7 @@ from amclip.data.clock import Clock
 from amclip.data.exports import export
 from amclip.data.intervals import Windows
 from amclip.data.readers import read_labels
-from amclip.data.several import read_given
+from amclip.data.sources import read_given
 from amclip.data.table import Clip, LabelError, build_table
 from amclip.suggest.pool import labelled_stretches
 
@@ -72,7 +72,7 @@ def test_forms_of_frames_are_written_by_the_videos_own_frames(varies: Path, tmp_
     ends = [(clip.start, clip.stop) for clip in back if clip.labels]
     assert ends == [(0.0, pytest.approx(0.2)), (pytest.approx(0.6), pytest.approx(0.8))]
     assert not any("lie between" in note for note in notes)
-    # Nobody looked at what lies behind the last clip.
+    # Nobody observed what lies behind the last clip.
     assert back[-1].stop == pytest.approx(0.8 if form == "deepethogram" else 1.1 * 20 / 19)
     with pytest.raises(LabelError, match=r"v.mkv: its labels end at 3 s, and .*v.mkv lasts 1.16 s"):
         export(build_table([Clip("v.mkv", 0, 3, ("walking",))], "t"), tmp_path / "more", form, Clock(varies))

@@ -13,7 +13,8 @@ from amclip.data.dataset import ClipDataset, collate, video_path
 from amclip.data.probe import probe
 from amclip.data.readers import read_labels
 from amclip.data.table import Clip, build_table
-from amclip.data.video import Video, VideoError
+from amclip.data.video import Video
+from amclip.data.video_file import VideoError
 from amclip.inputs import NetworkInput
 from amclip.sampling import sample_positions
 

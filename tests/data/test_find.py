@@ -9,7 +9,7 @@ import pytest
 
 from amclip.data.find import list_videos
 from amclip.data.probe import probe
-from amclip.data.video import VideoError
+from amclip.data.video_file import VideoError
 from amclip.ethogram.inputs import find_sources
 
 

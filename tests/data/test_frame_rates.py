@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amclip.data.frame_rates import describe_rates, describe_slow, gap_in_frames, too_slow
-from amclip.data.video import VideoError, VideoInfo
+from amclip.data.video import VideoInfo
+from amclip.data.video_file import VideoError
 from amclip.sampling import sample_positions
 
 

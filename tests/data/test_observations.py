@@ -11,7 +11,7 @@ from amclip.cli import main
 from amclip.data.clock import Clock
 from amclip.data.readers import Observations, boris_project, files, read_labels
 from amclip.data.readers.noted import read_noted
-from amclip.data.several import read_given
+from amclip.data.sources import read_given
 from amclip.data.table import LabelError
 from amclip.suggest.pool import labelled_stretches
 

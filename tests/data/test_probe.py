@@ -11,7 +11,8 @@ from drawn import draw_video
 import amclip.data.probe as module
 from amclip.data._container import missing_bytes
 from amclip.data.probe import probe
-from amclip.data.video import READING_RULES, VideoError, VideoInfo
+from amclip.data.video import READING_RULES, VideoInfo
+from amclip.data.video_file import VideoError
 
 # A worker whose decoder hangs on some files: in native code, holding the interpreter's lock.
 HANGING_WORKER = """

@@ -423,7 +423,7 @@ def test_deepethogram(tmp_path: Path, change: Change, expected: str | None) -> N
         ("a", 0.0, 0.1, ()),
         ("a", 0.1, 0.2, ("walking",)),
         ("a", 0.2, 0.3, ("walking", "calling")),
-        ("a", 0.4, 0.5, ()),  # nobody looked at frame 3
+        ("a", 0.4, 0.5, ()),  # nobody observed frame 3
     ]
     path = write(tmp_path / "a_labels.csv", change(layouts.DEEPETHOGRAM))
     read_or_refuse(path, expected, lambda: read_labels(path, clock=Clock(fps=10)), right)

@@ -159,7 +159,7 @@ def test_no_time_is_in_two_splits_and_all_else_is_kept(table: LabelTable, fracti
 
 def test_each_video_is_divided_by_the_time_that_its_clips_cover() -> None:
     clips = [Clip("a.mp4", float(n), n + 1.0, ("a",)) for n in range(100)]
-    clips += [Clip("b.mp4", 1000.0 + n, 1001.0 + n, ("a",)) for n in range(20)]  # nobody looked at what lies before
+    clips += [Clip("b.mp4", 1000.0 + n, 1001.0 + n, ("a",)) for n in range(20)]  # nobody observed what lies before
     divided = divide_by_time(build_table(clips, "t"))
     counts = {
         video: [sum(c.video == video and c.split == s for c in divided.clips) for s in ("train", "val", "test")]

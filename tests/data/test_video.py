@@ -13,7 +13,8 @@ from drawn import CLIPS, draw_sound, draw_video, frame_numbers, numbered_frame
 
 from amclip.data import _reader
 from amclip.data.probe import probe
-from amclip.data.video import Video, VideoError, VideoInfo
+from amclip.data.video import Video, VideoInfo
+from amclip.data.video_file import VideoError
 
 FORMATS = {
     "h264.mp4": {},

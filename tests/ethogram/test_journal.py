@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from amclip.atomic import write_bytes
-from amclip.data.video import VideoError
+from amclip.data.video_file import VideoError
 from amclip.ethogram.journal import (
     Journal,
     JournalHeader,
@@ -20,14 +20,14 @@ from amclip.ethogram.journal import (
 )
 from amclip.ethogram.plan import WindowPlan, plan_windows
 
-MADE_BY = {"checkpoint": "abc", "window": 2.0}
+FINGERPRINT = {"checkpoint": "abc", "window": 2.0}
 PLAN = plan_windows(np.arange(200) / 10, 20.0, 2.0, 0.5, 4)
 SCORES = np.random.default_rng(0).random((len(PLAN), 3), np.float32)
 
 
 def header_of(video: Path, plan: WindowPlan = PLAN) -> JournalHeader:
     return JournalHeader(
-        str(video), file_state(video), MADE_BY, ("a", "b", "ü"), len(plan), 10.0, 200, 20.0, offset=0.5
+        str(video), file_state(video), FINGERPRINT, ("a", "b", "ü"), len(plan), 10.0, 200, 20.0, offset=0.5
     )
 
 
@@ -48,14 +48,14 @@ def written(path: Path, video: Path, blocks: list[int]) -> Path:
 
 def test_what_is_read_is_what_was_written(tmp_path: Path, video: Path) -> None:
     path = written(tmp_path / "a.scores", video, [3, 1, len(PLAN) - 4])
-    scores = read_scores(path, "day 1/video.mp4", video, MADE_BY)
+    scores = read_scores(path, "day 1/video.mp4", video, FINGERPRINT)
     assert scores is not None
     assert (scores.video, scores.classes, scores.offset) == ("day 1/video.mp4", ("a", "b", "ü"), 0.5)
     assert (scores.fps, scores.num_frames, scores.duration) == (10.0, 200, 20.0)
     np.testing.assert_array_equal(scores.probabilities, SCORES)
     for name in ("start_frame", "stop_frame", "start", "stop"):
         np.testing.assert_array_equal(getattr(scores, name), getattr(PLAN, name))
-    assert is_finished(path, video, MADE_BY)
+    assert is_finished(path, video, FINGERPRINT)
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -82,7 +82,7 @@ def test_after_any_cut_or_damage_whole_blocks_remain_and_the_rest_can_be_added(
     with Journal(path, header_of(video)) as journal:
         assert journal.rows == sum(intact)
         journal.add(PLAN, SCORES[journal.rows :])
-    scores = read_scores(path, "a", video, MADE_BY)
+    scores = read_scores(path, "a", video, FINGERPRINT)
     assert scores is not None
     np.testing.assert_array_equal(scores.probabilities, SCORES)
     np.testing.assert_array_equal(scores.start_frame, PLAN.start_frame)
@@ -90,26 +90,26 @@ def test_after_any_cut_or_damage_whole_blocks_remain_and_the_rest_can_be_added(
 
 def test_scores_of_a_part_end_with_it(tmp_path: Path, video: Path) -> None:
     path = written(tmp_path / "a.scores", video, [5])
-    scores = read_scores(path, "a", video, MADE_BY)
+    scores = read_scores(path, "a", video, FINGERPRINT)
     assert scores is not None
     assert (scores.num_frames, scores.duration) == (int(PLAN.stop_frame[4]), float(PLAN.stop[4]))
-    assert not is_finished(path, video, MADE_BY)
+    assert not is_finished(path, video, FINGERPRINT)
 
 
 def test_another_video_other_settings_and_other_files_are_no_progress(tmp_path: Path, video: Path) -> None:
     path = written(tmp_path / "a.scores", video, [len(PLAN)])
-    assert not is_finished(path, video, {**MADE_BY, "window": 3.0})
-    assert read_scores(path, "a", video, {**MADE_BY, "window": 3.0}) is None
+    assert not is_finished(path, video, {**FINGERPRINT, "window": 3.0})
+    assert read_scores(path, "a", video, {**FINGERPRINT, "window": 3.0}) is None
     with Journal(path, replace(header_of(video), windows=99)) as journal:
         assert journal.rows == 0  # begun anew
-    assert read_scores(path, "a", video, MADE_BY) is None  # which holds no windows yet
+    assert read_scores(path, "a", video, FINGERPRINT) is None  # which holds no windows yet
 
     path = written(path, video, [len(PLAN)])
     video.write_bytes(b"other pixels")
-    assert not is_finished(path, video, MADE_BY)
-    assert read_scores(path, "a", video, MADE_BY) is None
+    assert not is_finished(path, video, FINGERPRINT)
+    assert read_scores(path, "a", video, FINGERPRINT) is None
     video.unlink()
-    assert read_scores(path, "a", video, MADE_BY) is None
+    assert read_scores(path, "a", video, FINGERPRINT) is None
     with pytest.raises(VideoError, match="cannot be read: No such file"):
         file_state(video)
 
@@ -118,11 +118,11 @@ def test_another_video_other_settings_and_other_files_are_no_progress(tmp_path: 
 def test_what_is_no_journal_is_none(tmp_path: Path, video: Path, content: bytes) -> None:
     path = tmp_path / "a.scores"
     path.write_bytes(content)
-    assert read_scores(path, "a", video, MADE_BY) is None
+    assert read_scores(path, "a", video, FINGERPRINT) is None
     with Journal(path, header_of(video)) as journal:
         assert journal.rows == 0
         journal.add(PLAN, SCORES[:2])
-    assert len(read_scores(path, "a", video, MADE_BY).start) == 2  # type: ignore[union-attr]
+    assert len(read_scores(path, "a", video, FINGERPRINT).start) == 2  # type: ignore[union-attr]
 
 
 def test_an_error_keeps_what_was_added(tmp_path: Path, video: Path) -> None:
@@ -130,7 +130,7 @@ def test_an_error_keeps_what_was_added(tmp_path: Path, video: Path) -> None:
     with contextlib.suppress(KeyboardInterrupt), Journal(path, header_of(video)) as journal:
         journal.add(PLAN, SCORES[:7])
         raise KeyboardInterrupt
-    assert len(read_scores(path, "a", video, MADE_BY).start) == 7  # type: ignore[union-attr]
+    assert len(read_scores(path, "a", video, FINGERPRINT).start) == 7  # type: ignore[union-attr]
 
 
 def test_a_full_disk_is_told_and_leaves_no_half_file(
@@ -146,7 +146,7 @@ def test_a_full_disk_is_told_and_leaves_no_half_file(
         journal = stack.enter_context(Journal(path, header_of(video)))
         journal.add(PLAN, SCORES[4:9])
         journal.sync()
-    scores = read_scores(path, "a", video, MADE_BY)
+    scores = read_scores(path, "a", video, FINGERPRINT)
     assert scores is not None
     np.testing.assert_array_equal(scores.probabilities, SCORES[: len(scores.start)])  # none is there twice
     assert len(scores.start) in (4, 9)

@@ -11,8 +11,9 @@ from amclip.data.dataset import ClipDataset
 from amclip.data.table import Clip, build_table
 from amclip.data.video import Video
 from amclip.ethogram.plan import plan_windows
+from amclip.frame_times import flow_partners
 from amclip.inputs import NetworkInput
-from amclip.sampling import flow_partners, sample_positions
+from amclip.sampling import sample_positions
 
 
 def even(count: int, fps: float) -> tuple[np.ndarray, float]:

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from amclip.flow import TVL1, _cuda, _plan, end_point_error, reference
+from amclip.flow.choices import PRESETS
+from amclip.flow.pairs import grey_levels
 from amclip.flow.reference import Parameters
-from amclip.flow.tvl1 import PRESETS, grey_levels
 
 Draw = Callable[..., Tensor]
 pytestmark = pytest.mark.gpu

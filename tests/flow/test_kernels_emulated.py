@@ -13,8 +13,8 @@ from torch import Tensor
 
 from amclip.flow import TVL1, end_point_error, reference
 from amclip.flow._plan import Device, choose_cut
+from amclip.flow.pairs import grey_levels
 from amclip.flow.reference import Parameters
-from amclip.flow.tvl1 import grey_levels
 
 Draw = Callable[..., Tensor]
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from amclip.flow import _plan
 from amclip.flow._plan import Device, choose_cut, make_plan, workspace_elements
+from amclip.flow.choices import PRESETS
 from amclip.flow.reference import Parameters
-from amclip.flow.tvl1 import PRESETS
 
 #: Shared memory per block: sm_75; sm_86 and 89; sm_80; sm_90 and 100; sm_120.
 DEVICES = [Device(64 << 10, False), Device(99 << 10, False), Device(163 << 10, False), Device(227 << 10, True)]

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from amclip.flow import TVL1, _cuda, end_point_error
-from amclip.flow.tvl1 import PRESETS, grey_levels
+from amclip.flow.choices import PRESETS
+from amclip.flow.pairs import grey_levels
 
 Draw = Callable[..., Tensor]
 

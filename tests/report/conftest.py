@@ -1,10 +1,10 @@
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import launch
 from pages import Opened, OpenPage
 
 
@@ -12,13 +12,12 @@ from pages import Opened, OpenPage
 def browser() -> Iterator[Any]:
     """A headless Chromium: the installed one, or that of `playwright install`."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install playwright)")
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
     with playwright.sync_playwright() as driver:
-        if chromium is None and not Path(driver.chromium.executable_path).exists():
+        opened = launch(driver)
+        if opened is None:
             if os.environ.get("AMCLIP_REQUIRE_BROWSER") == "1":
                 raise RuntimeError("AMCLIP_REQUIRE_BROWSER=1, but no Chromium is installed")
             pytest.skip("needs Chromium (or `playwright install chromium`)")
-        opened = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield opened
         opened.close()
 

@@ -18,8 +18,9 @@ from amclip.commands.report import report
 from amclip.ethogram.bouts import BoutSettings, timeline
 from amclip.ethogram.outputs import write_outputs
 from amclip.ethogram.scores import WindowScores
+from amclip.report.flow_video import draw_flow
 from amclip.report.html import Page, write_page
-from amclip.report.media import Media, draw_flow, why_unplayable
+from amclip.report.media import Media, why_unplayable
 from amclip.report.run import read_run, read_windows
 
 

@@ -125,7 +125,7 @@ def test_labels_per_frame_have_the_times_of_the_videos_frames(
     trained: Path, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     labels = tmp_path / "clip_00000_labels.csv"  # names its video without the suffix
-    rows = [f"{n},0,1\n" if n < 10 else f"{n},-1,-1\n" for n in range(21)]  # nobody looked at more
+    rows = [f"{n},0,1\n" if n < 10 else f"{n},-1,-1\n" for n in range(21)]  # nobody observed more
     labels.write_text(",background,walking\n" + "".join(rows))
     video = drawn / "videos" / "clip_00000.mp4"
     words = ("--labelled", labels, "--window", 0.4, "--count", 100)

@@ -6,7 +6,7 @@ from amclip.data.clock import Clock
 from amclip.data.exports.files import write_book, write_rows, write_text
 from amclip.data.exports.notes import refuse, splits, unnamed, whole_videos, without_suffix
 from amclip.data.table import Clip, LabelError, LabelTable, write_table
-from amclip.data.video import VIDEO_SUFFIXES
+from amclip.data.video_file import VIDEO_SUFFIXES
 
 __all__ = ["animal_kingdom", "own_table", "path_list", "zamba"]
 
@@ -33,7 +33,7 @@ def path_list(table: LabelTable, target: Path, clock: Clock) -> list[str]:
     lines = [f'"{line}"' if " " in line and "\t" not in line else line for line in lines]
     write_text(target, "\n".join(lines) + "\n")
     nothing = sum(not clip.labels for clip in table.clips)
-    notes = [f"{nothing} clips without labels: looked at or not is not told apart"] if nothing else []
+    notes = [f"{nothing} clips without labels: observed or not makes no difference there"] if nothing else []
     return notes + splits(table) + unnamed(table)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from amclip.data.intervals import Timeline
 from amclip.data.table import Clip, LabelError, LabelTable
-from amclip.data.video import VIDEO_SUFFIXES
+from amclip.data.video_file import VIDEO_SUFFIXES
 
 __all__ = ["gaps", "moved", "refuse", "splits", "unnamed", "whole_videos", "without_suffix"]
 
@@ -20,7 +20,7 @@ def splits(table: LabelTable) -> list[str]:
 
 
 def gaps(timelines: Sequence[Timeline], what: str) -> list[str]:
-    """Stretches nobody looked at, for formats without."""
+    """Stretches nobody observed, for formats without."""
     return [what] if any(timeline.unlabelled for timeline in timelines) else []
 
 

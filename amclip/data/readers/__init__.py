@@ -1,4 +1,4 @@
-"""Read label tables: one module per format; which one a file has is told by its content."""
+"""Read label tables: one module per format; a file is matched by its content."""
 
 import gc
 import os
@@ -55,7 +55,7 @@ def read_labels(
     per_frame: bool = False,
     observations: Observations | None = None,
 ) -> LabelTable:
-    """Read a label table; the format is told by its content, not by its name.
+    """Read a label table; the format is matched by its content, not by its name.
 
     Args:
         path: A CSV table (``filepath,label[,start,stop][,split]``, or a 0/1 column per class); a plain list of
@@ -68,7 +68,7 @@ def read_labels(
         windows: How formats of bouts and of frames are cut into clips; without it they are cut where a behaviour starts
             or stops.
         clock: When the frames of the videos are shown, for formats that count frames (DeepEthogram, FERAL, frame
-            lists), and how long they are, for BORIS. Without it no video is looked at.
+            lists), and how long they are, for BORIS. Without it no video is opened.
         per_frame: Cut frame lists where a label changes. Without it, and without windows, a folder of images is one
             clip with the labels of all its frames.
         observations: Which of BORIS' observations are read.
@@ -137,13 +137,15 @@ def read_splits(
     clips: list[Clip] = []
     tables: list[LabelTable] = []
     for split, path in paths.items():
-        mine = split_name(split)
+        expected = split_name(split)
         table = read_part(path, classes, windows, clock, per_frame, observations)
         tables.append(table)
         for clip in table.clips:
-            if clip.split not in (None, mine):
-                raise LabelError(f"names the split {clip.split}; the file is given as {mine}", table.source, clip.line)
-            clips.append(replace(clip, split=mine, file=table.source))
+            if clip.split not in (None, expected):
+                raise LabelError(
+                    f"names the split {clip.split}; the file is given as {expected}", table.source, clip.line
+                )
+            clips.append(replace(clip, split=expected, file=table.source))
     source = " and ".join(os.fspath(path) for path in paths.values())
     if observations is not None:
         observations.refuse_unused(source)

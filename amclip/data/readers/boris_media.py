@@ -119,7 +119,7 @@ def timelines(
 
 
 def _two_opinions(parts: Sequence[tuple[int, Media, tuple[float, float]]]) -> tuple[Media, Media] | None:
-    """Two observations that looked at one time of a video, and not at different animals."""
+    """Two observations of one time of a video, and not of different animals."""
     for number, (_, one, seen) in enumerate(parts):
         for _, other, also_seen in parts[:number]:
             same_time = min(seen[1], also_seen[1]) > max(seen[0], also_seen[0])

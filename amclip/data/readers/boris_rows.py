@@ -67,12 +67,12 @@ class BorisTable:
         if row["behavior"].lower() in MISSING:
             raise self._error("the behaviour is empty", row, "behavior")
         joined = self._joined.get(row["observation"])
-        mine = joined or self._media_of(row)
-        mine.subjects.add("" if row["subject"] == NOBODY else row["subject"])
+        media = joined or self._media_of(row)
+        media.subjects.add("" if row["subject"] == NOBODY else row["subject"])
         for start, stop in self._times(row):
             if joined is not None:
                 self._refuse_other_file(joined, row, start if row.holds_bout else stop)
-            mine.add(start, stop, row["behavior"], row.line, self.source)
+            media.add(start, stop, row["behavior"], row.line, self.source)
 
     def join_files(self, rows: Sequence[Row], above: Sequence[str]) -> None:
         """Join the files of observations that older versions of BORIS name one a row, and time from the first's start.
@@ -89,14 +89,14 @@ class BorisTable:
             if not _names_player(row["source"]) and row["media"].lower() not in MISSING and ";" not in row["media"]:
                 by_observation.setdefault(row["observation"], []).append(row)
         errors = []
-        for observation, mine in by_observation.items():
-            timed = sorted(mine, key=self._begin)
+        for observation, rows_of_it in by_observation.items():
+            timed = sorted(rows_of_it, key=self._begin)
             files = list(above) or list(dict.fromkeys(_path(row["media"]) for row in timed))
             try:
                 if len(files) > 1:
-                    self._joined[observation] = self.media[observation] = self._lengths(mine[0], files)
+                    self._joined[observation] = self.media[observation] = self._lengths(rows_of_it[0], files)
                 else:
-                    self._refuse_longer(mine[0], files[0])
+                    self._refuse_longer(rows_of_it[0], files[0])
             except LabelError as error:
                 errors.append(error)
         raise_together(errors)

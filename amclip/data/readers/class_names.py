@@ -4,11 +4,11 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from amclip.class_groups import CLASS_GROUPS
 from amclip.data.readers import strict_json
 from amclip.data.readers.delimited import find_header, rows
 from amclip.data.readers.spreadsheet import as_text, read_sheets
 from amclip.data.table import LabelError
-from amclip.metrics import CLASS_GROUPS
 
 __all__ = ["by_number", "names_of_actions", "read_class_groups", "read_classes"]
 

@@ -1,6 +1,6 @@
 """DeepEthogram: ``<video>_labels.csv``, a row per frame, a 0/1 column per behaviour, ``background`` first.
 
--1 in a row means that nobody looked at the frame. The file knows frames, not seconds: these the video tells.
+-1 in a row means that nobody observed the frame. The file knows frames, not seconds: these the video tells.
 """
 
 from collections.abc import Sequence
@@ -96,7 +96,7 @@ def _frame(row: list[str], header: list[str], index: int, source: str, line: int
         raise LabelError(f"is background and {column!r} at once", source, line, "background")
     if background == 0 and not any(behaviours):
         raise LabelError(
-            "is neither background nor a behaviour; frames nobody looked at are -1", source, line, "background"
+            "is neither background nor a behaviour; frames nobody observed are -1", source, line, "background"
         )
     return behaviours if background != -1 else [-1] * len(behaviours)
 

@@ -122,7 +122,7 @@ def folder_noted(folder: Path, classes: Sequence[str] | None, clock: Clock) -> N
         video = (file.parent.relative_to(folder) / deepethogram.video_of(file.name)).as_posix()
         try:
             noted = text_noted(text, str(file), classes, clock, None, video)
-        except LabelError as error:  # of one video; all others are still looked at
+        except LabelError as error:  # of one video; all others are still read
             errors += [error, *error.others]
             continue
         assert noted is not None, "matches() was true"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from amclip.data.readers.class_names import by_number
 from amclip.data.readers.delimited import lines_of
 from amclip.data.table import Clip, LabelError, LabelTable, build_table, raise_together
-from amclip.data.video import VIDEO_SUFFIXES
+from amclip.data.video_file import VIDEO_SUFFIXES
 
 __all__ = ["matches", "read"]
 
@@ -61,9 +61,9 @@ def read(text: str, source: str, classes: Sequence[str] | None = None) -> LabelT
     if numbers and labelled:
         counted = None if classes is None or all(name.isdecimal() for name in classes) else classes
         errors = []
-        for index, (number, video, mine) in enumerate(list(rows)):
+        for index, (number, video, words) in enumerate(list(rows)):
             try:
-                found_names = tuple(by_number(word, counted, source, number, "label") for word in mine)
+                found_names = tuple(by_number(word, counted, source, number, "label") for word in words)
                 rows[index] = (number, video, found_names)
             except LabelError as error:
                 errors.append(error)

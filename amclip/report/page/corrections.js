@@ -205,7 +205,7 @@ class Corrections {
   }
 
   /**
-   * As ruledIn, but a bout that fills the stretch is not joined with its neighbours: they were not looked at. The stretch
+   * As ruledIn, but a bout that fills the stretch is not joined with its neighbours: they were not checked. The stretch
    * is "ruled" or "answered".
    */
   ruledExactly(state, video, column, stretch, holds, kind) {

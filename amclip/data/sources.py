@@ -19,14 +19,14 @@ from amclip.data.readers import (
 )
 from amclip.data.table import Clip, LabelError, LabelTable, build_table
 
-__all__ = ["Labels", "files_of", "files_read", "read_given", "read_several", "root_of"]
+__all__ = ["Labels", "default_root", "files_read", "label_files", "read_given", "read_several"]
 
 Labels = str | Sequence[str] | Mapping[str, str]
 """A table, several tables, or a table per split."""
 _NAMED = 3  # tables that messages name
 
 
-def files_of(labels: Labels) -> list[str]:
+def label_files(labels: Labels) -> list[str]:
     """The files, in the order they are given."""
     if isinstance(labels, str):
         return [labels]
@@ -34,19 +34,19 @@ def files_of(labels: Labels) -> list[str]:
 
 
 def files_read(labels: Labels) -> list[Path]:
-    """The files that are read for these labels: those of :func:`files_of`, and of folders what is in them."""
+    """The files that are read for these labels: those of :func:`label_files`, and of folders what is in them."""
     found: list[Path] = []
-    for one in map(Path, files_of(labels)):
+    for one in map(Path, label_files(labels)):
         found += sorted(one.rglob("*.csv")) if one.is_dir() else [one]
     return found
 
 
-def root_of(labels: Labels) -> Path:
+def default_root(labels: Labels) -> Path:
     """The folder that relative paths start from where nobody names one: that of the first table.
 
     A folder of label files is its own.
     """
-    first = Path(files_of(labels)[0])
+    first = Path(label_files(labels)[0])
     return first if first.is_dir() else first.parent
 
 
@@ -67,7 +67,7 @@ def read_given(
         classes: See :func:`amclip.data.readers.read_labels`, also for the others.
         windows: How formats of bouts are cut into clips.
         clock: When the frames of the videos are shown; default: by the videos below the root, or below that of the
-            labels, see :func:`root_of`.
+            labels, see :func:`default_root`.
         per_frame: Cut frame lists where a label changes.
         root: Folder of the videos. Several tables may name one by other paths; by this folder they are known as one.
         observations: Which of BORIS' observations are read.
@@ -76,7 +76,7 @@ def read_given(
         LabelError: If a file cannot be used, or files do not go together.
     """
     if clock is None and labels:
-        clock = Clock(root_of(labels) if root is None else root)
+        clock = Clock(default_root(labels) if root is None else root)
     if isinstance(labels, str):
         return read_labels(labels, classes, windows, clock, per_frame, observations)
     if isinstance(labels, Mapping):
@@ -116,12 +116,12 @@ def read_several(
     tables: list[LabelTable] = []
     refusals: dict[type[LabelError], list[LabelError]] = {GivenClipsError: [], NoObservationsError: []}
     for path in paths:
-        mine, chosen, table = windows, observations, None
+        cutting, chosen, table = windows, observations, None
         while table is None:
             try:
-                table = read_part(path, classes, mine, clock, per_frame, chosen)
+                table = read_part(path, classes, cutting, clock, per_frame, chosen)
             except GivenClipsError as refusal:
-                mine = None
+                cutting = None
                 refusals[GivenClipsError].append(refusal)
             except NoObservationsError as refusal:
                 chosen = None
@@ -147,7 +147,7 @@ def _refuse_rows_without_split(clips: Sequence[Clip]) -> None:
     without = next((clip for clip in clips if clip.split is None), None)
     if named is not None and without is not None:
         raise LabelError(
-            f"names no split, and {_place(named)} names {named.split!r}; of tables that are joined, name a split in "
+            f"names no split, and {_where(named)} names {named.split!r}; of tables that are joined, name a split in "
             "every row or in none",
             without.file,
             without.line,
@@ -160,24 +160,25 @@ def _each_once(clips: Sequence[Clip]) -> list[Clip]:
     errors = []
     for clip in clips:
         before = first.setdefault(clip.key, clip)
-        if before.split == clip.split and _said(before) == _said(clip):
+        if before.split == clip.split and _describe_labels(before) == _describe_labels(clip):
             continue
         span = "" if clip.start is None else f" from {clip.start:.10g} to {clip.stop:.10g} s"
         if before.split != clip.split:
-            what = f"is in the split {clip.split!r}, and in {before.split!r} in {_place(before)}; keep one of the rows"
+            what = f"is in the split {clip.split!r}, and in {before.split!r} in {_where(before)}; keep one of the rows"
         else:
-            what = f"shows {_said(clip)}, and {_said(before)} in {_place(before)}; keep the row that is right"
+            what = f"shows {_describe_labels(clip)}, and {_describe_labels(before)} in {_where(before)}"
+            what += "; keep the row that is right"
         errors.append(LabelError(f"{clip.video}{span} {what}", clip.file, clip.line))
     if errors:
         raise LabelError(errors[0].reason, errors[0].file, errors[0].line, others=tuple(errors[1:]))
     return list(first.values())
 
 
-def _place(clip: Clip) -> str:
+def _where(clip: Clip) -> str:
     return f"{clip.file}, line {clip.line}" if clip.line else f"{clip.file}"
 
 
-def _said(clip: Clip) -> str:
+def _describe_labels(clip: Clip) -> str:
     if clip.labels is None:
         return "no labels (it is not labelled)"
     return repr(";".join(sorted(clip.labels))) if clip.labels else "none of the behaviours"

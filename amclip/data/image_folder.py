@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amclip.data.video import IMAGE_FOLDER_FPS, IMAGE_SUFFIXES
+__all__ = ["IMAGE_FOLDER_FPS", "IMAGE_SUFFIXES", "ImageFolderReader", "numbered_images", "why_no_image_folder"]
 
-__all__ = ["ImageFolderReader", "numbered_images", "why_no_image_folder"]
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+IMAGE_FOLDER_FPS = 25.0
+"""Frames per second that a folder of images is taken to have: images carry no time."""
 
 
 def numbered_images(folder: str | os.PathLike[str]) -> list[str]:
-    """Paths of a folder's images in the natural order of their whole names; other files are passed over.
+    """Paths of a folder's images in the natural order of their whole names; other files are skipped.
 
     Runs of digits are compared as numbers and what is between them as text, so that ``2.jpg`` comes before ``10.jpg``,
     and ``2024-05-01_12-30-00_002.jpg`` before ``2024-05-01_12-30-01_001.jpg``. Letter case and suffix do not count.

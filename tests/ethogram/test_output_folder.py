@@ -2,16 +2,16 @@ from pathlib import Path
 
 import pytest
 
-from amclip.ethogram.workplace import Workplace
+from amclip.ethogram.output_folder import OutputFolder
 
-MADE_BY = {"checkpoint": "abc", "window": 2.0, "hop": 0.5, "precision": "32-true"}
+FINGERPRINT = {"checkpoint": "abc", "window": 2.0, "hop": 0.5, "precision": "32-true"}
 
 
-def begin(folder: Path, made_by: dict[str, object] | None = None, **how: bool) -> Workplace:
-    workplace = Workplace(folder)
-    with workplace.claimed(MADE_BY | (made_by or {}), **how):
-        (workplace.journals / "a.scores").touch()
-    return workplace
+def begin(folder: Path, fingerprint: dict[str, object] | None = None, **how: bool) -> OutputFolder:
+    output_folder = OutputFolder(folder)
+    with output_folder.claimed(FINGERPRINT | (fingerprint or {}), **how):
+        (output_folder.journals / "a.scores").touch()
+    return output_folder
 
 
 def test_the_same_settings_go_on_and_others_are_refused(tmp_path: Path) -> None:
@@ -24,28 +24,28 @@ def test_the_same_settings_go_on_and_others_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_restart_throws_away_what_was_scored_and_nothing_else(tmp_path: Path) -> None:
-    workplace = begin(tmp_path / "out")
-    (workplace.journals / "old.scores").touch()
-    (workplace.journals / "old.error").touch()
+    output_folder = begin(tmp_path / "out")
+    (output_folder.journals / "old.scores").touch()
+    (output_folder.journals / "old.error").touch()
     (tmp_path / "out" / "mine.txt").touch()
     begin(tmp_path / "out", {"window": 3.0}, restart=True)
-    assert {path.name for path in workplace.journals.iterdir()} == {"a.scores", "run.json", "lock"}
+    assert {path.name for path in output_folder.journals.iterdir()} == {"a.scores", "run.json", "lock"}
     assert (tmp_path / "out" / "mine.txt").exists()
 
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:
-    workplace = Workplace(tmp_path)
-    with workplace.claimed(MADE_BY):
+    output_folder = OutputFolder(tmp_path)
+    with output_folder.claimed(FINGERPRINT):
         with pytest.raises(ValueError, match="another `amclip annotate` is at work"):
             begin(tmp_path)
-        with Workplace(tmp_path).claimed(MADE_BY, first=False):  # another process of the same run
+        with OutputFolder(tmp_path).claimed(FINGERPRINT, first=False):  # another process of the same run
             pass
     begin(tmp_path)
 
 
 def test_a_damaged_note_of_settings_is_no_reason_to_mix_scores(tmp_path: Path) -> None:
-    workplace = begin(tmp_path)
-    (workplace.journals / "run.json").write_text("[1")
+    output_folder = begin(tmp_path)
+    (output_folder.journals / "run.json").write_text("[1")
     with pytest.raises(ValueError, match="--restart"):
         begin(tmp_path)
 
@@ -53,4 +53,4 @@ def test_a_damaged_note_of_settings_is_no_reason_to_mix_scores(tmp_path: Path) -
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     with pytest.raises(ValueError, match="out is a file; name a folder"):
-        Workplace(tmp_path / "out")
+        OutputFolder(tmp_path / "out")

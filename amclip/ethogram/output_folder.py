@@ -9,7 +9,7 @@ from typing import Any
 
 from amclip.atomic import write_bytes
 
-__all__ = ["Workplace"]
+__all__ = ["OutputFolder"]
 
 _WORDS = {
     "checkpoint": "another checkpoint or other classes (or the file has changed since)",
@@ -20,7 +20,7 @@ _WORDS = {
 }
 
 
-class Workplace:
+class OutputFolder:
     """An output folder and the journals inside.
 
     Args:
@@ -40,11 +40,11 @@ class Workplace:
         self._begun = self.journals / "run.json"
 
     @contextmanager
-    def claimed(self, made_by: dict[str, Any], restart: bool = False, first: bool = True) -> Iterator[None]:
+    def claimed(self, fingerprint: dict[str, Any], restart: bool = False, first: bool = True) -> Iterator[None]:
         """Hold the folder for one run.
 
         Args:
-            made_by: Everything that decides the scores.
+            fingerprint: Everything that decides the scores.
             restart: Throw away what was scored before.
             first: Whether this is the first of several processes, which acts for all.
 
@@ -64,14 +64,14 @@ class Workplace:
             if restart:
                 for journal in (*self.journals.glob("*.scores"), *self.journals.glob("*.error"), self._begun):
                     journal.unlink(missing_ok=True)
-            self._compare(made_by)
-            write_bytes(self._begun, json.dumps(made_by, indent=2).encode())
+            self._compare(fingerprint)
+            write_bytes(self._begun, json.dumps(fingerprint, indent=2).encode())
             yield
 
-    def _compare(self, made_by: dict[str, Any]) -> None:
+    def _compare(self, fingerprint: dict[str, Any]) -> None:
         try:
             begun = json.loads(self._begun.read_text(encoding="utf-8"))
-            other = [key for key in {**begun, **made_by} if begun.get(key) != made_by.get(key)]
+            other = [key for key in {**begun, **fingerprint} if begun.get(key) != fingerprint.get(key)]
         except FileNotFoundError:
             return
         except (ValueError, TypeError, AttributeError):

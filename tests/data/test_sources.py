@@ -6,7 +6,7 @@ import layouts
 import pytest
 
 from amclip.data.intervals import Windows
-from amclip.data.several import files_of, read_given, read_several, root_of
+from amclip.data.sources import default_root, label_files, read_given, read_several
 from amclip.data.table import LabelError
 
 
@@ -134,9 +134,9 @@ def test_labels_are_given_in_three_ways(tmp_path: Path) -> None:
     assert [clip.split for clip in read_given({"train": paths[0], "val": paths[1]}).clips] == ["train", "val"]
     assert read_given(paths).source == f"{paths[0]}, {paths[1]}, {paths[2]} and 1 more"
     for labels in (paths[0], paths, {"train": paths[0]}):
-        assert root_of(labels) == tmp_path
-        assert files_of(labels)[0] == paths[0]
-    assert root_of(str(tmp_path)) == tmp_path  # a folder of label files
+        assert default_root(labels) == tmp_path
+        assert label_files(labels)[0] == paths[0]
+    assert default_root(str(tmp_path)) == tmp_path  # a folder of label files
 
 
 def test_a_video_has_one_name_in_all_tables(tmp_path: Path) -> None:

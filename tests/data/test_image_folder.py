@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layouts import image_folder
 
-from amclip.data._images import numbered_images
+from amclip.data.image_folder import numbered_images
 from amclip.data.locate import locate_videos
 from amclip.data.probe import probe
 from amclip.data.table import Clip, LabelError, build_table
-from amclip.data.video import Video, VideoError, VideoInfo
+from amclip.data.video import Video, VideoInfo
+from amclip.data.video_file import VideoError
 
 
 def test_images_are_frames_in_the_order_of_their_numbers(tmp_path: Path) -> None:
