@@ -106,6 +106,7 @@ def annotate(
         SystemExit: With 1 where videos could not be annotated; all others are.
     """
     from amclip.data.video import READING_RULES
+    from amclip.ethogram.annotation_file import Scoring
     from amclip.ethogram.inputs import find_sources
     from amclip.ethogram.output_folder import OutputFolder
     from amclip.ethogram.outputs import FILES, write_outputs
@@ -148,16 +149,11 @@ def annotate(
         if not trainer.is_global_zero:
             return
         errors = errors_of(sources, output_folder.journals, fingerprint)
-        details = {
-            "checkpoint": str(Path(checkpoint).absolute()) if checkpoint else _published(model),
-            "window": window,
-            "hop": hop,
-            "flow_gap": model.input.flow.gap_seconds,
-            "paths": {source.name: str(source.path) for source in sources},
-            "errors": [{"video": name, "reason": reason} for name, reason in errors.items()],
-        }
+        scored_by = str(Path(checkpoint).absolute()) if checkpoint else _published(model)
+        how = Scoring(scored_by, window, hop, model.input.flow.gap_seconds)
+        paths = {source.name: str(source.path) for source in sources}
         scores = collect_scores(sources, output_folder.journals, fingerprint)
-        errors.update(write_outputs(output, scores, cutting, details))
+        errors.update(write_outputs(output, scores, cutting, how, paths, errors))
     print(f"{output}: {len(sources) - len(errors)} of {len(sources)} videos annotated")
     if errors:
         print(f"{len(errors)} could not be annotated, or not to the end:", file=sys.stderr)

@@ -98,7 +98,9 @@ _MATCH_COLUMNS = ("video", "behaviour", "predicted_start", "predicted_stop", "st
 
 def _files(given: Path) -> list[Path]:
     """The file of an annotation, or of a folder those that may be read of it."""
-    return [*given.rglob("*.csv"), given / "annotation.json"] if given.is_dir() else [given]
+    from amclip.ethogram.annotation_file import FILE_NAME
+
+    return [*given.rglob("*.csv"), given / FILE_NAME] if given.is_dir() else [given]
 
 
 def agreement_rows(found: "Agreement") -> Iterator[dict[str, Any]]:

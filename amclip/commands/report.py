@@ -51,20 +51,23 @@ def report(
         FileNotFoundError: If the folder is not one of `amclip annotate`.
         ValueError: If a file in it is damaged, or an argument does not fit.
     """
+    from amclip.ethogram.annotation_file import FILE_NAME, read_run
     from amclip.ethogram.bouts import timeline
     from amclip.ethogram.outputs import FILES
     from amclip.report.html import Page, write_page
     from amclip.report.make import make_media
-    from amclip.report.run import read_run, read_windows
+    from amclip.report.windows import read_windows
 
     run = read_run(folder)
+    if run.scoring.window is None:
+        raise ValueError(f"{run.folder / FILE_NAME}: says no length of windows; was it written by `amclip annotate`?")
     target = Path(output) if output is not None else run.folder / "report.html"
     inputs: list[str | Path] = [
         *(run.folder / name for name in FILES),
         *(video.path for video in run.videos if video.path),
     ]
     refuse_overwriting("--output", target, inputs)
-    overlay = (flow_size, flow_bound, flow_preset, run.flow_gap) if flow_overlay else None
+    overlay = (flow_size, flow_bound, flow_preset, run.scoring.flow_gap) if flow_overlay else None
     media, notes = make_media(run.videos, target.parent / "media", transcode, overlay)
     place = [] if output is None else ["--output", output]
     page = Page(
@@ -73,7 +76,7 @@ def report(
         copy_command=shlex.join(["amclip", "report", folder, *place, "--transcode"]),
         classes=run.classes,
         settings=run.settings,
-        window=run.window,
+        window=run.scoring.window,
         videos=run.videos,
         media=media,
     )

@@ -1,7 +1,6 @@
 """Who saw what, read from annotations, other tools' exports and amclip's tables; and which videos belong together."""
 
 import difflib
-import json
 import math
 import os
 from collections.abc import Iterable, Sequence
@@ -19,6 +18,7 @@ from amclip.data.readers.noted import read_noted
 from amclip.data.sources import default_root
 from amclip.data.table import LabelError, refuse_unsafe_class
 from amclip.data.video_file import VIDEO_SUFFIXES
+from amclip.ethogram.annotation_file import FILE_NAME, find_run, read_run
 from amclip.ethogram.boris_files import observation_id
 
 __all__ = ["Annotation", "Pair", "pair_up", "read_annotation"]
@@ -114,12 +114,9 @@ def _recorded(path: Path) -> dict[str, str]:
     home = next((folder for folder in (files, *files.parents) if folder.name == _PER_FRAME), None)
     if home is None:
         return {}
-    try:
-        said = json.loads((home.parent / "annotation.json").read_text(encoding="utf-8", errors="surrogateescape"))
-        stems: set[str] = set()
-        placed = [(Path(home, observation_id(one["video"], stems)), one["path"]) for one in said["videos"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+    run = find_run(home.parent)
+    stems: set[str] = set()
+    placed = [(Path(home, observation_id(one.video, stems)), one.path) for one in (run.videos if run else ())]
     return {
         name.relative_to(files).as_posix(): place
         for name, place in placed
@@ -158,18 +155,17 @@ def _bout_table(text: str, path: Path) -> Annotation:
                 "behaviour",
             )
         bouts.setdefault(video, []).append(Bout(start, stop, behaviour, line))
-    beside = path.with_name("annotation.json")
-    if not beside.is_file() or _OURS not in named:  # somebody else's table may lie in the same folder
+    if not path.with_name(FILE_NAME).is_file() or _OURS not in named:  # another table may lie in the folder
         lines_of = [Timeline(video, tuple(found)) for video, found in bouts.items()]
         return Annotation(source, _shown(lines_of), tuple(lines_of))
-    said = json.loads(beside.read_text(encoding="utf-8", errors="surrogateescape"))
+    try:
+        run = read_run(path.parent)
+    except ValueError as error:
+        raise LabelError(f"{error}, or take the table elsewhere to read it alone", source) from error
     # Videos without any bout are in no row of the table.
-    known = [
-        Timeline(one["video"], tuple(bouts.pop(one["video"], ())), one["duration"], one["fps"])
-        for one in said["videos"]
-    ]
+    known = [Timeline(one.video, tuple(bouts.pop(one.video, ())), one.duration, one.fps) for one in run.videos]
     known += [Timeline(video, tuple(found)) for video, found in bouts.items()]  # written into the table by hand
-    return Annotation(source, tuple(dict.fromkeys((*said["classes"], *_shown(known)))), tuple(known))
+    return Annotation(source, tuple(dict.fromkeys((*run.classes, *_shown(known)))), tuple(known))
 
 
 def _shown(timelines: Iterable[Timeline]) -> tuple[str, ...]:

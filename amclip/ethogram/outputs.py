@@ -14,17 +14,17 @@ import numpy as np
 
 from amclip.atomic import replacing, writing_text
 from amclip.data import boris_columns
-from amclip.ethogram import boris_files
+from amclip.ethogram import annotation_file, boris_files
+from amclip.ethogram.annotation_file import AnnotatedVideo, Scoring, find_run, write_run
 from amclip.ethogram.bouts import BoutSettings, ScoredBout, ScoreTimeline, find_bouts, smooth, timeline
 from amclip.ethogram.budget import Budget, time_budget
 from amclip.ethogram.figure import Panel, Track, draw_ethogram
 from amclip.ethogram.scores import WindowScores
-from amclip.version import __version__
 
 __all__ = ["BOUT_COLUMNS", "FILES", "WINDOW_COLUMNS", "write_outputs"]
 
 FILES = (
-    *("windows.csv", "windows.parquet", "bouts.csv", "time_budget.csv", "annotation.json"),
+    *("windows.csv", "windows.parquet", "bouts.csv", "time_budget.csv", annotation_file.FILE_NAME),
     *("ethogram.png", "ethogram.svg", "boris/amclip.boris"),
 )
 """What the folder holds beside the files of each video."""
@@ -50,7 +50,9 @@ def write_outputs(
     directory: str | os.PathLike[str],
     scores: Iterable[WindowScores],
     settings: Mapping[str, BoutSettings],
-    details: Mapping[str, Any],
+    scoring: Scoring | None = None,
+    paths: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
 ) -> list[tuple[str, str]]:
     """Write everything that is known of some videos; writes are atomic.
 
@@ -60,8 +62,9 @@ def write_outputs(
         directory: The folder; made where it is missing. Files of the same name are replaced.
         scores: One video at a time; no more than one is held in memory.
         settings: For each class, how its bouts are cut.
-        details: More for ``annotation.json``: ``checkpoint``, ``window``, ``hop``; ``errors``, a list of ``{"video":
-            …, "reason": …}`` of videos that could not be annotated; ``paths``, the absolute path of each video.
+        scoring: How the videos were scored; default: nothing is known of it.
+        paths: The absolute path of each video, by its name.
+        errors: Why videos could not be annotated, by their names.
 
     Returns:
         Name and reason of each video that was left out here; they are in ``annotation.json`` as well.
@@ -74,9 +77,9 @@ def write_outputs(
     folder.mkdir(parents=True, exist_ok=True)
     _remove_left_over(folder)
     classes = tuple(settings)
-    paths: Mapping[str, str] = details.get("paths", {})
-    videos: list[dict[str, Any]] = []
-    errors: list[tuple[str, str]] = []
+    paths = paths or {}
+    videos: list[AnnotatedVideo] = []
+    left_out: list[tuple[str, str]] = []
     panels: list[Panel] = []
     seen: set[str] = set()
     stems: set[str] = set()
@@ -96,7 +99,7 @@ def write_outputs(
             try:
                 curves = timeline(one)
             except ValueError as error:
-                errors.append((one.video, str(error)))
+                left_out.append((one.video, str(error)))
                 continue
             bouts = find_bouts(curves, settings)
             stem = boris_files.observation_id(one.video, stems)
@@ -113,18 +116,8 @@ def write_outputs(
     if panels:
         _draw(folder, [replace(panel, curves=alone) for panel in panels], classes, len(videos))
     _remove_others(folder, stems)
-    told = {key: value for key, value in details.items() if key not in ("paths", "errors")}
-    annotation = {
-        "amclip": __version__,
-        **told,
-        "classes": list(classes),
-        "settings": {name: asdict(rules) | {"off_threshold": rules.lower} for name, rules in settings.items()},
-        "videos": videos,
-        "errors": [*details.get("errors", []), *({"video": video, "reason": reason} for video, reason in errors)],
-    }
-    with writing_text(folder / "annotation.json") as file:
-        file.write(json.dumps(annotation, ensure_ascii=False, indent=1) + "\n")
-    return errors
+    write_run(folder, scoring or Scoring(), settings, videos, [*(errors or {}).items(), *left_out])
+    return left_out
 
 
 def _remove_left_over(folder: Path) -> None:
@@ -256,27 +249,17 @@ def _remove_others(folder: Path, stems: set[str]) -> None:
 
     Which these are is read from its ``annotation.json``: nobody else's files are touched.
     """
-    try:
-        text = (folder / "annotation.json").read_text(encoding="utf-8", errors="surrogateescape")
-        earlier: set[str] = set()
-        for one in json.loads(text)["videos"]:
-            boris_files.observation_id(one["video"], earlier)
-    except (OSError, ValueError, KeyError, TypeError):
-        return
+    earlier: set[str] = set()
+    run = find_run(folder)
+    for video in () if run is None else run.videos:
+        boris_files.observation_id(video.video, earlier)
     for stem in earlier - stems:
         for name in _FILES_PER_VIDEO:
             (folder / name.format(stem)).unlink(missing_ok=True)
 
 
-def _described(scores: WindowScores, path: str | None) -> dict[str, Any]:
-    return {
-        "video": scores.video,
-        "path": path,
-        "fps": scores.fps,
-        "num_frames": scores.num_frames,
-        "duration": scores.duration,
-        "offset": scores.offset,
-    }
+def _described(scores: WindowScores, path: str | None) -> AnnotatedVideo:
+    return AnnotatedVideo(scores.video, path, scores.fps, scores.num_frames, scores.duration, scores.offset)
 
 
 def _draw(folder: Path, panels: Sequence[Panel], classes: Sequence[str], videos: int) -> None:

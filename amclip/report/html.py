@@ -19,9 +19,9 @@ from amclip.atomic import writing_text
 from amclip.data.boris_columns import AGGREGATED, TABULAR
 from amclip.data.table import refuse_class_names
 from amclip.ethogram import boris_files
+from amclip.ethogram.annotation_file import AnnotatedVideo
 from amclip.ethogram.bouts import BoutSettings, ScoreTimeline, smooth
 from amclip.report.media import Media
-from amclip.report.run import AnnotatedVideo
 
 __all__ = ["SCRIPTS", "Page", "Suggestion", "write_page"]
 

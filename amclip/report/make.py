@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.progress import Progress, TaskID
 
 from amclip.data.video_file import VideoError
+from amclip.ethogram.annotation_file import AnnotatedVideo
 from amclip.flow.choices import Preset
 from amclip.report.media import (
     Media,
@@ -17,7 +18,6 @@ from amclip.report.media import (
     remove_other_flows,
     why_unplayable,
 )
-from amclip.report.run import AnnotatedVideo
 
 __all__ = ["make_media"]
 

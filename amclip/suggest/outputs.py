@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from amclip.atomic import writing_text
+from amclip.ethogram.annotation_file import AnnotatedVideo
 from amclip.ethogram.bouts import BoutSettings, timeline
 from amclip.report.html import Page, Suggestion, write_page
 from amclip.report.make import make_media
-from amclip.report.run import AnnotatedVideo
 from amclip.suggest.pool import Chosen
 
 __all__ = ["write_list", "write_suggestions"]

@@ -409,7 +409,7 @@ def main() -> None:
     plain, thresholds = baseline(work, scores, table)
     took["baseline"] = time.time() - began
     cut["flow statistics"] = choose_settings(plain, thresholds, labels)
-    write_outputs(work / "baseline", [plain], cut["flow statistics"], {})
+    write_outputs(work / "baseline", [plain], cut["flow statistics"])
 
     seen = {"amclip": read_annotation(folder), "flow statistics": read_annotation(work / "baseline")}
     found = {who: compared(one, labels, HELD_OUT) for who, one in seen.items()}

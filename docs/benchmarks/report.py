@@ -17,10 +17,11 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "report"))
 
 from pages import Opened, write_run
 
+from amclip.ethogram.annotation_file import read_run
 from amclip.ethogram.bouts import timeline
 from amclip.report.html import Page, write_page
 from amclip.report.media import Media
-from amclip.report.run import read_run, read_windows
+from amclip.report.windows import read_windows
 
 CASES = [(600.0, 10), (7200.0, 10), (7200.0, 40)]
 REPEATS = 5

@@ -125,7 +125,7 @@ def test_what_lies_outside_of_the_observed_stretch_is_not_labelled(tmp_path: Pat
 
 def test_what_amclip_writes_is_read_as_its_tables_are(tmp_path: Path) -> None:
     videos = [scores_of("a.mp4", 400, seed=1), scores_of("night/b ü.mp4", 91, seed=2, offset=1.4)]
-    write_outputs(tmp_path, videos, dict.fromkeys(CLASSES, BoutSettings()), {})
+    write_outputs(tmp_path, videos, dict.fromkeys(CLASSES, BoutSettings()))
     found, names = boris_project.read((tmp_path / "boris" / "amclip.boris").read_text(), "amclip.boris", Clock())
     assert names == list(CLASSES)
     assert [one.video for one in found] == ["a.mp4", "night/b ü.mp4"]
@@ -251,7 +251,7 @@ def test_a_rate_of_frames_that_is_not_known_needs_windows_for_points(tmp_path: P
 
 
 def test_a_name_with_a_semicolon_is_read_of_a_project_and_refused_of_tables(tmp_path: Path) -> None:
-    write_outputs(tmp_path, [scores_of("day;1.mp4", 400, seed=1)], dict.fromkeys(CLASSES, BoutSettings()), {})
+    write_outputs(tmp_path, [scores_of("day;1.mp4", 400, seed=1)], dict.fromkeys(CLASSES, BoutSettings()))
     assert read_labels(tmp_path / "boris" / "amclip.boris").videos() == ("day;1.mp4",)
     for kind in ("tabular", "aggregated"):
         with pytest.raises(LabelError, match=r"joins 2 files \(day; 1.mp4\).*separate media by ';': if it is one file"):

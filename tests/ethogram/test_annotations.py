@@ -20,7 +20,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("annotated")
     videos = [scores_of("a.mp4", seed=1), scores_of("night/b.mp4", 91, seed=2)]
     settings = dict.fromkeys(CLASSES[:2], BoutSettings()) | {CLASSES[2]: BoutSettings(1.0)}  # the third never
-    write_outputs(target, videos, settings, {})
+    write_outputs(target, videos, settings)
     return target
 
 
@@ -193,3 +193,13 @@ def test_a_table_of_a_videos_first_part_says_nothing_of_the_rest(tmp_path: Path)
     (tmp_path / "other.csv").write_text("filepath,start,stop,label\nv.mp4,0,20,a\nv.mp4,20,50,\n")
     (pair,), _, _ = pair_up(labels, read_annotation(tmp_path / "other.csv"))
     assert pair.seen == ((0.0, 50.0),)
+
+
+def test_a_damaged_file_beside_the_bouts_is_named(tmp_path: Path) -> None:
+    write_outputs(tmp_path, [scores_of("a.mp4")], dict.fromkeys(CLASSES, BoutSettings()))
+    (tmp_path / "annotation.json").write_text('{"videos": 3}')
+    with pytest.raises(LabelError, match=r"annotation.json: is damaged, .*take the table elsewhere"):
+        read_annotation(tmp_path)
+    (tmp_path / "bouts.csv").rename(tmp_path / "elsewhere.csv")
+    (tmp_path / "annotation.json").unlink()
+    assert read_annotation(tmp_path / "elsewhere.csv").timelines

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(find_spec("boris") is None, reason="needs BORIS:
 def test_boris_reads_the_same_events(tmp_path: Path) -> None:
     settings = dict.fromkeys(CLASSES, BoutSettings())
     videos = [scores_of("a.mp4", 400, seed=1), scores_of("night/b.mp4", 91, seed=2, offset=1.4)]
-    write_outputs(tmp_path / "out", videos, settings, {})
+    write_outputs(tmp_path / "out", videos, settings)
     project = tmp_path / "out" / "boris" / "amclip.boris"
     command = [sys.executable, boris_reader.__file__, str(project), str(tmp_path)]
     done = subprocess.run(
@@ -61,7 +61,7 @@ def test_boris_reads_the_same_events(tmp_path: Path) -> None:
 
 def test_a_project_is_read_as_the_tables_that_boris_exports_of_it(tmp_path: Path) -> None:
     settings = dict.fromkeys(CLASSES, BoutSettings())
-    write_outputs(tmp_path / "out", [scores_of("a.mp4", 400, seed=1)], settings, {})
+    write_outputs(tmp_path / "out", [scores_of("a.mp4", 400, seed=1)], settings)
     project = tmp_path / "out" / "boris" / "amclip.boris"
     content = json.loads(project.read_text())
     one = content["observations"]["a"]

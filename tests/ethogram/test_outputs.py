@@ -13,6 +13,7 @@ from drawn_scores import CLASSES, scores_of
 
 from amclip.data.clock import Clock
 from amclip.data.readers import boris, deepethogram
+from amclip.ethogram.annotation_file import Scoring
 from amclip.ethogram.bouts import BoutSettings, find_bouts, timeline
 from amclip.ethogram.outputs import write_outputs
 from amclip.ethogram.scores import WindowScores
@@ -22,13 +23,9 @@ SETTINGS = {
     "still, resting": BoutSettings(0.5, minimum_bout=0.3),
     "wing": BoutSettings(0.5, smoothing=0.5, minimum_gap=0.2),
 }
-DETAILS = {
-    "checkpoint": "run/best.ckpt",
-    "window": 0.35,
-    "hop": 0.17,
-    "errors": [{"video": "broken.mp4", "reason": "no frame decodes"}],
-    "paths": {"a.mp4": "/videos/a.mp4"},
-}
+SCORING = Scoring("run/best.ckpt", 0.35, 0.17)
+PATHS = {"a.mp4": "/videos/a.mp4"}
+ERRORS = {"broken.mp4": "no frame decodes"}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +36,7 @@ def videos() -> list[WindowScores]:
 @pytest.fixture(scope="module")
 def folder(videos: list[WindowScores], tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("out") / "annotation"
-    assert write_outputs(target, iter(videos), SETTINGS, DETAILS) == []
+    assert write_outputs(target, iter(videos), SETTINGS, SCORING, PATHS, ERRORS) == []
     return target
 
 
@@ -150,7 +147,7 @@ def test_annotation_says_how_it_was_made(folder: Path) -> None:
 
 
 def test_the_same_scores_give_the_same_files(folder: Path, videos: list[WindowScores], tmp_path: Path) -> None:
-    write_outputs(tmp_path, videos, SETTINGS, DETAILS)
+    write_outputs(tmp_path, videos, SETTINGS, SCORING, PATHS, ERRORS)
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     assert "ethogram.png" in names
     assert "ethogram.svg" in names
@@ -162,7 +159,7 @@ def test_the_same_scores_give_the_same_files(folder: Path, videos: list[WindowSc
 
 def test_one_video_that_cannot_be_used_does_not_stop_the_others(tmp_path: Path, videos: list[WindowScores]) -> None:
     spoilt = replace(videos[0], video="spoilt.mp4", probabilities=np.full_like(videos[0].probabilities, np.nan))
-    ((video, reason),) = write_outputs(tmp_path, [spoilt, videos[1]], SETTINGS, {})
+    ((video, reason),) = write_outputs(tmp_path, [spoilt, videos[1]], SETTINGS)
     assert video == "spoilt.mp4"
     assert "no number" in reason
     said = json.loads((tmp_path / "annotation.json").read_text())
@@ -175,7 +172,7 @@ def test_names_that_could_be_confused_are_kept_apart(tmp_path: Path) -> None:
     names = ["/data/a.mp4", "data/a.avi", "../data/a.mp4", "x/start.mp4"]
     classes = ("start", "background", "wing")
     videos = [replace(scores_of(name, seed=4), classes=classes) for name in names]
-    write_outputs(tmp_path, videos, dict.fromkeys(classes, BoutSettings()), {})
+    write_outputs(tmp_path, videos, dict.fromkeys(classes, BoutSettings()))
     files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*_predictions.csv"))
     stems = ("data/a", "data/a.avi", "data/a.mp4", "x/start")
     assert files == sorted(f"deepethogram/{stem}_predictions.csv" for stem in stems)
@@ -187,23 +184,23 @@ def test_names_that_could_be_confused_are_kept_apart(tmp_path: Path) -> None:
 def test_what_cannot_be_written_together_leaves_what_was_there(tmp_path: Path, videos: list[WindowScores]) -> None:
     (tmp_path / "bouts.csv").write_text("of an earlier run")
     with pytest.raises(ValueError, match="is there twice"):
-        write_outputs(tmp_path, [videos[0], videos[0]], SETTINGS, {})
+        write_outputs(tmp_path, [videos[0], videos[0]], SETTINGS)
     with pytest.raises(ValueError, match="was scored for"):
-        write_outputs(tmp_path, [replace(videos[0], classes=("x", "y", "z"))], SETTINGS, {})
+        write_outputs(tmp_path, [replace(videos[0], classes=("x", "y", "z"))], SETTINGS)
 
     def interrupted() -> Iterator[WindowScores]:
         yield videos[0]
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_outputs(tmp_path, interrupted(), SETTINGS, {})
+        write_outputs(tmp_path, interrupted(), SETTINGS)
     assert (tmp_path / "bouts.csv").read_text() == "of an earlier run"
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["bouts.csv"]
     assert not list(tmp_path.rglob("*.partial"))
 
 
 def test_no_video_at_all_gives_empty_tables(tmp_path: Path) -> None:
-    write_outputs(tmp_path, [], SETTINGS, {})
+    write_outputs(tmp_path, [], SETTINGS)
     assert len(pd.read_csv(tmp_path / "windows.csv")) == 0
     assert json.loads((tmp_path / "boris" / "amclip.boris").read_text())["observations"] == {}
     assert not (tmp_path / "ethogram.png").exists()
@@ -211,10 +208,10 @@ def test_no_video_at_all_gives_empty_tables(tmp_path: Path) -> None:
 
 def test_files_of_videos_that_are_no_longer_annotated_go(tmp_path: Path) -> None:
     settings = dict.fromkeys(CLASSES, BoutSettings())
-    write_outputs(tmp_path, [scores_of("day/a.mp4"), scores_of("day/b.mp4")], settings, {})
+    write_outputs(tmp_path, [scores_of("day/a.mp4"), scores_of("day/b.mp4")], settings)
     others = tmp_path / "boris" / "day" / "coder_tabular_events.csv"
     others.write_text("somebody's")
-    write_outputs(tmp_path, [scores_of("a.mp4"), scores_of("day/b.mp4")], settings, {})
+    write_outputs(tmp_path, [scores_of("a.mp4"), scores_of("day/b.mp4")], settings)
     per_video = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*_*.csv") if path.parent != tmp_path}
     ends = {"boris": ("_tabular_events", "_aggregated_events"), "deepethogram": ("_predictions",)}
     written = {f"{kind}/{stem}{end}.csv" for kind, all_of in ends.items() for end in all_of for stem in ("a", "day/b")}
@@ -223,12 +220,12 @@ def test_files_of_videos_that_are_no_longer_annotated_go(tmp_path: Path) -> None
 
 def test_what_a_killed_run_left_half_written_goes(tmp_path: Path) -> None:
     settings = dict.fromkeys(CLASSES, BoutSettings())
-    write_outputs(tmp_path, [scores_of("day/a.mp4")], settings, {})
+    write_outputs(tmp_path, [scores_of("day/a.mp4")], settings)
     whole = {path for path in tmp_path.rglob("*") if path.is_file()}
     for path in whole:
         end = path.suffix if path.stem == "ethogram" else ".partial"
         path.with_name(f".{path.name}.x1y2z3_4{end}").touch()
     (tmp_path / ".report.html.99999.partial").touch()  # of another command, which may be at work
-    write_outputs(tmp_path, [scores_of("day/a.mp4")], settings, {})
+    write_outputs(tmp_path, [scores_of("day/a.mp4")], settings)
     left = {path.name for path in tmp_path.rglob("*") if path.is_file()} - {path.name for path in whole}
     assert left == {".report.html.99999.partial"}

@@ -9,7 +9,8 @@ from pages import OpenPage, write_run
 from amclip.cli import main
 from amclip.data.synthetic import iterate_frames
 from amclip.data.writer import VideoWriter
-from amclip.report.run import read_run, read_windows
+from amclip.ethogram.annotation_file import read_run
+from amclip.report.windows import read_windows
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,8 +9,9 @@ from pages import Opened, OpenPage, write_run
 from amclip.commands.report import report
 from amclip.data.intervals import Bout, Timeline, Windows, clips_of
 from amclip.data.readers import read_labels
+from amclip.ethogram.annotation_file import read_run
 from amclip.ethogram.bouts import BoutSettings, find_bouts, runs_of, timeline
-from amclip.report.run import read_run, read_windows
+from amclip.report.windows import read_windows
 
 
 @pytest.fixture

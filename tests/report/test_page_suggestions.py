@@ -7,10 +7,11 @@ import pytest
 from pages import Opened, OpenPage, write_run, write_video
 
 from amclip.data.readers import read_labels
+from amclip.ethogram.annotation_file import read_run
 from amclip.ethogram.bouts import timeline
 from amclip.report.html import Page, Suggestion, write_page
 from amclip.report.media import Media
-from amclip.report.run import read_run, read_windows
+from amclip.report.windows import read_windows
 
 CLASSES = ("walking", "grooming", "still")
 STRETCHES = [(1, 2.0, 2.8), (0, 0.4, 1.2), (1, 4.0, 4.8)]

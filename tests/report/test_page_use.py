@@ -11,9 +11,10 @@ from pages import Opened, OpenPage, write_run, write_video
 from amclip.commands.report import report
 from amclip.data.clock import Clock
 from amclip.data.readers import boris, read_labels
+from amclip.ethogram.annotation_file import read_run
 from amclip.ethogram.bouts import BoutSettings, find_bouts, timeline
 from amclip.ethogram.outputs import write_outputs
-from amclip.report.run import read_run, read_windows
+from amclip.report.windows import read_windows
 
 CLASSES = ("walking", "grooming", "still")
 FRAME = 1 / 25
@@ -296,7 +297,7 @@ def test_what_boris_gets_is_that_of_annotating(tmp_path: Path, opened: OpenPage)
     page = opened(folder / "report.html")
     page.press("d")
     found = json.loads(page.download("#download-project", tmp_path).read_text())
-    write_outputs(tmp_path / "python", read_windows(run), run.settings, {})
+    write_outputs(tmp_path / "python", read_windows(run), run.settings)
     wanted = json.loads((tmp_path / "python" / "boris" / "amclip.boris").read_text())
     for behaviour in wanted["behaviors_conf"].values():
         behaviour["description"] = ""  # thresholds, which move on the page

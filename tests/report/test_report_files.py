@@ -15,13 +15,14 @@ from pages import write_run, write_video
 
 from amclip.cli import main
 from amclip.commands.report import report
+from amclip.ethogram.annotation_file import Scoring, read_run
 from amclip.ethogram.bouts import BoutSettings, timeline
 from amclip.ethogram.outputs import write_outputs
 from amclip.ethogram.scores import WindowScores
 from amclip.report.flow_video import draw_flow
 from amclip.report.html import Page, write_page
 from amclip.report.media import Media, why_unplayable
-from amclip.report.run import read_run, read_windows
+from amclip.report.windows import read_windows
 
 
 def test_what_annotating_writes_is_read_back_to_the_bit(tmp_path: Path) -> None:
@@ -44,7 +45,7 @@ def test_what_annotating_writes_is_read_back_to_the_bit(tmp_path: Path) -> None:
         for name in ("x/a.mp4", "b.mp4")
     ]
     settings = {"start": BoutSettings(0.6, 0.3), "b": BoutSettings(0.4, smoothing=0.2)}
-    write_outputs(tmp_path, scores, settings, {"checkpoint": "x.ckpt", "window": 0.67, "hop": 0.33})
+    write_outputs(tmp_path, scores, settings, Scoring("x.ckpt", 0.67, 0.33))
     run = read_run(tmp_path)
     assert run.classes == ("start", "b")
     assert run.settings["start"].lower == 0.3

@@ -61,9 +61,9 @@ def read(text: str, source: str, classes: Sequence[str] | None = None) -> LabelT
     if numbers and labelled:
         counted = None if classes is None or all(name.isdecimal() for name in classes) else classes
         errors = []
-        for index, (number, video, words) in enumerate(list(rows)):
+        for index, (number, video, numbered) in enumerate(list(rows)):
             try:
-                found_names = tuple(by_number(word, counted, source, number, "label") for word in words)
+                found_names = tuple(by_number(word, counted, source, number, "label") for word in numbered)
                 rows[index] = (number, video, found_names)
             except LabelError as error:
                 errors.append(error)

@@ -1,0 +1,171 @@
+"""``annotation.json``: what `amclip annotate` says of a folder that it has written. It is written and read here."""
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from amclip.atomic import writing_text
+from amclip.ethogram.bouts import BoutSettings
+from amclip.frame_times import DEFAULT_FLOW_GAP
+from amclip.version import __version__
+
+__all__ = ["FILE_NAME", "AnnotatedRun", "AnnotatedVideo", "Scoring", "find_run", "read_run", "write_run"]
+
+FILE_NAME = "annotation.json"
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How videos were scored.
+
+    Attributes:
+        checkpoint: The checkpoint that scored, or the name of published weights; ``None`` where no network did.
+        window: Length of a window in seconds; ``None`` where there were none.
+        hop: Seconds from one window's start to the next.
+        flow_gap: Seconds that the network's optical flow runs over.
+
+    Raises:
+        ValueError: If a number is not above 0.
+    """
+
+    checkpoint: str | None = None
+    window: float | None = None
+    hop: float | None = None
+    flow_gap: float = DEFAULT_FLOW_GAP
+
+    def __post_init__(self) -> None:
+        for name in ("window", "hop", "flow_gap"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise ValueError(f"{name} {value}")
+
+
+@dataclass(frozen=True)
+class AnnotatedVideo:
+    """One video of a run.
+
+    Attributes:
+        video: As the tables name it.
+        path: Where the file was when it was annotated; ``None`` where that is not known.
+        fps: Frames per second, averaged over the video.
+        num_frames: Frames.
+        duration: Seconds from the first frame to the end of the last.
+        offset: Time stamp that the file gives its first frame, in seconds.
+
+    Raises:
+        ValueError: If a number is out of range.
+    """
+
+    video: str
+    path: str | None
+    fps: float
+    num_frames: int
+    duration: float
+    offset: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.fps) and self.fps > 0 and math.isfinite(self.offset)):
+            raise ValueError(f"{self.video}: fps {self.fps}, offset {self.offset}")
+        if not (math.isfinite(self.duration) and self.duration >= 0 and self.num_frames >= 0):
+            raise ValueError(f"{self.video}: duration {self.duration}, num_frames {self.num_frames}")
+
+
+@dataclass(frozen=True)
+class AnnotatedRun:
+    """A folder of `amclip annotate`.
+
+    Attributes:
+        folder: The folder.
+        scoring: How its videos were scored.
+        settings: How bouts are cut, for each behaviour, in the order of the network's classes.
+        videos: What was annotated.
+        errors: Name and reason of each video that could not be.
+    """
+
+    folder: Path
+    scoring: Scoring
+    settings: dict[str, BoutSettings]
+    videos: tuple[AnnotatedVideo, ...]
+    errors: tuple[tuple[str, str], ...]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the behaviours, C."""
+        return tuple(self.settings)
+
+
+def write_run(
+    folder: Path,
+    scoring: Scoring,
+    settings: Mapping[str, BoutSettings],
+    videos: Sequence[AnnotatedVideo],
+    errors: Sequence[tuple[str, str]],
+) -> None:
+    """Write the file; writes are atomic. Arguments are as in :class:`AnnotatedRun`.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    content = {
+        "amclip": __version__,
+        **asdict(scoring),
+        "classes": list(settings),
+        "settings": {name: asdict(one) | {"off_threshold": one.lower} for name, one in settings.items()},
+        "videos": [asdict(video) for video in videos],
+        "errors": [{"video": video, "reason": reason} for video, reason in errors],
+    }
+    with writing_text(folder / FILE_NAME) as file:
+        file.write(json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+
+
+def read_run(folder: str | os.PathLike[str]) -> AnnotatedRun:
+    """Read the file.
+
+    Raises:
+        FileNotFoundError: If the folder, or the file in it, is not there.
+        ValueError: If the file does not say what it should; names what is missing.
+    """
+    path = Path(folder) / FILE_NAME
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: is not there; give the folder that `amclip annotate … --output FOLDER` has written"
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+        names = content["classes"]
+        if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+            raise ValueError(f"classes {names}")
+        scored = {name: content[name] for name in Scoring.__dataclass_fields__ if name in content}
+        return AnnotatedRun(
+            folder=Path(folder),
+            scoring=Scoring(**scored),
+            settings={name: BoutSettings(**content["settings"][name]) for name in names},
+            videos=tuple(map(_video, content["videos"])),
+            errors=tuple((str(error["video"]), str(error["reason"])) for error in content.get("errors", [])),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"{path}: is damaged, or of another version of amclip ({error!r}); annotate again") from error
+
+
+def find_run(folder: str | os.PathLike[str]) -> AnnotatedRun | None:
+    """What the file says; ``None`` where there is none that can be read."""
+    try:
+        return read_run(folder)
+    except (OSError, ValueError):
+        return None
+
+
+def _video(content: dict[str, Any]) -> AnnotatedVideo:
+    path = content.get("path")
+    return AnnotatedVideo(
+        video=str(content["video"]),
+        path=None if path is None else str(path),
+        fps=float(content["fps"]),
+        num_frames=int(content["num_frames"]),
+        duration=float(content["duration"]),
+        offset=float(content.get("offset", 0.0)),
+    )
