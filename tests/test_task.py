@@ -403,10 +403,10 @@ def test_ldam_weighs_late_and_checkpoints_know_what_was_counted(drawn: Path, tmp
     assert module.statistics is not None
     assert known["statistics"] == to_plain(module.statistics)
     assert model.calibrator is not None
-    for name in ("raw_thresholds", "temperatures", "thresholds"):
+    for name in ("biases", "raw_thresholds", "temperatures", "thresholds"):
         assert known["calibrator"][name] == list(getattr(model.calibrator, name))
         assert len(known["calibrator"][name]) == len(module.classes)
-    # A temperature keeps the order of clips, so the best threshold is the same clip's.
+    # Calibration keeps the order of clips, so the best threshold is the same clip's.
     cut = torch.tensor(model.calibrator.raw_thresholds)
     torch.testing.assert_close(model.calibrate(cut), torch.tensor(model.calibrator.thresholds))
 
