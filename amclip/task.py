@@ -4,11 +4,12 @@ import math
 from typing import Any, Literal
 
 from lightning.pytorch import LightningModule
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 from torchmetrics import SumMetric
 
+from amclip.averaging import MovingAverage
 from amclip.calibration import Calibrator
 from amclip.checkpoint import KNOWLEDGE_KEY, check_weights, hyperparameters
 from amclip.compatible import refuse_other_data, refuse_other_model
@@ -44,6 +45,7 @@ class BehaviourTask(Configurable, LightningModule):
         zero_shot: Test and predict with published weights, class names and prompts alone, without any training.
         compile: Compile the network when training starts (torch.compile): slow first steps, then faster ones.
         ema_decay: 0, or the decay of a moving average of the weights, which is what is validated and saved (0.999).
+            In the first steps the decay is less, so that the average is not of weights that nothing was learned in.
         view_aggregation: How several views of a clip (data.views) become one answer: mean or max of their
             probabilities.
 
@@ -175,9 +177,9 @@ class BehaviourTask(Configurable, LightningModule):
         return config.starts_from_published or config.head.kind == "text"
 
     def configure_callbacks(self) -> list[Callback]:
-        """Lightning's moving average of the weights, where `ema_decay` asks for one."""
+        """The moving average of the weights, where `ema_decay` asks for one."""
         averages = self.ema_decay and self.trainer.state.fn == "fit"
-        return [EMAWeightAveraging(decay=self.ema_decay)] if averages else []
+        return [MovingAverage(self.ema_decay)] if averages else []
 
     def on_fit_start(self) -> None:
         """Say what a clip costs, and compile."""
