@@ -4,7 +4,7 @@ import math
 from typing import Any, Literal
 
 from lightning.pytorch import LightningModule
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, Timer
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 from torchmetrics import SumMetric
@@ -220,9 +220,26 @@ class BehaviourTask(Configurable, LightningModule):
         logits: Tensor = self.network(images, segments)
         return logits
 
-    def on_train_epoch_start(self) -> None:
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Tell the loss how far the training is."""
-        self.loss.set_progress(self.trainer.global_step / max(1, int(self.trainer.estimated_stepping_batches)))
+        self.loss.set_progress(self.progress())
+
+    def progress(self) -> float:
+        """How much of the training is done, in ``[0, 1]``: of its steps or of its time, whichever ends it sooner.
+
+        Both are counted on when a training is resumed.
+        """
+        fraction = self.trainer.global_step / self._total_steps()
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, Timer) and (remaining := callback.time_remaining()) is not None:
+                elapsed = callback.time_elapsed()
+                fraction = max(fraction, elapsed / max(elapsed + remaining, 1e-9))
+        return min(1.0, fraction)
+
+    def _total_steps(self) -> float:
+        """Steps of the whole training, 1 or more; infinite where nothing but time ends it."""
+        steps = self.trainer.estimated_stepping_batches
+        return max(1, steps) if steps >= 0 else math.inf
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch."""
@@ -260,8 +277,18 @@ class BehaviourTask(Configurable, LightningModule):
         self._log_scores("test", self.test_evaluation)
 
     def configure_optimizers(self) -> Any:
-        """What the optimiser of the settings makes of the network."""
-        return self.optimiser.configure(self.network, max(1, int(self.trainer.estimated_stepping_batches)))
+        """What the optimiser of the settings makes of the network.
+
+        Raises:
+            ValueError: If nobody knows how many steps there will be.
+        """
+        steps = self._total_steps()
+        if math.isinf(steps):
+            raise ValueError(
+                "trainer.max_epochs: learning rates fall towards the end of the training, so its length must be known; "
+                "set trainer.max_epochs or trainer.max_steps, beside trainer.max_time if you like"
+            )
+        return self.optimiser.configure(self.network, int(steps))
 
     def calibrate(self, probabilities: Tensor) -> Tensor:
         """Probabilities ``(..., C)`` calibrated on the last validation; as they are where there was none."""
