@@ -220,10 +220,13 @@ class VideoDataModule(Configurable, LightningDataModule):
         """
         training = self.trainer is not None and self.trainer.training
         frames = batch.pop("frames")
+        height, width = frames.shape[-2:]
         if self.views.number > 1 and self._trainer_stage() in ("test", "predict"):
             frames = clip_views(frames, self.views.temporal, self.views.spatial)
             batch["segments"] = batch["segments"].repeat_interleave(self.views.number, dim=0)
-        batch["images"] = self.preprocess(frames, augment=training)
+        batch["images"] = self.preprocess(
+            frames, augment=training, shown=(frames.shape[-2] / height, frames.shape[-1] / width)
+        )
         if training:
             batch["images"], batch["labels"] = self.augmentation.mix(batch["images"], batch["labels"])
         return batch
