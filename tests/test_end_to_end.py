@@ -56,6 +56,25 @@ def test_a_checkpoint_is_plain_and_holds_what_prediction_needs(checkpoint: Path)
     assert content["amclip"]["clip_seconds"] == 1.4
 
 
+@pytest.mark.parametrize(("every", "epochs"), [(2, 3), (3, 2)])
+def test_the_last_checkpoint_is_of_the_last_epoch_also_where_that_was_not_validated(
+    drawn: Path, tmp_path: Path, every: int, epochs: int
+) -> None:
+    few = ("--trainer.limit_train_batches=1", "--trainer.limit_val_batches=1", "--input.modality=frames")
+    more = (f"--trainer.check_val_every_n_epoch={every}", f"--trainer.max_epochs={epochs}")
+    last = fit(drawn, tmp_path, *few, *more, "--trainer.num_sanity_val_steps=0")
+    content = torch.load(last, weights_only=True)
+    assert (content["epoch"], content["global_step"]) == (epochs - 1, epochs)
+    # What the last validation taught is in it, and is not lost where a training goes on.
+    assert (content["amclip"]["calibrator"] is not None) == (epochs >= every)
+    main(["fit", f"--ckpt_path={last}", f"--trainer.max_epochs={epochs + 1}"])
+    again = torch.load(last, weights_only=True)
+    assert (again["epoch"], again["global_step"]) == (epochs, epochs + 1)
+    assert again["amclip"]["calibrator"] is not None
+    if (epochs + 1) % every:
+        assert again["amclip"]["calibrator"] == content["amclip"]["calibrator"]
+
+
 def test_the_last_checkpoint_is_of_the_last_epoch_whichever_was_the_best(drawn: Path, tmp_path: Path) -> None:
     still = (
         "--model.optimiser.learning_rate=0",

@@ -105,6 +105,7 @@ def annotate(
         FileNotFoundError: If a video or the checkpoint does not exist.
         SystemExit: With 1 where videos could not be annotated; all others are.
     """
+    from amclip import __version__
     from amclip.data.video import READING_RULES
     from amclip.ethogram.annotator import AnnotateConfig, Annotator, VideoShares, collect_scores, errors_of
     from amclip.ethogram.inputs import find_sources
@@ -125,6 +126,7 @@ def annotate(
         "hop": hop,
         "precision": machines.precision,
         "reading_rules": READING_RULES,
+        "version": __version__,
     }
     config = AnnotateConfig(window, hop, scoring.batch, made_by, scoring.probe_timeout)
     trainer = _trainer("gpu" if scoring.gpu else "cpu", machines)

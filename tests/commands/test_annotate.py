@@ -257,6 +257,7 @@ def test_a_video_that_changes_under_our_hands_is_not_passed_off_as_the_old_one(
     sources = annotator.Source("growing.mp4", video)
     os.utime(video, (1, 1))
     made_by = json.loads((tmp_path / "out" / ".journal" / "run.json").read_text())
+    assert (made_by["version"], made_by["reading_rules"]) == (amclip.__version__, READING_RULES)
     assert annotator.errors_of([sources], tmp_path / "out" / ".journal", made_by) == {
         "growing.mp4": "has changed since it was scored; is it still being written? Run the command again"
     }
