@@ -124,6 +124,30 @@ def test_resuming_equals_not_stopping(drawn: Path, tmp_path: Path) -> None:
     assert first + rest == pytest.approx(whole, abs=1e-5)
 
 
+@pytest.mark.parametrize("sampler", ["shuffled", "class-aware"])
+def test_losses_are_the_same_to_the_bit_whatever_the_number_of_workers(
+    drawn: Path, tmp_path: Path, sampler: str
+) -> None:
+    class Losses(Callback):
+        def __init__(self) -> None:
+            self.values: list[float] = []
+
+        def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, *_: Any) -> None:
+            self.values.append(float(outputs["loss"]))
+
+    def run(workers: int) -> list[float]:
+        seed_everything(3)
+        losses = Losses()
+        module = data(drawn, batch_size=3, num_workers=workers, sampler=sampler, mixup=0.8, seed=5)
+        model = task(module, temporal_dropout=0.1, warmup_fraction=0.0)
+        trainer(tmp_path, max_steps=3, callbacks=[losses], limit_val_batches=0).fit(model, module)
+        return losses.values
+
+    alone = run(0)
+    assert len(set(alone)) == 3
+    assert run(1) == run(3) == alone
+
+
 def test_pretrained_weights_are_loaded_when_training_starts(drawn: Path, tmp_path: Path) -> None:
     import json
 
