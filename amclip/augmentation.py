@@ -48,7 +48,7 @@ class Augmentation(Configurable):
         """Whether :meth:`crop` does anything but scale."""
         return self.crop_scale != (1.0, 1.0) or self.flip != 0
 
-    def crop(self, pixels: Tensor, image_size: int) -> Tensor:
+    def crop(self, pixels: Tensor, image_size: int) -> tuple[Tensor, Tensor]:
         """A random crop and mirror image of each clip, scaled to the network's size.
 
         Args:
@@ -56,7 +56,8 @@ class Augmentation(Configurable):
             image_size: Side of the result in pixels, ``S``.
 
         Returns:
-            float32 in ``[0, 1]``, shape ``(B, K, V, 3, S, S)``.
+            Pixels, float32 in ``[0, 1]``, shape ``(B, K, V, 3, S, S)``; and the fractions of each clip's height and
+            width that are still shown, float32 in ``(0, 1]``, shape ``(B, 2)``, by which flow must be scaled.
         """
         # torchvision's and not kornia's crop, as it smooths when it shrinks like evaluation does: unlike sharpness in
         # training and evaluation would also mean unlike flow.
@@ -68,12 +69,16 @@ class Augmentation(Configurable):
         change = (1.0, 1.0) if self.crop_scale == (1.0, 1.0) else (0.9, 1.1)
         ratio = (shape * change[0], shape * change[1])
         size = (image_size, image_size)
-        geometry = v2.Compose(
-            [v2.RandomResizedCrop(size, self.crop_scale, ratio, antialias=True), v2.RandomHorizontalFlip(self.flip)]
-        )
+        cut, mirror = v2.RandomResizedCrop(size, self.crop_scale, ratio), v2.RandomHorizontalFlip(self.flip)
+        moved, shown = [], []
         # Clip by clip, so that a clip's positions and partners move together and clips do not.
-        moved = torch.stack([geometry(clip.flatten(0, 1)) for clip in pixels])
-        return moved.clamp_(0, 1).view(*pixels.shape[:3], *moved.shape[2:])
+        for clip in pixels:
+            box = cut.make_params([clip])
+            part = v2.functional.resized_crop(clip.flatten(0, 1), **box, size=list(size), antialias=True)
+            moved.append(mirror(part))
+            shown.append((box["height"] / height, box["width"] / width))
+        images = torch.stack(moved).clamp_(0, 1)
+        return images.view(*pixels.shape[:3], *images.shape[2:]), pixels.new_tensor(shown)
 
     def jitter_colors(self, frames: Tensor) -> Tensor:
         """Random brightness, contrast and saturation, the same for a whole clip.

@@ -1,25 +1,31 @@
-"""Probabilities that mean what they say: a temperature per class, fitted on the validation clips.
+"""Probabilities that mean what they say: a temperature and a bias per class, fitted on the validation clips.
 
-Guo et al. 2017 (arXiv 1706.04599) divide all logits by one temperature; here each class, being a yes-or-no question of
-its own, has one. Where classes exclude each other (softmax) there is one for all, so that they still sum to 1.
+The logit of each class, a yes-or-no question of its own, becomes ``logit / T + b`` (Platt 1999, "Probabilistic Outputs
+for Support Vector Machines"). A temperature alone (Guo et al. 2017, arXiv 1706.04599) cannot move a probability of 0.5,
+and losses that weigh presence and absence unlike, like clips drawn by their class, shift all logits of a class.
+
+Where classes exclude each other (softmax) there is one temperature for all and a bias for each, so that probabilities
+still sum to 1 (Alexandari, Kundaje & Shrikumar 2020, arXiv 1901.06852, "bias-corrected temperature scaling").
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from amclip.metrics import best_thresholds
 from amclip.plain import from_plain, to_plain
 
-__all__ = ["Calibrator", "calibrate", "fit_temperatures"]
+__all__ = ["Calibrator", "calibrate", "fit_calibration"]
 
 _LEAST = 1e-7  # a probability of 0 or 1 in float32 has no logit
-_RANGE = math.log(20.0)
-_HALVINGS = 40
+BIAS_DEVIATION = 3.0
+"""Of the prior on biases, in logits: drawing a class twenty times as often shifts its logit by ``log(20) = 3``."""
+_STEPS = 200
+_SETTLED = 1e-7
 
 
 @dataclass(frozen=True)
@@ -28,12 +34,15 @@ class Calibrator:
 
     Attributes:
         temperatures: One per class, see :func:`calibrate`.
-        thresholds: For calibrated probabilities, one per class, in ``[0, 1]``: those with the best F1.
+        biases: One per class, in logits.
+        thresholds: For calibrated probabilities, one per class, in ``[0, 1]``: those with the best F1, and 0.5 for
+            classes without a positive clip.
         raw_thresholds: The same for probabilities as the network gives them.
         exclusive: Whether the classes' probabilities sum to 1.
     """
 
     temperatures: tuple[float, ...]
+    biases: tuple[float, ...]
     thresholds: tuple[float, ...]
     raw_thresholds: tuple[float, ...]
     exclusive: bool = False
@@ -47,22 +56,27 @@ class Calibrator:
             labels: 0 or 1, shape ``(N, C)``.
             exclusive: Whether the classes' probabilities sum to 1.
         """
-        temperatures = fit_temperatures(probabilities, labels, exclusive)
-        calibrated = calibrate(probabilities, temperatures, exclusive)
+        temperatures, biases = fit_calibration(probabilities, labels, exclusive)
+        calibrated = calibrate(probabilities, temperatures, biases, exclusive)
+        raw_thresholds = best_thresholds(probabilities, labels)
+        if not exclusive:  # what becomes 0.5; where classes exclude each other that depends on the others
+            untuned = ~labels.any(dim=0).cpu()
+            raw_thresholds[untuned] = torch.sigmoid(-biases * temperatures)[untuned]
         return cls(
             temperatures=tuple(temperatures.tolist()),
+            biases=tuple(biases.tolist()),
             thresholds=tuple(best_thresholds(calibrated, labels).tolist()),
-            raw_thresholds=tuple(best_thresholds(probabilities, labels).tolist()),
+            raw_thresholds=tuple(raw_thresholds.tolist()),
             exclusive=exclusive,
         )
 
     def __call__(self, probabilities: Tensor) -> Tensor:
         """Calibrated probabilities, float32, from those of the network, ``(..., C)`` in ``[0, 1]``; NaN stays NaN."""
-        return calibrate(probabilities, torch.tensor(self.temperatures), self.exclusive)
+        return calibrate(probabilities, torch.tensor(self.temperatures), torch.tensor(self.biases), self.exclusive)
 
     def parameters(self) -> dict[str, tuple[float, ...]]:
         """What was fitted, by the names that tables of scores give it; a value per class."""
-        return {"temperature": self.temperatures}
+        return {"temperature": self.temperatures, "bias": self.biases}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as a checkpoint holds them."""
@@ -75,76 +89,138 @@ class Calibrator:
         return from_plain(cls, values)
 
 
-def calibrate(probabilities: Tensor, temperatures: Tensor, softmax: bool = False) -> Tensor:
-    """Divide logits by temperatures: above 1 probabilities become less extreme, below 1 more.
+def calibrate(probabilities: Tensor, temperatures: Tensor, biases: Tensor, exclusive: bool = False) -> Tensor:
+    """Divide logits by temperatures, above 1 for less extreme probabilities, and add biases.
 
-    Without softmax the order of clips within a class stays as it was, so a threshold moves as the probabilities do.
+    Unless classes exclude each other, the order of clips within a class stays as it was, so a threshold moves as the
+    probabilities do.
 
     Args:
         probabilities: float, shape ``(..., C)``, in ``[0, 1]``; NaN stays NaN.
         temperatures: Above 0, shape ``(C,)``.
-        softmax: Whether the classes' probabilities sum to 1; all temperatures are then the same.
+        biases: In logits, shape ``(C,)``.
+        exclusive: Whether the classes' probabilities sum to 1; all temperatures are then the same.
 
     Returns:
         The same shape, float32.
     """
-    temperatures = temperatures.to(probabilities.device, torch.float64)
-    if softmax:
-        return (_logs(probabilities) / temperatures).softmax(dim=-1).float()
-    return torch.sigmoid(_logits(probabilities) / temperatures).float()
+    temperatures, biases = (x.to(probabilities.device, torch.float64) for x in (temperatures, biases))
+    if exclusive:
+        return (_logs(probabilities) / temperatures + biases).softmax(dim=-1).float()
+    return torch.sigmoid(_logits(probabilities) / temperatures + biases).float()
 
 
-def fit_temperatures(probabilities: Tensor, labels: Tensor, softmax: bool = False) -> Tensor:
-    """Temperatures that make labels most likely, drawn towards 1 where clips are few.
+def fit_calibration(probabilities: Tensor, labels: Tensor, exclusive: bool = False) -> tuple[Tensor, Tensor]:
+    """Temperatures and biases that make labels most likely, drawn towards 1 and 0 where clips are few.
 
-    What is least is the negative log-likelihood of all clips together plus ``log(T)² / 2``, a normal prior on the
-    logarithm: without it a handful of clips that are told apart without error would ask for a temperature of 0.
+    What is least is the negative log-likelihood of all clips together plus ``log(T)² / 2`` and ``b² / (2 · 3²)``,
+    normal priors: without them a handful of clips that are told apart without error would ask for a temperature of 0.
 
     Args:
         probabilities: Of clips the network was not trained on, float, shape ``(N, C)``, in ``[0, 1]``.
         labels: 0 or 1, shape ``(N, C)``.
-        softmax: Whether the classes' probabilities sum to 1; then clips with a label are used, several labels
+        exclusive: Whether the classes' probabilities sum to 1; then clips with a label are used, several labels
             sharing the clip.
 
     Returns:
-        Shape ``(C,)``, float32, in [1/20, 20]; 1 for a class that has no positive or no negative clip.
+        Temperatures, above 0, and biases, in logits, each of shape ``(C,)``, float32, on the CPU. A class that has no
+        positive or no negative clip has those that fit all other classes together, which know the loss; without any
+        others 1 and 0. Where classes exclude each other, one without a positive clip has the bias 0.
     """
     labels = labels.to(torch.float64)
-    if softmax:
+    num_classes = labels.shape[1]
+    if exclusive:
         count = labels.sum(dim=1)
-        logs = _logs(probabilities)[count > 0]
-        share = (labels / count.clamp(min=1)[:, None])[count > 0]
-        if not len(logs):
-            return torch.ones(labels.shape[1])
-        shared = _fit(lambda beta: (((logs * beta).softmax(dim=1) - share) * logs).sum().view(1), 1, logs.device)
-        return shared.expand(labels.shape[1]).float().cpu()
+        fractions = (labels / count.clamp(min=1)[:, None])[count > 0]
+        if not len(fractions):
+            return torch.ones(num_classes), torch.zeros(num_classes)
+        point = _fit_exclusive(_logs(probabilities)[count > 0], fractions)
+        return torch.exp(-point[:1]).expand(num_classes).float().cpu(), point[1:].float().cpu()
     logits = _logits(probabilities)
-    temperatures = _fit(
-        lambda beta: ((torch.sigmoid(logits * beta) - labels) * logits).sum(dim=0), labels.shape[1], logits.device
-    )
     known = (labels.sum(dim=0) > 0) & (labels.sum(dim=0) < len(labels))
-    return torch.where(known, temperatures, torch.ones_like(temperatures)).float().cpu()
+    points = logits.new_zeros(num_classes, 2)
+    if bool(known.any()):
+        points[known] = _fit_binary(logits[:, known], labels[:, known])
+        if not bool(known.all()):
+            points[~known] = _fit_binary(logits[:, known].view(-1, 1), labels[:, known].view(-1, 1))
+    return torch.exp(-points[:, 0]).float().cpu(), points[:, 1].float().cpu()
 
 
-def _fit(slope: Callable[[Tensor], Tensor], count: int, device: torch.device) -> Tensor:
-    """Temperatures at which the objective neither rises nor falls, by halving an interval.
+_Objective = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
+"""Of points ``(K, P)``: values ``(K,)``, slopes ``(K, P)``, curvatures ``(K, P, P)``, positive definite."""
 
-    The objective falls from T = 1 towards the temperature of greatest likelihood and rises beyond it, so the interval
-    between holds what is sought.
 
-    Args:
-        slope: Derivative of the negative log-likelihood with respect to the inverse temperature, ``(count,)`` each.
-        count: Number of temperatures.
-        device: Where to compute.
-    """
-    low = torch.full((count,), -_RANGE, dtype=torch.float64, device=device)
-    high = -low
-    for _ in range(_HALVINGS):
-        log = (low + high) / 2
-        beta = torch.exp(-log)
-        rises = log - beta * slope(beta) > 0  # derivative of the objective with respect to log T
-        low, high = torch.where(rises, low, log), torch.where(rises, log, high)
-    return torch.exp((low + high) / 2)
+def _fit_binary(logits: Tensor, labels: Tensor) -> Tensor:
+    """``(-log T, b)`` of each class, shape ``(C, 2)``, from logits and labels ``(N, C)``."""
+
+    def objective(points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        scaled = logits * points[:, 0].exp()
+        shifted = scaled + points[:, 1]
+        likely = torch.sigmoid(shifted)
+        values = (F.softplus(shifted) - labels * shifted).sum(dim=0)
+        missed, spread = likely - labels, likely * (1 - likely)
+        bent = (missed * scaled).sum(dim=0)
+        slopes = torch.stack([bent, missed.sum(dim=0)], dim=1)
+        mixed = (spread * scaled).sum(dim=0)
+        own = (spread * scaled**2).sum(dim=0) + bent.clamp(min=0)  # less would not be sure to be positive
+        curvatures = torch.stack([own, mixed, mixed, spread.sum(dim=0)], dim=1).view(-1, 2, 2)
+        return _with_priors(points, values, slopes, curvatures)
+
+    return _minimise(objective, logits.new_zeros(logits.shape[1], 2))
+
+
+def _fit_exclusive(logs: Tensor, fractions: Tensor) -> Tensor:
+    """``(-log T, b_1, …, b_C)``, shape ``(1 + C,)``, from logarithms of probabilities and labels, ``(N, C)`` each."""
+    free = torch.cat([fractions.new_ones(1), (fractions.sum(dim=0) > 0).to(fractions)])
+
+    def objective(points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        scaled = logs * points[0, 0].exp()
+        shifted = scaled + points[0, 1:]
+        likely = shifted.softmax(dim=1)
+        value = (shifted.logsumexp(dim=1) - (fractions * shifted).sum(dim=1)).sum()
+        missed = likely - fractions
+        bent = (missed * scaled).sum()
+        slope = torch.cat([bent.view(1), missed.sum(dim=0)])
+        around = scaled - (likely * scaled).sum(dim=1, keepdim=True)
+        mixed = (likely * around).sum(dim=0)
+        curvature = torch.cat(
+            [
+                torch.cat([((likely * around**2).sum() + bent.clamp(min=0)).view(1), mixed])[None],
+                torch.cat([mixed[:, None], likely.sum(dim=0).diag() - likely.T @ likely], dim=1),
+            ]
+        )
+        return _with_priors(points, value[None], (free * slope)[None], (free[:, None] * free * curvature)[None])
+
+    return _minimise(objective, logs.new_zeros(1, 1 + logs.shape[1]))[0]
+
+
+def _with_priors(points: Tensor, values: Tensor, slopes: Tensor, curvatures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The same with normal priors: deviation 1 on the first parameter, ``log T``, and ``BIAS_DEVIATION`` on biases."""
+    strength = points.new_full((points.shape[1],), BIAS_DEVIATION**-2)
+    strength[0] = 1.0
+    return (
+        values + (strength * points**2).sum(dim=1) / 2,
+        slopes + strength * points,
+        curvatures + strength.diag(),
+    )
+
+
+def _minimise(objective: _Objective, points: Tensor) -> Tensor:
+    """Each problem's point of least value, by Newton's steps, shorter where a whole one would not go down."""
+    value, slope, curvature = objective(points)
+    length = torch.ones_like(value)
+    for _ in range(_STEPS):
+        step = length[:, None] * torch.linalg.solve(curvature, slope)
+        if float(step.abs().max()) < _SETTLED:
+            break
+        tried = objective(points - step)
+        lower = tried[0] < value
+        points = torch.where(lower[:, None], points - step, points)
+        value = torch.where(lower, tried[0], value)
+        slope = torch.where(lower[:, None], tried[1], slope)
+        curvature = torch.where(lower[:, None, None], tried[2], curvature)
+        length = torch.where(lower, (2 * length).clamp(max=1), length / 4)
+    return points
 
 
 def _logits(probabilities: Tensor) -> Tensor:

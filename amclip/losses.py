@@ -51,7 +51,8 @@ class Loss(Configurable):
 
         Args:
             logits: float, shape ``(B, C)``.
-            labels: float, shape ``(B, C)``; 0 or 1, and between where clips are mixed.
+            labels: float, shape ``(B, C)``; 0 or 1, and between where clips are mixed: the fractions of the mixed clip
+                that show each class.
 
         Returns:
             Scalar, the mean over clips and classes.
@@ -78,7 +79,7 @@ class Loss(Configurable):
         """
 
     def set_progress(self, fraction: float) -> None:
-        """Take over how much of the training is done, in ``[0, 1]``, at the start of every epoch."""
+        """Take over how much of the training is done, in ``[0, 1]``, before every step."""
 
 
 @dataclass(eq=False)
@@ -309,16 +310,20 @@ class Equalization(Loss):
 
     def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Scalar, mean over clips and classes; plain binary cross-entropy while the counts are not known."""
-        losses = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
-        shows_any = (labels.sum(dim=1, keepdim=True) > 0).to(logits)
-        return (losses * (1 - shows_any * self._rare.to(logits) * (1 - labels))).mean()
+        # How much of the clip shows other classes and not this one: all of it or nothing, unless clips are mixed.
+        others = (labels.sum(dim=1, keepdim=True).clamp(max=1) - labels).clamp(min=0)
+        pushed = 1 - labels - self._rare.to(logits) * others
+        return -(labels * F.logsigmoid(logits) + pushed * F.logsigmoid(-logits)).mean()
 
 
 def _clip_weights(labels: Tensor, weights: Tensor) -> Tensor:
-    """Mean weight of each clip's classes, shape ``(B, 1)``; 1 for clips without any."""
+    """Mean weight of each clip's classes, shape ``(B, 1)``; what shows none of them weighs 1.
+
+    Of mixed clips the weights are mixed as the clips are.
+    """
     count = labels.sum(dim=1, keepdim=True)
-    mean = (labels * weights.to(labels)).sum(dim=1, keepdim=True) / count.clamp(min=1)
-    return torch.where(count > 0, mean, torch.ones_like(mean))
+    known = (labels * weights.to(labels)).sum(dim=1, keepdim=True) / count.clamp(min=1)
+    return known + (1 - count).clamp(min=0)
 
 
 def _refuse_negative(name: str, exponent: float) -> None:

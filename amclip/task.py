@@ -4,11 +4,12 @@ import math
 from typing import Any, Literal
 
 from lightning.pytorch import LightningModule
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
+from lightning.pytorch.callbacks import Callback, Timer
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 from torchmetrics import SumMetric
 
+from amclip.averaging import MovingAverage
 from amclip.calibration import Calibrator
 from amclip.checkpoint import KNOWLEDGE_KEY, check_weights, hyperparameters
 from amclip.class_groups import ClassStatistics
@@ -45,6 +46,7 @@ class BehaviourTask(Configurable, LightningModule):
         zero_shot: Test and predict with published weights, class names and prompts alone, without any training.
         compile: Compile the network when training starts (torch.compile): slow first steps, then faster ones.
         ema_decay: 0, or the decay of a moving average of the weights, which is what is validated and saved (0.999).
+            In the first steps the decay is less, so that the average is not of weights that nothing was learned in.
         view_aggregation: How several views of a clip (data.views) become one answer: mean or max of their
             probabilities.
 
@@ -176,9 +178,9 @@ class BehaviourTask(Configurable, LightningModule):
         return config.starts_from_published or config.head.kind == "text"
 
     def configure_callbacks(self) -> list[Callback]:
-        """Lightning's moving average of the weights, where `ema_decay` asks for one."""
+        """The moving average of the weights, where `ema_decay` asks for one."""
         averages = self.ema_decay and self.trainer.state.fn == "fit"
-        return [EMAWeightAveraging(decay=self.ema_decay)] if averages else []
+        return [MovingAverage(self.ema_decay)] if averages else []
 
     def on_fit_start(self) -> None:
         """Say what a clip costs, and compile."""
@@ -219,9 +221,26 @@ class BehaviourTask(Configurable, LightningModule):
         logits: Tensor = self.network(images, segments)
         return logits
 
-    def on_train_epoch_start(self) -> None:
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Tell the loss how far the training is."""
-        self.loss.set_progress(self.trainer.global_step / max(1, int(self.trainer.estimated_stepping_batches)))
+        self.loss.set_progress(self.progress())
+
+    def progress(self) -> float:
+        """How much of the training is done, in ``[0, 1]``: of its steps or of its time, whichever ends it sooner.
+
+        Both are counted on when a training is resumed.
+        """
+        fraction = self.trainer.global_step / self._total_steps()
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, Timer) and (remaining := callback.time_remaining()) is not None:
+                elapsed = callback.time_elapsed()
+                fraction = max(fraction, elapsed / max(elapsed + remaining, 1e-9))
+        return min(1.0, fraction)
+
+    def _total_steps(self) -> float:
+        """Steps of the whole training, 1 or more; infinite where nothing but time ends it."""
+        steps = self.trainer.estimated_stepping_batches
+        return max(1, steps) if steps >= 0 else math.inf
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch."""
@@ -259,8 +278,18 @@ class BehaviourTask(Configurable, LightningModule):
         self._log_scores("test", self.test_evaluation)
 
     def configure_optimizers(self) -> Any:
-        """What the optimiser of the settings makes of the network."""
-        return self.optimiser.configure(self.network, max(1, int(self.trainer.estimated_stepping_batches)))
+        """What the optimiser of the settings makes of the network.
+
+        Raises:
+            ValueError: If nobody knows how many steps there will be.
+        """
+        steps = self._total_steps()
+        if math.isinf(steps):
+            raise ValueError(
+                "trainer.max_epochs: learning rates fall towards the end of the training, so its length must be known; "
+                "set trainer.max_epochs or trainer.max_steps, beside trainer.max_time if you like"
+            )
+        return self.optimiser.configure(self.network, int(steps))
 
     def calibrate(self, probabilities: Tensor) -> Tensor:
         """Probabilities ``(..., C)`` calibrated on the last validation; as they are where there was none."""

@@ -81,3 +81,53 @@ def test_without_counts_they_are_plain_and_training_asks_for_them(loss: Loss) ->
     before = float(loss(LOGITS, LABELS))
     loss.set_progress(1.0)
     assert float(counted(loss)(LOGITS, LABELS)) != pytest.approx(before)
+
+
+MIXED = [  # fractions of a mixed clip that show each class, and the same clip's weight
+    ([0.0, 0.0, 0.1], [(0.1, [2]), (0.9, [])]),
+    ([0.1, 0.0, 0.0], [(0.1, [0]), (0.9, [])]),
+    ([0.3, 0.0, 0.7], [(0.3, [0]), (0.7, [2])]),
+    ([0.0, 0.99, 0.01], [(0.99, [1]), (0.01, [2])]),
+    ([0.0, 0.0, 0.0], [(1.0, [])]),
+]
+
+
+@pytest.mark.parametrize(("labels", "parts"), MIXED, ids=str)
+def test_of_mixed_clips_the_weights_are_mixed_as_the_clips_are(
+    labels: list[float], parts: list[tuple[float, list[int]]]
+) -> None:
+    mixed = torch.tensor([labels])
+    weight = sum(share * (weights(0.99)[shown[0]] if shown else 1.0) for share, shown in parts)
+    for loss in (counted(ClassBalanced(beta=0.99)), counted(LDAM(margin=0.0, beta=0.99))):
+        loss.set_progress(1.0)
+        plain = BCE()(LOGITS[:1], mixed)
+        assert float(loss(LOGITS[:1], mixed)) == pytest.approx(weight * float(plain), rel=1e-5)
+    # Each part's own loss, mixed: what pushes the rare class down is the part that shows another class and not it.
+    equalization = counted(Equalization(fraction=0.01))
+    apart = 0.0
+    for share, shown in parts:
+        whole = torch.zeros(1, 3)
+        whole[0, shown] = 1
+        apart += share * float(equalization(LOGITS[:1], whole))
+    assert float(equalization(LOGITS[:1], mixed)) == pytest.approx(apart, rel=1e-5)
+
+
+def test_a_tenth_of_a_rare_class_weighs_what_a_tenth_should() -> None:
+    loss = ClassBalanced(beta=0.9999)
+    loss.set_counts([10_000, 100], 20_000)
+    rare, frequent = loss._weights[1], loss._weights[0]
+    for at, weight in ((1, rare), (0, frequent)):
+        mixed = torch.zeros(1, 2)
+        mixed[0, at] = 0.1
+        got = float(loss(torch.zeros(1, 2), mixed)) / math.log(2)
+        assert got == pytest.approx(0.1 * float(weight) + 0.9, rel=1e-5)
+    assert 0.1 * float(rare) + 0.9 == pytest.approx(1.10, abs=0.01)
+    assert 0.1 * float(frequent) + 0.9 == pytest.approx(0.90, abs=0.01)
+
+
+def test_a_hundredth_of_another_class_takes_a_hundredth_of_the_push_away() -> None:
+    loss = counted(Equalization(fraction=0.01))
+    logits = torch.zeros(1, 3, requires_grad=True)
+    loss(logits, torch.tensor([[0.01, 0.0, 0.0]])).backward()
+    assert logits.grad is not None
+    assert float(logits.grad[0, 2]) == pytest.approx(0.99 * 0.5 / 3, rel=1e-5)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from amclip.augmentation import Augmentation
+from amclip.data.views import clip_views
 from amclip.flow import TVL1, encode_flow
 from amclip.preprocess import Preprocess
 
@@ -116,3 +117,44 @@ def test_frames_of_another_kind_are_refused(frames: Tensor) -> None:
         build()(frames.float())
     with pytest.raises(ValueError, match="partner"):
         build()(frames[:, :, :1])
+
+
+def moving(height: int, width: int, pixels: float) -> Tensor:
+    """Drawn clips of two positions: a smooth texture, and the same moved to the right and down."""
+    noise = torch.rand(8, 2, 3, 14, 14, generator=torch.Generator().manual_seed(1)).flatten(0, 1)
+    large = torch.nn.functional.interpolate(noise, (height + 16, width + 16), mode="bicubic").clamp(0, 1)
+    clips = (large.view(8, 2, 3, height + 16, width + 16) * 255).to(torch.uint8)
+    step = round(pixels)
+    first, second = (clips[..., 8 - s : 8 - s + height, 8 - s : 8 - s + width] for s in (0, step))
+    return torch.stack([first, second], dim=2)
+
+
+def mean_length(preprocess: Preprocess, frames: Tensor, **how: object) -> float:
+    images = preprocess.denormalise(preprocess(frames, **how))  # type: ignore[arg-type]
+    return float(images[:, :, -1, 2, 12:-12, 12:-12].mean())  # uvm's third channel is the length
+
+
+@pytest.mark.parametrize(
+    ("size", "crop_scale"), [((96, 96), (0.7, 1.0)), ((96, 96), (0.3, 0.5)), ((72, 96), (0.6, 0.8))]
+)
+def test_flow_is_as_long_in_training_as_in_testing(size: tuple[int, int], crop_scale: tuple[float, float]) -> None:
+    frames = moving(*size, 2)
+    settings = {"image_size": 96, "flow_image": "uvm", "flow_bound": 10.0, "flow_preset": "default", "flip": 0.0}
+    preprocess = build(**settings, modality="flow", crop_scale=crop_scale)
+    whole = mean_length(preprocess, frames)
+    torch.manual_seed(0)
+    lengths = [mean_length(preprocess, frames, augment=True) for _ in range(3)]
+    # 8 % longer where vectors are not scaled back, at the default crops; 60 % at the smallest here.
+    assert sum(lengths) / 3 == pytest.approx(whole, rel=0.02)
+
+
+@pytest.mark.parametrize(("size", "side"), [((96, 96), 84), ((72, 96), 72), ((96, 72), 72)])
+def test_flow_is_as_long_in_views_as_in_whole_frames(size: tuple[int, int], side: int) -> None:
+    frames = moving(*size, 2)
+    preprocess = build(image_size=96, flow_image="uvm", flow_preset="default", modality="flow", flow_bound=10.0)
+    height, width = size
+    views = clip_views(frames, 1, 2)
+    assert views.shape[-2:] == (side, side)
+    whole = mean_length(preprocess, frames)
+    assert mean_length(preprocess, views, shown=(side / height, side / width)) == pytest.approx(whole, rel=0.03)
+    assert mean_length(preprocess, views) > 1.05 * whole

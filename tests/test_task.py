@@ -7,7 +7,7 @@ import pytest
 import torch
 from build import make_data, make_task
 from lightning.pytorch import Trainer, seed_everything
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, Timer
 from lightning.pytorch.loggers import CSVLogger
 
 from amclip.data.datamodule import VideoDataModule
@@ -122,6 +122,30 @@ def test_resuming_equals_not_stopping(drawn: Path, tmp_path: Path) -> None:
     rest = run(3, ckpt=tmp_path / "stopped.ckpt")
     assert len(first) == len(whole) // 3
     assert first + rest == pytest.approx(whole, abs=1e-5)
+
+
+@pytest.mark.parametrize("sampler", ["shuffled", "class-aware"])
+def test_losses_are_the_same_to_the_bit_whatever_the_number_of_workers(
+    drawn: Path, tmp_path: Path, sampler: str
+) -> None:
+    class Losses(Callback):
+        def __init__(self) -> None:
+            self.values: list[float] = []
+
+        def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, *_: Any) -> None:
+            self.values.append(float(outputs["loss"]))
+
+    def run(workers: int) -> list[float]:
+        seed_everything(3)
+        losses = Losses()
+        module = data(drawn, batch_size=3, num_workers=workers, sampler=sampler, mixup=0.8, seed=5)
+        model = task(module, temporal_dropout=0.1, warmup_fraction=0.0)
+        trainer(tmp_path, max_steps=3, callbacks=[losses], limit_val_batches=0).fit(model, module)
+        return losses.values
+
+    alone = run(0)
+    assert len(set(alone)) == 3
+    assert run(1) == run(3) == alone
 
 
 def test_pretrained_weights_are_loaded_when_training_starts(drawn: Path, tmp_path: Path) -> None:
@@ -385,13 +409,65 @@ def test_real_clips_train_for_a_step(tmp_path: Path) -> None:
     assert torch.isfinite(fitting.callback_metrics["train/loss"])
 
 
+class Phases(Callback):
+    """Whether LDAM weighs clips, step by step, and a checkpoint in mid-epoch."""
+
+    def __init__(self, save: Path | None = None) -> None:
+        self.save, self.seen = save, []
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.seen.append(pl_module.loss.reweight)
+        if self.save is not None and batch_idx == 0:
+            trainer.save_checkpoint(self.save)
+
+
+def phases(
+    drawn: Path, folder: Path, after: float, ckpt: Path | None = None, save: Path | None = None, **ends: Any
+) -> list[bool]:
+    module = data(drawn, batch_size=2, modality="frames")
+    watch = Phases(save)
+    callbacks = [watch, *ends.pop("callbacks", [])]
+    run = trainer(folder, limit_val_batches=0, callbacks=callbacks, **ends)
+    run.fit(task(module, loss=LDAM(reweight_after=after)), module, ckpt_path=ckpt, weights_only=True)
+    return watch.seen
+
+
+def test_ldams_second_phase_begins_within_an_epoch(drawn: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "saved.ckpt"
+    # The default of 0.8, which no epoch of four begins with; and more steps in an epoch than the training has.
+    assert phases(drawn, tmp_path, 0.8, max_epochs=4, limit_train_batches=2) == [False] * 7 + [True]
+    assert phases(drawn, tmp_path, 0.75, save=saved, max_steps=4, max_epochs=9, limit_train_batches=6) == [
+        *(False, False, False, True)
+    ]
+    # Resumed after its first step, the training has three left, and only the last of them weighs clips.
+    assert phases(drawn, tmp_path, 0.75, saved, max_steps=4, max_epochs=9, limit_train_batches=6)[-3:] == [
+        *(False, False, True)
+    ]
+
+
+def test_ldams_second_phase_begins_where_time_ends_the_training(drawn: Path, tmp_path: Path) -> None:
+    class Late(Timer):
+        def time_elapsed(self, stage: Any = "train") -> float:
+            return 10.0 + self.steps
+
+        def on_train_batch_start(self, *_: Any) -> None:
+            self.steps += 1
+
+    late = Late({"seconds": 14})
+    late.steps = 0
+    seen = phases(drawn, tmp_path, 12.5 / 14, callbacks=[late], max_epochs=99, limit_train_batches=9)
+    assert seen == [False, False, True, True]
+    with pytest.raises(ValueError, match=r"set trainer\.max_epochs or trainer\.max_steps"):
+        phases(drawn, tmp_path, 0.5, max_time={"hours": 1}, max_epochs=-1)
+
+
 def test_ldam_weighs_late_and_checkpoints_know_what_was_counted(drawn: Path, tmp_path: Path) -> None:
     module = data(drawn, batch_size=8)
     model = task(module, loss=LDAM(reweight_after=0.5))
     phases: list[bool] = []
 
     class Watch(Callback):
-        def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        def on_train_batch_end(self, trainer: Trainer, pl_module: Any, *_: Any) -> None:
             phases.append(pl_module.loss.reweight)
 
     run = trainer(tmp_path, max_epochs=2, num_sanity_val_steps=0, callbacks=[Watch()])
@@ -403,10 +479,10 @@ def test_ldam_weighs_late_and_checkpoints_know_what_was_counted(drawn: Path, tmp
     assert module.statistics is not None
     assert known["statistics"] == to_plain(module.statistics)
     assert model.calibrator is not None
-    for name in ("raw_thresholds", "temperatures", "thresholds"):
+    for name in ("biases", "raw_thresholds", "temperatures", "thresholds"):
         assert known["calibrator"][name] == list(getattr(model.calibrator, name))
         assert len(known["calibrator"][name]) == len(module.classes)
-    # A temperature keeps the order of clips, so the best threshold is the same clip's.
+    # Calibration keeps the order of clips, so the best threshold is the same clip's.
     cut = torch.tensor(model.calibrator.raw_thresholds)
     torch.testing.assert_close(model.calibrate(cut), torch.tensor(model.calibrator.thresholds))
 

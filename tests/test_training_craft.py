@@ -10,8 +10,10 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from test_task import data, task, trainer
 from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel
 
 import amclip
+from amclip.averaging import MovingAverage, warmed_decay
 
 
 class Batches(Callback):
@@ -50,7 +52,7 @@ HEAD = "network.classifiers.0.head.linear.weight"
 @pytest.mark.parametrize("lora", [0, 2])
 def test_the_moving_average_is_what_is_validated_saved_and_loaded(drawn: Path, tmp_path: Path, lora: int) -> None:
     module = data(drawn, batch_size=8)
-    model = task(module, ema_decay=0.5, warmup_fraction=0.0, lora_rank=lora)
+    model = task(module, ema_decay=0.999, warmup_fraction=0.0, lora_rank=lora)
     weights, saving = Weights(HEAD), ModelCheckpoint(tmp_path, filename="best")
     fitting = trainer(
         tmp_path,
@@ -63,7 +65,8 @@ def test_the_moving_average_is_what_is_validated_saved_and_loaded(drawn: Path, t
     fitting.fit(model, module)
     first, second, third = weights.steps[1:]
     assert not torch.equal(first, third)
-    average = 0.5 * (0.5 * first + 0.5 * second) + 0.5 * third
+    # The decay grows: 2/11 at the second step, 3/12 at the third.
+    average = 3 / 12 * (2 / 11 * first + 9 / 11 * second) + 9 / 12 * third
     torch.testing.assert_close(weights.validated[0], average)
     stored = torch.load(tmp_path / "best.ckpt", weights_only=True)
     torch.testing.assert_close(stored["state_dict"][HEAD], average)
@@ -72,11 +75,25 @@ def test_the_moving_average_is_what_is_validated_saved_and_loaded(drawn: Path, t
     torch.testing.assert_close(loaded.network.state_dict()[HEAD.removeprefix("network.")], average)
 
 
+@pytest.mark.parametrize(("decay", "steps", "least"), [(0.999, 72, 0.85), (0.9999, 300, 0.85), (0.5, 72, 0.98)])
+def test_the_moving_average_is_of_what_was_learned_from_the_first_steps_on(
+    decay: float, steps: int, least: float
+) -> None:
+    network = torch.nn.Linear(1, 1, bias=False)
+    average = AveragedModel(network, **MovingAverage(decay)._kwargs)
+    for step in range(steps):  # a weight that grows from 0 to 1: an average of its last few values is near to it
+        torch.nn.init.constant_(network.weight, (step + 1) / steps)
+        average.update_parameters(network)
+    assert least < float(average.module.weight.detach()) < 1
+    number = torch.tensor([0, 8, 80, 10**6])
+    assert warmed_decay(number, 0.999).tolist() == pytest.approx([0.1, 0.5, 0.9, 0.999])
+
+
 def test_a_training_with_a_moving_average_goes_on_as_if_it_had_not_stopped(drawn: Path, tmp_path: Path) -> None:
     def run(epochs: int, ckpt: Path | None = None) -> tuple[torch.Tensor, Trainer]:
         torch.manual_seed(3)
         module = data(drawn, batch_size=8)
-        model = task(module, ema_decay=0.5)
+        model = task(module, ema_decay=0.999, warmup_fraction=0.0)
 
         class Stop(Callback):
             def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
@@ -234,7 +251,7 @@ def test_several_views_of_a_clip_are_tested_as_one(drawn: Path, tmp_path: Path, 
             for left in (0, 6, 12):
                 frames = sample["frames"][None, t::2, ..., left : left + 36]
                 with torch.no_grad():
-                    logits = model(module.preprocess(frames), sample["segments"][None])
+                    logits = model(module.preprocess(frames, shown=(1.0, 0.75)), sample["segments"][None])
                 scores.append(logits[0].sigmoid())
         views = torch.stack(scores)
         expected = views.mean(dim=0) if aggregation == "mean" else views.amax(dim=0)

@@ -105,6 +105,7 @@ def annotate(
         FileNotFoundError: If a video or the checkpoint does not exist.
         SystemExit: With 1 where videos could not be annotated; all others are.
     """
+    from amclip import __version__
     from amclip.data.video import READING_RULES
     from amclip.ethogram.annotation_file import Scoring
     from amclip.ethogram.inputs import find_sources
@@ -128,6 +129,7 @@ def annotate(
         "hop": hop,
         "precision": machines.precision,
         "reading_rules": READING_RULES,
+        "version": __version__,
     }
     config = AnnotateConfig(window, hop, scoring.batch, fingerprint, scoring.probe_timeout)
     trainer = _trainer("gpu" if scoring.gpu else "cpu", machines)

@@ -124,6 +124,8 @@ class AmclipCLI(LightningCLI):
                 "checkpoint.auto_insert_metric_name": False,
                 "last_checkpoint.filename": "last",
                 "last_checkpoint.enable_version_counter": False,
+                # Else it waits for a validation, and epochs since the last one are lost.
+                "last_checkpoint.save_on_train_epoch_end": True,
             }
         )
 

@@ -37,9 +37,10 @@ class VideoDataModule(Configurable, LightningDataModule):
 
     Workers decode and resize to uint8 and nothing else. Everything per pixel happens in one hook on the device, by
     :class:`amclip.preprocess.Preprocess`. A batch holds ``images`` float32 ``(B, K, V, 3, S, S)``, ``segments`` int64
-    ``(B, M, P)``, ``labels`` float32 ``(B, C)``, ``clip`` int64 ``(B,)`` (row of :attr:`tables`), ``skipped`` int64
-    ``(B,)``, and two lists of ``B`` strings: ``reason``, why a clip was skipped for this one in training, and
-    ``error``, why this one could not be read; else empty.
+    ``(B, M, P)``, ``labels`` float32 ``(B, C)``, ``clip`` int64 ``(B,)`` (row of :attr:`tables`), ``draw`` and
+    ``skipped`` int64 ``(B,)``, how often the clip came before in the epoch and how many were skipped for it, and two
+    lists of ``B`` strings: ``reason``, why a clip was skipped for this one in training, and ``error``, why this one
+    could not be read; else empty.
 
     Args:
         input: What the network sees; the same value as the task's. On the command line the group `input`.
@@ -199,7 +200,7 @@ class VideoDataModule(Configurable, LightningDataModule):
         return self._loader("predict")
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Tie a training step's randomness (augmentation, dropout) to seed, epoch and clips.
+        """Tie a training step's randomness (augmentation, dropout) to seed, epoch, clips and how often they were drawn.
 
         So a resumed training goes on exactly as one that never stopped, and processes, whose clips differ, draw
         differently. Drawing from one running stream would not do: Lightning and the loaders draw from it too.
@@ -208,7 +209,7 @@ class VideoDataModule(Configurable, LightningDataModule):
             self._messages.add(reason)
             warnings.warn(f"skipped in training: {reason}", stacklevel=1)
         if self.trainer is not None and self.trainer.training:
-            entropy = [self.seed % 2**32, self.trainer.current_epoch, *batch["clip"].tolist()]
+            entropy = [self.seed % 2**32, self.trainer.current_epoch, *batch["clip"].tolist(), *batch["draw"].tolist()]
             torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
         return batch
 
@@ -219,10 +220,13 @@ class VideoDataModule(Configurable, LightningDataModule):
         """
         training = self.trainer is not None and self.trainer.training
         frames = batch.pop("frames")
+        height, width = frames.shape[-2:]
         if self.views.number > 1 and self._trainer_stage() in ("test", "predict"):
             frames = clip_views(frames, self.views.temporal, self.views.spatial)
             batch["segments"] = batch["segments"].repeat_interleave(self.views.number, dim=0)
-        batch["images"] = self.preprocess(frames, augment=training)
+        batch["images"] = self.preprocess(
+            frames, augment=training, shown=(frames.shape[-2] / height, frames.shape[-1] / width)
+        )
         if training:
             batch["images"], batch["labels"] = self.augmentation.mix(batch["images"], batch["labels"])
         return batch

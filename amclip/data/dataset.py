@@ -29,14 +29,16 @@ class Sample(TypedDict):
     """One clip.
 
     ``frames`` uint8 ``[K, V, 3, H, W]`` RGB; ``segments`` int64 ``[M, P]``; ``labels`` float32 ``[C]`` of 0 and 1;
-    ``clip`` int64, the row of the table; ``skipped`` int64, broken clips skipped to get this one (training), and
-    ``reason`` why the last of them was; ``error`` why the frames are all zero, or empty.
+    ``clip`` int64, the row of the table; ``draw`` int64, how often it was drawn before in the epoch; ``skipped`` int64,
+    broken clips skipped to get this one (training), and ``reason`` why the last of them was; ``error`` why the frames
+    are all zero, or empty.
     """
 
     frames: Tensor
     segments: Tensor
     labels: Tensor
     clip: Tensor
+    draw: Tensor
     skipped: Tensor
     reason: str
     error: str
@@ -49,6 +51,7 @@ class Batch(TypedDict):
     segments: Tensor
     labels: Tensor
     clip: Tensor
+    draw: Tensor
     skipped: Tensor
     reason: list[str]
     error: list[str]
@@ -69,7 +72,7 @@ class ClipDataset(Dataset[Sample]):
             unreadable is never opened; one that is missing here is opened on trust.
         input: What the network sees: positions, flow partners, size.
         training: Jitter positions, and replace clips that cannot be read.
-        seed: Jitter is a function of (seed, epoch, row) only: the same on any number of workers and devices.
+        seed: Jitter is a function of (seed, epoch, row, draw) only: the same on any number of workers and devices.
         temporal_views: ``T``; with more than one, ``K * T`` positions, see :func:`amclip.data.views.clip_views`.
     """
 
@@ -103,42 +106,48 @@ class ClipDataset(Dataset[Sample]):
         # Open readers belong to one process.
         return {**self.__dict__, "_readers": OrderedDict(), "_inherited": OrderedDict()}
 
-    def __getitem__(self, item: int | tuple[int, int]) -> Sample:
+    def __getitem__(self, item: int | tuple[int, ...]) -> Sample:
         """Read a clip.
 
         Args:
-            item: Row of the table; in training ``(row, epoch)``, which the sampler yields.
+            item: Row of the table; in training ``(row, epoch, draw)``, which the sampler yields: how often the row was
+                drawn before in this epoch; 0 where left out.
 
         Raises:
             VideoError: In training, if no clip at all can be read.
         """
-        row, epoch = item if isinstance(item, tuple) else (item, 0)
+        row, epoch, draw = (*item, 0, 0)[:3] if isinstance(item, tuple) else (item, 0, 0)
         if not 0 <= row < len(self):
             raise IndexError(f"clip {row} of a table with {len(self)} rows")
         reason = ""
         for skipped in range(len(self) if self.training else 1):
             current = (row + skipped) % len(self)
             try:
-                return self._sample(current, self._frames(current, epoch), skipped, reason)
+                # By the row that was asked for, so that a clip in several others' places looks otherwise in each.
+                frames = self._frames(current, _generator(self.seed, epoch, row, draw) if self.training else None)
+                return self._sample(current, frames, draw, skipped, reason)
             except VideoError as error:
                 reason = str(error)
         if self.training:
             raise VideoError(self.root, f"none of the {len(self)} clips of {self.table.source} can be read; {reason}")
         shape = (self.num_positions, self.input.frames_per_position, 3, *self.input.frame_size)
-        return self._sample(row, torch.zeros(shape, dtype=torch.uint8), 0, error=reason)
+        return self._sample(row, torch.zeros(shape, dtype=torch.uint8), draw, error=reason)
 
-    def _sample(self, row: int, frames: Tensor, skipped: int, reason: str = "", error: str = "") -> Sample:
+    def _sample(
+        self, row: int, frames: Tensor, draw: int, skipped: int = 0, reason: str = "", error: str = ""
+    ) -> Sample:
         return {
             "frames": frames,
             "segments": self.segments.clone(),
             "labels": self.targets[row].clone(),
             "clip": torch.tensor(row),
+            "draw": torch.tensor(draw),
             "skipped": torch.tensor(skipped),
             "reason": reason,
             "error": error,
         }
 
-    def _frames(self, row: int, epoch: int) -> Tensor:
+    def _frames(self, row: int, generator: torch.Generator | None) -> Tensor:
         """uint8 ``[K, V, 3, H, W]``; each frame is decoded once, also where it is another one's partner."""
         clip = self.table.clips[row]
         path = video_path(self.root, clip)
@@ -147,7 +156,6 @@ class ClipDataset(Dataset[Sample]):
         if not span:
             reason = f"has no frame from {clip.start} to {clip.stop} s; it lasts {video.duration:.2f} s"
             raise VideoError(path, reason)
-        generator = _generator(self.seed, epoch, row) if self.training else None
         times = video.timestamps()
         start, stop = clip_span(times, video.duration, span, clip.start, clip.stop)
         shown, gap = times[span.start : span.stop], self.input.flow.gap_seconds
@@ -198,9 +206,9 @@ def refuse_holes(video: Video, start: float, stop: float, longest: float) -> Non
             raise VideoError(video.path, f"has a hole: there are no frames from {begin:.2f} to {end:.2f} s")
 
 
-def _generator(seed: int, epoch: int, row: int) -> torch.Generator:
-    """Random numbers for one sample; SeedSequence keeps neighbouring seeds, epochs and rows apart."""
-    state = np.random.SeedSequence([seed % 2**32, epoch, row]).generate_state(1, np.uint64)[0]
+def _generator(seed: int, epoch: int, row: int, draw: int) -> torch.Generator:
+    """Random numbers for one sample; SeedSequence keeps neighbouring seeds, epochs, rows and draws apart."""
+    state = np.random.SeedSequence([seed % 2**32, epoch, row, draw]).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))
 
 
@@ -211,6 +219,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
         "segments": torch.stack([sample["segments"] for sample in samples]),
         "labels": torch.stack([sample["labels"] for sample in samples]),
         "clip": torch.stack([sample["clip"] for sample in samples]),
+        "draw": torch.stack([sample["draw"] for sample in samples]),
         "skipped": torch.stack([sample["skipped"] for sample in samples]),
         "reason": [sample["reason"] for sample in samples],
         "error": [sample["error"] for sample in samples],

@@ -4,21 +4,33 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch.utils.data import DistributedSampler
 
 __all__ = ["ClassAwareSampler", "EpochSampler"]
 
 
 class EpochSampler(DistributedSampler[Any]):
-    """Yields ``(row, epoch)``, so that a clip's random positions depend on nothing but seed, epoch and row.
+    """Yields ``(row, epoch, draw)``, so that a clip's random positions depend on nothing but these and the seed.
 
-    Workers live on over epochs and hold a copy of the dataset, so the epoch must travel with the index. Lightning calls
-    ``set_epoch``. With one process it is a plain seeded shuffle.
+    ``draw`` counts how often the clip came before in this epoch, so that it looks otherwise each time. Workers live on
+    over epochs and hold a copy of the dataset, so the epoch must travel with the index. Lightning calls ``set_epoch``.
+    With one process it is a plain seeded shuffle; with more, every process orders the whole epoch and takes its share.
     """
 
     def __iter__(self) -> Iterator[Any]:
-        """Rows of this process in the epoch's order."""
-        return ((index, self.epoch) for index in super().__iter__())
+        """What this process draws, in the epoch's order."""
+        rows = self.order()
+        draws = _occurrences(rows)
+        mine = slice(self.rank, self.total_size, self.num_replicas)
+        return ((int(row), self.epoch, int(draw)) for row, draw in zip(rows[mine], draws[mine], strict=True))
+
+    def order(self) -> NDArray[np.int64]:
+        """Rows of the whole epoch, over all processes, int64 ``[total_size]``; the first come again to even it out."""
+        generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        rows = torch.randperm(len(self.dataset), generator=generator).numpy()  # type: ignore[arg-type]
+        return np.resize(rows, self.total_size)
 
 
 class ClassAwareSampler(EpochSampler):
@@ -26,12 +38,11 @@ class ClassAwareSampler(EpochSampler):
 
     Shen, Lin & Huang 2016, "Relay Backpropagation for Effective Learning of Deep Convolutional Neural Networks" (arXiv
     1512.05830), section 3.2. Clips that show none of the classes are drawn as one more class. A class's clips are gone
-    through in a random order before one of them comes again. Every process draws the whole epoch, from seed and epoch
-    alone, and takes its share.
+    through in a random order before one of them comes again.
     """
 
-    def __iter__(self) -> Iterator[Any]:
-        """Rows of this process in the epoch's order."""
+    def order(self) -> NDArray[np.int64]:
+        """Rows of the whole epoch, over all processes, int64 ``[total_size]``."""
         targets = self.dataset.targets.numpy()  # type: ignore[attr-defined]
         groups = [np.flatnonzero(column) for column in targets.T] + [np.flatnonzero(~targets.any(axis=1))]
         groups = [group for group in groups if len(group)]
@@ -44,4 +55,14 @@ class ClassAwareSampler(EpochSampler):
             rounds = -(-len(places) // len(group))
             drawn = [rng.permutation(group) for _ in range(rounds)]
             rows[places] = np.concatenate(drawn)[: len(places)] if drawn else []
-        return ((int(row), self.epoch) for row in rows[self.rank : self.total_size : self.num_replicas])
+        return rows
+
+
+def _occurrences(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How often each row came before, the shape of ``rows``."""
+    order = np.argsort(rows, kind="stable")
+    ordered = rows[order]
+    firsts = np.flatnonzero(np.diff(ordered, prepend=-1))
+    counts = np.empty_like(rows)
+    counts[order] = np.arange(len(rows)) - np.repeat(firsts, np.diff(firsts, append=len(rows)))
+    return counts

@@ -20,7 +20,7 @@ class ImageEncoder(nn.Module):
     Args:
         architecture: What :func:`amclip.models.pretrained.describe_backbone` returned.
         trainable_blocks: How many transformer blocks train, counted from the output: -1 all weights, 0 none, ``n`` the
-            last ``n`` blocks with the final norm and projection.
+            last ``n`` blocks with the pooling, final norm and projection.
         gradient_checkpointing: Recompute activations in the backward pass: less memory, more time.
         messages: None: every image alone. Else consecutive images are sequences whose blocks exchange messages, which
             always train; see :class:`amclip.models.xclip_layers.CrossFrameBlock`.
@@ -84,8 +84,7 @@ class ImageEncoder(nn.Module):
         elif of_timm and trainable_blocks >= 0:
             _lock_timm(self.visual, of_timm, trainable_blocks)
         elif trainable_blocks >= 0:
-            # open_clip counts the final projection as a group of its own.
-            self.visual.lock(unlocked_groups=trainable_blocks + 1 if trainable_blocks else 0)
+            _lock(self.visual, trainable_blocks)
         if messages:
             attention: Any = blocks[0].attn
             width, heads = self.visual.transformer.width, attention.num_heads
@@ -182,6 +181,23 @@ class ImageEncoder(nn.Module):
 
     def _gradients(self) -> contextlib.AbstractContextManager[object]:
         return torch.no_grad() if self.frozen else contextlib.nullcontext()
+
+
+def _lock(visual: Any, trainable: int) -> None:
+    """Let the last blocks of a tower of open_clip's own train, and what comes after them; nothing where there are none.
+
+    open_clip's own way leaves out the attentional pooling of CoCa, which lies between the blocks and the final norm.
+    """
+    # open_clip counts the final projection as a group of its own.
+    visual.lock(unlocked_groups=trainable + 1 if trainable else 0)
+    if not trainable:
+        return
+    contrastive = getattr(visual, "attn_pool_contrastive", None)
+    pooling = [contrastive]
+    if contrastive is None or visual.attn_pool_type == "cascade":  # else it makes captions, and no embedding
+        pooling.append(getattr(visual, "attn_pool", None))
+    for part in filter(None, pooling):
+        part.requires_grad_(True)
 
 
 def _lock_timm(visual: Any, blocks: Sequence[nn.Module], trainable: int) -> None:

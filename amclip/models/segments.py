@@ -1,4 +1,8 @@
-"""Segment classifiers: a small temporal transformer and a head per segment, and how their answers are aggregated."""
+"""Segment classifiers: a small temporal transformer and a head per segment, and how their answers are aggregated.
+
+Heads and aggregation compute in float32, whatever the precision of the network: bfloat16 tells 128 numbers between 1
+and 2, and cosines that are scaled by 100 behind it would make the same logit of clips that differ.
+"""
 
 import math
 from typing import Literal
@@ -65,11 +69,11 @@ class TemporalTransformer(nn.Module):
             Shape ``(N, D)``.
         """
         if not self.blocks:
-            return sequence.mean(dim=1)
+            return _single(sequence).mean(dim=1)
         x = sequence + (self.position + self.stream).flatten(0, 1)
         for block in self.blocks:
             x = block(x)
-        return (sequence + x).mean(dim=1)
+        return _single(sequence + x).mean(dim=1)
 
 
 class LinearHead(nn.Module):
@@ -88,9 +92,11 @@ class LinearHead(nn.Module):
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits of shape ``(N, C)`` from embeddings of shape ``(N, D)``."""
-        logits: Tensor = self.linear(self.norm(x))
-        return logits
+        """Logits of shape ``(N, C)``, float32, from embeddings of shape ``(N, D)``."""
+        with _full_precision(x):
+            weight, bias = _single(self.norm.weight), _single(self.norm.bias)
+            normed = F.layer_norm(_single(x), self.norm.normalized_shape, weight, bias, self.norm.eps)
+            return F.linear(normed, _single(self.linear.weight), _single(self.linear.bias))
 
 
 class TextHead(nn.Module):
@@ -136,7 +142,7 @@ class TextHead(nn.Module):
             self.text_features.copy_(features)
 
     def forward(self, x: Tensor, text: Tensor | None = None) -> Tensor:
-        """Logits ``(N, C)`` from embeddings ``(N, D)``.
+        """Logits ``(N, C)``, float32, from embeddings ``(N, D)``.
 
         Args:
             x: The embeddings.
@@ -144,12 +150,13 @@ class TextHead(nn.Module):
                 to be used as they are.
         """
         # A ceiling keeps the temperature from running away: CLIP's own is 100, and SigLIP's published scales lie above.
-        scale = self.log_scale.clamp(max=math.log(128)).exp()
-        wanted = F.normalize(self.text_features if text is None else text, dim=-1)
-        cosines = (wanted @ F.normalize(x, dim=-1).unsqueeze(-1)).squeeze(-1)
-        if self.background:
-            cosines = cosines[:, :-1] - cosines[:, -1:]
-        return scale * cosines + self.bias
+        with _full_precision(x):
+            scale = _single(self.log_scale).clamp(max=math.log(128)).exp()
+            wanted = F.normalize(_single(self.text_features if text is None else text), dim=-1)
+            cosines = (wanted @ F.normalize(_single(x), dim=-1).unsqueeze(-1)).squeeze(-1)
+            if self.background:
+                cosines = cosines[:, :-1] - cosines[:, -1:]
+            return scale * cosines + _single(self.bias)
 
 
 class SegmentClassifier(nn.Module):
@@ -213,11 +220,23 @@ class SegmentAggregator(nn.Module):
             logits: Shape ``(B, M, C)``.
 
         Returns:
-            Logits of shape ``(B, C)``.
+            Logits of shape ``(B, C)``, float32.
         """
+        logits = _single(logits)
         if self.mode == "mean":
             return logits.mean(dim=1)
         if self.mode == "max":
             return logits.amax(dim=1)
-        weights: Tensor = self.score(embeddings).softmax(dim=1)
-        return (weights * logits).sum(dim=1)
+        with _full_precision(logits):
+            scores = F.linear(_single(embeddings), _single(self.score.weight), _single(self.score.bias))
+            return (scores.softmax(dim=1) * logits).sum(dim=1)
+
+
+def _full_precision(x: Tensor) -> torch.autocast:
+    """Where autocast leaves float32 as it is."""
+    return torch.autocast(x.device.type, enabled=False)
+
+
+def _single(x: Tensor) -> Tensor:
+    """As float32; float64 stays."""
+    return x if x.dtype == torch.float64 else x.float()

@@ -26,7 +26,7 @@ import torch
 import yaml
 from numpy.typing import NDArray
 
-from amclip.calibration import calibrate, fit_temperatures
+from amclip.calibration import Calibrator
 from amclip.commands.evaluate import agreement_rows
 from amclip.data.intervals import Timeline, Windows, clips_of
 from amclip.data.readers import boris
@@ -38,7 +38,6 @@ from amclip.ethogram.figure import Panel, Track, draw_ethogram
 from amclip.ethogram.outputs import write_outputs
 from amclip.ethogram.scores import WindowScores
 from amclip.flow.tvl1 import TVL1
-from amclip.metrics import best_thresholds
 
 HERE = Path(__file__).parent
 CONFIG = HERE.parents[1] / "configs/demo.yaml"
@@ -242,11 +241,9 @@ def baseline(work: Path, like: WindowScores, table: LabelTable) -> tuple[WindowS
             if score > best:
                 best, validation[:, column] = score, guess
                 values[:, column] = model.predict_proba(asked)[:, 1]
-    labels = torch.from_numpy(tuned_truth)
-    temperatures = fit_temperatures(torch.from_numpy(validation), labels)
-    thresholds = best_thresholds(calibrate(torch.from_numpy(validation), temperatures), labels)
-    probabilities = calibrate(torch.from_numpy(values), temperatures).numpy()
-    return replace(like, classes=table.classes, probabilities=probabilities), thresholds.tolist()
+    calibrator = Calibrator.fit(torch.from_numpy(validation), torch.from_numpy(tuned_truth))
+    probabilities = calibrator(torch.from_numpy(values)).numpy()
+    return replace(like, classes=table.classes, probabilities=probabilities), list(calibrator.thresholds)
 
 
 def choose_settings(scores: WindowScores, thresholds: list[float], labels: Annotation) -> dict[str, BoutSettings]:
@@ -327,7 +324,7 @@ def report(
         "",
         "Written by `docs/benchmarks/fly_courtship.py`. One video of 120 s, two fruit flies "
         "([talmolab/sleap](https://github.com/talmolab/sleap), Clear BSD), labelled from tracked body points. "
-        f"Trained on {TRAIN[0]:g} to {TRAIN[1]:g} s, tuned (best epoch, temperatures, thresholds, smoothing, least "
+        f"Trained on {TRAIN[0]:g} to {TRAIN[1]:g} s, tuned (best epoch, calibration, thresholds, smoothing, least "
         f"lengths) on {VALIDATION[0]:g} to {VALIDATION[1]:g} s, compared on {HELD_OUT[0]:g} to {HELD_OUT[1]:g} s, "
         "which nothing was tuned on. One video is little: the figures show that the way works on real pixels, not how "
         "good amclip is.",

@@ -65,7 +65,7 @@ def train(loss: Loss, sampler: str, clips: Clips, seed: int) -> nn.Module:
     for epoch in range(EPOCHS):
         loss.set_progress(epoch / EPOCHS)
         aware.set_epoch(epoch)
-        rows = torch.tensor([row for row, _ in aware]) if sampler == "class-aware" else torch.randperm(len(clips))
+        rows = torch.tensor([row for row, _, _ in aware]) if sampler == "class-aware" else torch.randperm(len(clips))
         for batch in rows.split(BATCH):
             optimizer.zero_grad()
             loss(network(clips.features[batch]), clips.targets[batch]).backward()

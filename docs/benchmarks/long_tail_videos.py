@@ -118,7 +118,7 @@ class Clips(Dataset[dict[str, Tensor]]):
         return len(self.targets)
 
     def __getitem__(self, row: Any) -> dict[str, Tensor]:
-        row = row[0] if isinstance(row, tuple) else row  # the training samplers add the epoch
+        row = row[0] if isinstance(row, tuple) else row  # the training samplers add epoch and draw
         return {
             "images": self.embeddings[row],
             "segments": torch.arange(POSITIONS)[None],

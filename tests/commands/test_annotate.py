@@ -32,7 +32,7 @@ from amclip.ethogram.stream import stream_windows
 from amclip.inference import load_model
 
 HOP = 0.4
-CALIBRATOR = Calibrator(temperatures=(2, 1, 1), thresholds=(0.5,) * 3, raw_thresholds=(0.5,) * 3)
+CALIBRATOR = Calibrator(temperatures=(2, 1, 1), biases=(0, 0, 0.5), thresholds=(0.5,) * 3, raw_thresholds=(0.5,) * 3)
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -258,6 +258,7 @@ def test_a_video_that_changes_under_our_hands_is_not_passed_off_as_the_old_one(
     sources = annotator.Source("growing.mp4", video)
     os.utime(video, (1, 1))
     fingerprint = json.loads((tmp_path / "out" / ".journal" / "run.json").read_text())
+    assert (fingerprint["version"], fingerprint["reading_rules"]) == (amclip.__version__, READING_RULES)
     assert annotator.errors_of([sources], tmp_path / "out" / ".journal", fingerprint) == {
         "growing.mp4": "has changed since it was scored; is it still being written? Run the command again"
     }

@@ -1,5 +1,8 @@
 import warnings
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +13,7 @@ from layouts import ACTIONS, BORIS_AGGREGATED, CLIPS, animal_kingdom
 from amclip.data.datamodule import VideoDataModule
 from amclip.data.dataset import ClipDataset
 from amclip.data.readers import read_labels
-from amclip.data.samplers import ClassAwareSampler
+from amclip.data.samplers import ClassAwareSampler, EpochSampler
 from amclip.data.table import LabelError
 from amclip.flow import FlowMethod
 from amclip.inputs import NetworkInput
@@ -219,9 +222,9 @@ def test_class_aware_sampling_evens_out_the_classes_and_shares_an_epoch_among_pr
         sampler = ClassAwareSampler(dataset, num_replicas=replicas, rank=rank, seed=seed)
         sampler.set_epoch(number)
         rows = list(sampler)
-        assert all(epoch == number for _, epoch in rows)
+        assert all(epoch == number for _, epoch, _ in rows)
         assert len(rows) == len(sampler)
-        return [row for row, _ in rows]
+        return [row for row, _, _ in rows]
 
     whole = epoch(1, 0)
     assert len(whole) == 100
@@ -238,6 +241,58 @@ def test_class_aware_sampling_evens_out_the_classes_and_shares_an_epoch_among_pr
     assert epoch(1, 0, seed=1) != whole
     three = [epoch(3, rank) for rank in range(3)]  # 100 clips do not divide by 3
     assert [len(part) for part in three] == [34, 34, 34]
+
+
+@pytest.mark.parametrize("kind", [ClassAwareSampler, EpochSampler])
+@pytest.mark.parametrize("replicas", [1, 2, 3])
+def test_a_clip_that_comes_again_in_an_epoch_is_a_draw_of_its_own(tmp_path: Path, kind: Any, replicas: int) -> None:
+    table = read_labels(long_tail(tmp_path)).split("train")
+    dataset = ClipDataset(table, tmp_path, {}, NetworkInput(), training=True)
+    samplers = [kind(dataset, num_replicas=replicas, rank=rank, seed=5) for rank in range(replicas)]
+    parts = [list(sampler) for sampler in samplers]
+    items = [item for part in parts for item in part]
+    assert len(set(items)) == len(items)
+    drawn = Counter(row for row, _, _ in items)
+    # Numbered from 0 on without a gap, over all processes together, in the order of the epoch.
+    order = [part[place] for place in range(len(parts[0])) for part in parts]
+    for row, times in drawn.items():
+        assert [draw for other, _, draw in order if other == row] == list(range(times))
+    if kind is ClassAwareSampler:
+        assert max(drawn.values()) >= 3
+    else:
+        assert set(drawn) == set(range(len(table)))
+
+
+def test_clips_drawn_again_show_other_moments_whatever_the_number_of_workers(drawn: Path) -> None:
+    def batches(workers: int) -> list[Any]:
+        data = build(drawn, sampler="class-aware", batch_size=1, num_workers=workers, modality="frames", seed=2)
+        data.setup("fit")
+        loader = data.train_dataloader()
+        loader.sampler.set_epoch(1)  # type: ignore[attr-defined]
+        return list(loader)
+
+    alone = batches(0)
+    shown = [(int(batch["clip"]), batch["frames"].numpy().tobytes()) for batch in alone]
+    times = Counter(clip for clip, _ in shown)
+    again = [clip for clip, number in times.items() if number > 1]
+    assert again
+    for clip in again:
+        assert len({frames for other, frames in shown if other == clip}) > 1
+    for other in (batches(1), batches(3)):
+        for one, two in zip(alone, other, strict=True):
+            assert torch.equal(one["frames"], two["frames"])
+            assert one["draw"].tolist() == two["draw"].tolist()
+
+
+def test_a_clip_drawn_again_is_augmented_otherwise(drawn: Path) -> None:
+    data = build(drawn, seed=4)
+    data.trainer = SimpleNamespace(training=True, current_epoch=0)  # type: ignore[assignment]
+    seeds = []
+    for draw in (0, 1, 24, 0):
+        data.on_before_batch_transfer({"clip": torch.tensor([3]), "draw": torch.tensor([draw])}, 0)
+        seeds.append(torch.initial_seed())
+    assert len(set(seeds)) == 3
+    assert seeds[0] == seeds[3]
 
 
 def test_counts_are_those_of_the_training_clips(drawn: Path) -> None:

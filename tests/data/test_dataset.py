@@ -84,18 +84,19 @@ def test_a_clip_of_one_frame_is_its_own_partner(videos: Path) -> None:
     assert frame_numbers(sample["frames"].flatten(0, 1)) == [0] * 8
 
 
-def test_jitter_depends_on_seed_epoch_and_row_alone(videos: Path) -> None:
+def test_jitter_depends_on_seed_epoch_row_and_draw_alone(videos: Path) -> None:
     clips = [Clip("long.mp4", labels=("x",)), Clip("long.mp4", 0.0, 12.0, ("x",))]
 
-    def numbers(row: int, epoch: int, seed: int = 0, training: bool = True) -> list[int]:
+    def numbers(row: int, epoch: int, seed: int = 0, training: bool = True, draw: int = 0) -> list[int]:
         data = dataset(videos, clips, training=training, seed=seed, modality="frames")
-        return frame_numbers(data[row, epoch]["frames"][:, 0])
+        return frame_numbers(data[row, epoch, draw]["frames"][:, 0])
 
     torch.manual_seed(1)
     first = numbers(0, 0)
     torch.manual_seed(2)
     assert numbers(0, 0) == first
-    assert len({tuple(first), tuple(numbers(0, 1)), tuple(numbers(1, 0)), tuple(numbers(0, 0, seed=1))}) == 4
+    others = [numbers(0, 1), numbers(1, 0), numbers(0, 0, seed=1), *(numbers(0, 0, draw=draw) for draw in (1, 2, 24))]
+    assert len({tuple(drawn) for drawn in [first, *others]}) == 7
     assert numbers(0, 0, training=False) == numbers(0, 7, training=False) == [37, 112, 186, 261]
 
 
@@ -143,11 +144,15 @@ class TestBrokenClips:
 
     def test_in_training_the_next_clip_that_can_be_read_takes_the_place(self, tmp_path: Path, videos: Path) -> None:
         data = dataset(tmp_path, self.rows(tmp_path, videos), training=True)
+        seen = []
         for row, skipped in enumerate([0, 4, 3, 2, 1]):
             sample = data[row, 0]
             assert (int(sample["clip"]), int(sample["skipped"])) == (0, skipped)
             assert sample["labels"].tolist() == [1, 0]  # the labels are those of the frames
-            assert torch.equal(sample["frames"], data[0, 0]["frames"])
+            # Each time at moments of its own, which nothing but the row that was asked for decides.
+            assert torch.equal(sample["frames"], data[row, 0]["frames"])
+            seen.append(frame_numbers(sample["frames"][:, 0]))
+        assert len({tuple(numbers) for numbers in seen}) == 5
 
     def test_otherwise_frames_are_zero_and_the_error_says_why(self, tmp_path: Path, videos: Path) -> None:
         data = dataset(tmp_path, self.rows(tmp_path, videos))

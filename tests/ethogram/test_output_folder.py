@@ -4,7 +4,14 @@ import pytest
 
 from amclip.ethogram.output_folder import OutputFolder
 
-FINGERPRINT = {"checkpoint": "abc", "window": 2.0, "hop": 0.5, "precision": "32-true"}
+FINGERPRINT = {
+    "checkpoint": "abc",
+    "window": 2.0,
+    "hop": 0.5,
+    "precision": "32-true",
+    "reading_rules": 2,
+    "version": "1.0",
+}
 
 
 def begin(folder: Path, fingerprint: dict[str, object] | None = None, **how: bool) -> OutputFolder:
@@ -21,6 +28,21 @@ def test_the_same_settings_go_on_and_others_are_refused(tmp_path: Path) -> None:
         begin(tmp_path / "out", {"window": 3.0})
     with pytest.raises(ValueError, match=r"another checkpoint .*, a hop of 0\.5 s"):
         begin(tmp_path / "out", {"checkpoint": "def", "hop": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"version": "1.1"}, r"made with amclip 1\.0"),
+        ({"reading_rules": 3}, "made with other rules of which frame is shown when"),
+        ({"version": "1.1", "reading_rules": 3}, r"made with other rules .*, amclip 1\.0"),
+    ],
+)
+def test_scores_of_another_version_are_not_gone_on_with(tmp_path: Path, change: dict[str, object], words: str) -> None:
+    begin(tmp_path / "out")
+    with pytest.raises(ValueError, match=words):
+        begin(tmp_path / "out", change)
+    begin(tmp_path / "out", change, restart=True)
 
 
 def test_a_restart_throws_away_what_was_scored_and_nothing_else(tmp_path: Path) -> None:

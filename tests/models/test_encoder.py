@@ -180,3 +180,23 @@ def test_the_last_blocks_of_a_timm_tower_train(blocks: int, first: int | None, t
 def test_more_blocks_than_a_timm_tower_has_are_refused(blocks: int, timm_tower: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=f"this image tower has 12 blocks, not {blocks}"):
         ImageEncoder(timm_tower, trainable_blocks=blocks)
+
+
+@pytest.mark.parametrize(("pool", "used"), [(True, 1), ("cascade", 2), ("parallel", 1)])
+@pytest.mark.parametrize("blocks", [0, 1, 2, -1])
+def test_the_attentional_pooling_of_coca_trains_with_the_blocks(
+    tmp_path: Path, pool: bool | str, used: int, blocks: int
+) -> None:
+    path = tmp_path / "coca.json"
+    vision = {"layers": 2, "width": 32, "head_width": 16, "patch_size": 16, "image_size": 32}
+    vision |= {"attentional_pool": pool, "attn_pooler_heads": 2, "attn_pooler_queries": 4}
+    path.write_text(json.dumps({"embed_dim": 32, "vision_cfg": vision, "text_cfg": {}}))
+    encoder = ImageEncoder(describe_backbone(str(path), None, 32), trainable_blocks=blocks)
+    trains = {name: value for name, value in encoder.visual.named_parameters() if value.requires_grad}
+    pooling = {name.split(".")[0] for name in trains if name.startswith("attn_pool")}
+    if blocks >= 0:
+        assert len(pooling) == (used if blocks else 0)
+        assert ("conv1.weight" in trains) is False
+    if blocks > 0:  # whatever trains has a gradient: DistributedDataParallel refuses weights without
+        encoder(torch.randn(2, 3, 32, 32)).sum().backward()
+        assert [name for name, value in trains.items() if value.grad is None] == []

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -59,3 +61,47 @@ def test_aggregation() -> None:
 
 def test_the_linear_head_starts_undecided() -> None:
     assert LinearHead(8, 3)(torch.randn(4, 8)).abs().max() < 1
+
+
+@pytest.mark.parametrize(("scale", "background"), [(100.0, True), (100.0, False), (14.3, True)])
+@pytest.mark.parametrize("stored", [False, True])
+def test_half_precision_tells_clips_apart_as_full_precision_does(scale: float, background: bool, stored: bool) -> None:
+    torch.manual_seed(0)
+    head = TextHead(64, 3, background)
+    head.set_text_features(torch.randn(3 + background, 64) + 4)  # published text embeddings are much alike
+    torch.nn.init.constant_(head.log_scale, math.log(scale))
+    x = torch.randn(5000, 64) + 2
+    text = head.text_features.expand(5000, -1, -1) if stored else None
+    with torch.no_grad():
+        exact = head(x, text)
+        with torch.autocast("cpu", torch.bfloat16):
+            got = head(x, text)
+    assert got.dtype == torch.float32
+    assert torch.equal(got, exact)
+    assert len(got[:, 0].unique()) > 4500  # some hundred where bfloat16 rounds
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_every_head_and_aggregation_is_in_float32(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    for head in (LinearHead(16, 3), TextHead(16, 3)):
+        torch.nn.init.normal_(head.text_features if isinstance(head, TextHead) else head.linear.weight)
+        x = torch.randn(8, 16)
+        with torch.autocast("cpu", dtype):
+            inside = head(x)
+        assert torch.equal(inside, head(x))
+        whole = head.to(dtype)(x.to(dtype))  # a network in half precision throughout
+        assert whole.dtype == torch.float32
+        torch.testing.assert_close(whole, inside, rtol=0.05, atol=0.1)
+    for mode in ("mean", "max", "attention"):
+        aggregator = SegmentAggregator(mode, 16)  # type: ignore[arg-type]
+        if mode == "attention":
+            torch.nn.init.normal_(aggregator.score.weight)
+        embeddings, logits = torch.randn(4, 2, 16), torch.randn(4, 2, 3)
+        with torch.autocast("cpu", dtype):
+            inside = aggregator(embeddings, logits)
+        assert torch.equal(inside, aggregator(embeddings, logits))
+        assert aggregator.to(dtype)(embeddings.to(dtype), logits.to(dtype)).dtype == torch.float32
+    pooled = TemporalTransformer(16, 4, 2, layers=1, heads=4)
+    with torch.autocast("cpu", dtype):
+        assert pooled(torch.randn(2, 8, 16).to(dtype)).dtype == torch.float32
