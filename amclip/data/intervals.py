@@ -13,7 +13,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from amclip.data.table import Clip, LabelError, LabelTable
+from amclip.data.label_error import LabelError
+from amclip.data.table import Clip, LabelTable
 
 __all__ = ["Bout", "Timeline", "Windows", "clips_of", "timelines_of"]
 

@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from amclip.data.table import SPLITS, Clip, LabelError, LabelTable, raise_together
+from amclip.data.label_error import LabelError, raise_together
+from amclip.data.split_names import SPLITS
+from amclip.data.table import Clip, LabelTable
 
 __all__ = ["assign_splits", "divide_by_time", "hold_out", "stratify"]
 

@@ -19,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amclip.data._clock import find_holes
-from amclip.data._index import FrameIndex, index_by_decoding, index_by_stamps, scan
+from amclip.data._frame_index import FrameIndex
+from amclip.data._index import index_by_decoding, index_by_stamps
+from amclip.data._packets import scan
 from amclip.data._reader import FrameReader, Reader
 from amclip.data.image_folder import ImageFolderReader
 from amclip.data.video_file import VideoError, cannot_open, short_reason, why_unreadable

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from amclip.atomic import writing_text
 from amclip.data.boris_columns import AGGREGATED, TABULAR
-from amclip.data.table import refuse_class_names
+from amclip.data.class_name_rules import refuse_class_names
 from amclip.ethogram import boris_files
 from amclip.ethogram.bouts import BoutSettings, ScoreTimeline, smooth
 from amclip.report.media import Media

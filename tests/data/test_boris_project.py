@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from amclip.data.label_error import LabelError
 from drawn_scores import CLASSES, scores_of
 from layouts import BORIS_AGGREGATED, BORIS_TABULAR, boris_project_text
 
 from amclip.data.clock import Clock
 from amclip.data.intervals import Windows
 from amclip.data.readers import boris, boris_project, read_labels
-from amclip.data.table import LabelError
 from amclip.ethogram.annotations import read_annotation
 from amclip.ethogram.bouts import BoutSettings
 from amclip.ethogram.outputs import write_outputs

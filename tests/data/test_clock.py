@@ -6,6 +6,7 @@ from pathlib import Path
 import layouts
 import numpy as np
 import pytest
+from amclip.data.label_error import LabelError
 from drawn import draw_video, draw_with_sound
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from amclip.data.exports import export
 from amclip.data.intervals import Windows
 from amclip.data.readers import read_labels
 from amclip.data.sources import read_given
-from amclip.data.table import Clip, LabelError, build_table
+from amclip.data.table import Clip, build_table
 from amclip.suggest.pool import labelled_stretches
 
 MILLISECONDS = [*range(0, 200, 20), *range(200, 1200, 100)]  # ten frames in 0.2 s, ten in a second

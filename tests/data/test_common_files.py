@@ -10,6 +10,7 @@ from amclip.data.dataset import ClipDataset
 from amclip.data.probe import frame_times, probe
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video import Video, VideoInfo
+from amclip.inputs import NetworkInput
 
 FOLDER = Path(__file__).parent / "cases"
 # Name: frames, the first one's number, seconds. By the ffmpeg program and OpenCV, which agree, and ffprobe.
@@ -98,10 +99,7 @@ def test_training_reads_frames_of_its_clip_alone(found: dict[Path, VideoInfo], n
         LabelTable(clips, (), "test"),
         Path(),
         found,
-        frame_size=(96, 96),
-        scheme="dense",
-        num_segments=1,
-        positions_per_segment=4,
+        NetworkInput(scheme="dense", num_segments=1, positions_per_segment=4, frame_size=(96, 96), image_size=96),
         training=True,
     )
     times = found[path].index.times  # type: ignore[union-attr]

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from amclip.data.label_error import LabelError
 from build import make_data
 from drawn import draw_video
 from layouts import ACTIONS, BORIS_AGGREGATED, CLIPS, animal_kingdom
@@ -11,7 +12,6 @@ from amclip.data.datamodule import VideoDataModule
 from amclip.data.dataset import ClipDataset
 from amclip.data.readers import read_labels
 from amclip.data.samplers import ClassAwareSampler
-from amclip.data.table import LabelError
 from amclip.flow import FlowMethod
 from amclip.inputs import NetworkInput
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from amclip.data.label_error import LabelError
 from drawn import frame_numbers
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from layouts import image_folder
 from amclip.data.image_folder import numbered_images
 from amclip.data.locate import locate_videos
 from amclip.data.probe import probe
-from amclip.data.table import Clip, LabelError, build_table
+from amclip.data.table import Clip, build_table
 from amclip.data.video import Video, VideoInfo
 from amclip.data.video_file import VideoError
 

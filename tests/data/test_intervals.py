@@ -3,11 +3,11 @@
 from itertools import pairwise
 
 import pytest
+from amclip.data.label_error import LabelError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amclip.data.intervals import Bout, Timeline, Windows, clips_of
-from amclip.data.table import LabelError
 
 FPS = 25.0
 frames = st.integers(0, 60)

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from amclip.data.label_error import LabelError
 from test_boris_project import observation, project, write
 
 from amclip.cli import main
@@ -12,7 +13,6 @@ from amclip.data.clock import Clock
 from amclip.data.readers import Observations, boris_project, files, read_labels
 from amclip.data.readers.noted import read_noted
 from amclip.data.sources import read_given
-from amclip.data.table import LabelError
 from amclip.suggest.pool import labelled_stretches
 
 A = [

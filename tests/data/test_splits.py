@@ -1,11 +1,12 @@
 from collections import defaultdict
 
 import pytest
+from amclip.data.label_error import LabelError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from amclip.data.splits import assign_splits, divide_by_time, hold_out
-from amclip.data.table import Clip, LabelError, LabelTable, build_table
+from amclip.data.table import Clip, LabelTable, build_table
 
 CLASSES = ("a", "b", "c", "d")
 some_labels = st.lists(st.sampled_from(CLASSES), unique=True).map(tuple)

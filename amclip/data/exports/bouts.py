@@ -13,10 +13,11 @@ from amclip.data.clock import Clock
 from amclip.data.exports.files import write_rows, write_text
 from amclip.data.exports.notes import gaps, moved, splits, unnamed, without_suffix
 from amclip.data.intervals import Timeline, timelines_of
+from amclip.data.label_error import LabelError
 from amclip.data.readers.boris_rows import MISSING
 from amclip.data.readers.deepethogram import SUFFIX
 from amclip.data.readers.feral import BACKGROUND
-from amclip.data.table import LabelError, LabelTable
+from amclip.data.table import LabelTable
 
 __all__ = ["boris", "boris_tabular", "deepethogram", "feral", "frame_list", "label_file"]
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 
 from amclip.data.clock import Clock
 from amclip.data.intervals import Bout, Timeline
+from amclip.data.label_error import LabelError, raise_together
 from amclip.data.locate import same_name
 from amclip.data.readers.observations import Observations
-from amclip.data.table import LabelError, raise_together
 
 __all__ = ["OF_PICTURES", "Media", "media_time", "timelines"]
 

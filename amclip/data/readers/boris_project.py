@@ -12,12 +12,13 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
+from amclip.data.class_name_rules import unknown_class
 from amclip.data.clock import Clock
 from amclip.data.intervals import Timeline
+from amclip.data.label_error import LabelError, raise_together
 from amclip.data.readers import strict_json
 from amclip.data.readers.boris_media import OF_PICTURES, Media, media_time, timelines
 from amclip.data.readers.observations import Observations
-from amclip.data.table import LabelError, raise_together, unknown_class
 
 __all__ = ["matches", "read"]
 

@@ -4,9 +4,10 @@ import re
 import warnings
 from collections.abc import Sequence
 
+from amclip.data.label_error import LabelError, raise_together
 from amclip.data.readers.class_names import by_number
 from amclip.data.readers.delimited import lines_of
-from amclip.data.table import Clip, LabelError, LabelTable, build_table, raise_together
+from amclip.data.table import Clip, LabelTable, build_table
 from amclip.data.video_file import VIDEO_SUFFIXES
 
 __all__ = ["matches", "read"]
@@ -61,9 +62,9 @@ def read(text: str, source: str, classes: Sequence[str] | None = None) -> LabelT
     if numbers and labelled:
         counted = None if classes is None or all(name.isdecimal() for name in classes) else classes
         errors = []
-        for index, (number, video, words) in enumerate(list(rows)):
+        for index, (number, video, numbered) in enumerate(list(rows)):
             try:
-                found_names = tuple(by_number(word, counted, source, number, "label") for word in words)
+                found_names = tuple(by_number(word, counted, source, number, "label") for word in numbered)
                 rows[index] = (number, video, found_names)
             except LabelError as error:
                 errors.append(error)

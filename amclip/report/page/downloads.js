@@ -8,7 +8,7 @@ function openDownload(page) {
   byId("window-length").value ||= page.run.window;
   byId("window-hop").value ||= page.run.window;
   tellDownload(
-    `Videos are named as in the run; give their folder as --data.root. A behaviour that nobody shows is in no row: ` +
+    `Videos are named as in the run; give their folder as --data.source.root. A behaviour that nobody shows is in no row: ` +
       `name all of them by --data.classes to keep the order (${page.run.classes.length}). Without a split, clips of one ` +
       `video are divided by --data.split_by time.`,
   );
