@@ -1,4 +1,4 @@
-"""The one label table: which stretch of which video shows which behaviours, and in which split it is used.
+"""The one label table: which interval of which video shows which behaviours, and in which split it is used.
 
 Every reader in :mod:`amclip.data.readers` returns a :class:`LabelTable` through :func:`build_table`, so the rules that
 hold for all formats (known classes, sensible times, no clip twice) are written once, here.
@@ -37,12 +37,12 @@ _LONGEST_NAME, _LONGEST_PATH = 255, 4096
 
 @dataclass(frozen=True, slots=True)  # tables have millions of them
 class Clip:
-    """One row: a video, or a stretch of one, with what is seen in it.
+    """One row: a video, or an interval of one, with what is seen in it.
 
     Attributes:
         video: As written in the table: relative to the root folder, or absolute; with ``/``, in a checked table.
         start: Seconds since the first frame; ``None`` (then ``stop`` is ``None`` too) means the whole video.
-        stop: End of the stretch in seconds; the frame at ``stop`` is no longer part of it.
+        stop: End of the interval in seconds; the frame at ``stop`` is no longer part of it.
         labels: Classes seen; ``()`` means labelled, none of the classes; ``None`` means not labelled.
         split: ``"train"``, ``"val"``, ``"test"``, or ``None`` where the table names none.
         line: Line in the source file, for messages.

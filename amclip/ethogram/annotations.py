@@ -53,7 +53,7 @@ class Pair:
         video: Its name in the second annotation.
         predicted: Bouts of the first; of one behaviour none overlap or touch.
         labelled: Bouts of the second, likewise.
-        seen: Stretches, in seconds, that both observed; bouts lie within them.
+        seen: Intervals, in seconds, that both observed; bouts lie within them.
         fps: Frames per second, where one of the two knows.
     """
 
@@ -297,8 +297,8 @@ def _pair(
     for gap in sorted((*judged.unlabelled, *judge.unlabelled)):
         seen = [
             part
-            for stretch in seen
-            for part in ((stretch[0], min(stretch[1], gap[0])), (max(stretch[0], gap[1]), stretch[1]))
+            for interval in seen
+            for part in ((interval[0], min(interval[1], gap[0])), (max(interval[0], gap[1]), interval[1]))
         ]
         seen = [part for part in seen if part[1] > part[0]]
     seen = [part for part in seen if part[1] > part[0]]

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from amclip.data.label_error import LabelError
 from drawn import draw_video, draw_with_sound
 
 from amclip.data.clock import Clock
+from amclip.data.label_error import LabelError
 from amclip.data.readers import read_labels
 
 HEAD = "Observation id\tMedia file\tTotal length\tFPS\tSubject\tBehavior\tBehavior type\tStart (s)\tStop (s)\n"

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from amclip.data.label_error import LabelError
 from build import make_data
 from drawn import draw_video
 from layouts import ACTIONS, BORIS_AGGREGATED, CLIPS, animal_kingdom
 
 from amclip.data.datamodule import VideoDataModule
 from amclip.data.dataset import ClipDataset
+from amclip.data.label_error import LabelError
 from amclip.data.readers import read_labels
 from amclip.data.samplers import ClassAwareSampler
 from amclip.flow import FlowMethod

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from amclip.data.label_error import LabelError
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from amclip.data.clock import Clock
 from amclip.data.exports import FORMATS, OF_BOUTS, export
 from amclip.data.intervals import clips_of, timelines_of
+from amclip.data.label_error import LabelError
 from amclip.data.readers import read_classes, read_labels, read_splits
 from amclip.data.table import Clip, LabelTable, build_table
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amclip.data.label_error import LabelError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amclip.data.clock import Clock
+from amclip.data.label_error import LabelError
 from amclip.data.readers import read_labels
 from amclip.data.readers.delimited import parse_number
 from amclip.data.table import Clip, build_table, write_table

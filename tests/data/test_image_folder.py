@@ -4,13 +4,13 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from amclip.data.label_error import LabelError
 from drawn import frame_numbers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layouts import image_folder
 
 from amclip.data.image_folder import numbered_images
+from amclip.data.label_error import LabelError
 from amclip.data.locate import locate_videos
 from amclip.data.probe import probe
 from amclip.data.table import Clip, build_table

@@ -5,8 +5,8 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from amclip.data.label_error import LabelError
 
+from amclip.data.label_error import LabelError
 from amclip.data.locate import Locator, locate_videos, spelled
 from amclip.data.readers import read_labels
 from amclip.data.table import Clip, build_table

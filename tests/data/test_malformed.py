@@ -13,10 +13,10 @@ from typing import Any
 
 import layouts
 import pytest
-from amclip.data.label_error import LabelError
 from openpyxl import load_workbook
 
 from amclip.data.clock import Clock
+from amclip.data.label_error import LabelError
 from amclip.data.readers import read_labels
 from amclip.data.table import LabelTable
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import layouts
 import pytest
-from amclip.data.label_error import LabelError
 
 from amclip.data.clock import Clock
 from amclip.data.intervals import Windows
+from amclip.data.label_error import LabelError
 from amclip.data.readers import read_class_groups, read_classes, read_labels, read_splits
 from amclip.data.table import LabelTable
 

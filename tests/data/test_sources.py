@@ -4,9 +4,9 @@ from pathlib import Path
 
 import layouts
 import pytest
-from amclip.data.label_error import LabelError
 
 from amclip.data.intervals import Windows
+from amclip.data.label_error import LabelError
 from amclip.data.sources import default_root, label_files, read_given, read_several
 
 

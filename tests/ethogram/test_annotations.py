@@ -2,10 +2,10 @@ import math
 from pathlib import Path
 
 import pytest
-from amclip.data.label_error import LabelError
 from drawn_scores import CLASSES, scores_of
 
 from amclip.data.intervals import Bout, Timeline
+from amclip.data.label_error import LabelError
 from amclip.ethogram.annotations import Annotation, pair_up, read_annotation
 from amclip.ethogram.bouts import BoutSettings
 from amclip.ethogram.outputs import write_outputs

@@ -21,7 +21,7 @@ def splits(table: LabelTable) -> list[str]:
 
 
 def gaps(timelines: Sequence[Timeline], what: str) -> list[str]:
-    """Stretches nobody observed, for formats without."""
+    """Intervals nobody observed, for formats without."""
     return [what] if any(timeline.unlabelled for timeline in timelines) else []
 
 

@@ -146,10 +146,10 @@ def _without_sound_alone(timeline: Timeline, source: str, clock: Clock) -> Timel
     return replace(timeline, bouts=tuple(kept), duration=end)
 
 
-def _between(stretches: Sequence[tuple[float, float]], end: float) -> tuple[tuple[float, float], ...]:
-    """What lies in none of the stretches, from 0 to the end."""
+def _between(intervals: Sequence[tuple[float, float]], end: float) -> tuple[tuple[float, float], ...]:
+    """What lies in none of the intervals, from 0 to the end."""
     gaps, reached = [], 0.0
-    for start, stop in sorted(stretches):
+    for start, stop in sorted(intervals):
         if start > reached:
             gaps.append((reached, min(start, end)))
         reached = max(reached, stop)
