@@ -120,7 +120,7 @@ def draw_scores(
 
 
 def draw_reliability(path: str | Path, probabilities: Mapping[str, Tensor], labels: Tensor) -> None:
-    """Share of clips that show a behaviour over the probability given for it, all behaviours together.
+    """Fraction of clips that show a behaviour over the probability given for it, all behaviours together.
 
     On the diagonal probabilities mean what they say. Below, how many there are of each height.
 
@@ -146,7 +146,7 @@ def draw_reliability(path: str | Path, probabilities: Mapping[str, Tensor], labe
         error = float((count[some] * np.abs(share - mean)).sum() / max(count.sum(), 1))
         upper.plot(mean, share, "o-", color=colour, markersize=4, linewidth=1, label=f"{name}: error {error:.3f}")
         lower.stairs(count, edges, color=colour)
-    upper.set_ylabel("share that shows the behaviour")
+    upper.set_ylabel("fraction that shows the behaviour")
     upper.set_ylim(-0.03, 1.03)
     upper.legend(frameon=False, loc="upper left", fontsize=8)
     lower.set_yscale("symlog", linthresh=1)

@@ -129,10 +129,10 @@ def best_thresholds(probabilities: Tensor, labels: Tensor) -> Tensor:
 
 
 def calibration_errors(probabilities: Tensor, labels: Tensor) -> list[float]:
-    """Expected calibration error of each class: how far the share of positives lies from the probability, on average.
+    """Expected calibration error of each class: how far the fraction of positives lies from the probability.
 
     torchmetrics' binary form with 15 bins of equal width: within each the mean probability of the class is compared
-    with the share of clips that show it.
+    with the fraction of clips that show it.
 
     Args:
         probabilities: float, shape ``(N, C)``, in ``[0, 1]``.

@@ -155,3 +155,8 @@ def test_cycles_and_lazy_imports_are_seen() -> None:
     uses = {"p.q.a": {"p.r.a"}, "p.r.a": set[str](), "p.r.b": {"p.q.b"}, "p.q.b": set[str]()}
     assert not a_cycle(uses)
     assert a_cycle(children("p", uses)) in (["p.q", "p.r", "p.q"], ["p.r", "p.q", "p.r"])
+
+
+def test_no_module_is_longer_than_a_reader_takes_in() -> None:
+    lengths = {name: len(path.read_text("utf-8").splitlines()) for name, path in FILES.items()}
+    assert not (long := {name: lines for name, lines in lengths.items() if lines > 350}), long

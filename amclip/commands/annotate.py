@@ -166,7 +166,7 @@ def annotate(
 
 def _model(checkpoint: str | None, zero_shot: ZeroShotOptions) -> "tuple[TrainedModel, str]":
     """The network, and its fingerprint."""
-    from amclip.data.table import refuse_class_names
+    from amclip.data.class_name_rules import refuse_class_names
     from amclip.plain import to_plain
 
     if (checkpoint is None) == (zero_shot.classes is None):

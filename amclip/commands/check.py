@@ -10,7 +10,8 @@ from amclip.commands.check_report import Finding, Report
 from amclip.data.dataset import video_path
 from amclip.data.frame_rates import describe_rates, explain_slow, gap_in_frames, too_slow
 from amclip.data.probe import probe
-from amclip.data.table import SPLITS, Clip, LabelTable
+from amclip.data.split_names import SPLITS
+from amclip.data.table import Clip, LabelTable
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
 

@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from amclip.atomic import writing_text
-from amclip.data.table import SPLITS, LabelError
+from amclip.data.label_error import LabelError
+from amclip.data.split_names import SPLITS
 from amclip.text import printable, text_cell
 
 __all__ = ["Finding", "Report", "report_table_errors"]

@@ -50,7 +50,7 @@ def convert(
             tell themselves when each frame is shown; a rate that they do not have is refused.
         window: Length of the clips in seconds.
         hop: Seconds from one window's start to the next; default: the length.
-        share: Share of a window that a behaviour must fill to be its label.
+        share: Fraction of a window that a behaviour must fill to be its label.
         per_frame: Cut frame lists where a label changes, which forms of bouts always do; else a folder of images is one
             clip with the labels of all its frames.
         root: Folder of the videos; with it names without a suffix are completed. Default: that of the (first) source.

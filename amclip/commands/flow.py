@@ -62,7 +62,7 @@ def flow(
         raft_weights: ``published``, which are fetched where they are not on disk yet, or a file of weights.
 
     Raises:
-        ValueError: If an argument does not fit, or the stretch holds no pair of frames.
+        ValueError: If an argument does not fit, or the interval holds no pair of frames.
         FileNotFoundError: If the video is not there.
         amclip.data.video_file.VideoError: If the video cannot be read.
     """
@@ -100,7 +100,7 @@ def flow(
             raise ValueError(
                 f"{video} has {len(span)} frames from {start or 0:g} s to "
                 f"{reader.duration if stop is None else stop:g} s; none has another {seconds:.4g} s later "
-                f"(the video lasts {reader.duration:.2f} s): take a longer stretch, or a shorter --gap"
+                f"(the video lasts {reader.duration:.2f} s): take a longer interval, or a shorter --gap"
             )
         task = progress.add_task("flow", total=count)
         pairs = read_pairs(reader, span.start, partners, max(1, CHUNK // (shape[0] * shape[1])))

@@ -18,8 +18,8 @@ from amclip.commands.check import check_data
 from amclip.commands.check_report import report_table_errors
 from amclip.commands.settings_parser import LINKED, Parser, files_named, nulls_as_config
 from amclip.data.datamodule import VideoDataModule
+from amclip.data.label_error import LabelError
 from amclip.data.source import LabelSource
-from amclip.data.table import LabelError
 from amclip.guard import Guard
 from amclip.inputs import NetworkInput
 from amclip.plain import from_plain

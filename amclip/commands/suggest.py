@@ -1,4 +1,4 @@
-"""``amclip suggest``: which stretches of unlabelled video to label next, and a page to label them in."""
+"""``amclip suggest``: which intervals of unlabelled video to label next, and a page to label them in."""
 
 import sys
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from amclip.text import printable
 
 if TYPE_CHECKING:
     from amclip.ethogram.inputs import Source
-    from amclip.suggest.pool import Stretches
+    from amclip.suggest.pool import Intervals
 
 __all__ = ["run_suggest", "suggest"]
 
@@ -89,9 +89,9 @@ def suggest(
         refuse_overwriting("--output", Path(output) / name, inputs)
     from amclip.inference import load_model  # here, since wrong options are answered without PyTorch
     from amclip.suggest.outputs import write_list, write_suggestions
-    from amclip.suggest.pool import choose_from, embed_pool, labelled_stretches
+    from amclip.suggest.pool import choose_from, embed_pool, labelled_intervals
 
-    taken = {} if tables is None else labelled_stretches(tables, root, labelled.label_fps)
+    taken = {} if tables is None else labelled_intervals(tables, root, labelled.label_fps)
     if tables is not None:
         _tell_labelled(taken, sources, default_root(tables) if root is None else Path(root))
     model = load_model(checkpoint, "cuda" if scoring.gpu else "cpu")
@@ -110,7 +110,7 @@ def suggest(
         raise SystemExit(1)
 
 
-def _tell_labelled(taken: "Stretches", sources: "Sequence[Source]", root: Path) -> None:
+def _tell_labelled(taken: "Intervals", sources: "Sequence[Source]", root: Path) -> None:
     """How many labelled clips lie in the videos: none may mean that the table's paths start elsewhere."""
     number = sum(map(len, taken.values()))
     here = sum(len(taken.get(source.path.resolve(), ())) for source in sources)

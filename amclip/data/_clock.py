@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 __all__ = ["find_holes", "mend_stamps"]
 
-# A hole is a stretch without frames in a video of constant rate: of more than two frames, and a quarter of a second.
+# A hole is an interval without frames in a video of constant rate: of more than two frames, and a quarter of a second.
 _HOLE_FRAMES, _HOLE_SECONDS = 3.5, 0.25
 # More steps back than these, and so many in a hundred, are no accidents.
 _FEW, _OFTEN = 3, 0.05
@@ -92,7 +92,7 @@ def _fill(times: NDArray[np.float64], known: NDArray[np.bool_], interval: float)
 
 
 def find_holes(times: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """Stretches of a video of constant rate in which frames are missing.
+    """Intervals of a video of constant rate in which frames are missing.
 
     A variable rate leaves long intervals too (a webcam in dim light, a screen that stands still), so nothing is said
     of videos in which fewer than 95 of 100 intervals are alike.

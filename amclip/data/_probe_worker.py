@@ -16,7 +16,9 @@ from collections.abc import Callable
 from typing import Any
 
 from amclip.data._container import missing_bytes
-from amclip.data._index import FrameIndex, Packets, describe, index_by_decoding, index_by_stamps, scan
+from amclip.data._frame_index import FrameIndex
+from amclip.data._index import describe, index_by_decoding, index_by_stamps
+from amclip.data._packets import Packets, scan
 from amclip.data._reader import FrameReader
 from amclip.data.video import Video, VideoInfo, info_of
 from amclip.data.video_file import VideoError, why_unreadable

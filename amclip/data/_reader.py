@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amclip.data._container import open_container
-from amclip.data._index import FrameIndex, draft, name_packet, numbered_packets
+from amclip.data._frame_index import FrameIndex
+from amclip.data._packets import draft, name_packet, numbered_packets
 
 __all__ = ["FrameReader", "MissingFrameError", "Reader"]
 

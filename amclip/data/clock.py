@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from amclip.data.label_error import LabelError
 from amclip.data.locate import Locator
 from amclip.data.probe import frame_times
-from amclip.data.table import LabelError
 from amclip.data.video_file import VideoError, lengths_by_header
 
 __all__ = ["Clock"]

@@ -16,11 +16,12 @@ from amclip.augmentation import Augmentation
 from amclip.checkpoint import hyperparameters
 from amclip.class_groups import ClassStatistics, class_groups_by_count
 from amclip.data.dataset import ClipDataset, collate
+from amclip.data.label_error import LabelError
 from amclip.data.probe import probe
 from amclip.data.readable import Found, median_length, readable_clips, tell_frame_rates
 from amclip.data.samplers import ClassAwareSampler, EpochSampler
 from amclip.data.source import LabelSource, Splits
-from amclip.data.table import LabelError, LabelTable
+from amclip.data.table import LabelTable
 from amclip.data.views import Views, clip_views
 from amclip.inputs import NetworkInput
 from amclip.plain import Configurable

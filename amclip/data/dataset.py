@@ -188,7 +188,7 @@ class ClipDataset(Dataset[Sample]):
 
 
 def refuse_holes(video: Video, start: float, stop: float, longest: float) -> None:
-    """Refuse a stretch in which frames are missing for so long that a moment may fall where there are none.
+    """Refuse an interval in which frames are missing for so long that a moment may fall where there are none.
 
     What was on before would be shown there: a still picture, which passes for an animal that holds still.
 

@@ -13,7 +13,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from amclip.data.table import Clip, LabelError, LabelTable
+from amclip.data.label_error import LabelError
+from amclip.data.table import Clip, LabelTable
 
 __all__ = ["Bout", "Timeline", "Windows", "clips_of", "timelines_of"]
 
@@ -39,7 +40,7 @@ class Timeline:
         bouts: In any order; bouts of one behaviour may overlap (several animals).
         duration: Seconds that were watched; ``None``: up to the end of the last bout.
         fps: Frames per second, where known; an event without duration lasts one frame.
-        unlabelled: Stretches, in seconds, that nobody observed.
+        unlabelled: Intervals, in seconds, that nobody observed.
         split: Split of the whole video.
         line: Line in the source file, for messages.
     """
@@ -65,8 +66,8 @@ class Windows:
     Attributes:
         length: Length of a window in seconds.
         hop: Seconds from the start of a window to the start of the next.
-        share: Share of a window that a behaviour must fill to be its label, in ``(0, 1]``. An event without duration is
-            a label of every window it falls in.
+        share: Fraction of a window that a behaviour must fill to be its label, in ``(0, 1]``. An event without duration
+            is a label of every window it falls in.
 
     Raises:
         ValueError: If a value is out of range.
@@ -81,14 +82,14 @@ class Windows:
             if not 0 < value < math.inf:
                 raise ValueError(f"window {name}: expected seconds above 0, got {value}")
         if not 0 < self.share <= 1:
-            raise ValueError(f"window share: expected a share in (0, 1], got {self.share}")
+            raise ValueError(f"window share: expected a fraction in (0, 1], got {self.share}")
 
 
 def clips_of(timelines: Iterable[Timeline], windows: Windows | None, source: str) -> list[Clip]:
     """Cut time lines into clips.
 
     Windows begin at 0 and end within the time line, the rest behind the last one is left out; a video shorter than a
-    window is one clip. What touches an unlabelled stretch is left out.
+    window is one clip. What touches an unlabelled interval is left out.
 
     Raises:
         LabelError: If, without windows, there is an event without duration and no frame rate to give it one.
@@ -102,7 +103,7 @@ def clips_of(timelines: Iterable[Timeline], windows: Windows | None, source: str
 def _pieces(timeline: Timeline, source: str) -> list[Clip]:
     bouts = [_with_duration(bout, timeline, source) for bout in timeline.bouts]
     inner = {time for bout in bouts for time in (bout.start, bout.stop)}
-    inner |= {time for stretch in timeline.unlabelled for time in stretch}
+    inner |= {time for interval in timeline.unlabelled for time in interval}
     edges = sorted({0.0, timeline.end, *(time for time in inner if 0 < time < timeline.end)})
     names = sorted({bout.label for bout in bouts})
     middles = (np.asarray(edges[:-1]) + np.asarray(edges[1:])) / 2
@@ -132,10 +133,10 @@ def _with_duration(bout: Bout, timeline: Timeline, source: str) -> Bout:
     return Bout(bout.start, bout.start + 1 / timeline.fps, bout.label, bout.line)
 
 
-def _inside(times: NDArray[np.float64], stretches: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:
-    """Whether each time lies in one of the stretches."""
-    starts = np.sort([start for start, _ in stretches])
-    stops = np.sort([stop for _, stop in stretches])
+def _inside(times: NDArray[np.float64], intervals: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:
+    """Whether each time lies in one of the intervals."""
+    starts = np.sort([start for start, _ in intervals])
+    stops = np.sort([stop for _, stop in intervals])
     inside: NDArray[np.bool_] = np.searchsorted(starts, times, "right") > np.searchsorted(stops, times, "right")
     return inside
 
@@ -163,20 +164,20 @@ def _windows(timeline: Timeline, windows: Windows) -> list[Clip]:
 
 
 def _covered(
-    stretches: Sequence[tuple[float, float]], starts: NDArray[np.float64], stops: NDArray[np.float64]
+    intervals: Sequence[tuple[float, float]], starts: NDArray[np.float64], stops: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Seconds of each window that lie in at least one stretch."""
-    if not stretches:
+    """Seconds of each window that lie in at least one interval."""
+    if not intervals:
         return np.zeros(len(starts))
     merged: list[list[float]] = []
-    for start, stop in sorted(stretches):
+    for start, stop in sorted(intervals):
         if merged and start <= merged[-1][1]:
             merged[-1][1] = max(merged[-1][1], stop)
         else:
             merged.append([start, stop])
     times = np.array(merged).ravel()
     lengths = np.diff(times, prepend=times[0])
-    lengths[::2] = 0  # between two stretches
+    lengths[::2] = 0  # between two intervals
     total = np.cumsum(lengths)
     covered: NDArray[np.float64] = np.interp(stops, times, total) - np.interp(starts, times, total)
     return covered

@@ -11,7 +11,8 @@ import unicodedata
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from amclip.data.table import LabelError, LabelTable, raise_together
+from amclip.data.label_error import LabelError, raise_together
+from amclip.data.table import LabelTable
 from amclip.data.video_file import VIDEO_SUFFIXES
 
 __all__ = ["Locator", "locate_videos", "same_name", "spelled"]

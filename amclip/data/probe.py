@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amclip.data._index import index_by_stamps, scan
+from amclip.data._index import index_by_stamps
+from amclip.data._packets import scan
 from amclip.data.video import READING_RULES, Video, VideoInfo
 from amclip.data.video_file import VideoError
 

@@ -8,15 +8,17 @@ from typing import ClassVar, Literal
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 from amclip.class_groups import CLASS_GROUPS
+from amclip.data.class_name_rules import refuse_class_names
 from amclip.data.clock import Clock
 from amclip.data.find import list_videos
 from amclip.data.intervals import Windows
+from amclip.data.label_error import LabelError
 from amclip.data.locate import locate_videos
 from amclip.data.readers import Observations, read_class_groups, read_classes, read_labels
 from amclip.data.sources import default_root, files_read, read_given
 from amclip.data.splits import assign_splits, divide_by_time, hold_out
 from amclip.data.synthetic import BEHAVIOURS, write_dataset
-from amclip.data.table import Clip, LabelError, LabelTable, refuse_class_names
+from amclip.data.table import Clip, LabelTable
 from amclip.plain import Configurable
 
 __all__ = ["LabelSource", "OpenedLabels", "Splits"]

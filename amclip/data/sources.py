@@ -7,6 +7,7 @@ from pathlib import Path
 
 from amclip.data.clock import Clock
 from amclip.data.intervals import Windows
+from amclip.data.label_error import LabelError
 from amclip.data.locate import locate_videos
 from amclip.data.readers import (
     GivenClipsError,
@@ -17,7 +18,7 @@ from amclip.data.readers import (
     read_part,
     read_splits,
 )
-from amclip.data.table import Clip, LabelError, LabelTable, build_table
+from amclip.data.table import Clip, LabelTable, build_table
 
 __all__ = ["Labels", "default_root", "files_read", "label_files", "read_given", "read_several"]
 

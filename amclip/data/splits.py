@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from amclip.data.table import SPLITS, Clip, LabelError, LabelTable, raise_together
+from amclip.data.label_error import LabelError, raise_together
+from amclip.data.split_names import SPLITS
+from amclip.data.table import Clip, LabelTable
 
 __all__ = ["assign_splits", "divide_by_time", "hold_out", "stratify"]
 
@@ -24,7 +26,7 @@ def assign_splits(table: LabelTable, fractions: Sequence[float] = (0.7, 0.15, 0.
         seed: Same seed, same table, same splits.
 
     Raises:
-        ValueError: If ``fractions`` are not three shares that sum to 1.
+        ValueError: If ``fractions`` are not three fractions that sum to 1.
         LabelError: If a row without a split belongs to a video whose other rows lie in several splits.
     """
     named: dict[str, set[str]] = {}
@@ -62,7 +64,7 @@ def divide_by_time(table: LabelTable, fractions: Sequence[float] = (0.7, 0.15, 0
         fractions: Shares for train, val and test, summing to 1.
 
     Raises:
-        ValueError: If ``fractions`` are not three shares that sum to 1.
+        ValueError: If ``fractions`` are not three fractions that sum to 1.
         LabelError: If a clip is a whole video, or only some rows of a video name a split.
     """
     shares = _shares(fractions)
@@ -149,14 +151,14 @@ def hold_out(table: LabelTable, fraction: float, seed: int = 0) -> LabelTable:
 
     Args:
         table: Clips.
-        fraction: Share of the training videos, in ``[0, 1)``; 0 takes none.
+        fraction: Fraction of the training videos, in ``[0, 1)``; 0 takes none.
         seed: Same seed, same table, same videos.
 
     Raises:
         ValueError: If ``fraction`` is out of range.
     """
     if not 0 <= fraction < 1:
-        raise ValueError(f"val_fraction: expected a share in [0, 1), got {fraction}")
+        raise ValueError(f"val_fraction: expected a fraction in [0, 1), got {fraction}")
     splits = {clip.split for clip in table.clips}
     if fraction == 0 or "train" not in splits or "val" in splits:
         return table
@@ -189,7 +191,7 @@ def stratify(
         Split of each video that is not fixed.
 
     Raises:
-        ValueError: If ``fractions`` are not three shares that sum to 1.
+        ValueError: If ``fractions`` are not three fractions that sum to 1.
     """
     shares = _shares(fractions)
     free = [video for video in labels if video not in fixed]
@@ -231,7 +233,7 @@ def stratify(
 def _shares(fractions: Sequence[float]) -> NDArray[np.float64]:
     shares = np.asarray(fractions, dtype=float)
     if shares.shape != (3,) or not (shares >= 0).all() or abs(shares.sum() - 1) > 1e-6:
-        raise ValueError(f"fractions must be three shares that sum to 1 (train, val, test), not {fractions!r}")
+        raise ValueError(f"fractions must be three fractions that sum to 1 (train, val, test), not {fractions!r}")
     return shares
 
 

@@ -1,15 +1,13 @@
-"""The one label table: which stretch of which video shows which behaviours, and in which split it is used.
+"""The one label table: which interval of which video shows which behaviours, and in which split it is used.
 
 Every reader in :mod:`amclip.data.readers` returns a :class:`LabelTable` through :func:`build_table`, so the rules that
 hold for all formats (known classes, sensible times, no clip twice) are written once, here.
 """
 
 import csv
-import difflib
 import math
 import os
 import posixpath
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -19,99 +17,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amclip.atomic import writing_text
+from amclip.data.class_name_rules import refuse_class_names, refuse_columns, round_trips, unknown_class
+from amclip.data.label_error import LabelError, raise_together
+from amclip.data.split_names import split_name
 from amclip.text import holds_control, is_formula, path_cell
 
 __all__ = [
-    "SPLITS",
     "Clip",
-    "LabelError",
     "LabelTable",
     "NoClassError",
     "build_table",
-    "raise_together",
-    "refuse_class_names",
-    "refuse_unsafe_class",
     "refuse_unwritable",
-    "split_name",
-    "unknown_class",
     "write_table",
 ]
-
-SPLITS = ("train", "val", "test")
-_SPLIT_NAMES = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation", "dev"),
-    "test": ("test", "testing", "holdout"),  # "holdout" is zamba's word
-}
-
 
 # Of a file, in bytes: what Linux, macOS and Windows take at most.
 _LONGEST_NAME, _LONGEST_PATH = 255, 4096
 
-# A class of this name could not be told from it.
-_COLUMNS_OF_PREDICTIONS = ("filepath", "start", "stop", "label", "split", "error")
-
-
-class LabelError(ValueError):
-    """A label table that cannot be used as it is.
-
-    Args:
-        reason: What is wrong, the value seen, and what to do.
-        file: The table.
-        line: Line in the file, counted from 1.
-        column: Name of the column.
-        others: What else is wrong in the same table, as far as it was read.
-    """
-
-    def __init__(
-        self,
-        reason: str,
-        file: str | None = None,
-        line: int | None = None,
-        column: str | None = None,
-        others: tuple["LabelError", ...] = (),
-    ) -> None:
-        super().__init__(reason, file, line, column, others)
-        self.reason, self.file, self.line, self.column, self.others = reason, file, line, column, others
-
-    def __str__(self) -> str:
-        where = [part for part in (self.file, self.line and f"line {self.line}") if part]
-        if self.column:
-            where.append(f"column {self.column!r}")
-        more = f" (and {len(self.others)} more such rows; `amclip check` lists them all)" if self.others else ""
-        return f"{', '.join(where)}: {self.reason}{more}" if where else f"{self.reason}{more}"
-
-
-class NoClassError(LabelError):
-    """A table that would be good if any row named a class; joined with others it is.
-
-    Args:
-        table: The table.
-    """
-
-    def __init__(self, table: "LabelTable") -> None:
-        super().__init__(
-            "no row names a class; fill the label column, or leave the column out of a table for prediction",
-            table.source,
-        )
-        self.table = table
-
-
-def raise_together(errors: Sequence[LabelError]) -> None:
-    """Raise the first error with all others on it; nothing if there is none."""
-    if errors:
-        first = errors[0]
-        raise LabelError(first.reason, first.file, first.line, first.column, tuple(errors[1:]))
-
 
 @dataclass(frozen=True, slots=True)  # tables have millions of them
 class Clip:
-    """One row: a video, or a stretch of one, with what is seen in it.
+    """One row: a video, or an interval of one, with what is seen in it.
 
     Attributes:
         video: As written in the table: relative to the root folder, or absolute; with ``/``, in a checked table.
         start: Seconds since the first frame; ``None`` (then ``stop`` is ``None`` too) means the whole video.
-        stop: End of the stretch in seconds; the frame at ``stop`` is no longer part of it.
+        stop: End of the interval in seconds; the frame at ``stop`` is no longer part of it.
         labels: Classes seen; ``()`` means labelled, none of the classes; ``None`` means not labelled.
         split: ``"train"``, ``"val"``, ``"test"``, or ``None`` where the table names none.
         line: Line in the source file, for messages.
@@ -184,17 +115,19 @@ class LabelTable:
         return tuple(dict.fromkeys(clip.video for clip in self.clips))
 
 
-def split_name(text: str) -> str:
-    """``"train"``, ``"val"`` or ``"test"`` for any of the usual spellings (``training``, ``dev``, ``holdout``, …).
+class NoClassError(LabelError):
+    """A table that would be good if any row named a class; joined with others it is.
 
-    Raises:
-        ValueError: If the spelling is not known.
+    Args:
+        table: The table.
     """
-    for name, spellings in _SPLIT_NAMES.items():
-        if text.strip().lower() in spellings:
-            return name
-    known = ", ".join(spelling for spellings in _SPLIT_NAMES.values() for spelling in spellings)
-    raise ValueError(f"{text!r} is not a split; known names are {known}")
+
+    def __init__(self, table: LabelTable) -> None:
+        super().__init__(
+            "no row names a class; fill the label column, or leave the column out of a table for prediction",
+            table.source,
+        )
+        self.table = table
 
 
 def build_table(
@@ -307,14 +240,6 @@ def _normal(path: str) -> str:
     return posixpath.normpath(path)
 
 
-def unknown_class(name: str, classes: Sequence[str]) -> str:
-    """What to say of a class that is none of those known."""
-    close = difflib.get_close_matches(name, classes, n=1)
-    return f"unknown class {name!r}; " + (
-        f"did you mean {close[0]!r}?" if close else f"the classes are {', '.join(classes)}"
-    )
-
-
 def _class_names(
     rows: Sequence[Clip], source: str, classes: Sequence[str] | None, found: Sequence[str] | None
 ) -> tuple[str, ...]:
@@ -325,49 +250,8 @@ def _class_names(
     else:
         names = tuple(sorted({name for clip in rows for name in clip.labels or ()}))
     refuse_class_names(names, source)
-    for name in names:
-        if name.lower() in _COLUMNS_OF_PREDICTIONS:
-            raise LabelError(f"class name {name!r}: is a column of the predictions; take another name", source)
+    refuse_columns(names, source)
     return names
-
-
-def refuse_class_names(names: Sequence[str], source: str | None = None) -> None:
-    """Refuse names of behaviours that label tables do not give back, wherever they come from.
-
-    Args:
-        names: The names.
-        source: The file or option that has them, for messages.
-
-    Raises:
-        LabelError: At the first of them, or at a name that stands twice.
-    """
-    for name in names:
-        if not name.strip():
-            raise LabelError(f"class name {name!r}: is empty", source)
-        refuse_unsafe_class(name, source)
-        if ";" in name:
-            raise LabelError(f"class name {name!r}: holds ';', by which label tables separate behaviours", source)
-        if not _round_trips(name):
-            reason = "tables do not keep tabs, line breaks, and blanks at the ends of a name"
-            raise LabelError(f"class name {name!r}: {reason}; take another name", source)
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
-    if twice:
-        raise LabelError(f"class {twice[0]!r} is named twice", source)
-
-
-def refuse_unsafe_class(name: str, source: str | None = None) -> None:
-    """Refuse a name of a behaviour that a terminal would obey or a spreadsheet program would compute.
-
-    Raises:
-        LabelError: If it is one.
-    """
-    if holds_control(name):
-        raise LabelError(f"class name {name!r}: holds control characters, which terminals obey; take another", source)
-    if is_formula(name):
-        raise LabelError(
-            f"class name {name!r}: spreadsheet programs take what begins with {name[0]!r} for a formula; take another",
-            source,
-        )
 
 
 def refuse_unwritable(table: LabelTable) -> None:
@@ -377,13 +261,9 @@ def refuse_unwritable(table: LabelTable) -> None:
         LabelError: At the first of them.
     """
     for clip in table.clips:
-        if not _round_trips(clip.video):
+        if not round_trips(clip.video):
             reason = "tables do not keep tabs, line breaks, and blanks at the ends of a name; rename the file"
             raise LabelError(f"{clip.video!r}: {reason}", table.file_of(clip), clip.line)
-
-
-def _round_trips(name: str) -> bool:
-    return name == name.strip() and "\t" not in name and len(name.splitlines()) == 1
 
 
 def _check_times(clip: Clip, source: str) -> None:

@@ -19,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amclip.data._clock import find_holes
-from amclip.data._index import FrameIndex, index_by_decoding, index_by_stamps, scan
+from amclip.data._frame_index import FrameIndex
+from amclip.data._index import index_by_decoding, index_by_stamps
+from amclip.data._packets import scan
 from amclip.data._reader import FrameReader, Reader
 from amclip.data.image_folder import ImageFolderReader
 from amclip.data.video_file import VideoError, cannot_open, short_reason, why_unreadable
@@ -195,7 +197,7 @@ class Video:
         """Indices of the frames whose time is in ``[start, stop)`` seconds since the first frame.
 
         Times within a millisecond of a frame (less for frame rates above 250) count as the frame's time. The range is
-        empty where the stretch lies outside the video.
+        empty where the interval lies outside the video.
         """
         tolerance = min(_TIME_TOLERANCE, 0.25 / self.fps)
         first = 0 if start is None else int(np.searchsorted(self._times, start - tolerance))
@@ -235,7 +237,7 @@ class Video:
         return np.stack(frames) if frames else np.empty((0, *(self.size or (self.height, self.width)), 3), np.uint8)
 
     def read_in_order(self, indices: Sequence[int] | NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
-        """Read many frames in one pass over the video, in constant memory, decoding no stretch twice.
+        """Read many frames in one pass over the video, in constant memory, decoding no interval twice.
 
         Args:
             indices: Frame numbers in ``[0, num_frames)``, increasing.

@@ -63,13 +63,13 @@ class ClassAgreement:
 
     @property
     def precision(self) -> float:
-        """Share of the frames of the first that the second has too; NaN without any."""
+        """Fraction of the frames of the first that the second has too; NaN without any."""
         both, first, _, _ = self.frames.tolist()
         return _ratio(both, both + first)
 
     @property
     def recall(self) -> float:
-        """Share of the frames of the second that the first has too; NaN without any."""
+        """Fraction of the frames of the second that the first has too; NaN without any."""
         both, _, second, _ = self.frames.tolist()
         return _ratio(both, both + second)
 

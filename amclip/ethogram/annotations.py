@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from amclip.data.class_name_rules import refuse_unsafe_class
 from amclip.data.clock import Clock
 from amclip.data.intervals import Bout, Timeline, timelines_of
+from amclip.data.label_error import LabelError
 from amclip.data.locate import same_name
 from amclip.data.readers import Observations, read_labels
 from amclip.data.readers.csv_table import VIDEO_COLUMNS
@@ -16,7 +18,6 @@ from amclip.data.readers.delimited import delimiter_of, number, rows
 from amclip.data.readers.files import WORKBOOK, file_bytes, file_text
 from amclip.data.readers.noted import read_noted
 from amclip.data.sources import default_root
-from amclip.data.table import LabelError, refuse_unsafe_class
 from amclip.data.video_file import VIDEO_SUFFIXES
 from amclip.ethogram.annotation_file import FILE_NAME, find_run, read_run
 from amclip.ethogram.boris_files import observation_id
@@ -52,7 +53,7 @@ class Pair:
         video: Its name in the second annotation.
         predicted: Bouts of the first; of one behaviour none overlap or touch.
         labelled: Bouts of the second, likewise.
-        seen: Stretches, in seconds, that both observed; bouts lie within them.
+        seen: Intervals, in seconds, that both observed; bouts lie within them.
         fps: Frames per second, where one of the two knows.
     """
 
@@ -292,8 +293,8 @@ def _pair(
     for gap in sorted((*judged.unlabelled, *judge.unlabelled)):
         seen = [
             part
-            for stretch in seen
-            for part in ((stretch[0], min(stretch[1], gap[0])), (max(stretch[0], gap[1]), stretch[1]))
+            for interval in seen
+            for part in ((interval[0], min(interval[1], gap[0])), (max(interval[0], gap[1]), interval[1]))
         ]
         seen = [part for part in seen if part[1] > part[0]]
     seen = [part for part in seen if part[1] > part[0]]

@@ -18,7 +18,7 @@ class Budget:
         behaviour: Name of the class.
         bouts: Their number.
         total: Seconds in all.
-        share: Share of the video, in [0, 1].
+        share: Fraction of the video, in [0, 1].
         mean_bout: Mean length of a bout, seconds.
         mean_gap: Mean time from the end of a bout to the start of the next, seconds.
         latency: Start of the first bout, seconds since the first frame.

@@ -130,7 +130,7 @@ def draw_confusion(path: str | os.PathLike[str], table: NDArray[np.float64], nam
         colour = "white" if shares[row, column] > 0.6 else "0.2"
         axis.text(column, row, f"{shares[row, column]:.2f}", ha="center", va="center", color=colour, fontsize=7)
     bar = figure.colorbar(picture, ax=axis, shrink=0.7)
-    bar.set_label("share of the row", fontsize=8)
+    bar.set_label("fraction of the row", fontsize=8)
     bar.ax.tick_params(labelsize=7)
     bar.outline.set_visible(False)
     with replacing(path, Path(path).suffix) as temporary:

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from amclip.flow import _plan
-from amclip.flow._plan import At, Buffer, Device, Plan
+from amclip.flow._cut import Device
+from amclip.flow._plan import At, Buffer, Plan
 from amclip.flow.reference import Parameters
 
 if TYPE_CHECKING:

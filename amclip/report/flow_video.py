@@ -43,7 +43,7 @@ def draw_flow(
         bound: Flow in pixels of that size that gives the strongest colour.
         preset: Of TV-L1.
         gap: Seconds between the frames of a pair.
-        progress: Is told the share that is done, in [0, 1].
+        progress: Is told the fraction that is done, in [0, 1].
 
     Raises:
         ValueError: If the size is below 16 pixels, or the bound not above 0.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from amclip.atomic import writing_text
 from amclip.data.boris_columns import AGGREGATED, TABULAR
-from amclip.data.table import refuse_class_names
+from amclip.data.class_name_rules import refuse_class_names
 from amclip.ethogram import boris_files
 from amclip.ethogram.annotation_file import AnnotatedVideo
 from amclip.ethogram.bouts import BoutSettings, ScoreTimeline, smooth
@@ -34,7 +34,7 @@ SCRIPTS = (
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A stretch that a person is asked to label: number of the video on the page, seconds."""
+    """An interval that a person is asked to label: number of the video on the page, seconds."""
 
     video: int
     start: float
@@ -54,7 +54,7 @@ class Page:
         window: Length of a window in seconds.
         videos: The videos.
         media: Where their pictures are, for each.
-        suggestions: Stretches to label, in the order of asking; ``None`` for a report.
+        suggestions: Intervals to label, in the order of asking; ``None`` for a report.
     """
 
     heading: str

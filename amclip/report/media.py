@@ -103,7 +103,7 @@ def copy_video(source: str | os.PathLike[str], target: Path, progress: Callable[
     Args:
         source: The video.
         target: The copy.
-        progress: Is told the share that is done, in [0, 1].
+        progress: Is told the fraction that is done, in [0, 1].
 
     Raises:
         VideoError: If the video cannot be read.

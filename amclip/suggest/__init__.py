@@ -1,1 +1,1 @@
-"""Which stretches of unlabelled video a person should label next."""
+"""Which intervals of unlabelled video a person should label next."""

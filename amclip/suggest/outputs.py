@@ -54,7 +54,7 @@ def write_suggestions(
     ]
     media, notes = make_media(about, folder / "media", transcode, None)
     page = Page(
-        heading=f"{len(chosen)} stretches to label",
+        heading=f"{len(chosen)} intervals to label",
         name=folder.resolve().name,
         copy_command="the command `amclip suggest …` again, with --transcode",
         classes=tuple(thresholds),

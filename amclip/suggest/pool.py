@@ -21,9 +21,9 @@ from amclip.inference import TrainedModel
 from amclip.suggest.choose import choose_windows, uncertainty
 from amclip.suggest.windows import EmbeddedWindows, embed_windows
 
-__all__ = ["Chosen", "PoolVideo", "choose_from", "embed_pool", "labelled_stretches"]
+__all__ = ["Chosen", "PoolVideo", "choose_from", "embed_pool", "labelled_intervals"]
 
-Stretches = Mapping[Path, Sequence[tuple[float, float]]]
+Intervals = Mapping[Path, Sequence[tuple[float, float]]]
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,13 @@ def embed_pool(
     return pool, errors
 
 
-def labelled_stretches(
+def labelled_intervals(
     labels: Labels, root: str | None, fps: float | None = None
 ) -> dict[Path, list[tuple[float, float]]]:
-    """Which stretches tables have labels for, by video; a clip without times is its whole video.
+    """Which intervals tables have labels for, by video; a clip without times is its whole video.
 
     Args:
-        labels: A table or several; what they say of one stretch need not be the same.
+        labels: A table or several; what they say of one interval need not be the same.
         root: The folder that their paths start from. Default: that of the first table.
         fps: Frames per second, for labels per frame of videos that are not there.
 
@@ -104,7 +104,7 @@ def labelled_stretches(
         LabelError: If a table cannot be read.
     """
     home = Path(root) if root is not None else default_root(labels)
-    stretches: dict[Path, list[tuple[float, float]]] = {}
+    intervals: dict[Path, list[tuple[float, float]]] = {}
     clock = Clock(home, fps)
     for file in label_files(labels):
         try:
@@ -112,15 +112,15 @@ def labelled_stretches(
         except NoObservationsError:
             table = read_part(file, clock=clock)
         for clip in locate_videos(table, home).clips:
-            stretch = (0.0, float("inf")) if clip.start is None or clip.stop is None else (clip.start, clip.stop)
-            stretches.setdefault((home / clip.video).resolve(), []).append(stretch)
-    return stretches
+            interval = (0.0, float("inf")) if clip.start is None or clip.stop is None else (clip.start, clip.stop)
+            intervals.setdefault((home / clip.video).resolve(), []).append(interval)
+    return intervals
 
 
 def choose_from(
-    pool: Sequence[PoolVideo], taken: Stretches, count: int, seed: int, apart: bool = True
+    pool: Sequence[PoolVideo], taken: Intervals, count: int, seed: int, apart: bool = True
 ) -> tuple[list[Chosen], int]:
-    """Choose windows from the pool that overlap no stretch that is labelled already.
+    """Choose windows from the pool that overlap no interval that is labelled already.
 
     Args:
         pool: The videos.
@@ -172,8 +172,8 @@ def _advance(bar: Progress, task: TaskID, share: float) -> None:
     bar.update(task, completed=share)
 
 
-def _is_free(video: PoolVideo, row: int, stretches: Sequence[tuple[float, float]]) -> bool:
+def _is_free(video: PoolVideo, row: int, intervals: Sequence[tuple[float, float]]) -> bool:
     scores = video.windows.scores
     start, stop = float(scores.start[row]), float(scores.stop[row])
     margin = 0.5 / scores.fps  # tables are rounded: half a frame is no overlap
-    return not any(a < stop - margin and b > start + margin for a, b in stretches)
+    return not any(a < stop - margin and b > start + margin for a, b in intervals)

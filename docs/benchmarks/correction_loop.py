@@ -1,10 +1,10 @@
-"""From model to human to model on two courting flies: annotate, correct a stretch on the page, train again, annotate.
+"""From model to human to model on two courting flies: annotate, correct an interval on the page, train again, annotate.
 
     python docs/benchmarks/correction_loop.py FLIES docs/benchmarks/correction_loop.md [SEED …]
 
 FLIES holds `courtship.mp4` and `courtship_aggregated_events.csv` (talmolab/sleap, Clear BSD; see the text this writes).
 A network is trained on the first 30 s, validated on the 10 s behind, and annotates all 120 s. In a real Chromium the
-report is opened, and the stretch from 40 to 80 s is corrected there bout by bout, to what the events say: that is the
+report is opened, and the interval from 40 to 80 s is corrected there bout by bout, to what the events say: that is the
 human of this experiment. The table that the page downloads joins the first labels, and the network is trained again.
 Nothing after 80 s is ever trained on. As there is more to train on after the corrections, a third network is trained on
 the first labels alone for as many steps.
@@ -30,7 +30,7 @@ from amclip.data.writer import VideoWriter
 SEEDS = (0, 1, 2)
 WINDOW, TRAIN_HOP, HOP, SHARE = 0.6, 0.4, 0.2, 0.5
 LABELLED, CORRECTED, UNSEEN = (0.0, 40.0), (40.0, 80.0), (80.0, 120.0)
-TRAINED = 30.0  # windows of the first stretch that end later are its validation
+TRAINED = 30.0  # windows of the first interval that end later are its validation
 EPOCHS = 10
 NETWORKS = ("before", "before, as many steps", "after")
 SIDE = 256  # pixels that the video's frames are shrunk to beforehand, so that reading does not take the most time
@@ -65,10 +65,10 @@ def truth(flies: Path) -> tuple[Timeline, list[str]]:
     return timeline, sorted({bout.label for bout in timeline.bouts})
 
 
-def table_of(timeline: Timeline, stretch: tuple[float, float], hop: float, classes: list[str]) -> LabelTable:
-    """Windows that lie within a stretch, with their true labels."""
+def table_of(timeline: Timeline, interval: tuple[float, float], hop: float, classes: list[str]) -> LabelTable:
+    """Windows that lie within an interval, with their true labels."""
     clips = clips_of([timeline], Windows(WINDOW, hop, SHARE), "events")
-    inside = [clip for clip in clips if stretch[0] <= (clip.start or 0) and (clip.stop or 0) <= stretch[1]]
+    inside = [clip for clip in clips if interval[0] <= (clip.start or 0) and (clip.stop or 0) <= interval[1]]
     inside = [replace(clip, split="train" if (clip.stop or 0) <= TRAINED else "val") for clip in inside]
     return build_table(inside, "events", classes)
 
@@ -99,7 +99,7 @@ def train_and_annotate(table: Path, videos: Path, work: Path, seed: int, classes
 
 
 def correct(folder: Path, bouts: list[Bout], work: Path) -> tuple[Path, int]:
-    """Correct a stretch on the report's page, as a person would, and download the table; and the number of steps."""
+    """Correct an interval on the report's page, as a person would, and download the table; and the number of steps."""
     from playwright.sync_api import sync_playwright
 
     amclip("report", folder)
@@ -148,11 +148,11 @@ def train_rows(table: Path) -> int:
         return sum(row["split"] == "train" for row in csv.DictReader(file))
 
 
-def score(folder: Path, timeline: Timeline, classes: list[str], stretch: tuple[float, float]) -> dict[str, float]:
-    """Macro mAP by scikit-learn over windows within a stretch, and the mean distance of probability and truth."""
+def score(folder: Path, timeline: Timeline, classes: list[str], interval: tuple[float, float]) -> dict[str, float]:
+    """Macro mAP by scikit-learn over windows within an interval, and the mean distance of probability and truth."""
     from sklearn.metrics import average_precision_score
 
-    table = table_of(timeline, stretch, HOP, classes)
+    table = table_of(timeline, interval, HOP, classes)
     wanted = {round(clip.start or 0.0, 3): clip for clip in table.clips}
     rows = pq.read_table(folder / "windows.parquet").to_pylist()
     found = [(row, wanted[round(row["start"], 3)]) for row in rows if round(row["start"], 3) in wanted]
@@ -182,9 +182,9 @@ def main(flies: Path, output: Path, seeds: tuple[int, ...] = SEEDS) -> None:
             after = train_and_annotate(both, work, work / "after", seed, classes, EPOCHS)
             epochs = round(EPOCHS * train_rows(both) / train_rows(first))
             longer = train_and_annotate(first, work, work / "longer", seed, classes, epochs)
-            for stretch, where in ((CORRECTED, "40 to 80 s, corrected"), (UNSEEN, "80 to 120 s, never trained on")):
+            for interval, where in ((CORRECTED, "40 to 80 s, corrected"), (UNSEEN, "80 to 120 s, never trained on")):
                 for when, folder in zip(NETWORKS, (before, longer, after), strict=True):
-                    results.setdefault((where, when), []).append(score(folder, timeline, classes, stretch))
+                    results.setdefault((where, when), []).append(score(folder, timeline, classes, interval))
             print(seed, steps, {key: value[-1] for key, value in results.items()}, flush=True)
             changes.append(steps)
     for where in dict.fromkeys(key[0] for key in results):
@@ -207,12 +207,12 @@ Written by `docs/benchmarks/correction_loop.py`. Two courting fruit flies, 120 s
 tracked body points (talmolab/sleap, `docs/notebooks/analysis_example`, Clear BSD). The demo's tiny network at 128 × 128
 pixels, {epochs} epochs, is trained on windows of the first 30 s (validated on the 10 s behind) and annotates the whole
 video. On the report's page, in Chromium, the bouts from 40 to 80 s are corrected to the tracked ones ({steps} steps, a
-number per seed), the stretch is marked as checked, and its label table is downloaded. The network is trained anew on
+number per seed), the interval is marked as checked, and its label table is downloaded. The network is trained anew on
 both tables, and annotates again.
 
 Windows of 0.6 s every 0.2 s; seeds {seeds}, one figure each. Distance is the mean of |probability − label|.
 
-| stretch | | before | before, trained for as many steps as after | after |
+| interval | | before | before, trained for as many steps as after | after |
 |---|---|---|---|---|
 {table}
 

@@ -135,11 +135,11 @@ def shares(machine: Machine) -> list[str]:
 
 def one_launch_per_iteration(images: Tensor) -> Callable[[], Tensor]:
     """Our kernels, but with a launch per iteration, as OpenCV's CUDA version works (which takes two)."""
-    from amclip.flow import _cuda, _plan
+    from amclip.flow import _cuda, _cut, _plan
 
     class Slow(_plan.Planner):
-        def cut(self, height: int, width: int) -> _plan.Cut:
-            tiled = _plan.choose_tiles(height, width, 1, False, self.device.shared_bytes)
+        def cut(self, height: int, width: int) -> _cut.Cut:
+            tiled = _cut.choose_tiles(height, width, 1, False, self.device.shared_bytes)
             return replace(tiled, iterations=1)
 
     index = images.device.index or 0

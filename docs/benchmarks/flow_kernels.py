@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 import torch
 from pairs import Pair, drawn_pairs, read_pairs
 
-from amclip.flow import TVL1, _cuda, _plan, end_point_error, reference
+from amclip.flow import TVL1, _cuda, _cut, _plan, end_point_error, reference
 from amclip.flow.reference import Parameters
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "flow"))
@@ -78,11 +78,11 @@ def plans() -> list[str]:
     ]
     for size in ((64, 64), (112, 112), (224, 224), (256, 340), (480, 640)):
         for kibibytes, clusters in ((64, False), (99, False), (99, True), (163, False), (227, True)):
-            device = _plan.Device(kibibytes << 10, clusters)
+            device = _cut.Device(kibibytes << 10, clusters)
             parameters = Parameters()
             plan = _plan.make_plan(1, 3, True, *size, parameters, device)
-            cut = _plan.choose_cut(*size, parameters.inner_iterations, False, device)
-            rows = _plan.CLUSTER_ROWS if cut.cluster > 1 else _plan.ROWS
+            cut = _cut.choose_cut(*size, parameters.inner_iterations, False, device)
+            rows = _cut.CLUSTER_ROWS if cut.cluster > 1 else _cut.ROWS
             blocks = cut.tiles[0] * cut.tiles[1] * cut.cluster
             useful = size[0] * size[1] / (blocks * cut.threads * 4 * rows)
             how = (

@@ -12,8 +12,8 @@ from layouts import BORIS_AGGREGATED, BORIS_TABULAR, boris_project_text
 
 from amclip.data.clock import Clock
 from amclip.data.intervals import Windows
+from amclip.data.label_error import LabelError
 from amclip.data.readers import boris, boris_project, read_labels
-from amclip.data.table import LabelError
 from amclip.ethogram.annotations import read_annotation
 from amclip.ethogram.bouts import BoutSettings
 from amclip.ethogram.outputs import write_outputs
@@ -112,7 +112,7 @@ def test_the_time_offset_that_boris_adds_is_taken_off() -> None:
     assert bouts(content) == bouts(project(day=observation(EVENTS)))
 
 
-def test_what_lies_outside_of_the_observed_stretch_is_not_labelled(tmp_path: Path) -> None:
+def test_what_lies_outside_of_the_observed_interval_is_not_labelled(tmp_path: Path) -> None:
     one = observation(EVENTS, {"a.mp4": 6.0, "b.mp4": 4.0}, **{"observation time interval": [1, 9]})
     clips = read_labels(write(tmp_path / "p.boris", project(day=one))).clips
     spans = {name: [(c.start, c.stop) for c in clips if c.video == name] for name in ("a.mp4", "b.mp4")}

@@ -15,10 +15,11 @@ from amclip.data import clock as clock_module
 from amclip.data.clock import Clock
 from amclip.data.exports import export
 from amclip.data.intervals import Windows
+from amclip.data.label_error import LabelError
 from amclip.data.readers import read_labels
 from amclip.data.sources import read_given
-from amclip.data.table import Clip, LabelError, build_table
-from amclip.suggest.pool import labelled_stretches
+from amclip.data.table import Clip, build_table
+from amclip.suggest.pool import labelled_intervals
 
 MILLISECONDS = [*range(0, 200, 20), *range(200, 1200, 100)]  # ten frames in 0.2 s, ten in a second
 
@@ -43,9 +44,9 @@ def test_labels_per_frame_hold_while_their_frame_is_shown(varies: Path, tmp_path
     assert (first.start, first.stop, first.labels) == (0.0, pytest.approx(0.2), ("walking",))
     assert (second.stop, second.labels) == (pytest.approx(1.1 * 20 / 19), ())
     # The same by each way that labels are read in.
-    stretches = labelled_stretches(str(path), str(varies))
-    assert list(stretches) == [(varies / "v.mkv").resolve()]
-    assert stretches[(varies / "v.mkv").resolve()][0][1] == pytest.approx(0.2)
+    intervals = labelled_intervals(str(path), str(varies))
+    assert list(intervals) == [(varies / "v.mkv").resolve()]
+    assert intervals[(varies / "v.mkv").resolve()][0][1] == pytest.approx(0.2)
     given = read_given(str(path), windows=Windows(0.2, 0.2), root=varies)
     assert [clip.labels for clip in given.clips] == [("walking",), *[()] * (len(given) - 1)]
     feral = tmp_path / "labels.json"

@@ -99,7 +99,7 @@ def test_training_reads_frames_of_its_clip_alone(found: dict[Path, VideoInfo], n
         LabelTable(clips, (), "test"),
         Path(),
         found,
-        NetworkInput(scheme="dense", num_segments=1, positions_per_segment=4, frame_size=(96, 96)),
+        NetworkInput(scheme="dense", num_segments=1, positions_per_segment=4, frame_size=(96, 96), image_size=96),
         training=True,
     )
     times = found[path].index.times  # type: ignore[union-attr]

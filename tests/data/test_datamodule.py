@@ -12,9 +12,9 @@ from layouts import ACTIONS, BORIS_AGGREGATED, CLIPS, animal_kingdom
 
 from amclip.data.datamodule import VideoDataModule
 from amclip.data.dataset import ClipDataset
+from amclip.data.label_error import LabelError
 from amclip.data.readers import read_labels
 from amclip.data.samplers import ClassAwareSampler, EpochSampler
-from amclip.data.table import LabelError
 from amclip.flow import FlowMethod
 from amclip.inputs import NetworkInput
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from amclip.data.clock import Clock
 from amclip.data.exports import FORMATS, OF_BOUTS, export
 from amclip.data.intervals import clips_of, timelines_of
+from amclip.data.label_error import LabelError
 from amclip.data.readers import read_classes, read_labels, read_splits
-from amclip.data.table import Clip, LabelError, LabelTable, build_table
+from amclip.data.table import Clip, LabelTable, build_table
 
 FPS = 25.0
 QUICK = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from layouts import image_folder
 
 from amclip.data.image_folder import numbered_images
+from amclip.data.label_error import LabelError
 from amclip.data.locate import locate_videos
 from amclip.data.probe import probe
-from amclip.data.table import Clip, LabelError, build_table
+from amclip.data.table import Clip, build_table
 from amclip.data.video import Video, VideoInfo
 from amclip.data.video_file import VideoError
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amclip.data.intervals import Bout, Timeline, Windows, clips_of
-from amclip.data.table import LabelError
+from amclip.data.label_error import LabelError
 
 FPS = 25.0
 frames = st.integers(0, 60)
@@ -51,7 +51,7 @@ def test_windows_hold_the_labels_that_fill_their_share(notes: list[Bout], length
         assert clip.stop == pytest.approx((number * hop + length) / FPS)
 
 
-def test_events_without_duration_and_unlabelled_stretches() -> None:
+def test_events_without_duration_and_unlabelled_intervals() -> None:
     timeline = Timeline("v", (Bout(1.5, 1.5, "call"),), 4.0, unlabelled=((3.0, 3.5),))
     clips = clips_of([timeline], Windows(1.0, 1.0), "test")
     assert [(clip.start, clip.labels) for clip in clips] == [(0.0, ()), (1.0, ("call",)), (2.0, ())]

@@ -16,8 +16,9 @@ import pytest
 from openpyxl import load_workbook
 
 from amclip.data.clock import Clock
+from amclip.data.label_error import LabelError
 from amclip.data.readers import read_labels
-from amclip.data.table import LabelError, LabelTable
+from amclip.data.table import LabelTable
 
 VARIANTS = (
     *("wrong delimiter", "missing column", "number out of range", "label unknown", "BOM", "CRLF", "quotes"),

@@ -9,11 +9,11 @@ from test_boris_project import observation, project, write
 
 from amclip.cli import main
 from amclip.data.clock import Clock
+from amclip.data.label_error import LabelError
 from amclip.data.readers import Observations, boris_project, files, read_labels
 from amclip.data.readers.noted import read_noted
 from amclip.data.sources import read_given
-from amclip.data.table import LabelError
-from amclip.suggest.pool import labelled_stretches
+from amclip.suggest.pool import labelled_intervals
 
 A = [
     [1.0, "", "walking", "", ""],
@@ -60,8 +60,8 @@ def test_two_coders_of_one_video_are_chosen_between(tmp_path: Path, form: str) -
     assert shown(path, "*") == [(1.0, 5.0)]
     with pytest.raises(LabelError, match=r"no observation '\*codr B'; there are 'hen 1, coder A', 'hen 1, coder B'"):
         shown(path, ["*coder A", "*codr B"])
-    # Whoever looked: the stretch is labelled.
-    assert labelled_stretches(str(path), None)[(tmp_path / "a.mp4").resolve()][-1][1] == 10.0
+    # Whoever looked: the interval is labelled.
+    assert labelled_intervals(str(path), None)[(tmp_path / "a.mp4").resolve()][-1][1] == 10.0
 
 
 def test_observations_that_speak_of_other_times_or_animals_are_joined(tmp_path: Path) -> None:

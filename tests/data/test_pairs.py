@@ -11,7 +11,7 @@ from amclip.data.video import Video
 @pytest.mark.parametrize(
     ("fps", "gap", "step"), [(25, 1 / 25, 1), (25, 3 / 25, 3), (60, 1 / 25, 2), (15, 1 / 25, 1), (30, 1 / 20, 2)]
 )
-def test_frames_without_a_partner_in_the_stretch_are_left_out(fps: int, gap: float, step: int) -> None:
+def test_frames_without_a_partner_in_the_interval_are_left_out(fps: int, gap: float, step: int) -> None:
     partners = partners_within(7.0 + np.arange(40) / fps, gap)
     assert partners.tolist() == list(range(step, 40))
 

@@ -10,8 +10,9 @@ import pytest
 
 from amclip.data.clock import Clock
 from amclip.data.intervals import Windows
+from amclip.data.label_error import LabelError
 from amclip.data.readers import read_class_groups, read_classes, read_labels, read_splits
-from amclip.data.table import LabelError, LabelTable
+from amclip.data.table import LabelTable
 
 Change = Callable[[str], str]
 

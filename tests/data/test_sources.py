@@ -6,8 +6,8 @@ import layouts
 import pytest
 
 from amclip.data.intervals import Windows
+from amclip.data.label_error import LabelError
 from amclip.data.sources import default_root, label_files, read_given, read_several
-from amclip.data.table import LabelError
 
 
 def tables(folder: Path, *texts: str, header: str = "filepath,start,stop,label") -> list[str]:

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from amclip.data.label_error import LabelError
 from amclip.data.splits import assign_splits, divide_by_time, hold_out
-from amclip.data.table import Clip, LabelError, LabelTable, build_table
+from amclip.data.table import Clip, LabelTable, build_table
 
 CLASSES = ("a", "b", "c", "d")
 some_labels = st.lists(st.sampled_from(CLASSES), unique=True).map(tuple)
@@ -82,7 +83,7 @@ def test_rows_without_a_split_follow_their_video() -> None:
 
 @pytest.mark.parametrize("fractions", [(0.5, 0.5), (0.7, 0.2, 0.2), (1.2, -0.2, 0.0), (float("nan"), 0.5, 0.5)])
 def test_fractions_must_be_shares(fractions: tuple[float, ...]) -> None:
-    with pytest.raises(ValueError, match="three shares"):
+    with pytest.raises(ValueError, match="three fractions"):
         assign_splits(build_table([Clip("a.mp4", labels=("x",))], "test"), fractions)
 
 
@@ -98,7 +99,7 @@ def test_validation_is_held_out_of_training_where_there_is_none() -> None:
     assert held == hold_out(table, 0.2, seed=3)
     assert hold_out(held, 0.5) is held  # validation clips that are named stay as they are
     assert hold_out(table, 0.0) is table
-    with pytest.raises(ValueError, match="val_fraction: expected a share"):
+    with pytest.raises(ValueError, match="val_fraction: expected a fraction"):
         hold_out(table, 1.0)
 
 
@@ -192,5 +193,5 @@ def test_rows_that_name_splits_stay_and_whole_videos_cannot_be_divided() -> None
     torn = [*timed, Clip("a.mp4", 20.0, 21.0, ("a",), "test")]
     with pytest.raises(LabelError, match=r"names no split, and other rows of a.mp4 do"):
         divide_by_time(build_table(torn, "t"))
-    with pytest.raises(ValueError, match="three shares"):
+    with pytest.raises(ValueError, match="three fractions"):
         divide_by_time(build_table(timed, "t"), (0.5, 0.1, 0.1))

@@ -44,7 +44,7 @@ def test_any_frame_of_any_container_is_the_frame_asked_for(
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_one_pass_gives_the_frames_asked_for_and_decodes_no_stretch_twice(
+def test_one_pass_gives_the_frames_asked_for_and_decodes_no_interval_twice(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = draw_video(tmp_path / name, 120, **FORMATS[name])

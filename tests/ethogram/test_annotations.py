@@ -5,7 +5,7 @@ import pytest
 from drawn_scores import CLASSES, scores_of
 
 from amclip.data.intervals import Bout, Timeline
-from amclip.data.table import LabelError
+from amclip.data.label_error import LabelError
 from amclip.ethogram.annotations import Annotation, pair_up, read_annotation
 from amclip.ethogram.bouts import BoutSettings
 from amclip.ethogram.outputs import write_outputs

@@ -12,7 +12,7 @@ from emulator import LARGE, ORDERS, SMALL, SOURCE, EmulationError, Emulator, com
 from torch import Tensor
 
 from amclip.flow import TVL1, end_point_error, reference
-from amclip.flow._plan import Device, choose_cut
+from amclip.flow._cut import Device, choose_cut
 from amclip.flow.pairs import grey_levels
 from amclip.flow.reference import Parameters
 

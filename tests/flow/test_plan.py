@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amclip.flow import _plan
-from amclip.flow._plan import Device, choose_cut, make_plan, workspace_elements
+from amclip.flow import _cut
+from amclip.flow._cut import Device, choose_cut
+from amclip.flow._plan import At, make_plan, workspace_elements
 from amclip.flow.choices import PRESETS
 from amclip.flow.reference import Parameters
 
@@ -31,12 +32,12 @@ def test_every_pixel_belongs_to_one_block_and_is_right_when_its_halo_is_used_up(
     height: int, width: int, iterations: int, stops: bool, device: Device
 ) -> None:
     cut = choose_cut(height, width, iterations, stops, device)
-    pixel_rows = (_plan.CLUSTER_ROWS if cut.cluster > 1 else _plan.ROWS) * cut.rows
-    assert cut.columns * cut.rows <= _plan.MOST_THREADS
+    pixel_rows = (_cut.CLUSTER_ROWS if cut.cluster > 1 else _cut.ROWS) * cut.rows
+    assert cut.columns * cut.rows <= _cut.MOST_THREADS
     counted = cut.iterations if stops else 0
-    own_rows = _plan.CLUSTER_ROWS if cut.cluster > 1 else _plan.ROWS
-    assert _plan._shared_bytes(cut.columns, cut.rows, own_rows, counted) <= device.shared_bytes
-    assert cut.cluster <= (_plan.MOST_BLOCKS_PER_CLUSTER if device.clusters and not stops else 1)
+    own_rows = _cut.CLUSTER_ROWS if cut.cluster > 1 else _cut.ROWS
+    assert _cut.bytes_of_block(cut.columns, cut.rows, own_rows, counted) <= device.shared_bytes
+    assert cut.cluster <= (_cut.MOST_BLOCKS_PER_CLUSTER if device.clusters and not stops else 1)
     assert cut.halo[0] % 4 == 0
     for length, region, halo, tiles in (
         (width, 4 * cut.columns, cut.halo[0], cut.tiles[0]),
@@ -64,7 +65,7 @@ def test_memory_is_what_the_formula_says(height: int, width: int, count: int, de
         assert launch.block[0] * launch.block[1] <= 256
         assert launch.block[0] % 32 == 0
         for argument in launch.arguments:
-            if isinstance(argument, _plan.At) and argument.buffer not in ("pairs", "result"):
+            if isinstance(argument, At) and argument.buffer not in ("pairs", "result"):
                 assert argument.offset < plan.buffers[argument.buffer]
 
 

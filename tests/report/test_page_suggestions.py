@@ -22,11 +22,11 @@ def page(tmp_path: Path, opened: OpenPage) -> Opened:
     return asking(tmp_path, opened, STRETCHES)
 
 
-def asking(tmp_path: Path, opened: OpenPage, stretches: Sequence[tuple[int, float, float]]) -> Opened:
+def asking(tmp_path: Path, opened: OpenPage, intervals: Sequence[tuple[int, float, float]]) -> Opened:
     videos = [(f"{k}.mp4", str(write_video(tmp_path / f"{k}.mp4")), 6.0, 25.0) for k in range(2)]
     run = read_run(write_run(tmp_path / "run", CLASSES, videos))
     about = Page(
-        heading="stretches to label",
+        heading="intervals to label",
         name="mine",
         copy_command="",
         classes=run.classes,
@@ -34,12 +34,12 @@ def asking(tmp_path: Path, opened: OpenPage, stretches: Sequence[tuple[int, floa
         window=0.8,
         videos=run.videos,
         media=[Media(), Media()],
-        suggestions=[Suggestion(*one) for one in stretches],
+        suggestions=[Suggestion(*one) for one in intervals],
     )
     return opened(write_page(tmp_path / "suggest.html", about, map(timeline, read_windows(run))))
 
 
-def test_stretches_are_asked_for_one_after_the_other(page: Opened, tmp_path: Path) -> None:
+def test_intervals_are_asked_for_one_after_the_other(page: Opened, tmp_path: Path) -> None:
     answers = [("grooming",), (), ("walking", "still")]
     for number, ((video, start, _), answer) in enumerate(zip(STRETCHES, answers, strict=True)):
         assert page.tab.evaluate("page.video") == video
@@ -51,7 +51,7 @@ def test_stretches_are_asked_for_one_after_the_other(page: Opened, tmp_path: Pat
             if page.tab.is_checked(f"#suggestion-classes input[value='{column}']") != (name in answer):
                 page.press(str(column + 1))
         page.press("Enter")
-    assert "every stretch is labelled" in page.tab.inner_text("#status")
+    assert "every interval is labelled" in page.tab.inner_text("#status")
     page.press("d")
     assert page.tab.is_checked("[name=part][value=answers]")
     table = read_labels(page.download("#download-labels", tmp_path), CLASSES)
@@ -77,7 +77,7 @@ def test_answers_have_no_split_unless_a_person_chooses_one(page: Opened, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "stretches",
+    "intervals",
     [
         # Frames are not as long as windows: the first is shorter than its page's windows.
         [(0, 0.72, 1.4), (0, 1.4, 2.12), (0, 2.12, 2.8)],
@@ -86,9 +86,9 @@ def test_answers_have_no_split_unless_a_person_chooses_one(page: Opened, tmp_pat
     ids=["side by side", "one over the other"],
 )
 def test_every_answer_is_downloaded_as_it_was_given(
-    stretches: list[tuple[int, float, float]], tmp_path: Path, opened: OpenPage
+    intervals: list[tuple[int, float, float]], tmp_path: Path, opened: OpenPage
 ) -> None:
-    page = asking(tmp_path, opened, stretches)
+    page = asking(tmp_path, opened, intervals)
     answers = [("grooming",), ("walking", "grooming"), ("still",)]
     for number, answer in enumerate(answers):
         assert f"{3 - number} still to label" in page.tab.inner_text("#suggestion-text")
@@ -100,7 +100,7 @@ def test_every_answer_is_downloaded_as_it_was_given(
         assert page.tab.is_checked(f"#suggestion-classes input[value='{column}']") == (name in answers[0])
     page.press("d")
     clips = read_labels(page.download("#download-labels", tmp_path), CLASSES).clips
-    wanted = [(start, stop, labels) for (_, start, stop), labels in zip(stretches, answers, strict=True)]
+    wanted = [(start, stop, labels) for (_, start, stop), labels in zip(intervals, answers, strict=True)]
     assert [(clip.start, clip.stop, clip.labels) for clip in clips] == wanted
 
 
@@ -134,16 +134,16 @@ def test_enter_keeps_the_answer_also_with_a_bout_selected(page: Opened) -> None:
 
 def test_answers_can_be_skipped_changed_and_taken_back(page: Opened) -> None:
     page.press("g")
-    assert page.tab.inner_text("#suggestion-title") == "Stretch 2 of 3"
+    assert page.tab.inner_text("#suggestion-title") == "Interval 2 of 3"
     page.press("Enter")  # the third, then the first, which was skipped
-    assert page.tab.inner_text("#suggestion-title") == "Stretch 3 of 3"
+    assert page.tab.inner_text("#suggestion-title") == "Interval 3 of 3"
     page.press("Enter")
-    assert page.tab.inner_text("#suggestion-title") == "Stretch 1 of 3"
+    assert page.tab.inner_text("#suggestion-title") == "Interval 1 of 3"
     assert "1 still to label" in page.tab.inner_text("#suggestion-text")
     page.press("u")
     assert "2 still to label" in page.tab.inner_text("#suggestion-text")
     page.reload()
-    assert page.tab.inner_text("#suggestion-title") == "Stretch 1 of 3"  # the first that is open
+    assert page.tab.inner_text("#suggestion-title") == "Interval 1 of 3"  # the first that is open
 
 
 def test_an_answer_says_nothing_about_what_lies_beside_it(page: Opened) -> None:

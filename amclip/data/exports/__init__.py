@@ -11,7 +11,9 @@ from pathlib import Path
 
 from amclip.data.clock import Clock
 from amclip.data.exports import bouts, clips
-from amclip.data.table import SPLITS, LabelError, LabelTable, refuse_unwritable
+from amclip.data.label_error import LabelError
+from amclip.data.split_names import SPLITS
+from amclip.data.table import LabelTable, refuse_unwritable
 from amclip.text import is_formula, path_cell
 
 __all__ = ["FOLDERS", "FORMATS", "OF_BOUTS", "export", "files_below"]

@@ -13,10 +13,11 @@ from amclip.data.clock import Clock
 from amclip.data.exports.files import write_rows, write_text
 from amclip.data.exports.notes import gaps, moved, splits, unnamed, without_suffix
 from amclip.data.intervals import Timeline, timelines_of
+from amclip.data.label_error import LabelError
 from amclip.data.readers.boris_rows import MISSING
 from amclip.data.readers.deepethogram import SUFFIX
 from amclip.data.readers.feral import BACKGROUND
-from amclip.data.table import LabelError, LabelTable
+from amclip.data.table import LabelTable
 
 __all__ = ["boris", "boris_tabular", "deepethogram", "feral", "frame_list", "label_file"]
 
@@ -92,7 +93,7 @@ def _observation(timeline: Timeline) -> dict[str, str]:
 def _lost_in_boris(table: LabelTable, timelines: Sequence[Timeline]) -> list[str]:
     silent = [timeline.video for timeline in timelines if not timeline.bouts]
     notes = [f"videos without any behaviour have no row: {', '.join(silent)}"] if silent else []
-    notes += gaps(timelines, "BORIS has no word for stretches nobody observed; they read as showing nothing")
+    notes += gaps(timelines, "BORIS has no word for intervals nobody observed; they read as showing nothing")
     return notes + splits(table) + unnamed(table)
 
 
@@ -144,7 +145,7 @@ def feral(table: LabelTable, target: Path, clock: Clock) -> list[str]:
     }
     write_text(target, json.dumps(content, ensure_ascii=False) + "\n")
     notes = _split_within(table, timelines, "FERAL")
-    return notes + moved(off) + gaps(timelines, "stretches nobody observed read as showing nothing")
+    return notes + moved(off) + gaps(timelines, "intervals nobody observed read as showing nothing")
 
 
 def frame_list(table: LabelTable, target: Path, clock: Clock) -> list[str]:
@@ -172,7 +173,7 @@ def frame_list(table: LabelTable, target: Path, clock: Clock) -> list[str]:
         write_text(target / f"{split}.csv", "\n".join(rows) + "\n")
     write_text(target / "classes.json", json.dumps({name: n for n, name in enumerate(table.classes)}) + "\n")
     notes = _split_within(table, timelines, "a frame list") + moved(off)
-    notes += gaps(timelines, "stretches nobody observed read as showing nothing")
+    notes += gaps(timelines, "intervals nobody observed read as showing nothing")
     return notes + (["the suffix of the videos"] if any(without_suffix(v) != v for v in table.videos()) else [])
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from amclip.data.clock import Clock
 from amclip.data.exports.files import write_book, write_rows, write_text
 from amclip.data.exports.notes import refuse, splits, unnamed, whole_videos, without_suffix
-from amclip.data.table import Clip, LabelError, LabelTable, write_table
+from amclip.data.label_error import LabelError
+from amclip.data.table import Clip, LabelTable, write_table
 from amclip.data.video_file import VIDEO_SUFFIXES
 
 __all__ = ["animal_kingdom", "own_table", "path_list", "zamba"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from amclip.atomic import replacing, writing_text
-from amclip.data.table import LabelError
+from amclip.data.label_error import LabelError
 
 __all__ = ["write_book", "write_rows", "write_text"]
 

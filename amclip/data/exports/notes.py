@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from amclip.data.intervals import Timeline
-from amclip.data.table import Clip, LabelError, LabelTable
+from amclip.data.label_error import LabelError
+from amclip.data.table import Clip, LabelTable
 from amclip.data.video_file import VIDEO_SUFFIXES
 
 __all__ = ["gaps", "moved", "refuse", "splits", "unnamed", "whole_videos", "without_suffix"]
@@ -20,7 +21,7 @@ def splits(table: LabelTable) -> list[str]:
 
 
 def gaps(timelines: Sequence[Timeline], what: str) -> list[str]:
-    """Stretches nobody observed, for formats without."""
+    """Intervals nobody observed, for formats without."""
     return [what] if any(timeline.unlabelled for timeline in timelines) else []
 
 

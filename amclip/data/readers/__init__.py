@@ -10,6 +10,7 @@ from pathlib import Path
 
 from amclip.data.clock import Clock
 from amclip.data.intervals import Windows, clips_of
+from amclip.data.label_error import LabelError
 from amclip.data.locate import spelled
 from amclip.data.readers import animal_kingdom, boris, csv_table, deepethogram, frame_list, path_list
 from amclip.data.readers.class_names import read_class_groups, read_classes
@@ -18,14 +19,8 @@ from amclip.data.readers.files import WORKBOOK, file_bytes, file_text
 from amclip.data.readers.noted import folder_noted, text_noted
 from amclip.data.readers.observations import NoObservationsError, Observations, refuse_observations
 from amclip.data.readers.spreadsheet import as_text, read_sheets
-from amclip.data.table import (
-    Clip,
-    LabelError,
-    LabelTable,
-    NoClassError,
-    build_table,
-    split_name,
-)
+from amclip.data.split_names import split_name
+from amclip.data.table import Clip, LabelTable, NoClassError, build_table
 
 __all__ = [
     "GivenClipsError",

@@ -7,8 +7,10 @@ video, or folder of images, is looked for below the root.
 
 from collections.abc import Mapping, Sequence
 
+from amclip.data.label_error import LabelError, raise_together
 from amclip.data.readers.class_names import by_number, names_of_actions
-from amclip.data.table import Clip, LabelError, LabelTable, build_table, raise_together, split_name
+from amclip.data.split_names import split_name
+from amclip.data.table import Clip, LabelTable, build_table
 
 __all__ = ["matches", "read"]
 

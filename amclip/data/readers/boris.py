@@ -16,12 +16,12 @@ from itertools import islice
 
 from amclip.data.clock import Clock
 from amclip.data.intervals import Timeline
+from amclip.data.label_error import LabelError, raise_together
 from amclip.data.readers.boris_media import timelines
 from amclip.data.readers.boris_rows import MISSING, SEVERAL_PLAYERS, BorisTable, Row
 from amclip.data.readers.csv_table import VIDEO_COLUMNS
 from amclip.data.readers.delimited import find_header, lines_of, rows
 from amclip.data.readers.observations import Observations
-from amclip.data.table import LabelError, raise_together
 
 __all__ = ["MISSING", "matches", "read"]
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 
 from amclip.data.clock import Clock
 from amclip.data.intervals import Bout, Timeline
+from amclip.data.label_error import LabelError, raise_together
 from amclip.data.locate import same_name
 from amclip.data.readers.observations import Observations
-from amclip.data.table import LabelError, raise_together
 
 __all__ = ["OF_PICTURES", "Media", "media_time", "timelines"]
 
@@ -146,10 +146,10 @@ def _without_sound_alone(timeline: Timeline, source: str, clock: Clock) -> Timel
     return replace(timeline, bouts=tuple(kept), duration=end)
 
 
-def _between(stretches: Sequence[tuple[float, float]], end: float) -> tuple[tuple[float, float], ...]:
-    """What lies in none of the stretches, from 0 to the end."""
+def _between(intervals: Sequence[tuple[float, float]], end: float) -> tuple[tuple[float, float], ...]:
+    """What lies in none of the intervals, from 0 to the end."""
     gaps, reached = [], 0.0
-    for start, stop in sorted(stretches):
+    for start, stop in sorted(intervals):
         if start > reached:
             gaps.append((reached, min(start, end)))
         reached = max(reached, stop)

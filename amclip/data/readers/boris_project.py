@@ -12,12 +12,13 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
+from amclip.data.class_name_rules import unknown_class
 from amclip.data.clock import Clock
 from amclip.data.intervals import Timeline
+from amclip.data.label_error import LabelError, raise_together
 from amclip.data.readers import strict_json
 from amclip.data.readers.boris_media import OF_PICTURES, Media, media_time, timelines
 from amclip.data.readers.observations import Observations
-from amclip.data.table import LabelError, raise_together, unknown_class
 
 __all__ = ["matches", "read"]
 
@@ -33,7 +34,7 @@ def matches(text: str) -> bool:
 def read(text: str, source: str, clock: Clock, chosen: Observations | None = None) -> tuple[list[Timeline], list[str]]:
     """Time lines, a video each, and the behaviours in the order of the ethogram.
 
-    Observations that were limited to a stretch of their media leave the rest unlabelled.
+    Observations that were limited to an interval of their media leave the rest unlabelled.
 
     Args:
         text: The file's text.
@@ -145,7 +146,7 @@ def _is_number(value: Any) -> TypeGuard[float]:
 
 
 def _looked_at(observation: dict[str, Any], source: str, line: int | None) -> tuple[float, float]:
-    """The stretch that an observation is limited to; BORIS' [0, 0] is all of it."""
+    """The interval that an observation is limited to; BORIS' [0, 0] is all of it."""
     interval = observation.get("observation time interval") or [0, 0]
     if not isinstance(interval, list) or len(interval) != 2 or not all(map(_is_number, interval)):
         said = f"expected two times in seconds, got {interval!r:.80}"

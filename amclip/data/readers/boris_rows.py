@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from amclip.data.boris_columns import NOBODY
 from amclip.data.clock import Clock
+from amclip.data.label_error import LabelError, raise_together
 from amclip.data.readers.boris_media import OF_PICTURES, Media, media_time
 from amclip.data.readers.delimited import number
-from amclip.data.table import LabelError, raise_together
 
 __all__ = ["MISSING", "SEVERAL_PLAYERS", "BorisTable", "Row"]
 

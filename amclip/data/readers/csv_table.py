@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from amclip.data.label_error import LabelError, raise_together
 from amclip.data.readers.delimited import delimiter_of, first_line, number, rows
-from amclip.data.table import Clip, LabelError, LabelTable, build_table, raise_together, split_name
+from amclip.data.split_names import split_name
+from amclip.data.table import Clip, LabelTable, build_table
 
 __all__ = ["VIDEO_COLUMNS", "matches", "read"]
 

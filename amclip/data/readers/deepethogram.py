@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from amclip.data.clock import Clock
 from amclip.data.intervals import Bout, Timeline
+from amclip.data.label_error import LabelError, raise_together
 from amclip.data.readers.delimited import delimiter_of, first_line, rows
-from amclip.data.table import LabelError, raise_together
 
 __all__ = ["PREDICTED", "SUFFIX", "frame_bouts", "matches", "read", "video_of"]
 

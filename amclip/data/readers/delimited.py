@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from amclip.data.table import LabelError
+from amclip.data.label_error import LabelError
 
 __all__ = ["DELIMITERS", "delimiter_of", "find_header", "first_line", "lines_of", "number", "parse_number", "rows"]
 

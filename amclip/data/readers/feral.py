@@ -8,9 +8,9 @@ from typing import Any
 
 from amclip.data.clock import Clock
 from amclip.data.intervals import Bout, Timeline
+from amclip.data.label_error import LabelError, raise_together
 from amclip.data.readers import strict_json
 from amclip.data.readers.deepethogram import frame_bouts
-from amclip.data.table import LabelError, raise_together
 
 __all__ = ["BACKGROUND", "matches", "read"]
 

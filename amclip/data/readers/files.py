@@ -5,8 +5,8 @@ import gzip
 import os
 import zlib
 
+from amclip.data.label_error import LabelError
 from amclip.data.locate import spelled
-from amclip.data.table import LabelError
 
 __all__ = ["WORKBOOK", "file_bytes", "file_text"]
 

@@ -16,10 +16,11 @@ from itertools import chain, pairwise
 from amclip.data.clock import Clock
 from amclip.data.image_folder import IMAGE_FOLDER_FPS
 from amclip.data.intervals import Timeline
+from amclip.data.label_error import LabelError, raise_together
 from amclip.data.readers.class_names import by_number
 from amclip.data.readers.deepethogram import frame_bouts
 from amclip.data.readers.delimited import find_header, rows
-from amclip.data.table import Clip, LabelError, raise_together
+from amclip.data.table import Clip
 
 __all__ = ["matches", "read"]
 

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from amclip.data.class_name_rules import unknown_class
 from amclip.data.clock import Clock
 from amclip.data.intervals import Timeline
+from amclip.data.label_error import LabelError, raise_together
 from amclip.data.readers import boris, boris_project, deepethogram, feral
 from amclip.data.readers.files import WORKBOOK, file_bytes, file_text
 from amclip.data.readers.observations import Observations, refuse_observations
-from amclip.data.table import LabelError, raise_together, unknown_class
 
 __all__ = ["Noted", "folder_noted", "read_noted", "text_noted"]
 

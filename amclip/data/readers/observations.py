@@ -4,7 +4,7 @@ import fnmatch
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from amclip.data.table import LabelError
+from amclip.data.label_error import LabelError
 
 __all__ = ["NoObservationsError", "Observations", "refuse_observations"]
 

@@ -4,9 +4,10 @@ import re
 import warnings
 from collections.abc import Sequence
 
+from amclip.data.label_error import LabelError, raise_together
 from amclip.data.readers.class_names import by_number
 from amclip.data.readers.delimited import lines_of
-from amclip.data.table import Clip, LabelError, LabelTable, build_table, raise_together
+from amclip.data.table import Clip, LabelTable, build_table
 from amclip.data.video_file import VIDEO_SUFFIXES
 
 __all__ = ["matches", "read"]

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Sequence
 from typing import Any
 
-from amclip.data.table import LabelError
+from amclip.data.label_error import LabelError
 
 __all__ = ["as_text", "read_sheets"]
 

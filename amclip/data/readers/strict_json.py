@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from amclip.data.table import LabelError
+from amclip.data.label_error import LabelError
 
 __all__ = ["load"]
 

@@ -1,5 +1,5 @@
 "use strict";
-// Small things that every other part uses: the embedded data, times as people write them, and stretches of time.
+// Small things that every other part uses: the embedded data, times as people write them, and intervals of time.
 
 const TOOLS = "amclip-report";
 const SAME_TIME = 1e-6; // seconds; as amclip.ethogram.bouts, so that both cut alike
@@ -58,21 +58,21 @@ function lastNotAbove(values, wanted) {
   return low - 1;
 }
 
-// Stretches: sorted lists of disjoint [start, stop) in seconds.
+// Intervals: sorted lists of disjoint [start, stop) in seconds.
 
-/** The stretches with one more; those that overlap or touch become one. */
-function withStretch(stretches, [start, stop]) {
+/** The intervals with one more; those that overlap or touch become one. */
+function withInterval(intervals, [start, stop]) {
   const apart = [];
-  for (const [a, b] of stretches) {
+  for (const [a, b] of intervals) {
     if (b < start - SAME_TIME || a > stop + SAME_TIME) apart.push([a, b]);
     else [start, stop] = [Math.min(start, a), Math.max(stop, b)];
   }
   return [...apart, [start, stop]].sort((a, b) => a[0] - b[0]);
 }
 
-/** What of the stretches lies outside of `cut`, a list of stretches. */
-function withoutStretches(stretches, cut) {
-  let left = stretches;
+/** What of the intervals lies outside of `cut`, a list of intervals. */
+function withoutIntervales(intervals, cut) {
+  let left = intervals;
   for (const [from, to] of cut) {
     left = left.flatMap(([a, b]) => {
       if (b <= from || a >= to) return [[a, b]];
@@ -82,9 +82,9 @@ function withoutStretches(stretches, cut) {
   return left;
 }
 
-/** Seconds of [start, stop) that the stretches cover. */
-function covered(stretches, start, stop) {
+/** Seconds of [start, stop) that the intervals cover. */
+function covered(intervals, start, stop) {
   let sum = 0;
-  for (const [a, b] of stretches) sum += Math.max(0, Math.min(b, stop) - Math.max(a, start));
+  for (const [a, b] of intervals) sum += Math.max(0, Math.min(b, stop) - Math.max(a, start));
   return sum;
 }

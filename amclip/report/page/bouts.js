@@ -42,7 +42,7 @@ class Scores {
     return frames[cell] + part * (frames[cell + 1] - frames[cell]);
   }
 
-  /** The cells that a stretch touches: [first, cell after the last]. */
+  /** The cells that an interval touches: [first, cell after the last]. */
   cellsOf(start, stop) {
     const first = clamp(lastNotAbove(this.edges, start + SAME_TIME), 0, this.edges.length - 2);
     return [first, clamp(lastNotAbove(this.edges, stop - SAME_TIME) + 1, first + 1, this.edges.length - 1)];

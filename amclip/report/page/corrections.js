@@ -1,8 +1,8 @@
 // What a person changed: thresholds, bouts, and what was checked. States are never altered, only replaced, so that
 // going back is putting an older one in place.
 //
-// A correction is a ruling: within a stretch of time a behaviour holds in these bouts and in no others. Outside of
-// rulings the model's bouts stand, and follow the thresholds; inside they are cut away. Stretches are of two kinds: a
+// A correction is a ruling: within an interval of time a behaviour holds in these bouts and in no others. Outside of
+// rulings the model's bouts stand, and follow the thresholds; inside they are cut away. Intervals are of two kinds: a
 // decision on a bout (`ruled`), and an answer to what is shown (`answered`), which says nothing of what lies beside it.
 
 const NOTHING = Object.freeze({ ruled: [], answered: [], bouts: [] });
@@ -93,7 +93,7 @@ class Corrections {
     return own(this.state.checked, this.run.videos[video].video) ?? NOTHING.bouts;
   }
 
-  /** What was answered of a video: [start, stop, names of behaviours], of stretches that other pages asked for too. */
+  /** What was answered of a video: [start, stop, names of behaviours], of intervals that other pages asked for too. */
   answers(video) {
     return own(this.state.answers, this.run.videos[video].video) ?? NOTHING.bouts;
   }
@@ -132,14 +132,14 @@ class Corrections {
   }
 
   /**
-   * The state in which a behaviour holds, within a stretch, in `bout` alone (`null`: nowhere). A bout that reaches
+   * The state in which a behaviour holds, within an interval, in `bout` alone (`null`: nowhere). A bout that reaches
    * another of the same behaviour becomes one with it.
    */
-  ruledIn(state, video, column, stretch, bout) {
+  ruledIn(state, video, column, interval, bout) {
     const before = this.rulingIn(state, video, column);
-    let [from, to] = stretch;
+    let [from, to] = interval;
     let joined = bout;
-    const others = withoutStretches(this.standing(state, video, column), [stretch]);
+    const others = withoutIntervales(this.standing(state, video, column), [interval]);
     for (let grown = Boolean(joined); grown; ) {
       grown = false;
       for (const [a, b] of others) {
@@ -150,11 +150,11 @@ class Corrections {
       }
       [from, to] = [Math.min(from, joined[0]), Math.max(to, joined[1])];
     }
-    const kept = withoutStretches(before.bouts, [[from, to]]);
+    const kept = withoutIntervales(before.bouts, [[from, to]]);
     return this.withRuling(state, video, column, {
-      ruled: withStretch(before.ruled, [from, to]),
-      answered: withoutStretches(before.answered, [[from, to]]),
-      bouts: joined ? withStretch(kept, joined) : kept,
+      ruled: withInterval(before.ruled, [from, to]),
+      answered: withoutIntervales(before.answered, [[from, to]]),
+      bouts: joined ? withInterval(kept, joined) : kept,
     });
   }
 
@@ -180,8 +180,8 @@ class Corrections {
   }
 
   move(video, column, bout, start, stop) {
-    const stretch = [Math.min(bout.start, start), Math.max(bout.stop, stop)];
-    this.put(this.ruledIn(this.state, video, column, stretch, [start, stop]), "bout moved");
+    const interval = [Math.min(bout.start, start), Math.max(bout.stop, stop)];
+    this.put(this.ruledIn(this.state, video, column, interval, [start, stop]), "bout moved");
   }
 
   /** Relabel a bout that stood in `state`; what was changed since then is undone. */
@@ -191,47 +191,47 @@ class Corrections {
     this.put(other === column ? state : there, `relabelled ${this.run.classes[other]}`, undoable);
   }
 
-  /** Say of a whole stretch which behaviours it shows, and that it was checked. */
-  answer(video, stretch, columns) {
+  /** Say of a whole interval which behaviours it shows, and that it was checked. */
+  answer(video, interval, columns) {
     let state = this.state;
     this.run.classes.forEach((_, column) => {
-      state = this.ruledExactly(state, video, column, stretch, columns.has(column), "answered");
+      state = this.ruledExactly(state, video, column, interval, columns.has(column), "answered");
     });
     const name = this.run.videos[video].video;
-    const others = this.answers(video).filter(([start, stop]) => start !== stretch[0] || stop !== stretch[1]);
-    const answer = [...stretch, this.run.classes.filter((_, column) => columns.has(column))];
+    const others = this.answers(video).filter(([start, stop]) => start !== interval[0] || stop !== interval[1]);
+    const answer = [...interval, this.run.classes.filter((_, column) => columns.has(column))];
     const answers = { ...state.answers, [name]: [...others, answer].sort((a, b) => a[0] - b[0]) };
-    this.put({ ...this.checkedIn(state, video, stretch), answers }, "answer kept");
+    this.put({ ...this.checkedIn(state, video, interval), answers }, "answer kept");
   }
 
   /**
-   * As ruledIn, but a bout that fills the stretch is not joined with its neighbours: they were not checked. The stretch
-   * is "ruled" or "answered".
+   * As ruledIn, but a bout that fills the interval is not joined with its neighbours: they were not checked. The
+   * interval is "ruled" or "answered".
    */
-  ruledExactly(state, video, column, stretch, holds, kind) {
+  ruledExactly(state, video, column, interval, holds, kind) {
     const before = this.rulingIn(state, video, column);
-    const kept = withoutStretches(before.bouts, [stretch]);
+    const kept = withoutIntervales(before.bouts, [interval]);
     return this.withRuling(state, video, column, {
-      ruled: withoutStretches(before.ruled, [stretch]),
-      answered: withoutStretches(before.answered, [stretch]),
-      [kind]: withStretch(before[kind], stretch),
-      bouts: holds ? [...kept, stretch].sort((a, b) => a[0] - b[0]) : kept,
+      ruled: withoutIntervales(before.ruled, [interval]),
+      answered: withoutIntervales(before.answered, [interval]),
+      [kind]: withInterval(before[kind], interval),
+      bouts: holds ? [...kept, interval].sort((a, b) => a[0] - b[0]) : kept,
     });
   }
 
-  checkedIn(state, video, stretch) {
+  checkedIn(state, video, interval) {
     const name = this.run.videos[video].video;
-    return { ...state, checked: { ...state.checked, [name]: withStretch(own(state.checked, name) ?? [], stretch) } };
+    return { ...state, checked: { ...state.checked, [name]: withInterval(own(state.checked, name) ?? [], interval) } };
   }
 
-  /** Mark a stretch as checked, or, where it all was, as unchecked again. */
+  /** Mark an interval as checked, or, where it all was, as unchecked again. */
   toggleChecked(video, [start, stop]) {
     const before = this.checked(video);
     if (covered(before, start, stop) < stop - start - SAME_TIME)
-      return this.put(this.checkedIn(this.state, video, [start, stop]), "stretch marked as checked");
-    const left = withoutStretches(before, [[start, stop]]);
+      return this.put(this.checkedIn(this.state, video, [start, stop]), "interval marked as checked");
+    const left = withoutIntervales(before, [[start, stop]]);
     const checked = { ...this.state.checked, [this.run.videos[video].video]: left };
-    this.put({ ...this.state, checked }, "stretch no longer marked as checked");
+    this.put({ ...this.state, checked }, "interval no longer marked as checked");
   }
 
   /** Change settings of a behaviour; while a slider is being dragged only its first step is kept for undoing. */
@@ -264,7 +264,7 @@ class Corrections {
  * probability rises again, to a bout by itself: else it is the flank of what was decided, which a lower threshold widened.
  */
 function besideRulings(bout, { ruled, answered }, scores, column, settings) {
-  const pieces = withoutStretches([bout], [...ruled, ...answered]);
+  const pieces = withoutIntervales([bout], [...ruled, ...answered]);
   return pieces.filter(([start, stop]) => {
     const after = ruled.some(([, to]) => Math.abs(to - start) <= SAME_TIME);
     const before = ruled.some(([from]) => Math.abs(from - stop) <= SAME_TIME);

@@ -39,7 +39,7 @@ function tellDownload(text) {
  */
 function proposeSplit(page) {
   const part = chosenOf("part");
-  const written = page.run.videos.filter((_, index) => stretchesOf(page.corrections, index, part).length);
+  const written = page.run.videos.filter((_, index) => intervalsOf(page.corrections, index, part).length);
   if (!page.splitChosen) byId("split").value = written.length === 1 && !page.run.suggestions ? "time" : "";
   for (const field of document.querySelectorAll('[name="form"], #window-length, #window-hop, #window-share'))
     field.disabled = part === "answers"; // which are written as they were asked for

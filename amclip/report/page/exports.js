@@ -5,14 +5,14 @@ function csv(rows) {
   return rows.map((row) => row.map(cell).join(",") + "\n").join("");
 }
 
-/** Stretches of a video to be written: all of it, or what was checked; answers have theirs. */
-function stretchesOf(corrections, video, part) {
+/** Intervals of a video to be written: all of it, or what was checked; answers have theirs. */
+function intervalsOf(corrections, video, part) {
   const { duration } = corrections.run.videos[video];
   if (part === "answers") return corrections.asked(video).map(([start, stop]) => [start, stop]);
   return part === "checked" ? corrections.checked(video) : [[0, duration]];
 }
 
-/** Windows of one length within a stretch; what is left behind the last is left out (amclip/data/intervals.py). */
+/** Windows of one length within an interval; what is left behind the last is left out (amclip/data/intervals.py). */
 function windowsIn([from, to], length, hop) {
   const last = Math.floor((to - from - length + SAME_TIME) / hop);
   if (last < 0) return [[from, to]];
@@ -23,7 +23,7 @@ function windowsIn([from, to], length, hop) {
   });
 }
 
-/** Pieces of a stretch, cut wherever a behaviour starts or stops. */
+/** Pieces of an interval, cut wherever a behaviour starts or stops. */
 function piecesIn([from, to], bouts) {
   const inner = bouts.flatMap((one) => one.flat()).filter((time) => time > from && time < to);
   const edges = [...new Set([from, ...inner, to])].sort((a, b) => a - b);
@@ -46,13 +46,13 @@ function labelTable(corrections, how) {
   return csv(rows);
 }
 
-/** Clips of the stretches of a video: [start, stop, names of the behaviours that fill enough of it]. */
+/** Clips of the intervals of a video: [start, stop, names of the behaviours that fill enough of it]. */
 function labelledClips(corrections, video, how) {
   const { classes } = corrections.run;
-  const bouts = classes.map((_, column) => withStretches(corrections.bouts(video, column)));
+  const bouts = classes.map((_, column) => withIntervales(corrections.bouts(video, column)));
   const share = how.form === "windows" ? how.share : 0.5;
-  const clips = stretchesOf(corrections, video, how.part).flatMap((stretch) =>
-    how.form === "windows" ? windowsIn(stretch, how.length, how.hop) : piecesIn(stretch, bouts),
+  const clips = intervalsOf(corrections, video, how.part).flatMap((interval) =>
+    how.form === "windows" ? windowsIn(interval, how.length, how.hop) : piecesIn(interval, bouts),
   );
   return clips.map(([start, stop]) => [
     start,
@@ -77,16 +77,16 @@ function withSplits(clips, split) {
   return [...train.map((clip) => [...clip, "train"]), ...val.map((clip) => [...clip, "val"])];
 }
 
-/** Bouts of one behaviour as stretches; where a person's bout touches the model's they are one. */
-function withStretches(bouts) {
-  return bouts.reduce((joined, { start, stop }) => withStretch(joined, [start, stop]), []);
+/** Bouts of one behaviour as intervals; where a person's bout touches the model's they are one. */
+function withIntervales(bouts) {
+  return bouts.reduce((joined, { start, stop }) => withInterval(joined, [start, stop]), []);
 }
 
-/** All bouts as they stand, one per behaviour and stretch, by start; `human` where a person decided any of it. */
+/** All bouts as they stand, one per behaviour and interval, by start; `human` where a person decided any of it. */
 function correctedBouts(corrections, video) {
   const bouts = corrections.run.classes.flatMap((behaviour, column) => {
     const parts = corrections.bouts(video, column);
-    return withStretches(parts).map(([start, stop]) => {
+    return withIntervales(parts).map(([start, stop]) => {
       const human = parts.some((part) => part.human && part.start < stop && part.stop > start);
       return { behaviour, column, start, stop, human };
     });

@@ -2,7 +2,7 @@
 
 /** What can be done to the selected bout and the mark, by key or button. */
 const ACTIONS = {
-  playBout: (page, bout) => page.player.playStretch(bout.start, bout.stop),
+  playBout: (page, bout) => page.player.playInterval(bout.start, bout.stop),
   zoomToBout: (page, bout) => {
     const margin = Math.max(1, bout.stop - bout.start);
     page.view.show(bout.start - margin, bout.stop + margin);
@@ -67,21 +67,21 @@ const KEYS = [
   [["N", "P"], "Next bout, bout before, of the behaviour", (page, key) => page.jump(key === "N" ? 1 : -1)],
   [["Shift+N", "Shift+P"], "The same, of any behaviour", (page, key) => page.jump(key === "Shift+N" ? 1 : -1, true)],
   [["ArrowUp", "ArrowDown"], "Behaviour above, below", (page, key) => page.selectColumn(page.column + (key === "ArrowUp" ? -1 : 1))],
-  [["B"], "Play the bout, or the stretch to label", (page) => (page.run.suggestions && !page.bout ? playSuggestion(page) : act(page, "playBout"))],
+  [["B"], "Play the bout, or the interval to label", (page) => (page.run.suggestions && !page.bout ? playSuggestion(page) : act(page, "playBout"))],
   [["S", "E"], "The bout starts with, ends with the frame on screen", (page, key) => act(page, key === "S" ? "startHere" : "stopHere")],
   [["I", "O"], "Mark from, up to the frame on screen", (page, key) => act(page, key === "I" ? "markIn" : "markOut")],
   [["A"], "Make the mark a bout of the behaviour", (page) => act(page, "add")],
   [["R"], "Relabel the bout: choose a behaviour", (page) => byId("bout-behaviour").focus()],
   [["Delete", "Backspace", "X"], "Delete the bout", (page) => act(page, "remove")],
-  [["Enter"], "Accept the bout; keep the answer to a stretch to label", (page) => (page.run.suggestions ? keepAnswer(page) : act(page, "accept"))],
+  [["Enter"], "Accept the bout; keep the answer to an interval to label", (page) => (page.run.suggestions ? keepAnswer(page) : act(page, "accept"))],
   [["C"], "The mark (or what is in sight) is checked, or no longer", (page) => act(page, "checked")],
   [["T"], "Threshold: then left and right", () => byId("threshold").focus()],
   [["+", "=", "-"], "Zoom in, out", (page, key) => page.view.zoom(key === "-" ? 2 : 1 / 2, page.player.time)],
   [["0", "Z"], "Whole video, selected bout in sight", (page, key) => (key === "0" ? page.view.show(0, page.view.duration) : act(page, "zoomToBout"))],
   [["F"], "Flow on or off", () => byId("flow-on").click()],
   [["V", "Shift+V"], "Next video, video before", (page, key) => turnVideo(page, key === "V" ? 1 : -1)],
-  [["G", "Shift+G"], "Next stretch to label, stretch before", (page, key) => page.run.suggestions && suggest(page, page.suggestion + (key === "G" ? 1 : -1))],
-  [["1–9"], "Choose a behaviour for the stretch to label", () => {}],
+  [["G", "Shift+G"], "Next interval to label, interval before", (page, key) => page.run.suggestions && suggest(page, page.suggestion + (key === "G" ? 1 : -1))],
+  [["1–9"], "Choose a behaviour for the interval to label", () => {}],
   [["Ctrl+Z", "U"], "Undo", (page) => page.corrections.undo()],
   [["Ctrl+Y", "Ctrl+Shift+Z", "Shift+U"], "Redo", (page) => page.corrections.redo()],
   [["Escape"], "Out of a field; let go of bout and mark", (page) => letGo(page)],

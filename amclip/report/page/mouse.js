@@ -100,21 +100,21 @@ function beginDrag(page, place, rows, drawing) {
 
 function edgeDrag(page, { column, bout, side }) {
   page.selectBout(column, bout, false);
-  const stretch = { start: bout.start, stop: bout.stop };
+  const interval = { start: bout.start, stop: bout.stop };
   let moved = false;
   return {
     move: (now) => {
       const time = page.scores.snapped(page.view.time(now.x, now.width));
-      if (side === "start" ? time >= stretch.stop : time <= stretch.start) return;
-      moved ||= time !== stretch[side];
-      stretch[side] = time;
-      page.preview = { bout, column, ...stretch };
+      if (side === "start" ? time >= interval.stop : time <= interval.start) return;
+      moved ||= time !== interval[side];
+      interval[side] = time;
+      page.preview = { bout, column, ...interval };
       page.player.seek(time);
       page.changed();
     },
     end: () => {
       page.preview = null;
-      if (moved) moveBout(page, bout, stretch.start, stretch.stop);
+      if (moved) moveBout(page, bout, interval.start, interval.stop);
       else page.player.seek(bout[side]);
       page.changed();
     },
@@ -123,18 +123,18 @@ function edgeDrag(page, { column, bout, side }) {
 
 function drawDrag(page, column, begin) {
   page.selectColumn(column);
-  let stretch = null;
+  let interval = null;
   return {
     move: (now) => {
       const time = page.scores.snapped(page.view.time(now.x, now.width));
-      stretch = [Math.min(begin, time), Math.max(begin, time)];
-      page.preview = { bout: null, column, start: stretch[0], stop: stretch[1] };
+      interval = [Math.min(begin, time), Math.max(begin, time)];
+      page.preview = { bout: null, column, start: interval[0], stop: interval[1] };
       page.player.seek(time);
       page.changed();
     },
     end: () => {
       page.preview = null;
-      if (stretch && stretch[1] > stretch[0]) addBout(page, ...stretch);
+      if (interval && interval[1] > interval[0]) addBout(page, ...interval);
       page.changed();
     },
   };

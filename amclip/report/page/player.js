@@ -117,8 +117,8 @@ class Player {
     }
   }
 
-  /** Play a stretch, once or again and again. */
-  async playStretch(start, stop, loop = false) {
+  /** Play an interval, once or again and again. */
+  async playInterval(start, stop, loop = false) {
     this.video.pause();
     this.seek(start);
     this.until = { start, stop, loop };

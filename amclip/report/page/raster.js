@@ -194,7 +194,7 @@ function drawRow(pen, y, width, view, scores, state, column, row, colours) {
   drawMarks(pen, y, ROW, width, view, state.marks, colours);
 }
 
-/** The part of the marked stretch that lies in a band of the canvas. */
+/** The part of the marked interval that lies in a band of the canvas. */
 function drawMarks(pen, y, height, width, view, { from, to }, colours) {
   if (from == null && to == null) return;
   const [a, b] = [view.x(from ?? to, width), view.x(to ?? from, width)];

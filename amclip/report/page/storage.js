@@ -98,13 +98,13 @@ function asRecord(value, run, duration) {
       .map(([start, stop, ...rest]) => [number(start, 0, duration), number(stop, 0, duration), ...rest])
       .filter(([start, stop]) => stop - start > SAME_TIME)
       .sort((a, b) => a[0] - b[0]);
-  const stretches = (list) => times(list).reduce(withStretch, []);
+  const intervals = (list) => times(list).reduce(withInterval, []);
   const apart = (list) =>
     times(list).reduce((kept, one) => (kept.length && one[0] < kept.at(-1)[1] - SAME_TIME ? kept : [...kept, one]), []);
   const mine = (object = {}) => run.classes.filter((name) => Object.hasOwn(object, name)).map((name) => [name, object[name]]);
   const ruling = ({ ruled, answered, bouts }) => ({
-    ruled: stretches(ruled),
-    answered: stretches(answered),
+    ruled: intervals(ruled),
+    answered: intervals(answered),
     bouts: apart(bouts),
   });
   const most = { threshold: 1, off_threshold: 1, minimum_bout: Infinity, minimum_gap: Infinity };
@@ -112,7 +112,7 @@ function asRecord(value, run, duration) {
     Object.fromEntries(SLIDERS.filter((key) => key in all).map((key) => [key, number(all[key], 0, most[key])]));
   const parts = {
     rulings: value.rulings && Object.fromEntries(mine(value.rulings).map(([name, one]) => [name, ruling(one)])),
-    checked: value.checked && stretches(value.checked),
+    checked: value.checked && intervals(value.checked),
     answers:
       value.answers &&
       times(value.answers).map(([start, stop, labels]) => [start, stop, run.classes.filter((name) => labels.includes(name))]),

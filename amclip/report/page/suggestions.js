@@ -1,4 +1,4 @@
-// Stretches that `amclip suggest` asks a person to label, one after the other.
+// Intervals that `amclip suggest` asks a person to label, one after the other.
 
 function answerTo(page, { video, start, stop }) {
   return page.corrections.answers(video).find((answer) => answer[0] === start && answer[1] === stop);
@@ -16,7 +16,7 @@ function suggest(page, index) {
   page.view.show(start - margin, stop + margin);
   page.marks = { from: start, to: stop };
   choices(page);
-  page.player.playStretch(start, stop, true);
+  page.player.playInterval(start, stop, true);
   page.changed();
 }
 
@@ -26,7 +26,7 @@ function choices(page) {
   page.answer = answerTo(page, page.run.suggestions[page.suggestion]);
   const holds = (column) => {
     if (page.answer) return page.answer[2].includes(page.run.classes[column]);
-    const bouts = withStretches(page.corrections.bouts(video, column));
+    const bouts = withIntervales(page.corrections.bouts(video, column));
     return covered(bouts, start, stop) >= 0.5 * (stop - start) - SAME_TIME;
   };
   page.chosen = new Set([...page.run.classes.keys()].filter(holds));
@@ -61,14 +61,14 @@ function choose(page, column, holds) {
 
 function playSuggestion(page) {
   const { start, stop } = page.run.suggestions[page.suggestion];
-  page.player.playStretch(start, stop, true);
+  page.player.playInterval(start, stop, true);
 }
 
 function keepAnswer(page) {
   const { video, start, stop } = page.run.suggestions[page.suggestion];
   page.corrections.answer(video, [start, stop], page.chosen);
   const open = page.run.suggestions.filter((one) => !isAnswered(page, one)).length;
-  if (open === 0) return page.say("every stretch is labelled: download the table");
+  if (open === 0) return page.say("every interval is labelled: download the table");
   let next = page.suggestion + 1;
   while (isAnswered(page, page.run.suggestions[next % page.run.suggestions.length])) next++;
   suggest(page, next);
@@ -78,7 +78,7 @@ function updateSuggestion(page) {
   const all = page.run.suggestions;
   const one = all[page.suggestion ?? 0];
   const open = all.filter((other) => !isAnswered(page, other)).length;
-  byId("suggestion-title").textContent = `Stretch ${(page.suggestion ?? 0) + 1} of ${all.length}`;
+  byId("suggestion-title").textContent = `Interval ${(page.suggestion ?? 0) + 1} of ${all.length}`;
   byId("suggestion-text").textContent =
     `${page.run.videos[one.video].video}, ${clock(one.start)} to ${clock(one.stop)}` +
     `${isAnswered(page, one) ? ", labelled" : ""}; ${open} still to label. Choose what it shows; nothing is an answer too.`;

@@ -18,7 +18,8 @@ from torch import Tensor
 
 import amclip.flow
 from amclip.flow import _plan
-from amclip.flow._plan import At, Device
+from amclip.flow._cut import Device
+from amclip.flow._plan import At
 from amclip.flow.reference import Parameters
 
 HERE = Path(__file__).parent

@@ -1,0 +1,175 @@
+"""The packets of a video stream: listed without decoding, and numbered so that each names the frame it becomes."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amclip.data._container import best_stream, open_container
+
+__all__ = ["NOTHING", "Alive", "Packets", "draft", "name_packet", "numbered_packets", "scan"]
+
+NOTHING = np.iinfo(np.int64).min  # for a stamp that is missing
+Alive = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Packets:
+    """What listing the packets of a video stream found; arrays ``[P]`` in the order of the file.
+
+    Attributes:
+        path: The file.
+        container: FFmpeg's name of the container, codec its name of the codec.
+        pts: Time stamps of presentation in units of ``time_base`` seconds; :data:`NOTHING` where missing.
+        dts: The same of decoding.
+        places: Byte position and size, ``[P, 2]``.
+        key: Whether decoding can begin there.
+        shown: Whether a frame that is shown comes from it, as far as can be told without decoding: not cut off by an
+            edit list, not a hidden frame of VP8.
+        time_base: Seconds.
+        claimed: Frames per second by the container; 25 where it says nothing.
+        missing: Frames that the container's own index names and its data lack (AVI).
+        intra: Whether the codec knows no order but that of the file.
+        stream: Number of the stream.
+    """
+
+    path: str
+    container: str
+    codec: str
+    pts: NDArray[np.int64]
+    dts: NDArray[np.int64]
+    places: NDArray[np.int64]
+    key: NDArray[np.bool_]
+    shown: NDArray[np.bool_]
+    time_base: float
+    claimed: float
+    missing: int
+    intra: bool
+    stream: int
+
+    def __len__(self) -> int:
+        return len(self.pts)
+
+    def stamps(self, packets: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Seconds at which the frames of these packets, in order of presentation, are shown; NaN where not known."""
+        # AVI has one clock, which counts packets as they are decoded.
+        ticks = np.sort(self.dts[packets]) if self.container == "avi" else self.pts[packets]
+        return np.where(ticks == NOTHING, np.nan, ticks * self.time_base)
+
+
+def scan(path: str | os.PathLike[str], alive: Alive = lambda: None) -> Packets:
+    """List the packets of a video without decoding them.
+
+    Args:
+        path: The file.
+        alive: Is called now and then.
+
+    Raises:
+        ValueError: If there is no video stream.
+        av.error.FFmpegError: If it is no file that FFmpeg knows.
+    """
+    import av
+
+    pts, dts, places, flags = array("q"), array("q"), array("q"), bytearray()
+    with open_container(path) as container:
+        stream = best_stream(container)
+        codec = stream.codec_context.name
+        hides = codec in ("vp8", "libvpx")
+        try:
+            for packet in container.demux(stream):
+                if not packet.size:
+                    continue
+                pts.append(NOTHING if packet.pts is None else packet.pts)
+                dts.append(NOTHING if packet.dts is None else packet.dts)
+                places.extend((-1 if packet.pos is None else packet.pos, packet.size))
+                # Bit 4 of a VP8 frame's first byte is show_frame (RFC 6386, 9.1).
+                shown = not packet.is_discard and not (hides and not memoryview(packet)[0] & 0x10)
+                flags.append(packet.is_keyframe | shown << 1)
+                if not len(pts) % 1000:
+                    alive()
+        except av.error.FFmpegError:  # the rest cannot be read; what came before stands
+            pass
+        kind = container.format.name
+        where = np.array(places, np.int64).reshape(-1, 2)
+        ticks, missing = np.array(dts, np.int64), 0
+        if kind == "avi":
+            ticks, missing = _avi_ticks(stream, where, ticks)
+        rate = stream.average_rate or stream.guessed_rate
+        return Packets(
+            path=os.fspath(path),
+            container=kind,
+            codec=codec,
+            pts=np.array(pts, np.int64),
+            dts=ticks,
+            places=where,
+            key=np.frombuffer(bytes(flags), np.uint8) & 1 > 0,
+            shown=np.frombuffer(bytes(flags), np.uint8) & 2 > 0,
+            time_base=float(stream.time_base or Fraction(1, 25)),
+            claimed=float(rate) if rate else 25.0,
+            missing=missing,
+            intra=bool(stream.codec_context.codec.properties & _INTRA_ONLY),
+            stream=stream.index,
+        )
+
+
+_INTRA_ONLY = 1  # AV_CODEC_PROP_INTRA_ONLY
+
+
+def _avi_ticks(stream: Any, places: NDArray[np.int64], dts: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """An AVI's clock by its own index, and how many frames of the index were not found in the data.
+
+    FFmpeg counts the chunks that it meets, so behind damaged ones it is early; the index says where each belongs.
+    """
+    entries = [(entry.pos, entry.timestamp, entry.size) for entry in stream.index_entries]
+    full = sum(size > 0 for *_, size in entries)
+    if len(entries) < len(places):
+        return dts, 0
+    by_place = {pos: stamp for pos, stamp, _ in entries}
+    for header in (8, 0):  # the index names the chunk, FFmpeg what is in it
+        ticks = [by_place.get(int(pos) - header, NOTHING) for pos in places[:, 0]]
+        if ticks and NOTHING not in ticks:
+            return np.array(ticks, np.int64), full - len(places)
+    return dts, 0
+
+
+def draft(stream: Any) -> None:
+    """Leave the smoothing of block edges out, which takes a third of the time: for frames that nobody will look at."""
+    if stream.codec_context.name in ("h264", "hevc"):
+        stream.codec_context.options = {"skip_loop_filter": "all"}
+
+
+def numbered_packets(container: Any, stream: Any, first: int = 0) -> Iterator[tuple[int, Any]]:
+    """Packets of a stream, each with its number as its time stamp; a last, empty one makes decoders give the rest.
+
+    Args:
+        container: Open, at the packet that has the number ``first``.
+        stream: The stream.
+        first: Number of the first packet.
+    """
+    import av
+
+    number = first
+    try:
+        for packet in container.demux(stream):
+            if packet.size:
+                name_packet(packet, number)
+                yield number, packet
+                number += 1
+    except av.error.FFmpegError:  # as in `scan`
+        pass
+    flush = av.Packet(0)
+    flush.stream = stream
+    yield number, flush
+
+
+def name_packet(packet: Any, number: int) -> None:
+    """Make a packet's number its time stamp, which its frame inherits."""
+    packet.pts = packet.dts = number
+    packet.time_base = Fraction(1, 1)
