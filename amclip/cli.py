@@ -134,6 +134,8 @@ def _message(error: BaseException) -> str:
 
 
 def _run(command: str, args: list[str]) -> None:
+    if os.getcwd() not in sys.path:  # last: classes of the user's own, in the folder where the command is started
+        sys.path.append(os.getcwd())
     if command in LIGHTNING_COMMANDS:
         from amclip.commands.lightning import AmclipCLI
 

@@ -101,8 +101,13 @@ class TrainedModel:
             Class name to probability, in ``[0, 1]``.
 
         Raises:
+            ValueError: If start or stop is no time, or they are in the wrong order.
             VideoError: If the video cannot be read, or there is no frame between start and stop.
         """
+        if start is not None and not start >= 0:
+            raise ValueError(f"start: expected seconds since the first frame, 0 or more, got {start}")
+        if stop is not None and not stop > (start or 0.0):
+            raise ValueError(f"stop: expected seconds behind the start, {start or 0.0}, got {stop}")
         path = Path(video).resolve()
         if path not in self._probed:  # as `amclip predict` does: a damaged file may hang the decoder
             self._probed.update(found := probe([path], progress=False))

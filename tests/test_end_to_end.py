@@ -322,6 +322,16 @@ def test_a_training_goes_on_as_if_it_had_not_stopped(drawn: Path, tmp_path: Path
         main(["fit", f"--ckpt_path={moved}"])
 
 
+def test_a_training_does_not_go_on_with_another_input(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = checkpoint.parents[1] / "config.yaml"
+    before = config.read_text()
+    with pytest.raises(SystemExit) as ended:
+        main(["fit", f"--ckpt_path={checkpoint}", "--trainer.max_epochs=9", "--input.flow.bound=3.5"])
+    assert ended.value.code == 2
+    assert "goes on with a training whose input.flow.bound is" in capsys.readouterr().err
+    assert config.read_text() == before
+
+
 def test_real_clips_are_tested_and_predicted(tmp_path: Path) -> None:
     clips = ROOT / "tests" / "data" / "clips"
     last = fit(clips, tmp_path, "--trainer.max_steps=1")

@@ -31,6 +31,7 @@ LAYERS = {
             "metrics",
             "class_groups",
             "calibration",
+            "averaging",
             "checkpoint",
             "frame_times",
             "sampling",

@@ -18,6 +18,9 @@ from amclip.interrupt import say_what_is_kept
 from amclip.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from amclip.ethogram.scores import WindowScores
     from amclip.inference import TrainedModel
 
 __all__ = ["annotate", "run_annotate"]
@@ -105,12 +108,12 @@ def annotate(
         FileNotFoundError: If a video or the checkpoint does not exist.
         SystemExit: With 1 where videos could not be annotated; all others are.
     """
-    from amclip import __version__
     from amclip.data.video import READING_RULES
     from amclip.ethogram.annotation_file import Scoring
     from amclip.ethogram.inputs import find_sources
     from amclip.ethogram.output_folder import OutputFolder
     from amclip.ethogram.outputs import FILES, write_outputs
+    from amclip.version import __version__
 
     sources = find_sources(videos)
     given = filter(None, (checkpoint, bouts.settings, zero_shot.pretrained))
@@ -154,14 +157,33 @@ def annotate(
         scored_by = str(Path(checkpoint).absolute()) if checkpoint else _published(model)
         how = Scoring(scored_by, window, hop, model.input.flow.gap_seconds)
         paths = {source.name: str(source.path) for source in sources}
-        scores = collect_scores(sources, output_folder.journals, fingerprint)
+        highest = dict.fromkeys(cutting, 0.0)
+        scores = _watched(collect_scores(sources, output_folder.journals, fingerprint), highest)
         errors.update(write_outputs(output, scores, cutting, how, paths, errors))
     print(f"{output}: {len(sources) - len(errors)} of {len(sources)} videos annotated")
+    for name, peak in highest.items():
+        if peak < cutting[name].threshold and len(errors) < len(sources):
+            print(printable(_never_shown(name, peak, cutting[name].threshold)))
     if errors:
         print(f"{len(errors)} could not be annotated, or not to the end:", file=sys.stderr)
         for name, reason in errors.items():
             print(printable(f"  {name}: {reason}"), file=sys.stderr)
         raise SystemExit(1)
+
+
+def _watched(scores: "Iterable[WindowScores]", highest: dict[str, float]) -> "Iterator[WindowScores]":
+    """Hand scores on, and keep each behaviour's highest probability."""
+    for one in scores:
+        for name, peak in zip(one.classes, one.probabilities.max(axis=0, initial=0.0), strict=True):
+            highest[name] = max(highest[name], float(peak))
+        yield one
+
+
+def _never_shown(name: str, peak: float, threshold: float) -> str:
+    return (
+        f"  no bout of {name}: its probability is {peak:.2f} at most, and its threshold {threshold:.2f}. A threshold "
+        "from few validation clips is a guess: `amclip report` shows the curves, and --threshold sets another"
+    )
 
 
 def _model(checkpoint: str | None, zero_shot: ZeroShotOptions) -> "tuple[TrainedModel, str]":

@@ -16,7 +16,7 @@ from amclip.callbacks import FlowStrength, PredictionWriter, StepSize, TensorBoa
 from amclip.checkpoint import DATA_KEY, TASK_KEY, SealedCheckpointIO, check_complete, described, read_checkpoint
 from amclip.commands.check import check_data
 from amclip.commands.check_report import report_table_errors
-from amclip.commands.settings_parser import LINKED, Parser, files_named, nulls_as_config
+from amclip.commands.settings_parser import LINKED, Parser, configs_first, files_named, nulls_as_config
 from amclip.data.datamodule import VideoDataModule
 from amclip.data.label_error import LabelError
 from amclip.data.source import LabelSource
@@ -90,7 +90,7 @@ class AmclipCLI(LightningCLI):
                 load_from_checkpoint_support=False,
                 parser_class=Parser,
                 parser_kwargs={"prog": "amclip"},
-                args=[command, *nulls_as_config(args)],
+                args=[command, *nulls_as_config(configs_first(args))],
             )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -171,6 +171,14 @@ class AmclipCLI(LightningCLI):
             }
         )
         super().parse_arguments(parser, args)
+        if command == "fit" and "input" in checkpoint[TASK_KEY]:
+            now = from_plain(NetworkInput, self.config[command]["input"].as_dict())
+            for name, (new, old) in now.differences(NetworkInput.from_dict(checkpoint[TASK_KEY]["input"])).items():
+                raise ValueError(
+                    f"--ckpt_path goes on with a training whose input.{name} is {old!r}, and {new!r} is asked for "
+                    "now: part of it would be on the one, part on the other. Leave the setting out, or begin a new "
+                    "training without --ckpt_path"
+                )
 
     def _parse_ckpt_path(self) -> None:
         """LightningCLI would let the checkpoint overrule file and command line here; see :meth:`parse_arguments`."""

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,10 +14,12 @@ from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
 from amclip.data.datamodule import VideoDataModule
+from amclip.inputs import NetworkInput
+from amclip.losses import Loss
 from amclip.plain import setting_names
 from amclip.task import BehaviourTask
 
-__all__ = ["LINKED", "Parser", "files_named", "nulls_as_config"]
+__all__ = ["LINKED", "Parser", "configs_first", "files_named", "nulls_as_config"]
 
 # What model and data have in common: the classes are the data's, and what the network sees is a group of its own.
 LINKED = ("classes", "input")
@@ -38,16 +41,43 @@ class Parser(LightningArgumentParser):
         ]
         if "File does not exist" in message:
             telling = [message.replace('Parser key "config": ', "--config: ")]
-        for name in re.findall(r"(?:Option '|unrecognized arguments: --)([\w.]+)", message):
-            known = [*setting_names(VideoDataModule), *setting_names(BehaviourTask)]
+        for name in re.findall(r"(?:[Oo]ption '|unrecognized arguments: --)([\w.]+)", message):
+            known = list(_known_settings())
             last = {full.rpartition(".")[2]: full for full in known}
             if close := difflib.get_close_matches(name.rpartition(".")[2], last, n=2):
                 telling.append(f"did you mean {' or '.join(last[word] for word in close)}?")
         if re.search(r"Expected a <class 'str'>. Got value: (False|True|None|[\d.]+)", message):
             telling.append('YAML reads no and yes as false and true, null as nothing: put such names in quotes, ["no"]')
+        for word in re.findall(r"Expected a path but ([\w.]+) either not accessible", message):
+            if "." in word:
+                telling.append(
+                    f"{word} cannot be imported: its module must lie in the folder where the command is started, be "
+                    "installed, or be named in PYTHONPATH"
+                )
+            elif "loss" in message:
+                known = [one.__name__ for one in _losses()]
+                close = difflib.get_close_matches(word, known, n=1)
+                telling.append(
+                    (f"did you mean {close[0]}? " if close else "")
+                    + f"Losses are {', '.join(known)}, and your own, with its module: my_project.{word}"
+                )
         text = "\n  ".join(dict.fromkeys(telling)) or message
         sys.stderr.write(f"amclip: {text}\n(`amclip --help` says where every setting is explained)\n")
         raise SystemExit(2)
+
+
+def _losses() -> list[type[Loss]]:
+    return sorted(
+        (one for one in Loss.__subclasses__() if one.__module__ == Loss.__module__), key=lambda one: one.__name__
+    )
+
+
+def _known_settings() -> Iterator[str]:
+    """Every setting of amclip's parts, as it is typed without the dashes."""
+    for part, kind in (("data", VideoDataModule), ("model", BehaviourTask)):
+        yield from (f"{part}.{name}" for name in setting_names(kind) if name.partition(".")[0] not in LINKED)
+    yield from ("input", *(f"input.{name}" for name in setting_names(NetworkInput)))
+    yield from (f"model.loss.{name}" for loss in _losses() for name in setting_names(loss))
 
 
 def files_named(config: Any) -> list[Path]:
@@ -63,6 +93,23 @@ def files_named(config: Any) -> list[Path]:
             path = Path(str(config))
             return [path] if path.is_file() else []
     return []
+
+
+def configs_first(args: list[str]) -> list[str]:
+    """Config files before single settings, each in their order: what is typed overrides files, wherever it stands.
+
+    jsonargparse goes by the order of words, so that a file would silently take back what was typed before it.
+    """
+    configs, others, given = [], [], list(args)
+    while given:
+        word = given.pop(0)
+        if word in ("--config", "-c") and given:
+            configs += [word, given.pop(0)]
+        elif word.startswith("--config="):
+            configs.append(word)
+        else:
+            others.append(word)
+    return configs + others
 
 
 def nulls_as_config(args: list[str]) -> list[str]:

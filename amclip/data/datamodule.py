@@ -18,7 +18,7 @@ from amclip.class_groups import ClassStatistics, class_groups_by_count
 from amclip.data.dataset import ClipDataset, collate
 from amclip.data.label_error import LabelError
 from amclip.data.probe import probe
-from amclip.data.readable import Found, median_length, readable_clips, tell_frame_rates
+from amclip.data.readable import Found, explain_unreadable, median_length, readable_clips, tell_frame_rates
 from amclip.data.samplers import ClassAwareSampler, EpochSampler
 from amclip.data.source import LabelSource, Splits
 from amclip.data.table import LabelTable
@@ -164,15 +164,18 @@ class VideoDataModule(Configurable, LightningDataModule):
             tell_frame_rates(found, self.input.flow.gap_seconds)
         self.datasets = {}
         for name, table in self.tables.items():
+            clips = len(table)
             readable = readable_clips(table, self.root_folder, found, name)
             if name == "train":
-                self.left_out_clips = len(table) - len(readable)
+                self.left_out_clips = clips - len(readable)
                 table = self.tables["train"] = readable
                 self.clip_seconds = median_length(table, self.root_folder, found)
             if not len(table if name == "predict" else readable):
                 source = self.labels.table.source if self.labels.table else self.labels.root
                 if name == "predict":
                     raise ValueError(f"{source}: there is nothing to predict")
+                if clips:
+                    raise ValueError(explain_unreadable(source, clips, name, self.root_folder))
                 raise ValueError(self.splits.explain_empty(name, self.labels.table, source))
             self.datasets[name] = ClipDataset(
                 table,

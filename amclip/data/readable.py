@@ -40,6 +40,22 @@ def readable_clips(table: LabelTable, root: Path, found: Found, split: str) -> L
     return LabelTable(kept, table.classes, table.source)
 
 
+def explain_unreadable(source: object, clips: int, split: str, root: Path) -> str:
+    """That no clip of a split can be read, and where its videos should lie.
+
+    Args:
+        source: What the clips were read from.
+        clips: How many there are.
+        split: The name of the split.
+        root: The folder that their paths are relative to.
+    """
+    folder = str(root) if root.is_dir() else f"{root} (which is no folder)"
+    return (
+        f"{source}: none of the {clips} clips in {split!r} can be read; the reasons are above. Videos are looked for "
+        f"below {folder}: give theirs with --data.source.root"
+    )
+
+
 def tell_frame_rates(found: Found, flow_gap: float) -> None:
     """Say which frame rates there are where they differ, and which videos are too slow for the flow gap in seconds."""
     for describe, tell in ((describe_rates, rank_zero_info), (describe_slow, rank_zero_warn)):

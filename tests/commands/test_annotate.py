@@ -155,7 +155,12 @@ def test_scores_made_under_other_rules_are_not_continued(
 
 
 def test_a_finished_annotation_is_not_scored_again_but_cut_again(
-    checkpoint: Path, recordings: Path, annotated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    checkpoint: Path,
+    recordings: Path,
+    annotated: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     output = tmp_path / "again"
     shutil.copytree(annotated, output)
@@ -171,6 +176,12 @@ def test_a_finished_annotation_is_not_scored_again_but_cut_again(
     assert table(output / "bouts.csv") != table(annotated / "bouts.csv")
     settings = json.loads((output / "annotation.json").read_text())["settings"]
     assert {(mine["threshold"], mine["smoothing"]) for mine in settings.values()} == {(0.9, 0.5)}
+    capsys.readouterr()
+    assert annotate(recordings, checkpoint=checkpoint, output=output, threshold=1.0) == 1
+    printed = capsys.readouterr().out
+    for name in settings:  # none is ever certain: who looks at an empty table is told why
+        assert f"no bout of {name}: its probability is 0." in printed
+    assert "and its threshold 1.00" in printed
 
 
 def test_other_settings_are_refused_until_a_restart(

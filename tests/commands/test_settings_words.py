@@ -1,0 +1,84 @@
+"""What the words of `amclip fit` mean, in any order, and what is said of wrong ones."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from amclip.cli import main
+from amclip.commands.settings_parser import configs_first
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+def test_what_is_typed_overrides_files_wherever_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert configs_first(["--a=1", "--config", "x.yaml", "--b", "2", "--config=y.yaml", "-c", "z.yaml"]) == [
+        *("--config", "x.yaml", "--config=y.yaml", "-c", "z.yaml"),
+        *("--a=1", "--b", "2"),
+    ]
+    with pytest.raises(SystemExit) as ended:
+        main(
+            [
+                *("fit", "--input.scheme", "sparse", "--model.loss", "Focal", "--config", f"{CONFIGS}/own_videos.yaml"),
+                "--print_config",
+            ]
+        )
+    assert ended.value.code in (0, None)
+    printed = capsys.readouterr().out
+    assert "  scheme: sparse\n" in printed
+    assert "amclip.losses.Focal" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--model.loss=Focl"], "did you mean Focal? Losses are Asymmetric, BCE, ClassBalanced"),
+        (["--model.loss=Focal", "--model.loss.gama=3"], "model.loss.gamma"),
+        (
+            ["--model.loss=no_such_module.Mine"],
+            "no_such_module.Mine cannot be imported: its module must lie in the folder",
+        ),
+        (["--config", "inptu: {scheme: sparse}"], "did you mean input"),
+        (["--input.shceme=sparse"], "did you mean input.scheme"),
+    ],
+)
+def test_misspelt_words_are_told_what_they_may_mean(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["fit", *words])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_loss_in_the_folder_where_the_command_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a_loss_of_somebodys.py").write_text(
+        "from dataclasses import dataclass\nfrom amclip.losses import Loss\n\n\n@dataclass(eq=False)\n"
+        "class Hinge(Loss):\n    margin: float = 1.0\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with pytest.raises(SystemExit) as ended:
+        main(["fit", "--model.loss=a_loss_of_somebodys.Hinge", "--model.loss.margin=0.5", "--print_config"])
+    assert ended.value.code in (0, None), capsys.readouterr().err
+    assert "margin: 0.5" in capsys.readouterr().out
+
+
+def test_videos_that_are_not_there_are_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("filepath,label\n" + "".join(f"v{n}.mp4,{'ab'[n % 2]}\n" for n in range(10)))
+    settings = ["--data.cache_dir=null", "--data.num_workers=0", "--trainer.accelerator=cpu", "--trainer.logger=false"]
+    model = ["--model.network.backbone=amclip-tiny", "--model.network.pretrained=null", "--input.image_size=64"]
+    with pytest.raises(SystemExit) as ended:
+        main(
+            [
+                *("fit", f"--data.source.labels={table}", f"--data.source.root={tmp_path / 'nowhere'}"),
+                *(*settings, *model, "--model.network.trainable_blocks=1", "--checkpoint.dirpath", str(tmp_path)),
+            ]
+        )
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert "clips in 'train' can be read" in error
+    assert f"{tmp_path / 'nowhere'} (which is no folder): give theirs with --data.source.root" in error
