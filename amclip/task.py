@@ -4,7 +4,7 @@ import math
 from typing import Any, Literal
 
 from lightning.pytorch import LightningModule
-from lightning.pytorch.callbacks import Callback, Timer
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 from torchmetrics import SumMetric
@@ -24,6 +24,7 @@ from amclip.models.config import NetworkConfig
 from amclip.models.published import fetch_published, load_published, load_zero_shot
 from amclip.optimiser import Optimiser
 from amclip.plain import Configurable, from_plain, to_plain
+from amclip.training_length import training_progress, training_steps
 
 __all__ = ["BehaviourTask"]
 
@@ -121,8 +122,6 @@ class BehaviourTask(Configurable, LightningModule):
             self.network.eval(), self.input, tuple(self.classes), self.loss, self.calibrator, self.clip_seconds
         )
 
-    # ------------------------------------------------------------------ weights and what was learned of the data
-
     def prepare_data(self) -> None:
         """Fetch published weights once per machine, so that the other processes find them in the cache."""
         if self._starts_from_published() and self.trainer.world_size > 1:
@@ -214,8 +213,6 @@ class BehaviourTask(Configurable, LightningModule):
             knowledge.update(statistics=None, clip_seconds=self.clip_seconds)
         self.restore(knowledge)
 
-    # ------------------------------------------------------------------ steps
-
     def forward(self, images: Tensor, segments: Tensor) -> Tensor:
         """Logits ``(B, C)`` from images ``(B, K, V, 3, S, S)`` and segments ``(B, M, P)``."""
         logits: Tensor = self.network(images, segments)
@@ -223,24 +220,7 @@ class BehaviourTask(Configurable, LightningModule):
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Tell the loss how far the training is."""
-        self.loss.set_progress(self.progress())
-
-    def progress(self) -> float:
-        """How much of the training is done, in ``[0, 1]``: of its steps or of its time, whichever ends it sooner.
-
-        Both are counted on when a training is resumed.
-        """
-        fraction = self.trainer.global_step / self._total_steps()
-        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, Timer) and (remaining := callback.time_remaining()) is not None:
-                elapsed = callback.time_elapsed()
-                fraction = max(fraction, elapsed / max(elapsed + remaining, 1e-9))
-        return min(1.0, fraction)
-
-    def _total_steps(self) -> float:
-        """Steps of the whole training, 1 or more; infinite where nothing but time ends it."""
-        steps = self.trainer.estimated_stepping_batches
-        return max(1, steps) if steps >= 0 else math.inf
+        self.loss.set_progress(training_progress(self.trainer))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch."""
@@ -283,13 +263,7 @@ class BehaviourTask(Configurable, LightningModule):
         Raises:
             ValueError: If nobody knows how many steps there will be.
         """
-        steps = self._total_steps()
-        if math.isinf(steps):
-            raise ValueError(
-                "trainer.max_epochs: learning rates fall towards the end of the training, so its length must be known; "
-                "set trainer.max_epochs or trainer.max_steps, beside trainer.max_time if you like"
-            )
-        return self.optimiser.configure(self.network, int(steps))
+        return self.optimiser.configure(self.network, training_steps(self.trainer))
 
     def calibrate(self, probabilities: Tensor) -> Tensor:
         """Probabilities ``(..., C)`` calibrated on the last validation; as they are where there was none."""

@@ -32,6 +32,7 @@ LAYERS = {
             "class_groups",
             "calibration",
             "averaging",
+            "training_length",
             "checkpoint",
             "frame_times",
             "sampling",

@@ -1,6 +1,5 @@
 """Videos and a table of labels to batches on the device."""
 
-import os
 import warnings
 from pathlib import Path
 from typing import Any, Literal
@@ -9,7 +8,6 @@ import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
-from torch import distributed
 from torch.utils.data import DataLoader, Sampler
 
 from amclip.augmentation import Augmentation
@@ -19,7 +17,7 @@ from amclip.data.dataset import ClipDataset, collate
 from amclip.data.label_error import LabelError
 from amclip.data.probe import probe
 from amclip.data.readable import Found, explain_unreadable, median_length, readable_clips, tell_frame_rates
-from amclip.data.samplers import ClassAwareSampler, EpochSampler
+from amclip.data.samplers import ClassAwareSampler, EpochSampler, default_workers, process_group
 from amclip.data.source import LabelSource, Splits
 from amclip.data.table import LabelTable
 from amclip.data.views import Views, clip_views
@@ -271,7 +269,7 @@ class VideoDataModule(Configurable, LightningDataModule):
 
     def _loader(self, name: Stage) -> DataLoader[Any]:
         dataset = self.datasets[name]
-        replicas, rank = _process_group()
+        replicas, rank = process_group()
         if len(dataset) < replicas:
             raise ValueError(f"{len(dataset)} clips in {name!r} cannot be shared among {replicas} processes")
         sampler: Sampler[Any]
@@ -294,15 +292,3 @@ class VideoDataModule(Configurable, LightningDataModule):
             # A worker stuck in the decoder must end the run with an error, not hold it for ever.
             timeout=10 * self.probe_timeout if self.num_workers else 0,
         )
-
-
-def default_workers() -> int:
-    """Cores this process may use less one for the training itself, between 1 and 8."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(8, cores - 1))
-
-
-def _process_group() -> tuple[int, int]:
-    if distributed.is_available() and distributed.is_initialized():
-        return distributed.get_world_size(), distributed.get_rank()
-    return 1, 0
