@@ -6,7 +6,7 @@ import pytest
 from drawn import draw_video, draw_with_sound
 
 from amclip.data.clock import Clock
-from amclip.data.readers import read_labels
+from amclip.data.formats import read_labels
 from amclip.data.table import LabelError
 
 HEAD = "Observation id\tMedia file\tTotal length\tFPS\tSubject\tBehavior\tBehavior type\tStart (s)\tStop (s)\n"

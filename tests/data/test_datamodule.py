@@ -9,7 +9,7 @@ from layouts import ACTIONS, BORIS_AGGREGATED, CLIPS, animal_kingdom
 
 from amclip.data.datamodule import VideoDataModule
 from amclip.data.dataset import ClipDataset
-from amclip.data.readers import read_labels
+from amclip.data.formats import read_labels
 from amclip.data.samplers import ClassAwareSampler
 from amclip.data.table import LabelError
 from amclip.flow import FlowMethod

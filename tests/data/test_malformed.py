@@ -16,7 +16,7 @@ import pytest
 from openpyxl import load_workbook
 
 from amclip.data.clock import Clock
-from amclip.data.readers import read_labels
+from amclip.data.formats import read_labels
 from amclip.data.table import LabelError, LabelTable
 
 VARIANTS = (

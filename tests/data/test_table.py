@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amclip.data.datamodule import VideoDataModule
-from amclip.data.readers import read_labels
+from amclip.data.formats import read_labels
 from amclip.data.source import LabelSource
 from amclip.data.table import (
     _COLUMNS_OF_PREDICTIONS,

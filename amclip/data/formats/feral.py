@@ -4,18 +4,25 @@ The file knows frames, not seconds: these the videos tell.
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
-from amclip.data.clock import Clock
-from amclip.data.intervals import Bout, Timeline
-from amclip.data.readers import strict_json
-from amclip.data.readers.deepethogram import frame_bouts
-from amclip.data.table import LabelError, raise_together
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["BACKGROUND", "matches", "read"]
+from amclip.data.clock import Clock
+from amclip.data.formats import strict_json
+from amclip.data.formats.frames import frame_bouts, frame_values
+from amclip.data.formats.label_format import BoutReader, LabelFormat, Noted, Reading, Writer
+from amclip.data.formats.notes import gaps, moved, split_within
+from amclip.data.formats.target_files import write_text
+from amclip.data.intervals import Bout, Timeline, timelines_of
+from amclip.data.table import LabelError, LabelTable, raise_together
+
+__all__ = ["FORMAT", "matches", "read", "write"]
 
 # In files with one label per frame, class 0 of this name is no behaviour.
-BACKGROUND = ("other", "background")
+_BACKGROUND = ("other", "background")
 
 
 def matches(text: str) -> bool:
@@ -23,16 +30,11 @@ def matches(text: str) -> bool:
     return text.lstrip().startswith("{") and '"class_names"' in text and '"labels"' in text
 
 
-def read(text: str, source: str, clock: Clock) -> tuple[list[Timeline], list[str]]:
+def read(text: str, source: str, reading: Reading) -> Noted:
     """Time lines, a video each, and the behaviours in the order of their numbers.
 
     With one label per frame (``is_multilabel`` false), class 0 named ``other`` or ``background`` is no behaviour.
     Videos in the split ``inference`` have no labels and are left out.
-
-    Args:
-        text: The file's text.
-        source: Its name, for messages.
-        clock: When the frames of the videos are shown.
 
     Raises:
         LabelError: If the file is not as FERAL writes it; names the video and frame.
@@ -46,17 +48,19 @@ def read(text: str, source: str, clock: Clock) -> tuple[list[Timeline], list[str
     multilabel = content.get("is_multilabel")
     if not isinstance(multilabel, bool):
         raise LabelError(f"is_multilabel is {multilabel!r}, neither true nor false", source, column="is_multilabel")
-    nothing = 0 if not multilabel and names[0].lower() in BACKGROUND else None
+    nothing = 0 if not multilabel and names[0].lower() in _BACKGROUND else None
     timelines, errors = [], []
     for video, frames in labels.items():
         if split_of.get(video) == "inference":
             continue
         try:
-            timelines.append(_timeline(video, frames, names, multilabel, nothing, split_of, clock, source, text))
+            timelines.append(
+                _timeline(video, frames, names, multilabel, nothing, split_of, reading.clock, source, text)
+            )
         except LabelError as error:
             errors.append(error)
     raise_together(errors)
-    return timelines, names[1:] if nothing == 0 else names
+    return Noted(timelines, names[1:] if nothing == 0 else names, "class_names")
 
 
 def _names(content: dict[str, Any], source: str) -> list[str]:
@@ -117,3 +121,45 @@ def _timeline(
             bouts += frame_bouts(seen, edges, name)
     end = float(edges[-1])
     return Timeline(video, tuple(bouts), end, len(frames) / end, split=split_of.get(video), line=line)
+
+
+def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
+    """FERAL's JSON; with one label per frame where no frame shows two behaviours."""
+    timelines = timelines_of(table)
+    frames, off = {}, 0
+    for timeline in timelines:
+        frames[timeline.video], between = frame_values(timeline, table.classes, clock, table.source)
+        off += between
+    several = bool(np.concatenate([(values > 0).sum(axis=1) > 1 for values in frames.values()]).any())
+    names = [*table.classes] if several else [_BACKGROUND[0], *table.classes]
+    if not several and _BACKGROUND[0] in (name.lower() for name in table.classes):
+        raise LabelError(
+            f"a class is named {_BACKGROUND[0]!r}, which FERAL has for no behaviour; rename it", table.source
+        )
+    by_split: dict[str, list[str]] = {}
+    for timeline in timelines:
+        if timeline.split:
+            by_split.setdefault(timeline.split, []).append(timeline.video)
+    content = {
+        "is_multilabel": several,
+        "class_names": {str(index): name for index, name in enumerate(names)},
+        "labels": {
+            video: (np.maximum(values, 0) if several else _single(values)).tolist() for video, values in frames.items()
+        },
+        "splits": by_split,
+    }
+    write_text(target, json.dumps(content, ensure_ascii=False) + "\n")
+    notes = split_within(table, timelines, "FERAL")
+    return notes + moved(off) + gaps(timelines, "stretches nobody observed read as showing nothing")
+
+
+def _single(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number of the one behaviour of each frame, counted from 1; 0 for none."""
+    seen = values > 0
+    number: NDArray[np.int64] = np.where(seen.any(axis=1), seen.argmax(axis=1) + 1, 0)
+    return number
+
+
+FORMAT = LabelFormat(
+    "feral", "FERAL's labels per frame", BoutReader(matches, read, in_sheets=False), Writer(write, holds_bouts=True)
+)
