@@ -4,6 +4,7 @@ The file knows frames, not seconds: these the videos tell.
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +50,13 @@ def read(text: str, source: str, reading: Reading) -> Noted:
     if not isinstance(multilabel, bool):
         raise LabelError(f"is_multilabel is {multilabel!r}, neither true nor false", source, column="is_multilabel")
     nothing = 0 if not multilabel and names[0].lower() in _BACKGROUND else None
+    given = _Labels(source, text, reading.clock, names, multilabel, nothing, split_of)
     timelines, errors = [], []
     for video, frames in labels.items():
         if split_of.get(video) == "inference":
             continue
         try:
-            timelines.append(
-                _timeline(video, frames, names, multilabel, nothing, split_of, reading.clock, source, text)
-            )
+            timelines.append(given.timeline(video, frames))
         except LabelError as error:
             errors.append(error)
     raise_together(errors)
@@ -90,37 +90,45 @@ def _splits(splits: Any, labels: dict[str, Any], source: str) -> dict[str, str]:
     return split_of
 
 
-def _timeline(
-    video: str,
-    frames: Any,
-    names: list[str],
-    multilabel: bool,
-    nothing: int | None,
-    split_of: dict[str, str],
-    clock: Clock,
-    source: str,
-    text: str,
-) -> Timeline:
-    line = text.count("\n", 0, max(text.find(json.dumps(video), text.find('"labels"')), 0)) + 1
-    if not isinstance(frames, list) or not frames:
-        raise LabelError(f"{video}: expected a list with a label per frame", source, line, "labels")
-    for index, frame in enumerate(frames):
-        if multilabel:
-            good = isinstance(frame, list) and len(frame) == len(names) and all(value in (0, 1) for value in frame)
-            wanted = f"a list of {len(names)} values of 0 or 1"
-        else:
-            good = isinstance(frame, int) and not isinstance(frame, bool) and 0 <= frame < len(names)
-            wanted = f"a class from 0 to {len(names) - 1}"
-        if not good:
-            raise LabelError(f"{video}, frame {index}: {frame!r} is not {wanted}", source, line, "labels")
-    edges = clock.edges(video, len(frames), source, line)
-    bouts: list[Bout] = []
-    for number, name in enumerate(names):
-        if number != nothing:
-            seen = [bool(frame[number]) if multilabel else frame == number for frame in frames]
-            bouts += frame_bouts(seen, edges, name)
-    end = float(edges[-1])
-    return Timeline(video, tuple(bouts), end, len(frames) / end, split=split_of.get(video), line=line)
+@dataclass(frozen=True)
+class _Labels:
+    """What the labels of all videos of a file have in common; ``nothing`` is the number of no behaviour."""
+
+    source: str
+    text: str
+    clock: Clock
+    names: list[str]
+    multilabel: bool
+    nothing: int | None
+    split_of: dict[str, str]
+
+    def timeline(self, video: str, frames: Any) -> Timeline:
+        """The time line of one video.
+
+        Raises:
+            LabelError: If a frame's label is none.
+        """
+        text, names = self.text, self.names
+        line = text.count("\n", 0, max(text.find(json.dumps(video), text.find('"labels"')), 0)) + 1
+        if not isinstance(frames, list) or not frames:
+            raise LabelError(f"{video}: expected a list with a label per frame", self.source, line, "labels")
+        for index, frame in enumerate(frames):
+            if self.multilabel:
+                good = isinstance(frame, list) and len(frame) == len(names) and all(value in (0, 1) for value in frame)
+                wanted = f"a list of {len(names)} values of 0 or 1"
+            else:
+                good = isinstance(frame, int) and not isinstance(frame, bool) and 0 <= frame < len(names)
+                wanted = f"a class from 0 to {len(names) - 1}"
+            if not good:
+                raise LabelError(f"{video}, frame {index}: {frame!r} is not {wanted}", self.source, line, "labels")
+        edges = self.clock.edges(video, len(frames), self.source, line)
+        bouts: list[Bout] = []
+        for number, name in enumerate(names):
+            if number != self.nothing:
+                seen = [bool(frame[number]) if self.multilabel else frame == number for frame in frames]
+                bouts += frame_bouts(seen, edges, name)
+        end = float(edges[-1])
+        return Timeline(video, tuple(bouts), end, len(frames) / end, split=self.split_of.get(video), line=line)
 
 
 def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
