@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score
 
 from amclip.class_groups import class_groups_by_count
-from amclip.data.readers import read_labels
+from amclip.data.formats import read_labels
 from amclip.metrics import AveragePrecision, AveragePrecisionScores, best_thresholds
 
 

@@ -1,28 +1,24 @@
 """``amclip convert``: labels from one format to another."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from amclip.atomic import refuse_overwriting
+from amclip.data.formats import WRITERS
 from amclip.text import printable
 
 __all__ = ["convert"]
+
+if TYPE_CHECKING:
+    FormName = str
+else:
+    FormName = Literal[tuple(WRITERS)]  # what the help lists, and words are checked against
 
 
 def convert(
     source: str | list[str] | dict[str, str],
     target: str,
-    to: Literal[
-        "table",
-        "list",
-        "zamba",
-        "animal-kingdom",
-        "boris",
-        "boris-tabular",
-        "deepethogram",
-        "feral",
-        "frame-list",
-    ] = "table",
+    to: FormName = "table",
     classes: str | None = None,
     fps: float | None = None,
     window: float | None = None,
@@ -62,10 +58,9 @@ def convert(
         ValueError: If an argument does not fit, or the target is the source.
     """
     from amclip.data.clock import Clock
-    from amclip.data.exports import FOLDERS, OF_BOUTS, export, files_below
+    from amclip.data.formats import Observations, Reading, export, files_below, read_classes
     from amclip.data.intervals import Windows
     from amclip.data.locate import locate_videos
-    from amclip.data.readers import Observations, read_classes
     from amclip.data.sources import default_root, files_read, label_files, read_given
 
     if window is None and (hop is not None or share != 0.5):
@@ -74,15 +69,14 @@ def convert(
     inputs: list[str | Path] = [*label_files(source), *files_read(source), *([] if classes is None else [classes])]
     refuse_overwriting("the target", target, inputs)
     names = None if classes is None else read_classes(classes)
-    per_frame = per_frame or to in OF_BOUTS
+    per_frame = per_frame or WRITERS[to].holds_bouts
     chosen = None if observations is None else Observations(observations)
     clock = Clock(default_root(source) if root is None else root, fps)
-    table = read_given(source, names, windows, clock, per_frame, root, chosen)
+    table = read_given(source, Reading(names, windows, clock, per_frame, chosen), root)
     if root is not None:
         table = locate_videos(table, root)
-    if to in FOLDERS:
-        for path in files_below(table, target, to):
-            refuse_overwriting("the target", path, inputs)
+    for path in files_below(table, target, to):
+        refuse_overwriting("the target", path, inputs)
     notes = export(table, target, to, clock)
     print(f"Wrote {len(table)} clips of {len(table.videos())} videos, {len(table.classes)} classes, to {target}")
     for note in notes:

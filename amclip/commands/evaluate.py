@@ -52,7 +52,7 @@ def evaluate(
     Raises:
         ValueError: If a file cannot be used, or the two have no video or no behaviour in common.
     """
-    from amclip.data.readers import Observations
+    from amclip.data.formats import Observations
     from amclip.ethogram.agreement import NONE, agreement
     from amclip.ethogram.annotations import pair_up, read_annotation
     from amclip.ethogram.figure import draw_confusion

@@ -11,10 +11,10 @@ from amclip.class_groups import CLASS_GROUPS
 from amclip.data.class_name_rules import refuse_class_names
 from amclip.data.clock import Clock
 from amclip.data.find import list_videos
+from amclip.data.formats import Observations, Reading, read_class_groups, read_classes, read_labels
 from amclip.data.intervals import Windows
 from amclip.data.label_error import LabelError
 from amclip.data.locate import locate_videos
-from amclip.data.readers import Observations, read_class_groups, read_classes, read_labels
 from amclip.data.sources import default_root, files_read, read_given
 from amclip.data.splits import assign_splits, divide_by_time, hold_out
 from amclip.data.synthetic import BEHAVIOURS, write_dataset
@@ -159,9 +159,8 @@ class LabelSource(Configurable):
             return None
         chosen = None if self.observations is None else Observations(self.observations)
         root = self.root_folder
-        return read_given(
-            self.labels, classes, self.windows, Clock(root, self.label_fps), root=root, observations=chosen
-        )
+        reading = Reading(classes, self.windows, Clock(root, self.label_fps), observations=chosen)
+        return read_given(self.labels, reading, root)
 
     @property
     def root_folder(self) -> Path:

@@ -6,18 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from amclip.data.clock import Clock
-from amclip.data.intervals import Windows
-from amclip.data.label_error import LabelError
-from amclip.data.locate import locate_videos
-from amclip.data.readers import (
+from amclip.data.formats import (
     GivenClipsError,
     NoObservationsError,
-    Observations,
+    Reading,
     joined_classes,
-    read_labels,
     read_part,
     read_splits,
+    read_table,
 )
+from amclip.data.label_error import LabelError
+from amclip.data.locate import locate_videos
 from amclip.data.table import Clip, LabelTable, build_table
 
 __all__ = ["Labels", "default_root", "files_read", "label_files", "read_given", "read_several"]
@@ -52,47 +51,33 @@ def default_root(labels: Labels) -> Path:
 
 
 def read_given(
-    labels: Labels,
-    classes: Sequence[str] | None = None,
-    windows: Windows | None = None,
-    clock: Clock | None = None,
-    per_frame: bool = False,
-    root: str | os.PathLike[str] | None = None,
-    observations: Observations | None = None,
+    labels: Labels, reading: Reading | None = None, root: str | os.PathLike[str] | None = None
 ) -> LabelTable:
     """Read labels in whichever of the three ways they are given.
 
     Args:
         labels: A table; several, see :func:`read_several`; or one per split, see
-            :func:`amclip.data.readers.read_splits`.
-        classes: See :func:`amclip.data.readers.read_labels`, also for the others.
-        windows: How formats of bouts are cut into clips.
-        clock: When the frames of the videos are shown; default: by the videos below the root, or below that of the
+            :func:`amclip.data.formats.read_splits`.
+        reading: How they are read; default: when frames are shown say the videos below the root, or below that of the
             labels, see :func:`default_root`.
-        per_frame: Cut frame lists where a label changes.
         root: Folder of the videos. Several tables may name one by other paths; by this folder they are known as one.
-        observations: Which of BORIS' observations are read.
 
     Raises:
         LabelError: If a file cannot be used, or files do not go together.
     """
-    if clock is None and labels:
-        clock = Clock(default_root(labels) if root is None else root)
+    if reading is None:
+        reading = Reading(clock=Clock(default_root(labels) if root is None and labels else root))
     if isinstance(labels, str):
-        return read_labels(labels, classes, windows, clock, per_frame, observations)
+        return read_table(labels, reading)
     if isinstance(labels, Mapping):
-        return read_splits(labels, classes, windows, clock, per_frame, observations)
-    return read_several(labels, classes, windows, clock, per_frame, root, observations)
+        return read_splits(labels, reading)
+    return read_several(labels, reading, root)
 
 
 def read_several(
     paths: Sequence[str | os.PathLike[str]],
-    classes: Sequence[str] | None = None,
-    windows: Windows | None = None,
-    clock: Clock | None = None,
-    per_frame: bool = False,
+    reading: Reading | None = None,
     root: str | os.PathLike[str] | None = None,
-    observations: Observations | None = None,
 ) -> LabelTable:
     """Read tables and join them; their paths start from the same root.
 
@@ -100,13 +85,9 @@ def read_several(
     that are given as such stay as they are. Likewise, observations are chosen in those tables that have some.
 
     Args:
-        paths: The tables, in any form that :func:`amclip.data.readers.read_labels` reads.
-        classes: The classes to use, in this order; without it, those of all tables together.
-        windows: How formats of bouts are cut into clips.
-        clock: When the frames of the videos are shown.
-        per_frame: Cut frame lists where a label changes.
+        paths: The tables, in any form that :func:`amclip.data.formats.read_labels` reads.
+        reading: How they are read; the classes, where none are named, are those of all tables together.
         root: Folder of the videos, see :func:`amclip.data.locate.locate_videos`.
-        observations: Which of BORIS' observations are read.
 
     Raises:
         LabelError: If a table cannot be used, windows or observations are given and no table takes them,
@@ -114,25 +95,26 @@ def read_several(
     """
     if not paths:
         raise LabelError("the list of label tables is empty; name one or more")
+    reading = reading or Reading()
     tables: list[LabelTable] = []
     refusals: dict[type[LabelError], list[LabelError]] = {GivenClipsError: [], NoObservationsError: []}
     for path in paths:
-        cutting, chosen, table = windows, observations, None
+        here, table = reading, None
         while table is None:
             try:
-                table = read_part(path, classes, cutting, clock, per_frame, chosen)
+                table = read_part(path, here)
             except GivenClipsError as refusal:
-                cutting = None
+                here = replace(here, windows=None)
                 refusals[GivenClipsError].append(refusal)
             except NoObservationsError as refusal:
-                chosen = None
+                here = replace(here, observations=None)
                 refusals[NoObservationsError].append(refusal)
         tables.append(table if root is None else locate_videos(table, root))
     for refused in refusals.values():
         if len(refused) == len(paths):
             raise refused[0]
-    if observations is not None:
-        observations.refuse_unused(" and ".join(os.fspath(path) for path in paths))
+    if reading.observations is not None:
+        reading.observations.refuse_unused(" and ".join(os.fspath(path) for path in paths))
     if len(tables) == 1:
         return tables[0]
     clips = [replace(clip, file=table.source) for table in tables for clip in table.clips]
@@ -140,7 +122,7 @@ def read_several(
     source = ", ".join(table.source for table in tables[:_NAMED])
     if len(tables) > _NAMED:
         source += f" and {len(tables) - _NAMED} more"
-    return build_table(_each_once(clips), source, classes, joined_classes(tables))
+    return build_table(_each_once(clips), source, reading.classes, joined_classes(tables))
 
 
 def _refuse_rows_without_split(clips: Sequence[Clip]) -> None:

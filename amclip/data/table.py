@@ -1,6 +1,6 @@
 """The one label table: which interval of which video shows which behaviours, and in which split it is used.
 
-Every reader in :mod:`amclip.data.readers` returns a :class:`LabelTable` through :func:`build_table`, so the rules that
+Every reader in :mod:`amclip.data.formats` returns a :class:`LabelTable` through :func:`build_table`, so the rules that
 hold for all formats (known classes, sensible times, no clip twice) are written once, here.
 """
 

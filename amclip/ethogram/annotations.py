@@ -9,14 +9,13 @@ from pathlib import Path, PurePosixPath
 
 from amclip.data.class_name_rules import refuse_unsafe_class
 from amclip.data.clock import Clock
+from amclip.data.formats import Observations, read_labels, read_noted
+from amclip.data.formats.csv_table import VIDEO_COLUMNS
+from amclip.data.formats.delimited import delimiter_of, number, rows
+from amclip.data.formats.files import WORKBOOK, file_bytes, file_text
 from amclip.data.intervals import Bout, Timeline, timelines_of
 from amclip.data.label_error import LabelError
 from amclip.data.locate import same_name
-from amclip.data.readers import Observations, read_labels
-from amclip.data.readers.csv_table import VIDEO_COLUMNS
-from amclip.data.readers.delimited import delimiter_of, number, rows
-from amclip.data.readers.files import WORKBOOK, file_bytes, file_text
-from amclip.data.readers.noted import read_noted
 from amclip.data.sources import default_root
 from amclip.data.video_file import VIDEO_SUFFIXES
 from amclip.ethogram.annotation_file import FILE_NAME, find_run, read_run

@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from amclip.data.readers.delimited import parse_number
+from amclip.data.formats.delimited import parse_number
 from amclip.ethogram.bouts import BoutSettings
 
 __all__ = ["DEFAULT", "bout_settings"]

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from rich.progress import Progress, TaskID
 
 from amclip.data.clock import Clock
+from amclip.data.formats import NoObservationsError, Observations, Reading, read_part
 from amclip.data.locate import locate_videos
 from amclip.data.probe import probe
-from amclip.data.readers import NoObservationsError, Observations, read_part
 from amclip.data.sources import Labels, default_root, label_files
 from amclip.data.video_file import VideoError
 from amclip.ethogram.inputs import Source
@@ -108,9 +108,10 @@ def labelled_intervals(
     clock = Clock(home, fps)
     for file in label_files(labels):
         try:
-            table = read_part(file, clock=clock, observations=Observations("*"))  # whoever looked, somebody did
+            # Whoever looked, somebody did.
+            table = read_part(file, Reading(clock=clock, observations=Observations("*")))
         except NoObservationsError:
-            table = read_part(file, clock=clock)
+            table = read_part(file, Reading(clock=clock))
         for clip in locate_videos(table, home).clips:
             interval = (0.0, float("inf")) if clip.start is None or clip.stop is None else (clip.start, clip.stop)
             intervals.setdefault((home / clip.video).resolve(), []).append(interval)

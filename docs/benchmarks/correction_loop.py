@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
+from amclip.data.formats import Reading, boris_events
 from amclip.data.intervals import Bout, Timeline, Windows, clips_of
-from amclip.data.readers import boris
 from amclip.data.table import LabelTable, build_table, write_table
 from amclip.data.video import Video
 from amclip.data.writer import VideoWriter
@@ -61,7 +61,8 @@ def shrink(video: Path, target: Path) -> None:
 
 
 def truth(flies: Path) -> tuple[Timeline, list[str]]:
-    (timeline,), _ = boris.read((flies / "courtship_aggregated_events.csv").read_text(), "events")
+    events = (flies / "courtship_aggregated_events.csv").read_text()
+    (timeline,) = boris_events.read(events, "events", Reading()).timelines
     return timeline, sorted({bout.label for bout in timeline.bouts})
 
 

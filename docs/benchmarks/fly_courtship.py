@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 
 from amclip.calibration import Calibrator
 from amclip.commands.evaluate import agreement_rows
+from amclip.data.formats import Reading, boris_events
 from amclip.data.intervals import Timeline, Windows, clips_of
-from amclip.data.readers import boris
 from amclip.data.table import LabelTable, build_table, write_table
 from amclip.ethogram.agreement import Agreement, agreement
 from amclip.ethogram.annotations import Annotation, pair_up, read_annotation
@@ -385,7 +385,7 @@ def main() -> None:
     work.mkdir(parents=True, exist_ok=True)
     took: dict[str, float] = {}
     source = options.data / "courtship_aggregated_events.csv"
-    (truth,), _ = boris.read(source.read_text(), str(source))
+    (truth,) = boris_events.read(source.read_text(), str(source), Reading()).timelines
     if not (work / "videos/courtship.mp4").exists():
         shrink(options.data / "courtship.mp4", work / "videos/courtship.mp4")
     table = windows_table(truth)

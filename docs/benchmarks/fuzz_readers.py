@@ -80,8 +80,8 @@ def rows(table: Any) -> list[tuple[Any, ...]]:
 def reader(target: str, path: Path) -> Callable[[], None]:
     """Reads the file at ``path`` and looks at what it got; raises nothing for what may be refused."""
     from amclip.data.clock import Clock
+    from amclip.data.formats import read_labels
     from amclip.data.label_error import LabelError
-    from amclip.data.readers import read_labels
     from amclip.data.table import write_table
     from amclip.ethogram.annotation_file import read_run
     from amclip.ethogram.annotations import read_annotation

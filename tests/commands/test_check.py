@@ -11,7 +11,7 @@ from test_boris_project import observation, project, write
 from amclip.cli import main
 from amclip.commands.check import check_data
 from amclip.commands.check_report import Finding, Report
-from amclip.data.readers import read_labels
+from amclip.data.formats import read_labels
 from amclip.data.table import Clip, LabelTable, build_table
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError

@@ -4,7 +4,7 @@ import layouts
 import pytest
 
 from amclip.cli import main
-from amclip.data.readers import read_classes, read_labels, read_splits
+from amclip.data.formats import Reading, read_classes, read_labels, read_splits
 
 
 def test_labels_are_converted_and_what_is_lost_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,8 +59,7 @@ def test_a_frame_list_becomes_events_and_a_frame_list_again(tmp_path: Path, caps
     # Classes of a table are in the order of their names, so the numbers are others; the frames are the same.
     again = read_splits(
         {name: tmp_path / "lists" / f"{name}.csv" for name in ("train", "test")},
-        read_classes(tmp_path / "lists" / "classes.json"),
-        per_frame=True,
+        Reading(read_classes(tmp_path / "lists" / "classes.json"), per_frame=True),
     )
     assert [(c.video, c.stop, c.labels, c.split) for c in again.clips] == [
         (c.video, c.stop, c.labels, c.split) for c in clips

@@ -6,8 +6,8 @@ import pytest
 from drawn import draw_video, draw_with_sound
 
 from amclip.data.clock import Clock
+from amclip.data.formats import read_labels
 from amclip.data.label_error import LabelError
-from amclip.data.readers import read_labels
 
 HEAD = "Observation id\tMedia file\tTotal length\tFPS\tSubject\tBehavior\tBehavior type\tStart (s)\tStop (s)\n"
 ABOVE = "Observation id\tday 1\n\nMedia file(s)\n\nPlayer #1\ta.mp4\nPlayer #1\tb.mp4\n\n"

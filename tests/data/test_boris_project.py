@@ -10,10 +10,9 @@ import pytest
 from drawn_scores import CLASSES, scores_of
 from layouts import BORIS_AGGREGATED, BORIS_TABULAR, boris_project_text
 
-from amclip.data.clock import Clock
+from amclip.data.formats import Reading, boris_events, boris_project, read_labels
 from amclip.data.intervals import Windows
 from amclip.data.label_error import LabelError
-from amclip.data.readers import boris, boris_project, read_labels
 from amclip.ethogram.annotations import read_annotation
 from amclip.ethogram.bouts import BoutSettings
 from amclip.ethogram.outputs import write_outputs
@@ -63,7 +62,7 @@ def write(path: Path, content: Project) -> Path:
 
 
 def bouts(content: Project) -> dict[str, list[tuple[str, float, float]]]:
-    found, _ = boris_project.read(json.dumps(content), "p.boris", Clock())
+    found = boris_project.read(json.dumps(content), "p.boris", Reading()).timelines
     return {one.video: sorted((bout.label, bout.start, bout.stop) for bout in one.bouts) for one in found}
 
 
@@ -119,22 +118,24 @@ def test_what_lies_outside_of_the_observed_interval_is_not_labelled(tmp_path: Pa
     assert (spans["a.mp4"][0][0], spans["a.mp4"][-1][1]) == (1.0, 6.0)
     assert (spans["b.mp4"][0][0], spans["b.mp4"][-1][1]) == (0.0, 3.0)
     halves = [observation([], **{"observation time interval": interval}) for interval in ([0, 4], [6, 0])]
-    (timeline,), _ = boris_project.read(json.dumps(project(first=halves[0], second=halves[1])), "p.boris", Clock())
+    both = json.dumps(project(first=halves[0], second=halves[1]))
+    (timeline,) = boris_project.read(both, "p.boris", Reading()).timelines
     assert timeline.unlabelled == ((4.0, 6.0),)  # nobody observed it in any observation
 
 
 def test_what_amclip_writes_is_read_as_its_tables_are(tmp_path: Path) -> None:
     videos = [scores_of("a.mp4", 400, seed=1), scores_of("night/b ü.mp4", 91, seed=2, offset=1.4)]
     write_outputs(tmp_path, videos, dict.fromkeys(CLASSES, BoutSettings()))
-    found, names = boris_project.read((tmp_path / "boris" / "amclip.boris").read_text(), "amclip.boris", Clock())
+    noted = boris_project.read((tmp_path / "boris" / "amclip.boris").read_text(), "amclip.boris", Reading())
+    found, names = noted.timelines, noted.classes
     assert names == list(CLASSES)
     assert [one.video for one in found] == ["a.mp4", "night/b ü.mp4"]
     for one, scores in zip(found, videos, strict=True):
         stem = one.video.removesuffix(".mp4")
         for kind in ("tabular", "aggregated"):
-            ((theirs,), _) = boris.read(
-                (tmp_path / "boris" / f"{stem}_{kind}_events.csv").read_text(), "events.csv", Clock()
-            )
+            (theirs,) = boris_events.read(
+                (tmp_path / "boris" / f"{stem}_{kind}_events.csv").read_text(), "events.csv", Reading()
+            ).timelines
             assert sorted((b.label, b.start, b.stop) for b in one.bouts) == sorted(
                 (b.label, b.start, b.stop) for b in theirs.bouts
             )

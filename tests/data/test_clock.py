@@ -13,10 +13,9 @@ from layouts import frame_list, image_folder
 
 from amclip.data import clock as clock_module
 from amclip.data.clock import Clock
-from amclip.data.exports import export
+from amclip.data.formats import Reading, export, read_labels
 from amclip.data.intervals import Windows
 from amclip.data.label_error import LabelError
-from amclip.data.readers import read_labels
 from amclip.data.sources import read_given
 from amclip.data.table import Clip, build_table
 from amclip.suggest.pool import labelled_intervals
@@ -47,7 +46,7 @@ def test_labels_per_frame_hold_while_their_frame_is_shown(varies: Path, tmp_path
     intervals = labelled_intervals(str(path), str(varies))
     assert list(intervals) == [(varies / "v.mkv").resolve()]
     assert intervals[(varies / "v.mkv").resolve()][0][1] == pytest.approx(0.2)
-    given = read_given(str(path), windows=Windows(0.2, 0.2), root=varies)
+    given = read_given(str(path), Reading(windows=Windows(0.2, 0.2), clock=Clock(varies)), varies)
     assert [clip.labels for clip in given.clips] == [("walking",), *[()] * (len(given) - 1)]
     feral = tmp_path / "labels.json"
     feral.write_text(

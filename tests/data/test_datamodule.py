@@ -12,8 +12,8 @@ from layouts import ACTIONS, BORIS_AGGREGATED, CLIPS, animal_kingdom
 
 from amclip.data.datamodule import VideoDataModule
 from amclip.data.dataset import ClipDataset
+from amclip.data.formats import read_labels
 from amclip.data.label_error import LabelError
-from amclip.data.readers import read_labels
 from amclip.data.samplers import ClassAwareSampler, EpochSampler
 from amclip.flow import FlowMethod
 from amclip.inputs import NetworkInput
@@ -96,7 +96,7 @@ def test_a_split_without_a_readable_video_is_refused(drawn: Path, tmp_path: Path
     table.write_text("\n".join(lines).replace("videos/", f"{drawn}/videos/") + "\nbroken.mp4,walking,val\n")
     with (
         pytest.warns(UserWarning, match=r"(?s)1 of 1 clips.*broken.mp4"),
-        pytest.raises(ValueError, match="none of the 1 clips in .val. can be read"),
+        pytest.raises(ValueError, match=r"none of the 1 clips in .val. can be read"),
     ):
         build(drawn, labels=str(table)).setup("fit")
 

@@ -10,8 +10,8 @@ from drawn import CLIPS, draw_video, frame_numbers
 from torch.utils.data import DataLoader
 
 from amclip.data.dataset import ClipDataset, collate, video_path
+from amclip.data.formats import read_labels
 from amclip.data.probe import probe
-from amclip.data.readers import read_labels
 from amclip.data.table import Clip, build_table
 from amclip.data.video import Video
 from amclip.data.video_file import VideoError

@@ -9,10 +9,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from amclip.data.clock import Clock
-from amclip.data.exports import FORMATS, OF_BOUTS, export
+from amclip.data.formats import WRITERS, Reading, export, read_classes, read_labels, read_splits
 from amclip.data.intervals import clips_of, timelines_of
 from amclip.data.label_error import LabelError
-from amclip.data.readers import read_classes, read_labels, read_splits
 from amclip.data.table import Clip, LabelTable, build_table
 
 FPS = 25.0
@@ -174,7 +173,7 @@ def test_a_list_per_split_comes_back(tmp_path: Path) -> None:
     assert text[:2] == ["original_vido_id video_id frame_id path labels", 'a 0 1 a/1.jpg "0"']
     assert text[12] == 'a 0 12 a/12.jpg "0,1"'
     files = {name: tmp_path / "lists" / f"{name}.csv" for name in ("train", "test")}
-    back = read_splits(files, read_classes(tmp_path / "lists" / "classes.json"), per_frame=True)
+    back = read_splits(files, Reading(read_classes(tmp_path / "lists" / "classes.json"), per_frame=True))
     assert back.classes == table.classes
     assert said(back) == [
         ("a", 0.0, 0.4, ("walk",), "train"),
@@ -182,12 +181,13 @@ def test_a_list_per_split_comes_back(tmp_path: Path) -> None:
         ("c", 0.0, 1.0, ("rest",), "train"),
         ("b", 0.0, 1.2, (), "test"),
     ]
-    whole = read_splits(files, table.classes)
+    whole = read_splits(files, Reading(table.classes))
     assert [clip.labels for clip in whole.clips] == [("walk", "rest"), ("rest",), ()]
 
 
 WHOLE = Clip("a.mp4", labels=("walk",), split="test")
 PART = Clip("a.mp4", 0, 1, ("walk",), "train")
+OF_BOUTS = tuple(name for name, writer in WRITERS.items() if writer.holds_bouts)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_targets_of_the_wrong_kind_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(ValueError, match="frame-list is written to a folder, and this is none"):
         export(part, tmp_path / "file", "frame-list", Clock(fps=25))
-    with pytest.raises(ValueError, match=f"expected one of {', '.join(FORMATS)}"):
+    with pytest.raises(ValueError, match=f"expected one of {', '.join(WRITERS)}"):
         export(part, tmp_path / "x", "excel")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amclip.data.clock import Clock
+from amclip.data.formats import read_labels
+from amclip.data.formats.delimited import parse_number
 from amclip.data.label_error import LabelError
-from amclip.data.readers import read_labels
-from amclip.data.readers.delimited import parse_number
 from amclip.data.table import Clip, build_table, write_table
 from amclip.ethogram.settings import bout_settings
 

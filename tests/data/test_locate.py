@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from amclip.data.formats import read_labels
 from amclip.data.label_error import LabelError
 from amclip.data.locate import Locator, locate_videos, spelled
-from amclip.data.readers import read_labels
 from amclip.data.table import Clip, build_table
 from amclip.ethogram.annotations import pair_up, read_annotation
 from amclip.ethogram.inputs import find_sources

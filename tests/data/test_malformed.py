@@ -16,8 +16,8 @@ import pytest
 from openpyxl import load_workbook
 
 from amclip.data.clock import Clock
+from amclip.data.formats import read_labels
 from amclip.data.label_error import LabelError
-from amclip.data.readers import read_labels
 from amclip.data.table import LabelTable
 
 VARIANTS = (

@@ -9,9 +9,8 @@ from test_boris_project import observation, project, write
 
 from amclip.cli import main
 from amclip.data.clock import Clock
+from amclip.data.formats import Observations, Reading, boris_project, files, read_labels, read_noted
 from amclip.data.label_error import LabelError
-from amclip.data.readers import Observations, boris_project, files, read_labels
-from amclip.data.readers.noted import read_noted
 from amclip.data.sources import read_given
 from amclip.suggest.pool import labelled_intervals
 
@@ -84,12 +83,12 @@ def test_of_several_tables_each_pattern_fits_somewhere(tmp_path: Path) -> None:
     clips = tmp_path / "clips.csv"
     clips.write_text("filepath,start,stop,label\nc.mp4,0,1,walking\n")
     paths = [str(first), str(second), str(clips)]
-    table = read_given(paths, observations=Observations(["*1, coder A", "hen 2*"]))
+    table = read_given(paths, Reading(observations=Observations(["*1, coder A", "hen 2*"])))
     assert table.videos() == ("a.mp4", "b.mp4", "c.mp4")
     with pytest.raises(LabelError, match=r"has no observation 'hen 3\*'; there are"):
-        read_given(paths, observations=Observations(["*coder A", "hen 3*"]))
+        read_given(paths, Reading(observations=Observations(["*coder A", "hen 3*"])))
     with pytest.raises(LabelError, match=r"clips.csv: has no observations to choose from"):
-        read_given([str(clips)], observations=Observations("*"))
+        read_given([str(clips)], Reading(observations=Observations("*")))
     with pytest.raises(ValueError, match="the list is empty"):
         Observations([])
 
@@ -114,7 +113,7 @@ def test_a_compressed_project_is_read_with_a_bound(tmp_path: Path, monkeypatch: 
     text = json.dumps(project(day=observation(A)))
     path = tmp_path / "p.boris.gz"
     path.write_bytes(gzip.compress(text.encode()))
-    right = boris_project.read(text, "p", Clock())[0][0].bouts
+    right = boris_project.read(text, "p", Reading()).timelines[0].bouts
     noted = read_noted(path, Clock())
     assert noted is not None
     assert [(b.label, b.start, b.stop) for b in noted.timelines[0].bouts] == [(b.label, b.start, b.stop) for b in right]

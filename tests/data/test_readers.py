@@ -9,9 +9,9 @@ import layouts
 import pytest
 
 from amclip.data.clock import Clock
+from amclip.data.formats import Reading, read_class_groups, read_classes, read_labels, read_splits
 from amclip.data.intervals import Windows
 from amclip.data.label_error import LabelError
-from amclip.data.readers import read_class_groups, read_classes, read_labels, read_splits
 from amclip.data.table import LabelTable
 
 Change = Callable[[str], str]
@@ -194,7 +194,7 @@ def test_a_file_per_split(tmp_path: Path) -> None:
     names = read_classes(root / "annotation" / "classes.json")
     assert names == ["Walk", "Graze", "Run"]
     files = {"train": root / "annotation" / "train.csv", "test": root / "annotation" / "val.csv"}
-    table = read_splits(files, names)
+    table = read_splits(files, Reading(names))
     assert [len(table.split(name)) for name in ("train", "val", "test")] == [4, 0, 2]
     assert table.classes == ("Walk", "Graze", "Run")
     other = write(tmp_path / "other.csv", "filepath,label,split\na.mp4,Walk,train\n")

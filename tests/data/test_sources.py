@@ -5,6 +5,7 @@ from pathlib import Path
 import layouts
 import pytest
 
+from amclip.data.formats import Reading
 from amclip.data.intervals import Windows
 from amclip.data.label_error import LabelError
 from amclip.data.sources import default_root, label_files, read_given, read_several
@@ -30,9 +31,9 @@ def test_rows_and_classes_of_all_tables(tmp_path: Path) -> None:
         ("z.mp4", None, ("calling",)),
     ]
     assert [table.file_of(clip) for clip in table.clips] == [paths[0], paths[0], paths[1], paths[2]]
-    assert read_several(paths, ["walking", "resting", "calling"]).classes == ("walking", "resting", "calling")
+    assert read_several(paths, Reading(["walking", "resting", "calling"])).classes == ("walking", "resting", "calling")
     with pytest.raises(LabelError, match=r"b.csv, line 2, column 'label': unknown class 'resting'"):
-        read_several(paths, ["walking", "calling"])
+        read_several(paths, Reading(["walking", "calling"]))
     one = read_several(paths[:1])
     assert one.source == paths[0]
     assert len(one) == 2
@@ -89,13 +90,13 @@ def test_splits_are_kept_by_row_and_named_in_all_rows_or_none(tmp_path: Path) ->
 
 def test_windows_cut_tables_of_bouts_and_leave_clips_as_they_are(tmp_path: Path) -> None:
     paths = tables(tmp_path, layouts.BORIS_AGGREGATED, "b.mp4,0,0.8,walking")
-    table = read_several(paths, windows=Windows(0.6, 0.6))
+    table = read_several(paths, Reading(windows=Windows(0.6, 0.6)))
     assert [(clip.video, clip.start, clip.stop) for clip in table.clips][-2:] == [
         ("a.mp4", 1.8, 2.4),
         ("b.mp4", 0, 0.8),
     ]
     with pytest.raises(LabelError, match=r"b.csv: is a table of clips: its clips are given"):
-        read_several(paths[1:], windows=Windows(0.6, 0.6))
+        read_several(paths[1:], Reading(windows=Windows(0.6, 0.6)))
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from amclip.data.class_name_rules import COLUMNS_OF_PREDICTIONS, refuse_class_names
 from amclip.data.datamodule import VideoDataModule
+from amclip.data.formats import read_labels
 from amclip.data.label_error import LabelError
-from amclip.data.readers import read_labels
 from amclip.data.source import LabelSource
 from amclip.data.split_names import split_name
 from amclip.data.table import Clip, LabelTable, build_table, write_table

@@ -13,7 +13,7 @@ import boris_reader
 import pytest
 from drawn_scores import CLASSES, scores_of
 
-from amclip.data.readers import boris, boris_project
+from amclip.data.formats import Reading, boris_events, boris_project
 from amclip.ethogram.bouts import BoutSettings, find_bouts, timeline
 from amclip.ethogram.outputs import write_outputs
 
@@ -76,8 +76,8 @@ def test_a_project_is_read_as_the_tables_that_boris_exports_of_it(tmp_path: Path
         command, env={**os.environ, "QT_QPA_PLATFORM": "offscreen"}, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
-    theirs, _ = boris.read((tmp_path / "tabular_0.csv").read_text(), "tabular_0.csv")
-    ours, _ = boris_project.read(project.read_text(), "amclip.boris")
+    theirs = boris_events.read((tmp_path / "tabular_0.csv").read_text(), "tabular_0.csv", Reading()).timelines
+    ours = boris_project.read(project.read_text(), "amclip.boris", Reading()).timelines
     assert [(line.video, line.duration, line.fps) for line in ours] == [("a.mp4", 7.0, 25.0), ("b.mp4", 13.0, 25.0)]
     for their, our in zip(theirs, ours, strict=True):
         assert (their.video, their.duration, their.fps) == (our.video, our.duration, our.fps)

@@ -12,7 +12,7 @@ import pytest
 from drawn_scores import CLASSES, scores_of
 
 from amclip.data.clock import Clock
-from amclip.data.readers import boris, deepethogram
+from amclip.data.formats import Reading, boris_events, deepethogram
 from amclip.ethogram.annotation_file import Scoring
 from amclip.ethogram.bouts import BoutSettings, find_bouts, timeline
 from amclip.ethogram.outputs import write_outputs
@@ -84,7 +84,7 @@ def test_boris_tables_hold_the_same_bouts(folder: Path, form: str) -> None:
     table = pd.read_csv(folder / "bouts.csv")
     for video in ("a", "night/b"):
         path = folder / "boris" / f"{video}_{form}_events.csv"
-        (line,), _ = boris.read(path.read_text(), str(path), Clock())
+        (line,) = boris_events.read(path.read_text(), str(path), Reading()).timelines
         assert line.video == f"{video}.mp4"
         mine = table[table["video"] == line.video]
         got = sorted((bout.start, bout.stop, bout.label) for bout in line.bouts)
@@ -102,7 +102,8 @@ def test_deepethogram_has_a_row_per_frame(folder: Path, videos: list[WindowScore
             shown[bout.start_frame : bout.stop_frame, CLASSES.index(bout.behaviour)] = True
         np.testing.assert_array_equal(table[list(CLASSES)].to_numpy(bool), shown)
         np.testing.assert_array_equal(table["background"], ~shown.any(axis=1))
-        lines, names = deepethogram.read(path.read_text(), str(path), Clock(fps=one.fps))
+        noted = deepethogram.read(path.read_text(), str(path), Reading(clock=Clock(fps=one.fps)))
+        lines, names = noted.timelines, noted.classes
         assert names == [name.lower() for name in CLASSES]
         assert lines[0].duration == pytest.approx(one.duration)
 

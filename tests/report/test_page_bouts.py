@@ -7,8 +7,8 @@ import pytest
 from pages import Opened, OpenPage, write_run
 
 from amclip.commands.report import report
+from amclip.data.formats import read_labels
 from amclip.data.intervals import Bout, Timeline, Windows, clips_of
-from amclip.data.readers import read_labels
 from amclip.ethogram.annotation_file import read_run
 from amclip.ethogram.bouts import BoutSettings, find_bouts, runs_of, timeline
 from amclip.report.windows import read_windows

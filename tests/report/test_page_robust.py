@@ -10,7 +10,7 @@ from drawn import CLIPS
 from pages import Opened, OpenPage, write_run, write_video
 
 from amclip.commands.report import report
-from amclip.data.readers import read_labels
+from amclip.data.formats import read_labels
 from amclip.data.video import Video
 
 NASTY = ("</script><img src=x onerror=boom()>", '"><b>bold</b>', "a & b, 'c'", "línea ✓", "$data $script")

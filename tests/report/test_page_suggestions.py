@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pages import Opened, OpenPage, write_run, write_video
 
-from amclip.data.readers import read_labels
+from amclip.data.formats import read_labels
 from amclip.ethogram.annotation_file import read_run
 from amclip.ethogram.bouts import timeline
 from amclip.report.html import Page, Suggestion, write_page

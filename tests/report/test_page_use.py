@@ -9,8 +9,7 @@ import pytest
 from pages import Opened, OpenPage, write_run, write_video
 
 from amclip.commands.report import report
-from amclip.data.clock import Clock
-from amclip.data.readers import boris, read_labels
+from amclip.data.formats import Reading, boris_events, read_labels
 from amclip.ethogram.annotation_file import read_run
 from amclip.ethogram.bouts import BoutSettings, find_bouts, timeline
 from amclip.ethogram.outputs import write_outputs
@@ -284,7 +283,7 @@ def test_downloads_are_what_fit_reads(page: Opened, tmp_path: Path) -> None:
                     assert name in (clip.labels or ())
     want = {(start, stop, name) for column, name in enumerate(CLASSES) for start, stop in page.bouts(column)}
     for button in ("#download-aggregated", "#download-tabular"):
-        (told,), _ = boris.read(page.download(button, tmp_path).read_text(), "", Clock())
+        (told,) = boris_events.read(page.download(button, tmp_path).read_text(), "", Reading()).timelines
         assert {(bout.start, bout.stop, bout.label) for bout in told.bouts} == want
         assert told.duration == 6.0
 

@@ -10,8 +10,8 @@ import torch
 import untrained
 
 from amclip.cli import main
+from amclip.data.formats import read_labels
 from amclip.data.probe import probe
-from amclip.data.readers import read_labels
 from amclip.data.video import Video
 from amclip.ethogram.plan import plan_windows
 from amclip.ethogram.stream import stream_windows

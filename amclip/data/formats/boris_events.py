@@ -14,16 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from amclip.data.clock import Clock
-from amclip.data.intervals import Timeline
+from amclip.data.formats.boris_media import timelines
+from amclip.data.formats.boris_rows import SEVERAL_PLAYERS, BorisTable, Columns, Row
+from amclip.data.formats.csv_table import VIDEO_COLUMNS
+from amclip.data.formats.delimited import find_header, lines_of, rows
+from amclip.data.formats.label_format import Noted, Reading
 from amclip.data.label_error import LabelError, raise_together
-from amclip.data.readers.boris_media import timelines
-from amclip.data.readers.boris_rows import MISSING, SEVERAL_PLAYERS, BorisTable, Row
-from amclip.data.readers.csv_table import VIDEO_COLUMNS
-from amclip.data.readers.delimited import find_header, lines_of, rows
-from amclip.data.readers.observations import Observations
 
-__all__ = ["MISSING", "matches", "read"]
+__all__ = ["aggregated", "read", "tabular"]
 
 _DELIMITERS = (",", "\t", ";")
 # What each column holds: names of BORIS 9 first, then those of older versions; lower case.
@@ -51,31 +49,32 @@ def _is_header(cells: Sequence[str]) -> bool:
     names = set(cells)
     if names & set(VIDEO_COLUMNS) and not names & _OWN:  # amclip's own tables may have a column behaviour
         return False
-    aggregated = names & set(_COLUMNS["start"]) and names & set(_COLUMNS["stop"])
-    return bool(names & set(_COLUMNS["behavior"]) and (aggregated or names & set(_COLUMNS["time"])))
+    timed = _has_bouts(cells) or names & set(_COLUMNS["time"])
+    return bool(names & set(_COLUMNS["behavior"]) and timed)
 
 
-def matches(text: str) -> bool:
-    """Whether one of the first lines names a behaviour's column and a time's."""
-    return find_header(text, _is_header, _DELIMITERS) is not None
+def _has_bouts(cells: Sequence[str]) -> bool:
+    return all(set(cells) & set(_COLUMNS[role]) for role in ("start", "stop"))
 
 
-def read(
-    text: str, source: str, clock: Clock, chosen: Observations | None = None
-) -> tuple[list[Timeline], list[str] | None]:
-    """Time lines, a video each, from an export's text.
+def aggregated(text: str) -> bool:
+    """Whether one of the first lines names the columns of a behaviour, its start and its stop."""
+    return find_header(text, lambda cells: _is_header(cells) and _has_bouts(cells), _DELIMITERS) is not None
 
-    Args:
-        text: The file's text.
-        source: Its name, for messages.
-        clock: How long the videos are.
-        chosen: Which observations are read; default: all.
+
+def tabular(text: str) -> bool:
+    """Whether one of the first lines names the columns of a behaviour and of one time."""
+    return find_header(text, lambda cells: _is_header(cells) and not _has_bouts(cells), _DELIMITERS) is not None
+
+
+def read(text: str, source: str, reading: Reading) -> Noted:
+    """Time lines, a video each, from an export's text, in either of the two forms.
 
     Raises:
         LabelError: If a row cannot be used; names line and column.
     """
     found = find_header(text, _is_header, _DELIMITERS)
-    assert found is not None, "matches() comes first"
+    assert found is not None, "the form was told by its header"
     skip, delimiter = found
     above = _Above.of(text, delimiter, source, skip)
     lines = rows(text, delimiter, source, skip)
@@ -84,18 +83,19 @@ def read(
     if "media" not in column and "source" not in column:
         raise LabelError("has no column of the media file ('Media file name')", source, head_line)
     modifiers = [index for index, cell in enumerate(header) if _MODIFIER.fullmatch(cell.lower())]
-    table = BorisTable(source, delimiter, {role: header[index] for role, index in column.items()}, clock)
+    columns = Columns(source, delimiter, {role: header[index] for role, index in column.items()})
+    table = BorisTable(reading.clock)
     told: list[Row] = []
     for line, cells in lines:
         cells = cells[: len(header)] + [""] * (len(header) - len(cells))
         row = {"observation": above.observation, "offset": above.offset}
         row |= {role: cells[index] for role, index in column.items()}
         row["modifiers"] = "|".join(cells[index] for index in modifiers)
-        told.append(Row(line, row))
+        told.append(Row(columns, line, row))
     if not told:
         raise LabelError("there is no event below the header", source, head_line)
-    if chosen is not None:
-        names = chosen.choose((row["observation"] for row in told), source)
+    if reading.observations is not None:
+        names = reading.observations.choose((row["observation"] for row in told), source)
         told = [row for row in told if row["observation"] in names]
     table.join_files(told, above.files)
     errors = []
@@ -104,12 +104,8 @@ def read(
             table.enter(one)
         except LabelError as error:
             errors.append(error)
-    for (observation, _, label, _), (start, line) in table.started.items():
-        errors.append(
-            LabelError(f"{label!r} starts at {start:g} s in {observation!r} and never stops", source, line, "Time")
-        )
-    raise_together(errors)
-    return timelines(table.media.values(), source, clock, chosen), None
+    raise_together([*errors, *table.never_stopped()])
+    return Noted(timelines(table.media.values(), source, reading), None, "Behavior")
 
 
 def _columns(header: Sequence[str]) -> dict[str, int]:

@@ -5,6 +5,7 @@ or with ``;``, commas or tabs; labels are numbers joined by commas, in quotes. T
 video.
 """
 
+import json
 import posixpath
 import re
 import warnings
@@ -12,19 +13,28 @@ from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
+from pathlib import Path
+
+import numpy as np
 
 from amclip.data.clock import Clock
+from amclip.data.formats.class_names import by_number
+from amclip.data.formats.delimited import find_header, rows
+from amclip.data.formats.frames import below_a_folder, frame_bouts, frame_values, one_name_each
+from amclip.data.formats.label_format import ClipReader, LabelFormat, Reading, Writer
+from amclip.data.formats.notes import gaps, moved, split_within, without_suffix
+from amclip.data.formats.target_files import write_text
 from amclip.data.image_folder import IMAGE_FOLDER_FPS
-from amclip.data.intervals import Timeline
+from amclip.data.intervals import Timeline, clips_of, timelines_of
 from amclip.data.label_error import LabelError, raise_together
-from amclip.data.readers.class_names import by_number
-from amclip.data.readers.deepethogram import frame_bouts
-from amclip.data.readers.delimited import find_header, rows
-from amclip.data.table import Clip
+from amclip.data.split_names import SPLITS
+from amclip.data.table import Clip, LabelTable, build_table
 
-__all__ = ["matches", "read"]
+__all__ = ["FORMAT", "matches", "read", "write"]
 
 _DELIMITERS = (" ", ";", "\t", ",")
+_NO_SPLIT = "all"  # name of the list of videos without a split
+_CLASSES = "classes.json"
 _COLUMNS = ("original_vido_id", "video_id", "frame_id", "path", "labels")
 
 
@@ -37,23 +47,32 @@ def matches(text: str) -> bool:
     return find_header(text, _is_header, _DELIMITERS, within=3) is not None
 
 
-def read(
-    text: str, source: str, classes: Sequence[str] | None, per_frame: bool, clock: Clock
-) -> tuple[list[Clip], list[Timeline]]:
-    """Clips, or time lines, from a list's text.
+def read(text: str, source: str, reading: Reading) -> LabelTable:
+    """Read a list from its text.
 
-    Args:
-        text: The file's text.
-        source: Its name, for messages.
-        classes: Names of the numbers; ``None`` keeps the numbers as names.
-        per_frame: ``False`` gives a clip per folder with the labels of all its frames, as SlowFast scores them, and no
-            time lines. ``True`` gives a time line per folder.
-        clock: When the frames are shown: in the video of that name, or in a folder of images, whose rate is also taken
-            where neither is there and the clock has no other.
+    A folder is one clip with the labels of all its frames, as SlowFast scores them; or it is cut, per frame or into
+    windows. The times are then those of the video of that name, or of a folder of images, whose rate is also taken
+    where neither is there and the clock has no other. Without classes the numbers are kept as names.
 
     Raises:
         LabelError: If a row cannot be used.
     """
+    whole = not reading.per_frame and reading.windows is None
+    folders = _folders(text, source, reading.classes, not whole)
+    if whole:
+        clips = [
+            Clip(folder.name, labels=tuple(dict.fromkeys(chain.from_iterable(folder.labels))), line=folder.line)
+            for folder in folders
+        ]
+    else:
+        clips = clips_of(_timelines(folders, reading.clock, source), reading.windows, source)
+    labels = {name for clip in clips for name in clip.labels or ()}
+    found = sorted(labels, key=int) if reading.classes is None else None
+    return build_table(clips, source, reading.classes, found)
+
+
+def _folders(text: str, source: str, classes: Sequence[str] | None, need_all: bool) -> list["_Folder"]:
+    """The rows by folder, each in the order of its frames, all of which must be there where they are needed."""
     found = find_header(text, _is_header, _DELIMITERS, within=3)
     assert found is not None, "matches() comes first"
     lines = rows(text, found[1], source, found[0])
@@ -93,22 +112,21 @@ def read(
         except LabelError as error:
             errors.append(error)
     for folder in folders.values():
-        errors += folder.put_in_order(source, per_frame)
+        errors += folder.put_in_order(source, need_all)
     raise_together(errors)
-    if per_frame:
-        timelines = []
-        for folder in folders.values():
-            try:
-                timelines.append(_timeline(folder, clock, source))
-            except LabelError as error:
-                errors.append(error)
-        raise_together(errors)
-        _tell_late_starts([folder for folder in folders.values() if clock.path(folder.name) is None], source)
-        return [], timelines
-    return [
-        Clip(folder.name, labels=tuple(dict.fromkeys(chain.from_iterable(folder.labels))), line=folder.line)
-        for folder in folders.values()
-    ], []
+    return list(folders.values())
+
+
+def _timelines(folders: Sequence["_Folder"], clock: Clock, source: str) -> list[Timeline]:
+    timelines, errors = [], []
+    for folder in folders:
+        try:
+            timelines.append(_timeline(folder, clock, source))
+        except LabelError as error:
+            errors.append(error)
+    raise_together(errors)
+    _tell_late_starts([folder for folder in folders if clock.path(folder.name) is None], source)
+    return timelines
 
 
 def _tell_late_starts(folders: Iterable["_Folder"], source: str) -> None:
@@ -172,3 +190,44 @@ def _timeline(folder: _Folder, clock: Clock, source: str) -> Timeline:
     bouts = [bout for name in names for bout in frame_bouts([name in frame for frame in folder.labels], edges, name)]
     end = float(edges[-1])
     return Timeline(folder.name, tuple(bouts), end, count / end, line=folder.line)
+
+
+def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
+    """Charades' form, as Animal Kingdom, KABR and BaboonLand have it: a folder with a list per split and classes.
+
+    Frame n of ``VIDEO.mp4``, counted from 1, is the image ``VIDEO/n.jpg``. Videos without a split are in ``all.csv``.
+    """
+    timelines = timelines_of(table)
+    one_name_each(table, "folder of images")
+    below_a_folder(table, "folders of images")
+    for video in table.videos():
+        if any(letter.isspace() or letter == '"' for letter in video):
+            raise LabelError(f"{video!r}: a frame list is split at blanks; rename the video", table.source)
+    lists: dict[str, list[str]] = {}
+    off = 0
+    for number, timeline in enumerate(timelines):
+        frames, between = frame_values(timeline, table.classes, clock, table.source)
+        off += between
+        rows = lists.setdefault(timeline.split or _NO_SPLIT, ["original_vido_id video_id frame_id path labels"])
+        name = without_suffix(timeline.video)
+        for index, values in enumerate(frames > 0, start=1):
+            labels = ",".join(str(column) for column in np.flatnonzero(values))
+            rows.append(f'{name} {number} {index} {name}/{index}.jpg "{labels}"')
+    for split, rows in lists.items():
+        write_text(target / f"{split}.csv", "\n".join(rows) + "\n")
+    write_text(target / _CLASSES, json.dumps({name: n for n, name in enumerate(table.classes)}) + "\n")
+    notes = split_within(table, timelines, "a frame list") + moved(off)
+    notes += gaps(timelines, "intervals nobody observed read as showing nothing")
+    return notes + (["the suffix of the videos"] if any(without_suffix(v) != v for v in table.videos()) else [])
+
+
+def _files(table: LabelTable) -> list[str]:
+    return [*(f"{split}.csv" for split in (*SPLITS, _NO_SPLIT)), _CLASSES]
+
+
+FORMAT = LabelFormat(
+    "frame-list",
+    "a frame list",
+    ClipReader(matches, read, takes_windows=True),
+    Writer(write, holds_bouts=True, files=_files),
+)

@@ -14,13 +14,12 @@ from typing import Any, TypeGuard
 
 from amclip.data.class_name_rules import unknown_class
 from amclip.data.clock import Clock
-from amclip.data.intervals import Timeline
+from amclip.data.formats import strict_json
+from amclip.data.formats.boris_media import OF_PICTURES, Media, Place, media_time, timelines
+from amclip.data.formats.label_format import BoutReader, LabelFormat, Noted, Reading
 from amclip.data.label_error import LabelError, raise_together
-from amclip.data.readers import strict_json
-from amclip.data.readers.boris_media import OF_PICTURES, Media, media_time, timelines
-from amclip.data.readers.observations import Observations
 
-__all__ = ["matches", "read"]
+__all__ = ["FORMAT", "matches", "read"]
 
 _HUGE = 1e15  # JSON's whole numbers may be larger than any float
 _ETHOGRAM, _OBSERVATIONS = "behaviors_conf", "observations"
@@ -31,16 +30,10 @@ def matches(text: str) -> bool:
     return text.lstrip().startswith("{") and (f'"{_ETHOGRAM}"' in text or '"project_format_version"' in text)
 
 
-def read(text: str, source: str, clock: Clock, chosen: Observations | None = None) -> tuple[list[Timeline], list[str]]:
+def read(text: str, source: str, reading: Reading) -> Noted:
     """Time lines, a video each, and the behaviours in the order of the ethogram.
 
     Observations that were limited to an interval of their media leave the rest unlabelled.
-
-    Args:
-        text: The file's text.
-        source: Its name, for messages.
-        clock: How long the videos are.
-        chosen: Which observations are read; default: all.
 
     Raises:
         LabelError: If the file or an observation cannot be used; names the observation.
@@ -51,21 +44,21 @@ def read(text: str, source: str, clock: Clock, chosen: Observations | None = Non
     if not isinstance(observations, dict) or not observations:
         raise LabelError("holds no observations", source, column=_OBSERVATIONS)
     media, errors = [], []
+    chosen = reading.observations
     for name in observations if chosen is None else chosen.choose(observations, source):
-        observation, line = observations[name], _line(text, name)
+        observation, place = observations[name], Place(source, _line(text, name))
         try:
-            one = _media(observation, name, source, line, clock)
-            for start, stop, label, subject in _bouts(observation, states, source, line):
-                one.add(start, stop, label, line, source)
+            one = _media(observation, name, place, reading.clock)
+            for start, stop, label, subject in _bouts(observation, states, place):
+                one.add(start, stop, label, place)
                 one.subjects.add(subject)
             media.append(one)
         except LabelError as error:
             errors += [
-                LabelError(f"observation {name!r}: {each.reason}", source, line, each.column)
-                for each in (error, *error.others)
+                place.error(f"observation {name!r}: {each.reason}", each.column) for each in (error, *error.others)
             ]
     raise_together(errors)
-    return timelines(media, source, clock, chosen), list(states)
+    return Noted(timelines(media, source, reading), list(states), "events")
 
 
 def _line(text: str, observation: str) -> int | None:
@@ -93,30 +86,26 @@ def _ethogram(behaviours: Any, source: str) -> dict[str, bool]:
     return states
 
 
-def _media(observation: Any, name: str, source: str, line: int | None, clock: Clock) -> Media:
+def _media(observation: Any, name: str, place: Place, clock: Clock) -> Media:
     if not isinstance(observation, dict):
-        raise LabelError(f"expected its settings and events, got {observation!r:.80}", source, line)
+        raise place.error(f"expected its settings and events, got {observation!r:.80}")
     kind = observation.get("type")
     if kind != "MEDIA":
         what = {"LIVE": "live observations have no video to learn from", "IMAGES": OF_PICTURES}
         said = what.get(str(kind), f"its type is {kind!r}, not MEDIA")
-        raise LabelError(
-            f"{said}; take it out of the project, or choose others (--data.source.observations)", source, line, "type"
-        )
+        raise place.error(f"{said}; take it out of the project, or choose others (--data.source.observations)", "type")
     players = observation.get("file")
     if not isinstance(players, dict) or not all(isinstance(files, list) for files in players.values()):
-        raise LabelError(f"expected the media files of each player, got {players!r:.80}", source, line, "file")
+        raise place.error(f"expected the media files of each player, got {players!r:.80}", "file")
     used = [files for files in players.values() if files]
     if len(used) > 1:
-        raise LabelError(
+        raise place.error(
             f"it plays several videos at once ({used[0][0]}, {used[1][0]}, …); which one shows the behaviour is not "
             "known",
-            source,
-            line,
             "file",
         )
     if not used or not all(isinstance(file, str) and file for file in used[0]):
-        raise LabelError("it names no media file", source, line, "file")
+        raise place.error("it names no media file", "file")
     info = observation.get("media_info")
     names = [file.strip().replace("\\", "/") for file in used[0]]
     lengths = [
@@ -124,14 +113,11 @@ def _media(observation: Any, name: str, source: str, line: int | None, clock: Cl
     ]
     if None in lengths:
         file = used[0][lengths.index(None)]
-        raise LabelError(
-            f"how long {file} is, is not known; open it in BORIS once, or give the folder of the videos",
-            source,
-            line,
-            "media_info",
+        raise place.error(
+            f"how long {file} is, is not known; open it in BORIS once, or give the folder of the videos", "media_info"
         )
     rates = [_number(info, "fps", file) for file in used[0]]
-    return Media(names, lengths, rates, line, name, _looked_at(observation, source, line))
+    return Media(names, lengths, rates, place.line, name, _looked_at(observation, place))
 
 
 def _number(info: Any, key: str, file: str) -> float | None:
@@ -145,17 +131,17 @@ def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _HUGE
 
 
-def _looked_at(observation: dict[str, Any], source: str, line: int | None) -> tuple[float, float]:
+def _looked_at(observation: dict[str, Any], place: Place) -> tuple[float, float]:
     """The interval that an observation is limited to; BORIS' [0, 0] is all of it."""
     interval = observation.get("observation time interval") or [0, 0]
     if not isinstance(interval, list) or len(interval) != 2 or not all(map(_is_number, interval)):
         said = f"expected two times in seconds, got {interval!r:.80}"
-        raise LabelError(said, source, line, "observation time interval")
+        raise place.error(said, "observation time interval")
     return float(interval[0]), float(interval[1]) if interval[1] else math.inf
 
 
 def _bouts(
-    observation: dict[str, Any], states: dict[str, bool], source: str, line: int | None
+    observation: dict[str, Any], states: dict[str, bool], place: Place
 ) -> Iterator[tuple[float, float, str, str]]:
     """Start, stop, behaviour and subject; of a state, starts and stops take turns for each subject and its modifiers.
 
@@ -164,17 +150,17 @@ def _bouts(
     """
     events = observation.get("events")
     if not isinstance(events, list):
-        raise LabelError(f"expected a list of events, got {events!r:.80}", source, line, "events")
+        raise place.error(f"expected a list of events, got {events!r:.80}", "events")
     offset = observation.get("time offset") or 0
     if not _is_number(offset):
-        raise LabelError(f"{offset!r} is not a number of seconds", source, line, "time offset")
+        raise place.error(f"{offset!r} is not a number of seconds", "time offset")
     if events and observation.get("media_creation_date_as_offset"):
         said = "times by the creation date of the media say nothing of where in it they lie"
-        raise LabelError(said, source, line, "media_creation_date_as_offset")
+        raise place.error(said, "media_creation_date_as_offset")
     timed, errors = [], []
     for event in events:
         try:
-            timed.append(_event(event, states, float(offset), source, line))
+            timed.append(_event(event, states, float(offset), place))
         except LabelError as error:
             errors.append(error)
     opened: dict[tuple[str, str, str], float] = {}
@@ -188,21 +174,27 @@ def _bouts(
             opened[key] = time
     for (label, subject, _), time in opened.items():
         who = f" of {subject!r}" if subject else ""
-        errors.append(LabelError(f"{label!r}{who} starts at {time:g} s and never stops", source, line, "events"))
+        errors.append(place.error(f"{label!r}{who} starts at {time:g} s and never stops", "events"))
     raise_together(errors)
 
 
-def _event(
-    event: Any, states: dict[str, bool], offset: float, source: str, line: int | None
-) -> tuple[float, str, str, str]:
+def _event(event: Any, states: dict[str, bool], offset: float, place: Place) -> tuple[float, str, str, str]:
     """Time, behaviour, subject and modifiers."""
     if not isinstance(event, list) or len(event) < 3 or not isinstance(event[2], str):
-        raise LabelError(f"{event!r:.80} is not an event: [time, subject, behaviour, …]", source, line, "events")
+        raise place.error(f"{event!r:.80} is not an event: [time, subject, behaviour, …]", "events")
     if not _is_number(event[0]):
-        raise LabelError(f"{event[2]!r} has {event[0]!r} in place of a time in seconds", source, line, "events")
+        raise place.error(f"{event[2]!r} has {event[0]!r} in place of a time in seconds", "events")
     label = event[2].strip()
     if label not in states:
         said = f"an event is of no behaviour of the ethogram: {unknown_class(label, list(states))}"
-        raise LabelError(said, source, line, "events")
-    time = media_time(float(event[0]), offset, source, line, "events")
+        raise place.error(said, "events")
+    time = media_time(float(event[0]), offset, place, "events")
     return time, label, str(event[1]), str(event[3]) if len(event) > 3 else ""
+
+
+FORMAT = LabelFormat(
+    "boris-project",
+    "a project of BORIS",
+    BoutReader(matches, read, in_sheets=False, has_observations=True),
+    None,
+)

@@ -5,18 +5,31 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from amclip.data.clock import Clock
+from amclip.data.formats.label_format import Reading
+from amclip.data.formats.observations import Observations
 from amclip.data.intervals import Bout, Timeline
 from amclip.data.label_error import LabelError, raise_together
 from amclip.data.locate import same_name
-from amclip.data.readers.observations import Observations
 
-__all__ = ["OF_PICTURES", "Media", "media_time", "timelines"]
+__all__ = ["OF_PICTURES", "Media", "Place", "media_time", "timelines"]
 
 OF_PICTURES = "it is an observation of pictures, whose events have no times"
 """What is said of an observation of BORIS' kind IMAGES."""
 
 _FEW_FRAMES = 0.1  # seconds by which a bout may reach beyond the media, which BORIS rounds
 _CLOCK = 1e8  # seconds, three years: a time of the day and not of a video
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of a file, ``None`` where it is not known; errors are made here."""
+
+    source: str
+    line: int | None
+
+    def error(self, reason: str, column: str | None = None) -> LabelError:
+        """What is wrong there, in a column."""
+        return LabelError(reason, self.source, self.line, column)
 
 
 @dataclass
@@ -46,7 +59,7 @@ class Media:
     def __post_init__(self) -> None:
         self.bouts = [[] for _ in self.names]
 
-    def add(self, start: float, stop: float, label: str, line: int | None, source: str) -> None:
+    def add(self, start: float, stop: float, label: str, place: Place) -> None:
         """Place a bout in the file, or files, that it falls in; its times count from the start of the observation.
 
         Raises:
@@ -59,20 +72,16 @@ class Media:
             if start < ends and (stop > begins or start == stop >= begins):
                 length = float("inf") if duration is None else duration
                 if last and stop - begins > length + _FEW_FRAMES:
-                    raise LabelError(
-                        f"{label!r} stops at {stop:g} s, after the end of {self.names[index]} at {begins + length:g} s",
-                        source,
-                        line,
+                    raise place.error(
+                        f"{label!r} stops at {stop:g} s, after the end of {self.names[index]} at {begins + length:g} s"
                     )
                 first, last_time = max(start - begins, 0.0), min(stop - begins, length, ends - begins)
                 if first < last_time or start == stop:
-                    self.bouts[index].append(Bout(min(first, last_time), last_time, label, line))
+                    self.bouts[index].append(Bout(min(first, last_time), last_time, label, place.line))
             begins += duration or 0.0
 
 
-def timelines(
-    observations: Iterable[Media], source: str, clock: Clock, chosen: Observations | None = None
-) -> list[Timeline]:
+def timelines(observations: Iterable[Media], source: str, reading: Reading) -> list[Timeline]:
     """A time line per video, which ends with its picture where BORIS noted the length of a longer sound.
 
     Observations of one video are joined where they are of different times, or of different animals: all their events
@@ -81,8 +90,7 @@ def timelines(
     Args:
         observations: All of the source, or those that were chosen.
         source: The file, for messages.
-        clock: How long the videos are.
-        chosen: Which observations the user asked for; these are joined.
+        reading: Its clock knows how long the videos are; observations that the user chose are joined.
 
     Raises:
         LabelError: If observations of one video were not chosen among, and are not joined.
@@ -92,13 +100,13 @@ def timelines(
         begins = 0.0
         for index, duration in enumerate(one.durations):
             looked_at = one.looked_at[0] - begins, one.looked_at[1] - begins
-            place = clock.path(one.names[index])  # tables may have several names for one file
-            key = same_name(one.names[index]) if place is None else str(place.resolve())
+            path = reading.clock.path(one.names[index])  # tables may have several names for one file
+            key = same_name(one.names[index]) if path is None else str(path.resolve())
             by_video.setdefault(key, []).append((index, one, looked_at))
             begins += duration or 0.0
     found, errors = [], []
     for parts in by_video.values():
-        if chosen is None and (pair := _two_opinions(parts)):
+        if reading.observations is None and (pair := _two_opinions(parts)):
             names = " and ".join(repr(one.observation) for one in pair)
             errors.append(
                 LabelError(
@@ -112,7 +120,7 @@ def timelines(
         known = [length for index, one, _ in parts if (length := one.durations[index]) is not None]
         index, last, _ = parts[-1]
         whole = Timeline(last.names[index], tuple(bouts), known[-1] if known else None, last.fps[index], line=last.line)
-        whole = _without_sound_alone(whole, source, clock)
+        whole = _without_sound_alone(whole, source, reading.clock)
         found.append(replace(whole, unlabelled=_between([looked_at for *_, looked_at in parts], whole.end)))
     raise_together(errors)
     return found
@@ -158,7 +166,7 @@ def _between(intervals: Sequence[tuple[float, float]], end: float) -> tuple[tupl
     return tuple(gap for gap in gaps if gap[1] > gap[0])
 
 
-def media_time(told: float, offset: float, source: str, line: int | None, column: str) -> float:
+def media_time(told: float, offset: float, place: Place, column: str) -> float:
     """Seconds since the start of the observation's media: what BORIS noted less the time offset that it added.
 
     Raises:
@@ -170,7 +178,5 @@ def media_time(told: float, offset: float, source: str, line: int | None, column
     if not 0 <= value < _CLOCK:
         less = f" ({told:.10g} less the time offset of {offset:.10g} s)" if offset else ""
         hint = "; times by the creation date of the media say nothing of where in it they lie" if value > _CLOCK else ""
-        raise LabelError(
-            f"{value:.10g}{less} is not a time in seconds since the first frame{hint}", source, line, column
-        )
+        raise place.error(f"{value:.10g}{less} is not a time in seconds since the first frame{hint}", column)
     return round(value, 6) if offset else value

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from amclip.class_groups import CLASS_GROUPS
+from amclip.data.formats import strict_json
+from amclip.data.formats.delimited import find_header, rows
+from amclip.data.formats.spreadsheet import as_text, read_sheets
 from amclip.data.label_error import LabelError
-from amclip.data.readers import strict_json
-from amclip.data.readers.delimited import find_header, rows
-from amclip.data.readers.spreadsheet import as_text, read_sheets
 
 __all__ = ["by_number", "names_of_actions", "read_class_groups", "read_classes"]
 

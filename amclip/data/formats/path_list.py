@@ -3,14 +3,19 @@
 import re
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
+from amclip.data.clock import Clock
+from amclip.data.formats.class_names import by_number
+from amclip.data.formats.delimited import lines_of
+from amclip.data.formats.label_format import ClipReader, LabelFormat, Reading, Writer
+from amclip.data.formats.notes import refuse, splits, unnamed, whole_videos
+from amclip.data.formats.target_files import write_text
 from amclip.data.label_error import LabelError, raise_together
-from amclip.data.readers.class_names import by_number
-from amclip.data.readers.delimited import lines_of
 from amclip.data.table import Clip, LabelTable, build_table
 from amclip.data.video_file import VIDEO_SUFFIXES
 
-__all__ = ["matches", "read"]
+__all__ = ["FORMAT", "matches", "read", "write"]
 
 _Row = tuple[int, str, tuple[str, ...]]  # line, video, labels
 _WORD = re.compile(r'"([^"]*)"|(\S+)')  # quotes keep blanks together
@@ -25,7 +30,7 @@ def matches(text: str) -> bool:
     return False
 
 
-def read(text: str, source: str, classes: Sequence[str] | None = None) -> LabelTable:
+def read(text: str, source: str, reading: Reading) -> LabelTable:
     """Read a list from its text. Where no line has a label, the clips are not labelled.
 
     Lines that begin with ``#`` are comments. A line with a tab is split at tabs alone, so labels may hold blanks;
@@ -33,11 +38,12 @@ def read(text: str, source: str, classes: Sequence[str] | None = None) -> LabelT
 
     Where every line has exactly two numbers, the second is MammalNet's genus or LoTE-Animal's species, not a behaviour:
     it is left out, with a warning; where nearly every line has, the others are taken for damaged. Where every label is
-    a number and ``classes`` are given, the numbers count them.
+    a number and classes are given, the numbers count them.
 
     Raises:
         LabelError: If a line cannot be used.
     """
+    classes = reading.classes
     rows: list[_Row] = []
     for number, line in enumerate(lines_of(text), start=1):
         words = _words(line)
@@ -111,3 +117,37 @@ def _words(line: str) -> list[str]:
     if "\t" in stripped:
         return [word.strip().strip('"') for word in stripped.split("\t") if word.strip()]
     return [quoted or bare for quoted, bare in _WORD.findall(stripped)]
+
+
+def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
+    """A line per video with its labels, separated by tabs, so that both may hold blanks."""
+    whole_videos(table, "a list of paths")
+    refuse(table, _not_for_a_list)
+    labels = {name for clip in table.clips for name in clip.labels or ()}
+    if labels and all(name.isdecimal() for name in labels):  # read as numbers of classes
+        if any(not name.isdecimal() or name != str(int(name)) for name in table.classes):
+            raise LabelError(
+                "labels that are numbers would be taken for the numbers of classes; name them", table.source
+            )
+        if sum(len(clip.labels or ()) == 2 for clip in table.clips) >= 0.9 * len(table.clips):
+            raise LabelError("the second of two numbers would be taken for a genus; name the classes", table.source)
+    lines = ["\t".join((clip.video, *(clip.labels or ()))) for clip in table.clips]
+    lines = [f'"{line}"' if " " in line and "\t" not in line else line for line in lines]
+    write_text(target, "\n".join(lines) + "\n")
+    nothing = sum(not clip.labels for clip in table.clips)
+    notes = [f"{nothing} clips without labels: observed or not makes no difference there"] if nothing else []
+    return notes + splits(table) + unnamed(table)
+
+
+def _not_for_a_list(clip: Clip) -> str | None:
+    for word in (clip.video, *(clip.labels or ())):
+        if '"' in word:
+            return f"a list cannot hold quotes: {word!r}"
+    if clip.video.startswith("#"):
+        return f"{clip.video!r} would be a comment"
+    if not clip.video.lower().endswith(VIDEO_SUFFIXES):
+        return f"{clip.video!r} does not end like a video file, by which a list is told"
+    return None
+
+
+FORMAT = LabelFormat("list", "a list of clips", ClipReader(matches, read), Writer(write))

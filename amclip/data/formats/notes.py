@@ -7,7 +7,7 @@ from amclip.data.label_error import LabelError
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video_file import VIDEO_SUFFIXES
 
-__all__ = ["gaps", "moved", "refuse", "splits", "unnamed", "whole_videos", "without_suffix"]
+__all__ = ["gaps", "moved", "refuse", "split_within", "splits", "unnamed", "whole_videos", "without_suffix"]
 
 
 def moved(count: int) -> list[str]:
@@ -18,6 +18,12 @@ def moved(count: int) -> list[str]:
 def splits(table: LabelTable) -> list[str]:
     """Splits, for formats without."""
     return ["splits"] if any(clip.split for clip in table.clips) else []
+
+
+def split_within(table: LabelTable, timelines: Sequence[Timeline], what: str) -> list[str]:
+    """Splits that divide a video, for formats that have one split per video."""
+    cut = any(timeline.split is None for timeline in timelines) and any(clip.split for clip in table.clips)
+    return [f"splits within a video: {what} has one split per video"] if cut else []
 
 
 def gaps(timelines: Sequence[Timeline], what: str) -> list[str]:

@@ -6,13 +6,17 @@ Covers zamba's ``filepath,label,split``. The delimiter (comma, semicolon or tab)
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 
+from amclip.data.clock import Clock
+from amclip.data.formats.delimited import delimiter_of, first_line, number, rows
+from amclip.data.formats.label_format import ClipReader, LabelFormat, Reading, Writer
+from amclip.data.formats.notes import unnamed
 from amclip.data.label_error import LabelError, raise_together
-from amclip.data.readers.delimited import delimiter_of, first_line, number, rows
 from amclip.data.split_names import split_name
-from amclip.data.table import Clip, LabelTable, build_table
+from amclip.data.table import Clip, LabelTable, build_table, write_table
 
-__all__ = ["VIDEO_COLUMNS", "matches", "read"]
+__all__ = ["FORMAT", "VIDEO_COLUMNS", "matches", "read", "write"]
 
 # Header cells, lower case, and what they hold.
 _COLUMNS = {
@@ -36,13 +40,13 @@ def matches(text: str) -> bool:
     return _delimiter(first_line(text)) is not None
 
 
-def read(text: str, source: str, classes: Sequence[str] | None = None) -> LabelTable:
+def read(text: str, source: str, reading: Reading) -> LabelTable:
     """Read a table from its text.
 
     Raises:
         LabelError: If a row or the header cannot be used; names line and column.
     """
-    delimiter = _delimiter(first_line(text)) or ","
+    classes, delimiter = reading.classes, _delimiter(first_line(text)) or ","
     lines = rows(text, delimiter, source)
     _, header = next(lines)
     if {name.lower() for name in header} >= _BOUTS:
@@ -177,3 +181,12 @@ def _truth(cell: str, column: str, source: str, line: int) -> bool:
             line,
             column,
         ) from None
+
+
+def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
+    """The table that amclip reads first."""
+    write_table(table, target)
+    return unnamed(table)
+
+
+FORMAT = LabelFormat("table", "a table of clips", ClipReader(matches, read), Writer(write))

@@ -1,0 +1,37 @@
+"""Formats of labels: each is a module with its reader, its writer and its ``FORMAT``; ``known`` has the table."""
+
+from amclip.data.formats.class_names import read_class_groups, read_classes
+from amclip.data.formats.known import FORMATS, WRITERS
+from amclip.data.formats.label_format import LabelFormat, Noted, Reading
+from amclip.data.formats.observations import NoObservationsError, Observations
+from amclip.data.formats.reading import (
+    GivenClipsError,
+    joined_classes,
+    read_labels,
+    read_noted,
+    read_part,
+    read_splits,
+    read_table,
+)
+from amclip.data.formats.writing import export, files_below
+
+__all__ = [
+    "FORMATS",
+    "WRITERS",
+    "GivenClipsError",
+    "LabelFormat",
+    "NoObservationsError",
+    "Noted",
+    "Observations",
+    "Reading",
+    "export",
+    "files_below",
+    "joined_classes",
+    "read_class_groups",
+    "read_classes",
+    "read_labels",
+    "read_noted",
+    "read_part",
+    "read_splits",
+    "read_table",
+]

@@ -1,0 +1,154 @@
+"""What a format of labels is: how it is told and read, how it is written, and what it can hold."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from amclip.data.class_name_rules import unknown_class
+from amclip.data.clock import Clock
+from amclip.data.formats.observations import Observations
+from amclip.data.intervals import Timeline, Windows
+from amclip.data.label_error import LabelError, raise_together
+from amclip.data.table import LabelTable
+
+__all__ = ["BookReader", "BoutReader", "ClipReader", "LabelFormat", "Noted", "Reading", "Sheets", "Writer"]
+
+Sheets = Mapping[str, Sequence[Sequence[str]]]
+"""Rows of each sheet of a workbook, as text."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How label files are read, whatever their format.
+
+    Args:
+        classes: The classes to use, in this order; rows that name another one are refused. In files that hold numbers
+            they are the names of the numbers. Without it the classes are those of the table: sorted by name (numbers by
+            size), or in the order of the file where it has one.
+        windows: How formats of bouts and of frames are cut into clips; without it they are cut where a behaviour starts
+            or stops.
+        clock: When the frames of the videos are shown, for formats that count frames (DeepEthogram, FERAL, frame
+            lists), and how long they are, for BORIS. Without it no video is opened.
+        per_frame: Cut frame lists where a label changes. Without it, and without windows, a folder of images is one
+            clip with the labels of all its frames.
+        observations: Which of BORIS' observations are read; default: all, unless several are of one time of one video.
+    """
+
+    classes: Sequence[str] | None = None
+    windows: Windows | None = None
+    clock: Clock = field(default_factory=Clock)
+    per_frame: bool = False
+    observations: Observations | None = None
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What a file of bouts or of frames says.
+
+    Attributes:
+        timelines: One per video.
+        classes: Behaviours in the order of the file, where it has one.
+        column: The column that names behaviours, for messages; ``None`` where each behaviour has its own.
+    """
+
+    timelines: list[Timeline]
+    classes: list[str] | None
+    column: str | None
+
+    def refuse_others(self, classes: Sequence[str] | None, source: str) -> None:
+        """Refuse behaviours that are none of the classes: here the line is known; clips know their video's.
+
+        Raises:
+            LabelError: If there is one.
+        """
+        if classes is None:
+            return
+        unknown = {
+            (bout.label, bout.line or (timeline.line if self.column is None else None)): None
+            for timeline in self.timelines
+            for bout in sorted(timeline.bouts, key=lambda bout: bout.line or 0)
+            if bout.label not in classes
+        }
+        raise_together(
+            [LabelError(unknown_class(name, classes), source, line, self.column or name) for name, line in unknown]
+        )
+
+
+@dataclass(frozen=True)
+class BoutReader:
+    """Reads files that note bouts or frames.
+
+    Attributes:
+        matches: Whether a text is in this format.
+        read: A file's text and its name, for messages, to what it says.
+        read_folder: The same of a folder of files, where the format has such.
+        in_sheets: Whether a sheet of a workbook may hold it.
+        has_observations: Whether there may be several observations to choose from.
+    """
+
+    matches: Callable[[str], bool]
+    read: Callable[[str, str, Reading], Noted]
+    read_folder: Callable[[Path, Reading], Noted] | None = None
+    in_sheets: bool = True
+    has_observations: bool = False
+
+
+@dataclass(frozen=True)
+class ClipReader:
+    """Reads files whose rows become clips; ``matches`` and ``in_sheets`` as of :class:`BoutReader`.
+
+    Attributes:
+        read: A file's text and its name, for messages, to the table.
+        takes_windows: Whether it cuts clips itself where windows are asked for; else the rows are clips already.
+    """
+
+    matches: Callable[[str], bool]
+    read: Callable[[str, str, Reading], LabelTable]
+    in_sheets: bool = True
+    takes_windows: bool = False
+
+
+@dataclass(frozen=True)
+class BookReader:
+    """Reads workbooks with sheets of their own, whose rows are clips; ``matches`` and ``read`` take the sheets."""
+
+    matches: Callable[[Sheets], bool]
+    read: Callable[[Sheets, str, Reading], LabelTable]
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes a table.
+
+    Attributes:
+        write: Table, target, and when the frames of the videos are shown, to what the format cannot hold of the table,
+            in words.
+        holds_bouts: Whether it says when a behaviour starts and stops.
+        holds_nothing_else: Whether there is a row for bouts alone, so that without any the file would be empty.
+        files: Of a format that is written to a folder, the files below it; else ``None``.
+        workbook: Whether the target may be an XLSX workbook.
+    """
+
+    write: Callable[[LabelTable, Path, Clock], list[str]]
+    holds_bouts: bool = False
+    holds_nothing_else: bool = False
+    files: Callable[[LabelTable], list[str]] | None = None
+    workbook: Literal["never", "may", "must"] = "never"
+
+
+@dataclass(frozen=True)
+class LabelFormat:
+    """A format of labels, in a module of its own.
+
+    Attributes:
+        name: As it is typed (``amclip convert --to``).
+        title: What a file in it is, for messages.
+        reader: ``None`` where another format's reads it too.
+        writer: ``None`` where it is not written.
+    """
+
+    name: str
+    title: str
+    reader: BoutReader | ClipReader | BookReader | None
+    writer: Writer | None

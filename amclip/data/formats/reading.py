@@ -1,0 +1,232 @@
+"""Read label files: a file is in the first format that matches its content, whatever its name."""
+
+import gc
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from amclip.data.clock import Clock
+from amclip.data.formats.delimited import first_line
+from amclip.data.formats.files import WORKBOOK, file_bytes, file_text
+from amclip.data.formats.known import FORMATS
+from amclip.data.formats.label_format import BookReader, BoutReader, ClipReader, LabelFormat, Noted, Reading
+from amclip.data.formats.observations import Observations, refuse_observations
+from amclip.data.formats.spreadsheet import as_text, read_sheets
+from amclip.data.intervals import Windows, clips_of
+from amclip.data.label_error import LabelError
+from amclip.data.locate import spelled
+from amclip.data.split_names import split_name
+from amclip.data.table import Clip, LabelTable, NoClassError, build_table
+
+__all__ = ["GivenClipsError", "joined_classes", "read_labels", "read_noted", "read_part", "read_splits", "read_table"]
+
+# Excel's word for the delimiter that follows, in a line of its own, which stays as a blank one so that lines count.
+_SEPARATOR_LINE = re.compile(r'\A"?sep=."?(?=[\r\n])', re.IGNORECASE)
+
+
+class GivenClipsError(LabelError):
+    """Windows were asked of a table whose rows are clips already."""
+
+
+def read_labels(
+    path: str | os.PathLike[str],
+    classes: Sequence[str] | None = None,
+    windows: Windows | None = None,
+    clock: Clock | None = None,
+    per_frame: bool = False,
+    observations: Observations | None = None,
+) -> LabelTable:
+    """Read a label table; the format is matched by its content, not by its name.
+
+    All arguments but the first are those of :class:`amclip.data.formats.label_format.Reading`.
+
+    Args:
+        path: A CSV table (``filepath,label[,start,stop][,split]``, or a 0/1 column per class); a plain list of
+            ``path label [label …]`` lines; Animal Kingdom's ``AR_metadata.xlsx``; a frame list in Charades' form;
+            BORIS' aggregated or tabular events, or a project; a DeepEthogram label file, or a folder of them; a FERAL
+            JSON. Text in UTF-8, or a sheet of an XLSX workbook; compressed by gzip or not.
+        classes: The classes to use, in this order.
+        windows: How formats of bouts and of frames are cut into clips.
+        clock: When the frames of the videos are shown.
+        per_frame: Cut frame lists where a label changes.
+        observations: Which of BORIS' observations are read.
+
+    Raises:
+        LabelError: If the file cannot be used; the message names file, line and column.
+    """
+    return read_table(path, Reading(classes, windows, clock or Clock(), per_frame, observations))
+
+
+def read_table(path: str | os.PathLike[str], reading: Reading) -> LabelTable:
+    """As :func:`read_labels`, which spells the way of reading out."""
+    with _collector_paused():
+        table = _read_file(path, reading)
+    if reading.observations is not None:
+        reading.observations.refuse_unused(table.source)
+    return table
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Rows hold no cycles, and to look for some among a million takes a third of the time of reading them."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def read_part(path: str | os.PathLike[str], reading: Reading) -> LabelTable:
+    """Read one of several tables, as :func:`read_labels` does.
+
+    It alone may show none of the behaviours, and have only some of the observations that are chosen.
+    """
+    try:
+        return _read_file(path, reading)
+    except NoClassError as error:
+        return error.table
+
+
+def read_splits(paths: Mapping[str, str | os.PathLike[str]], reading: Reading | None = None) -> LabelTable:
+    """Read one file per split, and join them.
+
+    Args:
+        paths: Split to file; ``{"train": "train.csv", "test": "val.csv"}``.
+        reading: How; the classes, where none are named, are those of all files together.
+
+    Raises:
+        LabelError: If a file cannot be used, or a row names another split than that of its file.
+    """
+    reading = reading or Reading()
+    clips: list[Clip] = []
+    tables: list[LabelTable] = []
+    for split, path in paths.items():
+        expected = split_name(split)
+        table = read_part(path, reading)
+        tables.append(table)
+        for clip in table.clips:
+            if clip.split not in (None, expected):
+                raise LabelError(
+                    f"names the split {clip.split}; the file is given as {expected}", table.source, clip.line
+                )
+            clips.append(replace(clip, split=expected, file=table.source))
+    source = " and ".join(os.fspath(path) for path in paths.values())
+    if reading.observations is not None:
+        reading.observations.refuse_unused(source)
+    return build_table(clips, source, reading.classes, joined_classes(tables))
+
+
+def joined_classes(tables: Sequence[LabelTable]) -> list[str]:
+    """The classes of all tables together: numbers by size, names sorted unless a table has an order of its own."""
+    names = dict.fromkeys(name for table in tables for name in table.classes)
+    if all(name.isdecimal() for name in names):
+        return sorted(names, key=int)
+    ordered = all(table.classes == tuple(sorted(table.classes)) for table in tables)
+    return sorted(names) if ordered else list(names)
+
+
+def read_noted(path: str | os.PathLike[str], clock: Clock, observations: Observations | None = None) -> Noted | None:
+    """Time lines as a format of bouts or frames has them, uncut; ``None`` for any other format, and for workbooks.
+
+    Args:
+        path: BORIS, DeepEthogram (a file or a folder of them), or FERAL.
+        clock: See :class:`amclip.data.formats.label_format.Reading`.
+        observations: Likewise.
+
+    Raises:
+        LabelError: If the file cannot be used.
+    """
+    reading, source = Reading(clock=clock, observations=observations), os.fspath(path)
+    if Path(path).is_dir():
+        return _read_folder(Path(path), reading)
+    if file_bytes(path)[:4] == WORKBOOK:
+        return None
+    text = file_text(path, "surrogateescape")
+    form = _format_of(text)
+    if form is None or not isinstance(form.reader, BoutReader):
+        return None
+    noted = _read_bouts(form.reader, text, source, reading)
+    if observations is not None:
+        observations.refuse_unused(source)
+    return noted
+
+
+def _format_of(text: str, in_sheet: bool = False) -> LabelFormat | None:
+    """The first format that a text is in, or that a sheet of a workbook, given as text, is in."""
+    for form in FORMATS:
+        reader = form.reader
+        if isinstance(reader, BoutReader | ClipReader) and (reader.in_sheets or not in_sheet) and reader.matches(text):
+            return form
+    return None
+
+
+def _read_file(path: str | os.PathLike[str], reading: Reading) -> LabelTable:
+    source = os.fspath(path)
+    if Path(path).is_dir():
+        noted = _read_folder(Path(path), reading)
+        refuse_observations(reading.observations, source)
+        return _cut(noted, source, reading)
+    if file_bytes(path)[:4] != WORKBOOK:
+        return _read_text(file_text(path), source, reading)
+    sheets = read_sheets(spelled(path))
+    for form in FORMATS:
+        if isinstance(form.reader, BookReader) and form.reader.matches(sheets):
+            _refuse_windows(reading, form, source)
+            refuse_observations(reading.observations, source)
+            return form.reader.read(sheets, source, reading)
+    texts = [as_text(rows) for rows in sheets.values() if rows]
+    fitting = [text for text in texts if _format_of(text, in_sheet=True) is not None]
+    if len(fitting) != 1:
+        said = f"{len(fitting)} sheets hold labels" if fitting else "no sheet holds labels in a form known here"
+        raise LabelError(f"{said} (sheets: {', '.join(sheets)}); keep one, or save it as CSV (UTF-8)", source)
+    return _read_text(fitting[0], source, reading, in_sheet=True)
+
+
+def _read_folder(folder: Path, reading: Reading) -> Noted:
+    readers = (form.reader for form in FORMATS if isinstance(form.reader, BoutReader))
+    return next(reader.read_folder(folder, reading) for reader in readers if reader.read_folder is not None)
+
+
+def _read_text(text: str, source: str, reading: Reading, in_sheet: bool = False) -> LabelTable:
+    if not text.strip():
+        raise LabelError(
+            "the file is empty; write a header such as 'filepath,label,split' and one line per clip", source
+        )
+    text = _SEPARATOR_LINE.sub("", text, count=1)
+    form = _format_of(text, in_sheet)
+    if form is not None and isinstance(form.reader, BoutReader):
+        return _cut(_read_bouts(form.reader, text, source, reading), source, reading)
+    refuse_observations(reading.observations, source)
+    if form is not None and isinstance(form.reader, ClipReader):
+        if not form.reader.takes_windows:
+            _refuse_windows(reading, form, source)
+        return form.reader.read(text, source, reading)
+    first = first_line(text).strip()
+    raise LabelError(
+        f"cannot tell the format from the first line {first[:80]!r}. A table needs a header with a column 'filepath'"
+        " (such as 'filepath,label,split'); a plain list needs lines such as 'clip.mp4 walking'",
+        source,
+        1,
+    )
+
+
+def _read_bouts(reader: BoutReader, text: str, source: str, reading: Reading) -> Noted:
+    if not reader.has_observations:
+        refuse_observations(reading.observations, source)
+    noted = reader.read(text, source, reading)
+    noted.refuse_others(reading.classes, source)
+    return noted
+
+
+def _cut(noted: Noted, source: str, reading: Reading) -> LabelTable:
+    return build_table(clips_of(noted.timelines, reading.windows, source), source, reading.classes, noted.classes)
+
+
+def _refuse_windows(reading: Reading, form: LabelFormat, source: str) -> None:
+    if reading.windows is not None:
+        raise GivenClipsError(f"is {form.title}: its clips are given, and set data.window to null", source)

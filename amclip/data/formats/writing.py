@@ -1,0 +1,59 @@
+"""Label tables in the formats of other tools, each with what it cannot hold.
+
+Reading the file gives the table back but for what the returned notes name. Formats of frames count those of the video,
+or, where it is not there, frames of one rate; a time between two frames moves to the nearest.
+"""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from amclip.data.clock import Clock
+from amclip.data.formats.known import WRITERS
+from amclip.data.label_error import LabelError
+from amclip.data.table import LabelTable, refuse_unwritable
+from amclip.text import is_formula, path_cell
+
+__all__ = ["export", "files_below"]
+
+
+def export(table: LabelTable, target: str | os.PathLike[str], form: str, clock: Clock | None = None) -> list[str]:
+    """Write a table.
+
+    Args:
+        table: Clips.
+        target: The file; for ``deepethogram`` and ``frame-list`` the folder. BORIS' forms are CSV, TSV or XLSX, as its
+            suffix says.
+        form: A key of :data:`amclip.data.formats.known.WRITERS`.
+        clock: When the frames of the videos are shown, for the forms that count them (``deepethogram``, ``feral``,
+            ``frame-list``).
+
+    Returns:
+        What the format cannot hold of this table, in words; empty where it holds everything.
+
+    Raises:
+        LabelError: If the format cannot hold the clips at all, or frames are counted and it is not known when they are
+            shown.
+        ValueError: If the form is not known, or the target is of another kind.
+    """
+    if form not in WRITERS:
+        raise ValueError(f"form: expected one of {', '.join(WRITERS)}, got {form!r}")
+    writer, path = WRITERS[form], Path(target)
+    book = path.suffix.lower() == ".xlsx"
+    if (book and writer.workbook == "never") or (not book and writer.workbook == "must"):
+        raise ValueError(f"{path}: {form} is {'not ' if book else ''}written as a workbook; name it otherwise")
+    if (writer.files is not None) != path.is_dir() and path.exists():
+        kind = "file" if writer.files is None else "folder"
+        raise ValueError(f"{path}: {form} is written to a {kind}, and this is none")
+    nothing = writer.holds_nothing_else and not any(clip.labels for clip in table.clips)
+    if nothing or (writer.holds_bouts and not table.classes):
+        raise LabelError(f"no clip shows a behaviour, so there is nothing for {form} to hold", table.source)
+    refuse_unwritable(table)
+    safe = tuple(clip.of_video(path_cell(clip.video)) if is_formula(clip.video) else clip for clip in table.clips)
+    return writer.write(replace(table, clips=safe), path, clock or Clock())
+
+
+def files_below(table: LabelTable, target: str | os.PathLike[str], form: str) -> list[Path]:
+    """The files that a table is written as below the target, where that is a folder; else none."""
+    files = WRITERS[form].files
+    return [] if files is None else [Path(target, name) for name in files(table)]
