@@ -16,6 +16,7 @@ import amclip
 from amclip.cli import main
 from amclip.data import boris_columns
 from amclip.data.synthetic import BEHAVIOURS
+from amclip.inference import load_model
 
 ROOT = Path(__file__).parents[1]
 FAST = [
@@ -320,6 +321,12 @@ def test_a_training_goes_on_as_if_it_had_not_stopped(drawn: Path, tmp_path: Path
     moved.write_bytes(last.read_bytes())
     with pytest.raises(SystemExit):
         main(["fit", f"--ckpt_path={moved}"])
+
+
+@pytest.mark.parametrize(("start", "stop", "said"), [(-3.0, 2.0, "start: .* got -3"), (5.0, 2.0, "stop: .* got 2")])
+def test_times_that_cannot_be_are_refused(checkpoint: Path, start: float, stop: float, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        load_model(checkpoint).predict("anything.mp4", start, stop)
 
 
 def test_a_training_does_not_go_on_with_another_input(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
