@@ -1,15 +1,18 @@
-"""Readers of labels, projects, bouts and annotations against changed files, by coverage: each is read or refused.
+"""Readers of labels, projects, bouts, annotations and configs against changed files, by coverage: read or refused.
 
     pip install atheris && python docs/benchmarks/fuzz_readers.py --seconds 120
 
 Starts from a small intact file of every format and changes it byte by byte (libFuzzer by way of atheris, which sees
-which branches a change reaches). A file may be refused by the reader's own error, which names the file. Anything else
+which branches a change reaches). A file may be refused by the reader's own error, which names the file; a config is
+parsed as `amclip fit --config FILE --print_config` does, and may end with the status 2 and a message. Anything else
 is a find: another exception, more than ten seconds, or a table that is not what the rest of amclip builds on (times
 that are no numbers, an end before its start, a class that is unknown, a written copy that reads differently). Finds are
 printed with the file's bytes; the program then ends with 1.
 """
 
 import argparse
+import contextlib
+import io
 import json
 import math
 import os
@@ -28,7 +31,14 @@ CLASSES = {
     "run": "annotation.json",
     "labels": "label tables, frame lists, BORIS events and projects, DeepEthogram, FERAL",
     "annotation": "the same read as bouts, and tables of bouts",
+    "config": "a config of amclip fit",
 }
+CONFIG = """\
+input: {scheme: dense, num_segments: 2, flow: {gap: 1/25, bound: 10.0}, frame_size: [64, 64]}
+data: {batch_size: 2, source: {labels: a.csv, window: 2}, splits: {by: time}, augmentation: {flip: 0.5}}
+model: {loss: {class_path: Focal, init_args: {gamma: 2}}, network: {backbone: amclip-tiny, head: {kind: linear}}}
+trainer: {max_epochs: 3}
+"""
 BOUTS = "video,behaviour,start,stop\na.mp4,walking,0.5,2.25\na.mp4,resting,2.25,4\n"
 DICTIONARY = (
     *(
@@ -57,6 +67,8 @@ def seeds(target: str) -> list[str]:
     from pages import write_run
     from test_malformed import FORMATS
 
+    if target == "config":
+        return [CONFIG]
     if target == "run":
         with tempfile.TemporaryDirectory() as folder:
             return [(write_run(Path(folder)) / "annotation.json").read_text(encoding="utf-8")]
@@ -79,6 +91,7 @@ def rows(table: Any) -> list[tuple[Any, ...]]:
 
 def reader(target: str, path: Path) -> Callable[[], None]:
     """Reads the file at ``path`` and looks at what it got; raises nothing for what may be refused."""
+    from amclip.cli import main
     from amclip.data.clock import Clock
     from amclip.data.formats import read_labels
     from amclip.data.label_error import LabelError
@@ -121,30 +134,40 @@ def reader(target: str, path: Path) -> Callable[[], None]:
         except ValueError as error:
             must(str(path) in str(error), f"the error does not name the file: {error}")
             return
-        must(finite(found.scoring.window or 1.0) and (found.scoring.window or 1.0) > 0, found.scoring)
+        must(found.scoring.window is None or (finite(found.scoring.window) and found.scoring.window > 0), found.scoring)
         for video in found.videos:
             must(finite(video.duration) and video.duration >= 0 and video.num_frames >= 0, video)
             must(finite(video.fps) and video.fps > 0, video)
 
-    return {"labels": labels, "annotation": annotation, "run": run}[target]
+    def config() -> None:
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            try:
+                main(["fit", "--config", str(path), "--print_config"])
+            except SystemExit as ended:
+                must(ended.code in (None, 0, 2), f"status {ended.code}")
+                must(bool(said.getvalue().strip()), "nothing is said")
+                return
+        raise RuntimeError("a training was begun")
+
+    return {"labels": labels, "annotation": annotation, "run": run, "config": config}[target]
 
 
 def fuzz(target: str, seconds: int, seed: int) -> None:
     """In a process of its own: libFuzzer ends it."""
     import atheris
 
-    with atheris.instrument_imports(include=["amclip.data", "amclip.ethogram"]):
-        pass
-    warnings.simplefilter("ignore")
     folder = Path(tempfile.mkdtemp(prefix="fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
+    path = folder / {"run": "annotation.json", "config": "config.yaml"}.get(target, "labels")
+    with atheris.instrument_imports(include=["amclip.data", "amclip.ethogram", "amclip.commands"]):
+        read = reader(target, path)  # it imports what is to be seen: nothing of amclip may be imported before
+    warnings.simplefilter("ignore")
     corpus = folder / "corpus"
     corpus.mkdir()
     for number, text in enumerate(seeds(target)):
         (corpus / str(number)).write_text(text, encoding="utf-8")
     words = folder / "words"
     words.write_text("\n".join(f'"{word}"' for word in DICTIONARY))
-    path = folder / ("annotation.json" if target == "run" else "labels")
-    read = reader(target, path)
 
     def once(data: bytes) -> None:
         path.write_bytes(data)
