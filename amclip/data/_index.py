@@ -49,6 +49,8 @@ def index_by_stamps(packets: Packets) -> FrameIndex | None:
             return None
         if packets.container in ("mpegts", "mpeg") and _has_fields(stamps):
             return None
+        if packets.fields and _is_uneven(stamps):  # frames and pairs of fields may take turns, from anywhere on
+            return None
         if packets.codec == "mpeg4" and (packets.places[:, 1] <= _TINY).any():
             return None
         order = shown[np.argsort(stamps, kind="stable")]
@@ -68,6 +70,12 @@ def _has_fields(stamps: NDArray[np.int64]) -> bool:
     """Whether intervals are too uneven for one frame a packet: fields come as two packets, half an interval apart."""
     steps = np.diff(np.sort(stamps))
     return len(steps) > 0 and bool(steps.min() < 0.75 * np.median(steps))
+
+
+def _is_uneven(stamps: NDArray[np.int64]) -> bool:
+    """Whether intervals differ by more than rounding. Where all are equal, the first frames stand for the others."""
+    steps = np.diff(np.sort(stamps))
+    return len(steps) > 0 and bool(steps.min() < 0.75 * steps.max())
 
 
 def index_by_decoding(packets: Packets, alive: Alive = lambda: None) -> tuple[FrameIndex | None, DecodedFrames]:

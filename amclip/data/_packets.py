@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amclip.data._container import best_stream, open_container
+from amclip.data._h264 import may_hold_fields
 
 __all__ = ["NOTHING", "Alive", "Packets", "draft", "name_packet", "numbered_packets", "scan"]
 
@@ -37,6 +38,7 @@ class Packets:
         claimed: Frames per second by the container; 25 where it says nothing.
         missing: Frames that the container's own index names and its data lack (AVI).
         intra: Whether the codec knows no order but that of the file.
+        fields: Whether a packet may hold one of a frame's two fields (H.264).
         stream: Number of the stream.
     """
 
@@ -52,6 +54,7 @@ class Packets:
     claimed: float
     missing: int
     intra: bool
+    fields: bool
     stream: int
 
     def __len__(self) -> int:
@@ -115,6 +118,7 @@ def scan(path: str | os.PathLike[str], alive: Alive = lambda: None) -> Packets:
             claimed=float(rate) if rate else 25.0,
             missing=missing,
             intra=bool(stream.codec_context.codec.properties & _INTRA_ONLY),
+            fields=codec == "h264" and may_hold_fields(stream.codec_context.extradata),
             stream=stream.index,
         )
 

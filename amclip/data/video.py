@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 Resize = Literal["stretch", "crop"]
-READING_RULES = 2
+READING_RULES = 3
 """Raised when frames of some file, or those that the same settings sample, become others: what was found or scored
 under other rules is not continued."""
 # Times in tables are often rounded to milliseconds, and so are the stamps of Matroska.

@@ -16,8 +16,6 @@ from amclip.flow.choices import FlowImage
 SEGMENTS = (15, 6, 4, 11, 13, 6)
 #: First bytes of a .flo file: 202021.25 as a little-endian float ("PIEH").
 FLO_MAGIC = b"PIEH"
-#: A .flo file marks pixels without a known flow by values beyond this.
-FLO_UNKNOWN = 1e9
 
 
 def encode_flow(flow: Tensor, kind: FlowImage = "wheel", bound: float = 20.0) -> Tensor:
