@@ -68,7 +68,7 @@ class Clock:
         if self._locator is None or self.root is None:
             return None
         path = self.root / (self._locator.find(video) or video)
-        return path if path.exists() else None
+        return path if os.path.exists(path) else None  # Path.exists() raises where a name is too long for any file
 
     def edges(
         self, video: str, count: int, source: str, line: int | None = None, usual: float | None = None

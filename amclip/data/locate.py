@@ -52,7 +52,7 @@ def locate_videos(table: LabelTable, root: str | os.PathLike[str]) -> LabelTable
             continue
         try:
             near = found[name] = locator.find(name) or name
-            alone = bool(_ABSOLUTE.match(name)) and near == PurePosixPath(near).name and not Path(name).exists()
+            alone = bool(_ABSOLUTE.match(name)) and near == PurePosixPath(near).name and not os.path.exists(name)
             other = by_end.setdefault(near, name) if alone else name
             if other != name:
                 raise LabelError(
@@ -122,7 +122,7 @@ class Locator:
         near = _relative(path, self._root) if path.is_absolute() else None  # C:/a.mp4 is none here
         if near is not None:
             return self.below(near) or near
-        if path.exists():
+        if os.path.exists(path):  # Path.exists() raises where a name is too long for any file
             return None
         parts = path.parts[1:]
         ends = ("/".join(parts[at:]) for at in range(len(parts)))
@@ -154,7 +154,7 @@ class Locator:
             found.append(there)
             folder = folder / there
         real = "/".join(found)
-        if exact or (self._root / name).exists():  # some file systems do not tell letter case
+        if exact or os.path.exists(self._root / name):  # some file systems do not tell letter case
             return real if exact else name
         raise LabelError(
             f"{name} is not there; there is {real}, whose letter case is another: write the name as it is stored"

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from amclip.data.clock import Clock
 from amclip.data.formats import read_labels
 from amclip.data.label_error import LabelError
 from amclip.data.locate import Locator, locate_videos, spelled
-from amclip.data.table import Clip, build_table
+from amclip.data.table import Clip, LabelTable, build_table
 from amclip.ethogram.annotations import pair_up, read_annotation
 from amclip.ethogram.inputs import find_sources
 
@@ -85,3 +86,12 @@ def test_coders_who_write_a_name_otherwise_saw_one_video(tmp_path: Path) -> None
     pairs, _, notes = pair_up(*(read_annotation(tmp_path / f"{name}.csv") for name in "ab"))
     assert [pair.video for pair in pairs] == [f"{DECOMPOSED}.mp4"]
     assert notes[0].endswith("has 'x/Cam.mp4', whose letter case is another")
+
+
+@pytest.mark.parametrize("name", ["a" * 300 + ".mp4", f"/{'b' * 300}/c.mp4", "d\0.mp4"])
+def test_a_name_that_no_file_can_have_is_not_there(tmp_path: Path, name: str) -> None:
+    clock = Clock(tmp_path)
+    assert clock.path(name) is None
+    assert clock.file_length(name) is None
+    table = LabelTable((Clip(name, 0.0, 1.0, ("a",)),), ("a",), "labels.csv")
+    assert [clip.video for clip in locate_videos(table, tmp_path).clips] == [name]
