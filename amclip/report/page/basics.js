@@ -71,7 +71,7 @@ function withInterval(intervals, [start, stop]) {
 }
 
 /** What of the intervals lies outside of `cut`, a list of intervals. */
-function withoutIntervales(intervals, cut) {
+function withoutIntervals(intervals, cut) {
   let left = intervals;
   for (const [from, to] of cut) {
     left = left.flatMap(([a, b]) => {

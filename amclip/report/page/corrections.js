@@ -139,7 +139,7 @@ class Corrections {
     const before = this.rulingIn(state, video, column);
     let [from, to] = interval;
     let joined = bout;
-    const others = withoutIntervales(this.standing(state, video, column), [interval]);
+    const others = withoutIntervals(this.standing(state, video, column), [interval]);
     for (let grown = Boolean(joined); grown; ) {
       grown = false;
       for (const [a, b] of others) {
@@ -150,10 +150,10 @@ class Corrections {
       }
       [from, to] = [Math.min(from, joined[0]), Math.max(to, joined[1])];
     }
-    const kept = withoutIntervales(before.bouts, [[from, to]]);
+    const kept = withoutIntervals(before.bouts, [[from, to]]);
     return this.withRuling(state, video, column, {
       ruled: withInterval(before.ruled, [from, to]),
-      answered: withoutIntervales(before.answered, [[from, to]]),
+      answered: withoutIntervals(before.answered, [[from, to]]),
       bouts: joined ? withInterval(kept, joined) : kept,
     });
   }
@@ -210,10 +210,10 @@ class Corrections {
    */
   ruledExactly(state, video, column, interval, holds, kind) {
     const before = this.rulingIn(state, video, column);
-    const kept = withoutIntervales(before.bouts, [interval]);
+    const kept = withoutIntervals(before.bouts, [interval]);
     return this.withRuling(state, video, column, {
-      ruled: withoutIntervales(before.ruled, [interval]),
-      answered: withoutIntervales(before.answered, [interval]),
+      ruled: withoutIntervals(before.ruled, [interval]),
+      answered: withoutIntervals(before.answered, [interval]),
       [kind]: withInterval(before[kind], interval),
       bouts: holds ? [...kept, interval].sort((a, b) => a[0] - b[0]) : kept,
     });
@@ -229,7 +229,7 @@ class Corrections {
     const before = this.checked(video);
     if (covered(before, start, stop) < stop - start - SAME_TIME)
       return this.put(this.checkedIn(this.state, video, [start, stop]), "interval marked as checked");
-    const left = withoutIntervales(before, [[start, stop]]);
+    const left = withoutIntervals(before, [[start, stop]]);
     const checked = { ...this.state.checked, [this.run.videos[video].video]: left };
     this.put({ ...this.state, checked }, "interval no longer marked as checked");
   }
@@ -264,7 +264,7 @@ class Corrections {
  * probability rises again, to a bout by itself: else it is the flank of what was decided, which a lower threshold widened.
  */
 function besideRulings(bout, { ruled, answered }, scores, column, settings) {
-  const pieces = withoutIntervales([bout], [...ruled, ...answered]);
+  const pieces = withoutIntervals([bout], [...ruled, ...answered]);
   return pieces.filter(([start, stop]) => {
     const after = ruled.some(([, to]) => Math.abs(to - start) <= SAME_TIME);
     const before = ruled.some(([from]) => Math.abs(from - stop) <= SAME_TIME);

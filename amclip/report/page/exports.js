@@ -49,7 +49,7 @@ function labelTable(corrections, how) {
 /** Clips of the intervals of a video: [start, stop, names of the behaviours that fill enough of it]. */
 function labelledClips(corrections, video, how) {
   const { classes } = corrections.run;
-  const bouts = classes.map((_, column) => withIntervales(corrections.bouts(video, column)));
+  const bouts = classes.map((_, column) => withIntervals(corrections.bouts(video, column)));
   const share = how.form === "windows" ? how.share : 0.5;
   const clips = intervalsOf(corrections, video, how.part).flatMap((interval) =>
     how.form === "windows" ? windowsIn(interval, how.length, how.hop) : piecesIn(interval, bouts),
@@ -78,7 +78,7 @@ function withSplits(clips, split) {
 }
 
 /** Bouts of one behaviour as intervals; where a person's bout touches the model's they are one. */
-function withIntervales(bouts) {
+function withIntervals(bouts) {
   return bouts.reduce((joined, { start, stop }) => withInterval(joined, [start, stop]), []);
 }
 
@@ -86,7 +86,7 @@ function withIntervales(bouts) {
 function correctedBouts(corrections, video) {
   const bouts = corrections.run.classes.flatMap((behaviour, column) => {
     const parts = corrections.bouts(video, column);
-    return withIntervales(parts).map(([start, stop]) => {
+    return withIntervals(parts).map(([start, stop]) => {
       const human = parts.some((part) => part.human && part.start < stop && part.stop > start);
       return { behaviour, column, start, stop, human };
     });

@@ -26,7 +26,7 @@ function choices(page) {
   page.answer = answerTo(page, page.run.suggestions[page.suggestion]);
   const holds = (column) => {
     if (page.answer) return page.answer[2].includes(page.run.classes[column]);
-    const bouts = withIntervales(page.corrections.bouts(video, column));
+    const bouts = withIntervals(page.corrections.bouts(video, column));
     return covered(bouts, start, stop) >= 0.5 * (stop - start) - SAME_TIME;
   };
   page.chosen = new Set([...page.run.classes.keys()].filter(holds));
