@@ -23,12 +23,16 @@ _SAME_TIME = 1e-6  # seconds
 
 @dataclass(frozen=True)
 class Bout:
-    """A behaviour from ``start`` to ``stop`` in seconds since the first frame; equal for an event without duration."""
+    """A behaviour from ``start`` to ``stop`` in seconds since the first frame; equal for an event without duration.
+
+    ``subject`` is the animal that shows it; ``""`` is nobody in particular.
+    """
 
     start: float
     stop: float
     label: str
     line: int | None = None
+    subject: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Timeline:
         unlabelled: Intervals, in seconds, that nobody observed.
         split: Split of the whole video.
         line: Line in the source file, for messages.
+        subjects: Animals that were watched, also those that show nothing; those of ``bouts`` among them.
     """
 
     video: str
@@ -52,6 +57,7 @@ class Timeline:
     unlabelled: tuple[tuple[float, float], ...] = ()
     split: str | None = None
     line: int | None = None
+    subjects: tuple[str, ...] = ()
 
     @property
     def end(self) -> float:
@@ -130,7 +136,7 @@ def _with_duration(bout: Bout, timeline: Timeline, source: str) -> Bout:
             source,
             bout.line,
         )
-    return Bout(bout.start, bout.start + 1 / timeline.fps, bout.label, bout.line)
+    return Bout(bout.start, bout.start + 1 / timeline.fps, bout.label, bout.line, bout.subject)
 
 
 def _inside(times: NDArray[np.float64], intervals: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:

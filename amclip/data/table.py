@@ -47,6 +47,7 @@ class Clip:
         split: ``"train"``, ``"val"``, ``"test"``, or ``None`` where the table names none.
         line: Line in the source file, for messages.
         file: The source file, where a table is joined from several; for messages.
+        subject: The animal whose labels these are; ``""`` is the whole scene.
     """
 
     video: str
@@ -56,19 +57,20 @@ class Clip:
     split: str | None = None
     line: int | None = None
     file: str | None = field(default=None, compare=False)
+    subject: str = ""
 
     @property
-    def key(self) -> tuple[str, float | None, float | None]:
-        """What makes two rows the same clip: normalised path and times."""
-        return _normal(self.video), self.start, self.stop
+    def key(self) -> tuple[str, float | None, float | None, str]:
+        """What makes two rows the same clip: normalised path, times and subject."""
+        return _normal(self.video), self.start, self.stop, self.subject
 
     def in_split(self, split: str | None) -> "Clip":
         """The same clip in another split; quicker than :func:`dataclasses.replace`."""
-        return Clip(self.video, self.start, self.stop, self.labels, split, self.line, self.file)
+        return Clip(self.video, self.start, self.stop, self.labels, split, self.line, self.file, self.subject)
 
     def of_video(self, video: str) -> "Clip":
         """The same clip of a video that goes by another name."""
-        return Clip(video, self.start, self.stop, self.labels, self.split, self.line, self.file)
+        return Clip(video, self.start, self.stop, self.labels, self.split, self.line, self.file, self.subject)
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,7 @@ def build_table(
             continue
         video, in_order = paths[clip.video], None if labels is None else ordered[labels]
         if video is not clip.video or in_order != labels:
-            clip = Clip(video, clip.start, clip.stop, in_order, clip.split, clip.line, clip.file)
+            clip = Clip(video, clip.start, clip.stop, in_order, clip.split, clip.line, clip.file, clip.subject)
         checked.append(clip)
         numbers.append(number)
     for first, second in _duplicates(checked):
@@ -226,10 +228,12 @@ def _duplicates(clips: Sequence[Clip]) -> list[tuple[int, int]]:
     videos = np.fromiter((numbers[clip.video] for clip in clips), np.int64, len(clips))
     starts = np.fromiter((-1.0 if clip.start is None else clip.start for clip in clips), np.float64, len(clips))
     stops = np.fromiter((-1.0 if clip.stop is None else clip.stop for clip in clips), np.float64, len(clips))
-    order = np.lexsort((stops, starts, videos))  # stable: of equal rows the first in the table comes first
+    known: dict[str, int] = {}
+    subjects = np.fromiter((known.setdefault(clip.subject, len(known)) for clip in clips), np.int64, len(clips))
+    order = np.lexsort((subjects, stops, starts, videos))  # stable: of equal rows the first in the table comes first
     same = np.ones(len(clips), bool)
     same[:1] = False
-    for column in (videos, starts, stops):
+    for column in (videos, starts, stops, subjects):
         same[1:] &= column[order[1:]] == column[order[:-1]]
     first = np.maximum.accumulate(np.where(same, 0, np.arange(len(clips))))
     return sorted((int(order[first[at]]), int(order[at])) for at in np.flatnonzero(same))

@@ -103,6 +103,7 @@ class ScoredBout:
         stop_frame: The frame after its last.
         mean: Mean over time of the smoothed probability, gaps that were closed included.
         peak: Its highest value; at least the threshold.
+        subject: The animal that shows it; ``""`` is the whole scene.
     """
 
     video: str
@@ -113,6 +114,7 @@ class ScoredBout:
     stop_frame: int
     mean: float
     peak: float
+    subject: str = ""
 
     @property
     def duration(self) -> float:

@@ -26,6 +26,7 @@ class WindowScores:
         duration: Seconds from the first frame to the end of the last.
         offset: Time stamp that the file gives its first frame, in seconds; added to times only where a tool counts
             from the container's zero.
+        subject: The animal whose behaviours these are; ``""`` is the whole scene.
 
     Raises:
         ValueError: If the shapes do not fit each other.
@@ -42,6 +43,7 @@ class WindowScores:
     num_frames: int
     duration: float
     offset: float = 0.0
+    subject: str = ""
 
     def __post_init__(self) -> None:
         windows = len(self.start_frame)
