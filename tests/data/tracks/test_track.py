@@ -44,6 +44,8 @@ def test_what_is_no_track_is_refused(frames: list[int], boxes: np.ndarray, words
 
 def test_a_video_has_one_track_of_a_subject() -> None:
     tracks = Tracks.of("boxes.csv", [("a", TRACK), ("b", TRACK)])
-    assert tracks.subjects("a") == ("fly",) and tracks.track("b", "fly") is TRACK and tracks.track("c", "fly") is None
+    assert tracks.subjects("a") == ("fly",)
+    assert tracks.track("b", "fly") is TRACK
+    assert tracks.track("c", "fly") is None
     with pytest.raises(ValueError, match=r"boxes.csv: 'fly' has two tracks in 'a'"):
         Tracks.of("boxes.csv", [("a", TRACK), ("a", TRACK)])
