@@ -92,8 +92,8 @@ def plan_group(seed: int, index: int, animals: int, seconds: float, fps: float) 
     outings: list[tuple[Outing, ...]] = []
     shown: list[set[str]] = []
     for animal in range(animals):
-        # An animal alone stays, so that its clip shows what it must.
-        leaves = animals > 1 and rng.random() < 1 - np.exp(-_OUTINGS_PER_SECOND * seconds)
+        stays = animal == animals - 1 and all(outings)  # one at least, so that each clip shows what it must
+        leaves = rng.random() < 1 - np.exp(-_OUTINGS_PER_SECOND * seconds) and not stays
         trips = _plan_outings(rng, seconds, fps, pace) if leaves else ()
         main = BEHAVIOURS[order[(place + animal) % len(BEHAVIOURS)]]
         while True:
