@@ -19,7 +19,7 @@ __all__ = ["group_tracks", "iterate_group", "seen_bouts", "seen_spans"]
 _ACTORS_STREAM, _SCENE_STREAM = 5, 6
 _ROAM, _SPREAD = 0.24, 0.12  # frame widths: how far each roams round its home, and how far homes are from the middle
 _TRIES = 24  # sets of homes that are compared
-_LOOK_AHEAD = 60.0  # seconds of their paths that are looked at, so that hours of video begin at once
+_LOOK_AHEAD = 20.0  # seconds of their paths that are looked at, so that hours of video begin at once
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _group(seed: int, index: int, animals: int, seconds: float, size: tuple[int,
     looks = [relative_of(model, rng) for _ in range(animals)]
     rows = np.linspace(0.66, 0.93, animals) if animals > 1 else np.array([rng.uniform(0.8, 0.9)])
     feet, sizes = [0.0] * animals, [0.0] * animals
-    for row, number in zip(rows, plan.depths, strict=True):
+    for row, number in zip(rows.tolist(), plan.depths, strict=True):
         feet[number] = float(row + rng.uniform(-0.012, 0.012))
         sizes[number] = relative_size(animals) * (0.85 + 0.15 * feet[number] / 0.93)  # the far ones are smaller
     lengths = [float(rng.uniform(0.29, 0.33)) * size for size in sizes]
@@ -166,8 +166,8 @@ def _choose_homes(
     best, homes = -np.inf, np.zeros(animals)
     for _ in range(_TRIES):
         drawn = rng.uniform(-_SPREAD, _SPREAD, animals)
-        side = np.where(drawn > 0, paths[1], paths[0])
-        place = np.where(leaves, side, side + drawn - np.copysign(_SPREAD, drawn))
+        path = np.where(drawn > 0, paths[1], paths[0])
+        place = np.where(leaves, path, path + drawn - np.copysign(_SPREAD, drawn))
         apart = place[:, :, None] - place[:, None, :]
         crossing = (np.sign(apart[1:]) * np.sign(apart[:-1]) < 0).any()
         nearest = np.abs(apart + 9 * np.eye(animals)).min(axis=(1, 2)).mean()

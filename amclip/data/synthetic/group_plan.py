@@ -113,20 +113,19 @@ def plan_group(seed: int, index: int, animals: int, seconds: float, fps: float) 
 
 def _plan_outings(rng: Generator, seconds: float, fps: float, pace: float) -> tuple[Outing, ...]:
     """Trips out of the picture, spread over the video; none where it is too short for one."""
-    # As long as a slow runner takes from its home near the edge, and to turn round.
-    run = max(MIN_BOUT, (_EDGE - _DOOR + 0.5 * _DOOR_ROAM) / (0.55 * 0.9 * pace) + 0.3)
-    run = np.ceil(run * fps) / fps
+    # As long as a slow runner takes from its home near the edge, and to turn round; all in frames.
+    run = int(np.ceil(fps * max(MIN_BOUT, (_EDGE - _DOOR + 0.5 * _DOOR_ROAM) / (0.55 * 0.9 * pace) + 0.3)))
+    least, most = (int(np.ceil(fps * length)) for length in _AWAY)
     count = max(1, round(seconds / _LONG_BETWEEN))
-    slot = seconds / count
-    if slot < 2 * run + _AWAY[0]:
+    slot = int(seconds * fps) // count
+    if slot < 2 * run + least:
         return ()
     trips = []
     for number in range(count):
-        away = float(rng.uniform(_AWAY[0], min(_AWAY[1], slot - 2 * run)))
-        start = number * slot + float(rng.random()) * (slot - 2 * run - away)
-        start = np.floor(start * fps) / fps
-        back = np.floor((start + run + away) * fps) / fps
-        trips.append(Outing(float(start), float(start + run), float(back), float(back + run)))
+        away = int(rng.integers(least, min(most, slot - 2 * run) + 1))
+        start = number * slot + int(rng.integers(slot - 2 * run - away + 1))
+        moments = (start, start + run, start + run + away, start + 2 * run + away)
+        trips.append(Outing(*(moment / fps for moment in moments)))
     return tuple(trips)
 
 

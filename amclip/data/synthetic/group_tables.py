@@ -48,8 +48,9 @@ def write_group_tables(
                 ]
                 if stop - start >= _SHORTEST_ROW - 1e-9:
                     whole = stop - start >= length - 1e-9
-                    span = (None, None) if whole else (round(start, 3), round(stop, 3))
-                    clips.append(Clip(video, *span, _labels_of(mine, stop - start), split, subject=track.subject))
+                    first, end = (None, None) if whole else (round(start, 3), round(stop, 3))
+                    names = _labels_of(mine, stop - start)
+                    clips.append(Clip(video, first, end, names, split, subject=track.subject))
     named = [(video, track) for video, mine in zip(videos, tracks, strict=True) for track in mine]
     write_tracks(Tracks.of("the drawn animals", named), root / "tracks.csv")
     with writing_text(root / "events.csv") as file:
