@@ -11,12 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from amclip.ethogram.scores import WindowScores
+from amclip.ethogram.scores import SAME_TIME, WindowScores
 
 __all__ = ["BoutSettings", "ScoreTimeline", "ScoredBout", "find_bouts", "runs_of", "smooth", "timeline"]
-
-# Seconds. 1.2 - 1.0 is less than 0.2 in floating point, and a gap of 0.2 s must not count as shorter than 0.2 s.
-SAME_TIME = 1e-6
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,16 @@
 """What a network says of every window of one video."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["WindowScores"]
+__all__ = ["SAME_TIME", "WindowScores"]
+
+# Seconds. 1.2 - 1.0 is less than 0.2 in floating point, and a gap of 0.2 s must not count as shorter than 0.2 s.
+SAME_TIME = 1e-6
 
 
 @dataclass(frozen=True)
@@ -27,9 +32,17 @@ class WindowScores:
         offset: Time stamp that the file gives its first frame, in seconds; added to times only where a tool counts
             from the container's zero.
         subject: The animal whose behaviours these are; ``""`` is the whole scene.
+        present: When the animal is in the picture: starts and stops in seconds since the first frame, in order and
+            apart from each other; empty where it never is, and ``None`` for the whole video, as a scene is. Outside
+            there is no probability and no bout, whatever windows reach there. A video whose animal is never present
+            needs no window.
+        present_frames: The same times as frames: the first of each presence and the frame after its last. ``None``
+            where ``present`` is, and where only times are known: frames are then counted between the windows' edges
+            at an even rate, which is exact for a constant frame rate.
 
     Raises:
-        ValueError: If the shapes do not fit each other.
+        ValueError: If the shapes do not fit each other, or presences are empty, out of order, touch each other or
+            leave the video.
     """
 
     video: str
@@ -44,6 +57,8 @@ class WindowScores:
     duration: float
     offset: float = 0.0
     subject: str = ""
+    present: tuple[tuple[float, float], ...] | None = None
+    present_frames: tuple[tuple[int, int], ...] | None = None
 
     def __post_init__(self) -> None:
         windows = len(self.start_frame)
@@ -55,3 +70,27 @@ class WindowScores:
         for name in ("stop_frame", "start", "stop"):
             if getattr(self, name).shape != (windows,):
                 raise ValueError(f"{self.video}: {name} has shape {getattr(self, name).shape}, expected ({windows},)")
+        self._check_presence()
+
+    def _check_presence(self) -> None:
+        who = f"{self.video}: {self.subject}" if self.subject else self.video
+        if self.present is None:
+            if self.present_frames is not None:
+                raise ValueError(f"{who}: present_frames without present, whose frames they are")
+            return
+        _check_apart(f"{who}: present", self.present, self.duration + SAME_TIME, "seconds")
+        if self.present_frames is not None:
+            _check_apart(f"{who}: present_frames", self.present_frames, self.num_frames, "frames")
+            if len(self.present_frames) != len(self.present):
+                raise ValueError(
+                    f"{who}: present has {len(self.present)} times in it, present_frames {len(self.present_frames)}"
+                )
+
+
+def _check_apart(name: str, spans: Sequence[tuple[float, float]], end: float, unit: str) -> None:
+    """Check that spans hold something, are in order, do not touch each other and lie in the video."""
+    edges = [edge for span in spans for edge in span]
+    if any(not after > before for before, after in pairwise(edges)):  # NaN fails too
+        raise ValueError(f"{name}: expected starts and stops in order and apart from each other, got {spans}")
+    if edges and not (edges[0] >= 0 and edges[-1] <= end):
+        raise ValueError(f"{name}: expected {unit} from 0 to the video's end, {end:g}, got {spans}")
