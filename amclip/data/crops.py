@@ -3,7 +3,10 @@
 Arithmetic of boxes and pixels: what is read from where is :mod:`amclip.data.dataset`'s and the annotator's business.
 """
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -12,9 +15,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from amclip.data.tracks import Track
+from amclip.data.video import Video, VideoInfo
+from amclip.data.video_file import VideoError
 from amclip.inputs import CropInput, NetworkInput
 
-__all__ = ["LONGEST_GAP", "PRESENT", "Animal", "blank_crops", "cut_out"]
+__all__ = ["LONGEST_GAP", "PRESENT", "Animal", "cut_out", "open_video", "read_crops", "refuse_other_size"]
 
 LONGEST_GAP = 0.5
 """Seconds without a box that are filled by a straight line: what a tracker misses as animals cross or turn. After
@@ -57,7 +62,7 @@ class Animal:
 
     def presence(self, first: int, stop: int) -> float:
         """Fraction of the frames ``first`` to ``stop - 1`` in which the animal has a box, given or filled in."""
-        starts, stops = self.stretches(stop).T
+        starts, stops = self._stretches.T
         inside = np.minimum(stops, stop) - np.maximum(starts, first)
         return float(inside.clip(0).sum()) / (stop - first)
 
@@ -67,12 +72,17 @@ class Animal:
         Args:
             num_frames: Frames of the video; what the track says of later ones does not count.
         """
-        frames = self.track.frames[: np.searchsorted(self.track.frames, num_frames)]
+        starts, stops = self._stretches.T
+        there = starts < num_frames
+        return np.stack([starts[there], stops[there].clip(max=num_frames)], axis=1)
+
+    @cached_property
+    def _stretches(self) -> NDArray[np.int64]:
+        frames = self.track.frames
         if not len(frames):
             return np.empty((0, 2), np.int64)
         breaks = np.flatnonzero(np.diff(frames) - 1 > self.longest_gap)
-        starts = frames[np.append(0, breaks + 1)]
-        return np.stack([starts, frames[np.append(breaks, len(frames) - 1)] + 1], axis=1)
+        return np.stack([frames[np.append(0, breaks + 1)], frames[np.append(breaks, len(frames) - 1)] + 1], axis=1)
 
     def crops(
         self, crop: CropInput, frames: NDArray[np.int64], partners: NDArray[np.int64], first: int, stop: int
@@ -168,6 +178,60 @@ def cut_out(frame: NDArray[np.uint8], crop: NDArray[np.int64], input: NetworkInp
     return F.interpolate(pixels, input.frame_size, mode=mode, antialias=True)[0].contiguous()
 
 
-def blank_crops(input: NetworkInput, number: int) -> Tensor:
-    """Black pictures of ``number`` positions, uint8 ``[number, V, 3, h, w]``, ``V`` pictures per position."""
-    return torch.zeros(number, input.pictures_per_position, 3, *input.frame_size, dtype=torch.uint8)
+def open_video(path: str | os.PathLike[str], input: NetworkInput, info: VideoInfo | None = None) -> Video:
+    """Open a video as the input names it: scaled to its size, or, where crops are cut out, at full resolution.
+
+    Raises:
+        VideoError: If the file cannot be opened.
+    """
+    return Video(path, input.frame_size if input.crop is None else None, input.resize, info)
+
+
+def read_crops(
+    video: Video, wanted: NDArray[np.int64], crops: Sequence[NDArray[np.int64]], input: NetworkInput
+) -> list[Tensor]:
+    """Cut several animals out of the same frames, each decoded once; one frame is held at a time.
+
+    Args:
+        video: Open at full resolution.
+        wanted: Frames of the positions, with their partners where there is flow, int64 ``[K, F]``.
+        crops: Of each animal, int64 ``[K, G, 3]``.
+        input: What the network sees.
+
+    Returns:
+        Of each animal uint8 ``[K, G * F, 3, h, w]``: frame and partner, then both of the wider crop.
+
+    Raises:
+        VideoError: If a frame cannot be decoded, or is of another size than the video's first.
+    """
+    positions, per_position = wanted.shape
+    shape = (positions, per_position * input.num_crops, 3, *input.frame_size)
+    pictures = [torch.empty(shape, dtype=torch.uint8) for _ in crops]
+    if not crops:
+        return pictures
+    numbers = np.unique(wanted)
+    for number, frame in zip(numbers, video.read_in_order(numbers), strict=True):
+        refuse_other_size(video, int(number), frame)
+        cut: dict[bytes, Tensor] = {}  # frames that are a partner too have the same crop twice
+        for place, which in np.argwhere(wanted == number):
+            for picture, squares in zip(pictures, crops, strict=True):
+                for wider, square in enumerate(squares[place]):
+                    if (key := square.tobytes()) not in cut:
+                        cut[key] = cut_out(frame, square, input)
+                    picture[place, wider * per_position + which] = cut[key]
+    return pictures
+
+
+def refuse_other_size(video: Video, number: int, frame: NDArray[np.uint8]) -> None:
+    """Refuse a frame that is of another size than the video's first: boxes are in the pixels of that.
+
+    Raises:
+        VideoError: If it is.
+    """
+    if frame.shape[:2] != (video.height, video.width):
+        height, width = frame.shape[:2]
+        raise VideoError(
+            video.path,
+            f"frame {number} is {width} × {height} pixels and the first {video.width} × {video.height}: tracks are in "
+            "pixels of frames that are all of one size",
+        )
