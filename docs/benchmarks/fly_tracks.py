@@ -1,8 +1,9 @@
-"""What each of two courting flies does, by rules on its own tracked body points; and the points' boxes, for a smaller video.
+"""What each of two courting flies does, by rules on its own body points; and their boxes, for a smaller video.
 
 The rules are those that the scene's labels were made by (`courtship_labels.csv`), applied to each fly.
 """
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ _SHORTEST = 9  # frames: shorter gaps are filled, then shorter bouts are dropped
 
 
 def fly_timelines(path: Path) -> tuple[Timeline, ...]:
-    """Bouts of each fly, from SLEAP's analysis file; the video of each is called after the fly, so that none is merged."""
+    """Bouts of each fly, from SLEAP's analysis file."""
     shown, names = _behaviours(path)
     frames = next(iter(shown.values())).shape[1]
     timelines = []
@@ -87,7 +88,7 @@ def _behaviours(path: Path) -> tuple[dict[str, NDArray[np.bool_]], list[str]]:
 
 
 def _smoothed(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points that are missing are filled in between their neighbours in time, then all are averaged over half a second."""
+    """Missing points are filled in between their neighbours in time, then all are averaged over half a second."""
     frames, half = np.arange(points.shape[-1]), _SMOOTH // 2
     kernel = np.full(_SMOOTH, 1 / _SMOOTH)
     smooth = np.empty_like(points)
@@ -115,7 +116,7 @@ def _cleaned(shown: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Without short gaps between bouts, then without short bouts."""
     clean = shown.copy()
     runs = _runs(clean)
-    for (_, stop), (start, _) in zip(runs[:-1], runs[1:], strict=True):
+    for (_, stop), (start, _) in itertools.pairwise(runs):
         if start - stop < _SHORTEST:
             clean[stop:start] = True
     for start, stop in _runs(clean):
