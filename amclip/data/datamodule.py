@@ -7,7 +7,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
-from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
 from torch.utils.data import DataLoader, Sampler
 
 from amclip.augmentation import Augmentation
@@ -17,10 +16,10 @@ from amclip.data.dataset import ClipDataset, collate
 from amclip.data.label_error import LabelError
 from amclip.data.probe import probe
 from amclip.data.readable import Found, explain_unreadable, median_length, readable_clips, tell_frame_rates
-from amclip.data.samplers import ClassAwareSampler, EpochSampler, default_workers, process_group
+from amclip.data.samplers import ClassAwareSampler, EpochSampler, WindowSampler, default_workers, process_group
 from amclip.data.source import LabelSource, Splits
 from amclip.data.table import LabelTable
-from amclip.data.views import Views, clip_views
+from amclip.data.views import Views, clip_views, position_views
 from amclip.inputs import NetworkInput
 from amclip.plain import Configurable
 from amclip.preprocess import Preprocess
@@ -96,6 +95,7 @@ class VideoDataModule(Configurable, LightningDataModule):
         self.preprocess = Preprocess(self.input, self.augmentation)
         self.splits = splits
         self.labels = source.open()
+        refuse_lone(self.input, source)
         self.classes = self.labels.classes
         self.sampler, self.batch_size = sampler, batch_size
         self.num_workers = default_workers() if num_workers is None else num_workers
@@ -158,12 +158,13 @@ class VideoDataModule(Configurable, LightningDataModule):
         """
         self.tables = self._tables(stage)
         found = self._probe(self.tables)
+        animals = None if self.input.crop is None else self.labels.animals
         if self.input.modality != "frames":
             tell_frame_rates(found, self.input.flow.gap_seconds)
         self.datasets = {}
         for name, table in self.tables.items():
             clips = len(table)
-            readable = readable_clips(table, self.root_folder, found, name)
+            readable = readable_clips(table, self.root_folder, found, name, animals)
             if name == "train":
                 self.left_out_clips = clips - len(readable)
                 table = self.tables["train"] = readable
@@ -173,7 +174,7 @@ class VideoDataModule(Configurable, LightningDataModule):
                 if name == "predict":
                     raise ValueError(f"{source}: there is nothing to predict")
                 if clips:
-                    raise ValueError(explain_unreadable(source, clips, name, self.root_folder))
+                    raise ValueError(explain_unreadable(source, clips, name, self.root_folder, animals))
                 raise ValueError(self.splits.explain_empty(name, self.labels.table, source))
             self.datasets[name] = ClipDataset(
                 table,
@@ -183,6 +184,7 @@ class VideoDataModule(Configurable, LightningDataModule):
                 training=name == "train",
                 seed=self.seed,
                 temporal_views=self.views.temporal if name in ("test", "predict") else 1,
+                animals=animals,
             )
 
     def train_dataloader(self) -> DataLoader[Any]:
@@ -221,14 +223,15 @@ class VideoDataModule(Configurable, LightningDataModule):
         In test and prediction with W views of each clip, ``images`` and ``segments`` have ``B * W`` rows.
         """
         training = self.trainer is not None and self.trainer.training
-        frames = batch.pop("frames")
+        frames, unit_speed = batch.pop("frames"), batch.pop("unit_speed", None)
         height, width = frames.shape[-2:]
         if self.views.number > 1 and self._trainer_stage() in ("test", "predict"):
-            frames = clip_views(frames, self.views.temporal, self.views.spatial)
+            views = self.views.temporal, self.views.spatial
+            frames = clip_views(frames, *views)
+            unit_speed = None if unit_speed is None else position_views(unit_speed, *views)
             batch["segments"] = batch["segments"].repeat_interleave(self.views.number, dim=0)
-        batch["images"] = self.preprocess(
-            frames, augment=training, shown=(frames.shape[-2] / height, frames.shape[-1] / width)
-        )
+        shown = (frames.shape[-2] / height, frames.shape[-1] / width)
+        batch["images"] = self.preprocess(frames, augment=training, shown=shown, unit_speed=unit_speed)
         if training:
             batch["images"], batch["labels"] = self.augmentation.mix(batch["images"], batch["labels"])
         return batch
@@ -279,8 +282,7 @@ class VideoDataModule(Configurable, LightningDataModule):
             shuffled.set_epoch(self._epoch)
             sampler = shuffled
         else:
-            # Unlike DistributedSampler it repeats no clip to even out the processes: each counts once in the metrics.
-            sampler = UnrepeatedDistributedSampler(dataset, num_replicas=replicas, rank=rank, shuffle=False)
+            sampler = WindowSampler(dataset, num_replicas=replicas, rank=rank, shuffle=False)
         return DataLoader(
             dataset,
             batch_size=self.batch_size,
@@ -291,4 +293,22 @@ class VideoDataModule(Configurable, LightningDataModule):
             persistent_workers=self.num_workers > 0 and name in ("train", "val"),
             # A worker stuck in the decoder must end the run with an error, not hold it for ever.
             timeout=10 * self.probe_timeout if self.num_workers else 0,
+        )
+
+
+def refuse_lone(input: NetworkInput, source: LabelSource) -> None:
+    """Refuse crops without tracks, and tracks that nothing would look at.
+
+    Raises:
+        ValueError: If it is so.
+    """
+    if input.crop is not None and source.tracks is None:
+        raise ValueError(
+            "data.source.tracks: input.crop cuts animals out, and nothing says where they are; give files of tracks "
+            "(--data.source.tracks FILE), or set input.crop to null for whole frames"
+        )
+    if input.crop is None and source.tracks is not None:
+        raise ValueError(
+            "data.source.tracks: the network sees whole frames, and no tracks; set input.crop, such as "
+            "--input.crop.margin=0.7, or leave the tracks out"
         )
