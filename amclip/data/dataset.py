@@ -11,14 +11,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from amclip.data.table import Clip, LabelTable
+from amclip.data.locate import video_path
+from amclip.data.table import LabelTable
 from amclip.data.video import Video, VideoInfo
 from amclip.data.video_file import VideoError
 from amclip.frame_times import clip_span
 from amclip.inputs import NetworkInput
 from amclip.sampling import sample_positions
 
-__all__ = ["Batch", "ClipDataset", "Sample", "collate", "video_path"]
+__all__ = ["Batch", "ClipDataset", "Sample", "collate"]
 
 # Opening a recording of an hour takes a second, and its clips are asked for one by one; each open reader holds about
 # 20 MB.
@@ -55,11 +56,6 @@ class Batch(TypedDict):
     skipped: Tensor
     reason: list[str]
     error: list[str]
-
-
-def video_path(root: str | os.PathLike[str], clip: Clip) -> Path:
-    """Where the video of a clip lies: below ``root``, unless the table gives an absolute path."""
-    return Path(root) / clip.video
 
 
 class ClipDataset(Dataset[Sample]):
