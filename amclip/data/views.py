@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Views", "clip_views"]
+__all__ = ["Views", "clip_views", "position_views"]
 
 # Side of a crop where the frames are square: the 224 of 256 that video networks are tested with.
 _CROP = 0.875
@@ -73,3 +73,18 @@ def clip_views(frames: "Tensor", temporal: int, spatial: int) -> "Tensor":
         crops.append(views[..., top : top + side, left : left + side])
     # (B, T, S, K, …)
     return torch.stack(crops, dim=2).flatten(0, 2)
+
+
+def position_views(values: "Tensor", temporal: int, spatial: int) -> "Tensor":
+    """What is known of each position, for the views that :func:`clip_views` makes.
+
+    Args:
+        values: Shape ``(B, K * T, …)``.
+        temporal: ``T``, temporal views.
+        spatial: ``S``, spatial views.
+
+    Returns:
+        Shape ``(B * T * S, K, …)``.
+    """
+    views = values.unflatten(1, (-1, temporal)).transpose(1, 2).flatten(0, 1)
+    return views.repeat_interleave(spatial, dim=0)
