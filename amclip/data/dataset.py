@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 
 from amclip.data.animals import Animals, windows_of
 from amclip.data.crops import Animal, open_video, read_crops
+from amclip.data.locate import video_path
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video import Video, VideoInfo
 from amclip.data.video_file import VideoError
@@ -21,7 +22,7 @@ from amclip.frame_times import clip_span
 from amclip.inputs import NetworkInput
 from amclip.sampling import sample_positions
 
-__all__ = ["Batch", "ClipDataset", "Sample", "collate", "video_path"]
+__all__ = ["Batch", "ClipDataset", "Sample", "collate"]
 
 # Opening a recording of an hour takes a second, and its clips are asked for one by one; each open reader holds about
 # 20 MB.
@@ -62,11 +63,6 @@ class Batch(TypedDict):
     skipped: Tensor
     reason: list[str]
     error: list[str]
-
-
-def video_path(root: str | os.PathLike[str], clip: Clip) -> Path:
-    """Where the video of a clip lies: below ``root``, unless the table gives an absolute path."""
-    return Path(root) / clip.video
 
 
 class _Seen(NamedTuple):

@@ -6,8 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
-
 from amclip.class_groups import CLASS_GROUPS
 from amclip.data.animals import Animals
 from amclip.data.class_name_rules import refuse_class_names
@@ -23,6 +21,7 @@ from amclip.data.synthetic import BEHAVIOURS, write_dataset
 from amclip.data.table import Clip, LabelTable
 from amclip.data.tracks import Tracks, read_tracks, track_files
 from amclip.plain import Configurable
+from amclip.rank_zero import rank_zero_info, rank_zero_warn
 
 __all__ = ["LabelSource", "OpenedLabels", "Splits"]
 
