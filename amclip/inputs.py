@@ -7,16 +7,17 @@ command line have it as the group ``input``.
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Literal, get_args
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from amclip.flow.choices import PRESETS, Backend, FlowImage, Preset
-from amclip.flow.method import FlowMethod, make_flow
-from amclip.flow.tvl1 import TVL1
 from amclip.frame_times import DEFAULT_FLOW_GAP, flow_gap_seconds
 from amclip.plain import from_plain, to_plain
 from amclip.sampling import Scheme, num_positions, segment_indices
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from amclip.flow.method import FlowMethod
 
 __all__ = ["CropInput", "FlowInput", "Modality", "NetworkInput"]
 
@@ -39,8 +40,8 @@ class CropInput:
 
     Args:
         margin: Body lengths added on each side of the animal: 0.7 makes 168 pixels for a fly of 70.
-        context: Margin of a second, wider crop of the same place, for behaviours between animals, such as 2; null: none.
-            It doubles what the network sees of each position: frame, flow, wider frame, wider flow.
+        context: Margin of a second, wider crop of the same place, such as 2, for behaviours between animals; null:
+            none. It doubles what the network sees of each position: frame, flow, wider frame, wider flow.
         fixed: window has one crop for a whole clip, so that flow is the animal's motion past what stands still.
             position has one per sampled frame, which its flow partner shares, so that an animal that runs stays in the
             middle at its full size.
@@ -115,12 +116,15 @@ class FlowInput:
         """The gap as a number."""
         return float(self.gap)
 
-    def make(self) -> FlowMethod:
+    def make(self) -> "FlowMethod":
         """The flow method.
 
         Raises:
             ValueError: If there is no such method, preset or parameter, or both TV-L1's settings and another method.
         """
+        from amclip.flow.method import make_flow  # here: what a clip's frames are is asked without flow, too
+        from amclip.flow.tvl1 import TVL1
+
         if self.method is not None:
             if self.options or self.preset != "default" or self.backend != "auto":
                 raise ValueError("input.flow: preset, options and backend are TV-L1's; give them or method, not both")
@@ -233,7 +237,7 @@ class NetworkInput:
         """Pictures that the data gives of each position: the frame and its partner, then both of the wider crop."""
         return self.frames_per_position * self.num_crops
 
-    def segments(self) -> Tensor:
+    def segments(self) -> "Tensor":
         """Positions of each segment, int64 ``(M, P)``, see :func:`amclip.sampling.segment_indices`."""
         return segment_indices(self.scheme, self.num_segments, self.positions_per_segment, self.segment_overlap)
 

@@ -20,8 +20,8 @@ class Preprocess(nn.Module):
     Flow is computed after the geometric augmentation, from the very pixels the network sees, so no flow vector ever
     needs a flip; and before the photometric one, which would break the constancy of brightness between a frame and its
     partner that optical flow rests on. A crop enlarges what it shows, and with it the motion: vectors are scaled back,
-    so that a pixel of flow is the same fraction of the whole frame, or of an animal's whole crop, in training, in testing
-    and in every view. On request they become body lengths per second.
+    so that a pixel of flow is the same fraction of the whole frame, or of an animal's whole crop, in training, in
+    testing and in every view. On request they become body lengths per second.
 
     Args:
         input: What the network sees: size, modality, flow and normalisation.

@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 
 from amclip.data.animals import Animals, windows_of
 from amclip.data.crops import Animal, open_video, read_crops
+from amclip.data.locate import video_path
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video import Video, VideoInfo
 from amclip.data.video_file import VideoError
@@ -21,7 +22,7 @@ from amclip.frame_times import clip_span
 from amclip.inputs import NetworkInput
 from amclip.sampling import sample_positions
 
-__all__ = ["Batch", "ClipDataset", "Sample", "collate", "video_path"]
+__all__ = ["Batch", "ClipDataset", "Sample", "collate"]
 
 # Opening a recording of an hour takes a second, and its clips are asked for one by one; each open reader holds about
 # 20 MB.
@@ -32,11 +33,11 @@ class Sample(TypedDict):
     """One clip, of the whole frame or of one animal.
 
     ``frames`` uint8 ``[K, V, 3, H, W]`` RGB, where ``V`` is a frame and its flow partner, then both of the wider crop;
-    ``unit_speed`` float32 ``[K, G]``, of each of the ``G`` crops of a position the body lengths per second of what
-    moves by the picture's whole side from frame to partner, 0 for whole frames; ``segments`` int64 ``[M, P]``; ``labels`` float32 ``[C]`` of 0 and 1;
-    ``clip`` int64, the row of the table; ``draw`` int64, how often it was drawn before in the epoch; ``skipped`` int64,
-    broken clips skipped to get this one (training), and ``reason`` why the last of them was; ``error`` why the frames
-    are all zero, or empty.
+    ``unit_speed`` float32 ``[K, G]``, for each of the ``G`` crops of a position the body lengths per second of what
+    moves by the picture's whole side from frame to partner, 0 for whole frames; ``segments`` int64 ``[M, P]``;
+    ``labels`` float32 ``[C]`` of 0 and 1; ``clip`` int64, the row of the table; ``draw`` int64, how often it was drawn
+    before in the epoch; ``skipped`` int64, broken clips skipped to get this one (training), and ``reason`` why the last
+    of them was; ``error`` why the frames are all zero, or empty.
     """
 
     frames: Tensor
@@ -62,11 +63,6 @@ class Batch(TypedDict):
     skipped: Tensor
     reason: list[str]
     error: list[str]
-
-
-def video_path(root: str | os.PathLike[str], clip: Clip) -> Path:
-    """Where the video of a clip lies: below ``root``, unless the table gives an absolute path."""
-    return Path(root) / clip.video
 
 
 class _Seen(NamedTuple):
@@ -214,7 +210,8 @@ class ClipDataset(Dataset[Sample]):
         self, rows: Sequence[int], video: Video, frames: NDArray[np.int64], partners: NDArray[np.int64], span: range
     ) -> list[_Seen | VideoError]:
         """The same with crops: an animal that is not there is an error of its own row."""
-        assert self.animals is not None and self.input.crop is not None
+        assert self.animals is not None
+        assert self.input.crop is not None
         found: list[Animal | VideoError] = []
         for row in rows:
             try:

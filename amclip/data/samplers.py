@@ -1,6 +1,5 @@
 """The order in which training clips are seen, shuffled or behaviours in turn; and the processes that share them."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from torch import distributed
 from torch.utils.data import DistributedSampler
 
-__all__ = ["ClassAwareSampler", "EpochSampler", "WindowSampler", "default_workers", "process_group"]
+__all__ = ["ClassAwareSampler", "EpochSampler", "WindowSampler", "process_group"]
 
 
 class EpochSampler(DistributedSampler[Any]):
@@ -49,8 +48,8 @@ class ClassAwareSampler(EpochSampler):
     """Draws classes in turn, and for each a clip that shows it; an epoch is as long as without it.
 
     Shen, Lin & Huang 2016, "Relay Backpropagation for Effective Learning of Deep Convolutional Neural Networks" (arXiv
-    1512.05830), section 3.2. Animals are drawn one by one, whoever else is in the window. Clips that show none of the classes are drawn as one more class. A class's clips are gone
-    through in a random order before one of them comes again.
+    1512.05830), section 3.2. Clips that show none of the classes are drawn as one more class. A class's clips are gone
+    through in a random order before one of them comes again. Animals are drawn one by one, whoever else is in a window.
     """
 
     def order(self) -> NDArray[np.int64]:
@@ -112,12 +111,6 @@ def _occurrences(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     counts = np.empty_like(rows)
     counts[order] = np.arange(len(rows)) - np.repeat(firsts, np.diff(firsts, append=len(rows)))
     return counts
-
-
-def default_workers() -> int:
-    """Cores this process may use less one for the training itself, between 1 and 8."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(8, cores - 1))
 
 
 def process_group() -> tuple[int, int]:
