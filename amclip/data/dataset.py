@@ -26,7 +26,16 @@ __all__ = ["Batch", "ClipDataset", "Sample", "collate"]
 _OPEN_VIDEOS = 4
 
 
-class Sample(TypedDict):
+class _Tensors(TypedDict):
+    frames: Tensor
+    segments: Tensor
+    labels: Tensor
+    clip: Tensor
+    draw: Tensor
+    skipped: Tensor
+
+
+class Sample(_Tensors):
     """One clip.
 
     ``frames`` uint8 ``[K, V, 3, H, W]`` RGB; ``segments`` int64 ``[M, P]``; ``labels`` float32 ``[C]`` of 0 and 1;
@@ -35,25 +44,13 @@ class Sample(TypedDict):
     are all zero, or empty.
     """
 
-    frames: Tensor
-    segments: Tensor
-    labels: Tensor
-    clip: Tensor
-    draw: Tensor
-    skipped: Tensor
     reason: str
     error: str
 
 
-class Batch(TypedDict):
+class Batch(_Tensors):
     """Samples stacked along a first axis ``B``; ``reason`` and ``error`` are lists."""
 
-    frames: Tensor
-    segments: Tensor
-    labels: Tensor
-    clip: Tensor
-    draw: Tensor
-    skipped: Tensor
     reason: list[str]
     error: list[str]
 
