@@ -1,6 +1,6 @@
 """Boxes of one animal in one video, and of all animals in all videos."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -78,10 +78,12 @@ class Tracks:
         source: Where they came from, for messages.
         videos: The tracks of each video, by the name that the source gives the video; names of subjects differ within
             one. The name ``""`` stands for the one video of a source that names none.
+        notes: What the source holds that is in no track, in words.
     """
 
     source: str
     videos: Mapping[str, tuple[Track, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    notes: tuple[str, ...] = ()
 
     def subjects(self, video: str) -> tuple[str, ...]:
         """Names of the animals of a video, in the order of the source."""
@@ -92,8 +94,8 @@ class Tracks:
         return next((track for track in self.videos.get(video, ()) if track.subject == subject), None)
 
     @classmethod
-    def of(cls, source: str, tracks: Iterable[tuple[str, Track]]) -> "Tracks":
-        """From pairs of a video's name and a track.
+    def of(cls, source: str, tracks: Iterable[tuple[str, Track]], notes: Sequence[str] = ()) -> "Tracks":
+        """From pairs of a video's name and a track; ``notes`` as above.
 
         Raises:
             ValueError: If two tracks of one video have the same subject.
@@ -104,4 +106,4 @@ class Tracks:
             if any(one.subject == track.subject for one in known):
                 raise ValueError(f"{source}: {track.subject!r} has two tracks in {video or 'its video'!r}")
             known.append(track)
-        return cls(source, {video: tuple(known) for video, known in videos.items()})
+        return cls(source, {video: tuple(known) for video, known in videos.items()}, tuple(notes))
