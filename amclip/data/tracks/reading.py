@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 
+import numpy as np
+
 from amclip.data.formats.delimited import first_line
 from amclip.data.formats.files import file_bytes, file_text
 from amclip.data.label_error import LabelError
@@ -63,7 +65,9 @@ def read_tracks(given: Given, reading: TrackReading | None = None) -> Tracks:
             name = video or _video_name(path, folder, read.stem)
             seen.add(track.subject)
             subject = reading.names.get(track.subject, track.subject)
-            found.append((name, replace(track, subject=checked_subject(subject, source)), source))
+            boxes = track.boxes + np.tile(np.array(reading.offset, np.float64), 2)
+            moved = replace(track, subject=checked_subject(subject, source), boxes=boxes)
+            found.append((name, moved, source))
     if not sources:
         raise LabelError("holds no file of tracks in a form known here", ", ".join(map(os.fspath, _listed(given))))
     unused = sorted(set(reading.names) - seen)
