@@ -22,6 +22,7 @@ __all__ = ["read_tracks", "track_files"]
 
 _SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".xml", ".h5", ".hdf5", ".slp")
 """Names of files of tracks in a folder, packed by gzip or not. Of a file that is given, only the content counts."""
+_HDF5 = (".h5", ".hdf5")
 _NAMED = 3  # files that messages name
 
 Given = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -51,8 +52,12 @@ def read_tracks(given: Given, reading: TrackReading | None = None) -> Tracks:
     notes: list[str] = []
     sources: list[str] = []
     seen: set[str] = set()
+    stored = {path.with_suffix("") for path, _ in files if path.suffix in _HDF5}
     for path, folder in files:
         source = os.fspath(path)
+        if folder is not None and path.suffix == ".csv" and path.with_suffix("") in stored:
+            notes.append(f"{source}: is left out: there is an HDF5 file of its name, as DeepLabCut writes them")
+            continue
         read = _read_file(path, reading)
         if read is None:
             if folder is None:
