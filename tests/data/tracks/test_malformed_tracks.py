@@ -1,7 +1,7 @@
 """Every format of tracks in malformed variants: each ends in an error by file and place, or is read as the intact one.
 
-The matrix says for each format and variant what is to happen: ``None``, read as it was; a pattern, refused so; a sentence
-in ``NotApplicable``, why the format cannot be malformed in this way.
+The matrix says for each format and variant what is to happen: ``None``, read as it was; a pattern, refused so; a
+sentence in ``NotApplicable``, why the format cannot be malformed in this way.
 """
 
 from collections.abc import Callable
