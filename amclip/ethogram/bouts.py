@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from amclip.ethogram.scores import SAME_TIME, WindowScores
+from amclip.data.intervals import SAME_TIME
+from amclip.ethogram.scores import WindowScores
 
 __all__ = ["BoutSettings", "ScoreTimeline", "ScoredBout", "find_bouts", "runs_of", "smooth", "timeline"]
 
