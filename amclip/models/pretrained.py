@@ -178,8 +178,10 @@ def load_pretrained(
         elif "://" not in backbone and (backbone == _TINY or backbone.endswith(".json")):
             config = _named(backbone)["model_cfg"]
             config["vision_cfg"] = architecture["vision_cfg"]
-            model = open_clip.CLIP(**config)
-            tokenizer = open_clip.SimpleTokenizer(context_length=config["text_cfg"]["context_length"])
+            tokenizer = _tokenizer(backbone, config["text_cfg"]) if prompts else None
+            separate = config.pop("custom_text", False)
+            made = open_clip.CustomTextCLIP if separate else open_clip.CLIP
+            model = (open_clip.CoCa if "multimodal_cfg" in config else made)(**config)
             if backbone == _TINY and pretrained == _TINY_WEIGHTS:
                 # The file holds the image tower alone; the text tower keeps random weights.
                 from safetensors.torch import load_file
@@ -220,6 +222,17 @@ def load_pretrained(
         bias=0.0 if bias is None else bias.item(),
         video=video,
     )
+
+
+def _tokenizer(backbone: str, text: dict[str, Any]) -> Any:
+    import open_clip
+
+    if "hf_tokenizer_name" in text:
+        raise ValueError(
+            f"{backbone} has a tokenizer of its own ({text['hf_tokenizer_name']}), which a configuration file does not "
+            "bring; name the folder with all of its files, as backbone local-dir:FOLDER"
+        )
+    return open_clip.SimpleTokenizer(context_length=text.get("context_length", 77))
 
 
 def _load_image_tower(

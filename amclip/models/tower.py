@@ -230,9 +230,7 @@ def _check_timm(backbone: str, architecture: Architecture) -> int:
     found, expected = features.shape[1], architecture["embed_dim"]
     if expected not in (0, found):
         raise ValueError(f"backbone: {backbone}: embed_dim is {expected}, but its image tower gives {found} numbers")
-    if (
-        size == own_size
-    ):  # also where a margin is cut off, as they were trained (SigLIP so400m at 384, in squares of 14)
+    if size == own_size:  # also where a margin is cut off, as in training (SigLIP so400m at 384, in squares of 14)
         return int(found)
     # timm's own word for how many pixels a token stands for, stem and patches together.
     patch = trunk.feature_info[-1]["reduction"]
