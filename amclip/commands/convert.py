@@ -27,6 +27,7 @@ def convert(
     per_frame: bool = False,
     root: str | None = None,
     observations: str | list[str] | None = None,
+    subjects: Literal["merged", "each"] = "merged",
 ) -> None:
     """Turn labels of any format that amclip reads into amclip's table, or into another tool's format.
 
@@ -52,6 +53,8 @@ def convert(
         root: Folder of the videos; with it names without a suffix are completed. Default: that of the (first) source.
         observations: Which observations of BORIS are read, by name or pattern: "*coder A", or several '[day 1, day 2]'.
             Default: all, unless several are of the same time of one video.
+        subjects: merged takes a behaviour to hold while any animal shows it; each keeps the behaviours of every animal
+            that was watched apart, in the table's column subject or where the target has a place for it.
 
     Raises:
         LabelError: If the source cannot be used, or the target cannot hold it.
@@ -72,7 +75,7 @@ def convert(
     per_frame = per_frame or WRITERS[to].holds_bouts
     chosen = None if observations is None else Observations(observations)
     clock = Clock(default_root(source) if root is None else root, fps)
-    table = read_given(source, Reading(names, windows, clock, per_frame, chosen), root)
+    table = read_given(source, Reading(names, windows, clock, per_frame, chosen, subjects), root)
     if root is not None:
         table = locate_videos(table, root)
     for path in files_below(table, target, to):

@@ -1,6 +1,6 @@
 """The columns of BORIS' event tables as version 9.15 writes them (boris/export_observation.py)."""
 
-__all__ = ["AGGREGATED", "NOBODY", "TABULAR"]
+__all__ = ["AGGREGATED", "NOBODY", "TABULAR", "subject_of"]
 
 TABULAR = (
     *("Observation id", "Observation date", "Description", "Observation duration", "Observation type", "Source"),
@@ -16,3 +16,9 @@ AGGREGATED = (
 )
 NOBODY = "No focal subject"
 """Subject of a behaviour that is nobody's in particular."""
+
+
+def subject_of(cell: str) -> str:
+    """The animal that a cell names; ``""`` for nobody in particular."""
+    name = cell.strip()
+    return "" if name.lower() == NOBODY.lower() else name

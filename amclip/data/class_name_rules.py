@@ -16,7 +16,7 @@ __all__ = [
     "unknown_class",
 ]
 
-COLUMNS_OF_PREDICTIONS = ("filepath", "start", "stop", "label", "split", "error")
+COLUMNS_OF_PREDICTIONS = ("filepath", "subject", "start", "stop", "label", "split", "error")
 """Columns of a table of predictions beside those of the classes."""
 
 

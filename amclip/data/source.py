@@ -12,7 +12,7 @@ from amclip.data.class_name_rules import refuse_class_names
 from amclip.data.clock import Clock
 from amclip.data.find import list_videos
 from amclip.data.formats import Observations, Reading, read_class_groups, read_classes, read_labels
-from amclip.data.intervals import Windows
+from amclip.data.intervals import Subjects, Windows
 from amclip.data.label_error import LabelError
 from amclip.data.locate import locate_videos
 from amclip.data.sources import default_root, files_read, read_given
@@ -113,6 +113,8 @@ class LabelSource(Configurable):
             refused.
         observations: Which observations of BORIS are read, by name or pattern: "*coder A", or several [day 1, day 2].
             Default: all, unless several are of the same time of one video.
+        subjects: merged takes a behaviour to hold while any animal shows it; each makes clips of every animal that was
+            watched, with its own behaviours.
         synthetic_clips: Clips of the built-in data to draw below `root` where there is no table; 0 draws nothing.
 
     Raises:
@@ -128,6 +130,7 @@ class LabelSource(Configurable):
     window_fraction: float = 0.5
     label_fps: float | None = None
     observations: str | list[str] | None = None
+    subjects: Subjects = "merged"
     synthetic_clips: int = 0
 
     #: What a checkpoint knows of the labels it was trained on, and what says nothing of others.
@@ -136,6 +139,8 @@ class LabelSource(Configurable):
     def __post_init__(self) -> None:
         if self.synthetic_clips < 0:
             raise ValueError(f"source.synthetic_clips: expected 0 or more, got {self.synthetic_clips}")
+        if self.subjects not in ("merged", "each"):
+            raise ValueError(f"source.subjects: expected merged or each, got {self.subjects!r}")
         if self.window is None and self.window_hop is not None:
             raise ValueError("source.window_hop: says how far windows lie apart; give their length, source.window, too")
 
@@ -159,7 +164,9 @@ class LabelSource(Configurable):
             return None
         chosen = None if self.observations is None else Observations(self.observations)
         root = self.root_folder
-        reading = Reading(classes, self.windows, Clock(root, self.label_fps), observations=chosen)
+        reading = Reading(
+            classes, self.windows, Clock(root, self.label_fps), observations=chosen, subjects=self.subjects
+        )
         return read_given(self.labels, reading, root)
 
     @property

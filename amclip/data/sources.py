@@ -116,13 +116,13 @@ def read_several(
     if reading.observations is not None:
         reading.observations.refuse_unused(" and ".join(os.fspath(path) for path in paths))
     if len(tables) == 1:
-        return tables[0]
+        return reading.finished(tables[0])
     clips = [replace(clip, file=table.source) for table in tables for clip in table.clips]
     _refuse_rows_without_split(clips)
     source = ", ".join(table.source for table in tables[:_NAMED])
     if len(tables) > _NAMED:
         source += f" and {len(tables) - _NAMED} more"
-    return build_table(_each_once(clips), source, reading.classes, joined_classes(tables))
+    return reading.finished(build_table(_each_once(clips), source, reading.classes, joined_classes(tables)))
 
 
 def _refuse_rows_without_split(clips: Sequence[Clip]) -> None:
@@ -139,7 +139,7 @@ def _refuse_rows_without_split(clips: Sequence[Clip]) -> None:
 
 
 def _each_once(clips: Sequence[Clip]) -> list[Clip]:
-    first: dict[tuple[str, float | None, float | None], Clip] = {}
+    first: dict[tuple[str, float | None, float | None, str], Clip] = {}
     errors = []
     for clip in clips:
         before = first.setdefault(clip.key, clip)
@@ -151,7 +151,8 @@ def _each_once(clips: Sequence[Clip]) -> list[Clip]:
         else:
             what = f"shows {_describe_labels(clip)}, and {_describe_labels(before)} in {_where(before)}"
             what += "; keep the row that is right"
-        errors.append(LabelError(f"{clip.video}{span} {what}", clip.file, clip.line))
+        whose = f" of {clip.subject!r}" if clip.subject else ""
+        errors.append(LabelError(f"{clip.video}{whose}{span} {what}", clip.file, clip.line))
     if errors:
         raise LabelError(errors[0].reason, errors[0].file, errors[0].line, others=tuple(errors[1:]))
     return list(first.values())

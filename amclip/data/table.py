@@ -20,6 +20,7 @@ from amclip.atomic import writing_text
 from amclip.data.class_name_rules import refuse_class_names, refuse_columns, round_trips, unknown_class
 from amclip.data.label_error import LabelError, raise_together
 from amclip.data.split_names import split_name
+from amclip.data.subject_names import refuse_subject
 from amclip.text import holds_control, is_formula, path_cell
 
 __all__ = [
@@ -153,6 +154,7 @@ def build_table(
     names = _class_names(rows, source, classes, found)
     known = set(names)
     paths: dict[str, str] = {}  # as written, and as it is kept: a table names each video many times
+    subjects = {""}  # that can be used
     ordered: dict[tuple[str, ...], tuple[str, ...]] = {}  # the same of labels
     checked: list[Clip] = []
     errors: list[tuple[int, LabelError]] = []
@@ -161,6 +163,9 @@ def build_table(
         try:
             if clip.video not in paths:
                 paths[clip.video] = _checked_path(clip, source)
+            if clip.subject not in subjects:
+                refuse_subject(clip.subject, source, clip.line, "subject")
+                subjects.add(clip.subject)
             _check_times(clip, source)
             labels = clip.labels
             if labels is not None and labels not in ordered:
@@ -259,12 +264,16 @@ def _class_names(
 
 
 def refuse_unwritable(table: LabelTable) -> None:
-    """Refuse names of videos that no table of text gives back.
+    """Refuse names of videos and of animals that no table of text gives back.
 
     Raises:
         LabelError: At the first of them.
     """
+    subjects = {""}  # that tables give back
     for clip in table.clips:
+        if clip.subject not in subjects:
+            refuse_subject(clip.subject, table.file_of(clip), clip.line)
+            subjects.add(clip.subject)
         if not round_trips(clip.video):
             reason = "tables do not keep tabs, line breaks, and blanks at the ends of a name; rename the file"
             raise LabelError(f"{clip.video!r}: {reason}", table.file_of(clip), clip.line)
@@ -298,18 +307,19 @@ def _duplicate_message(first: Clip, second: Clip) -> str:
         what = "with different labels"
     else:
         what = "with the same labels, and would count double"
-    return f"{second.video}{span} appears twice{lines}, {what}; keep one row and join its labels by ';'"
+    whose = f" of {second.subject!r}" if second.subject else ""
+    return f"{second.video}{whose}{span} appears twice{lines}, {what}; keep one row and join its labels by ';'"
 
 
 def write_table(table: LabelTable, path: str | os.PathLike[str]) -> Path:
-    """Write a table as CSV: ``filepath[,start,stop][,label][,split]``, columns that no row fills left out.
+    """Write a table as CSV: ``filepath[,subject][,start,stop][,label][,split]``, columns that no row fills left out.
 
     Reading the file gives the same clips and labels. The classes are those that rows name: pass ``classes`` when
     reading where the order matters or a class has no example.
 
     Raises:
         LabelError: If some rows are labelled and others are not, as one file cannot say both; or if the file would not
-            give back the name of a video.
+            give back the name of a video or an animal.
     """
     refuse_unwritable(table)
     labelled = {clip.labels is not None for clip in table.clips}
@@ -317,12 +327,16 @@ def write_table(table: LabelTable, path: str | os.PathLike[str]) -> Path:
         raise LabelError("some rows are labelled and others are not; write them to two files", table.source)
     timed = any(clip.start is not None for clip in table.clips)
     named = any(clip.split is not None for clip in table.clips)
+    whose = any(clip.subject for clip in table.clips)
     target = Path(path)
     with writing_text(target) as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["filepath"] + ["start", "stop"] * timed + ["label"] * (labelled == {True}) + ["split"] * named)
+        columns = ["start", "stop"] * timed + ["label"] * (labelled == {True}) + ["split"] * named
+        writer.writerow(["filepath", *(["subject"] if whose else []), *columns])
         for clip in table.clips:
             row = [path_cell(clip.video)]
+            if whose:
+                row.append(clip.subject)
             if timed:
                 row += ["" if time is None else repr(float(time)) for time in (clip.start, clip.stop)]
             if clip.labels is not None:

@@ -1,7 +1,8 @@
 """From scores of windows to bouts: one curve per behaviour, cut by thresholds.
 
 Five steps in this order: cells, smoothing, hysteresis, closing of short gaps, dropping of short bouts. All are pure
-functions; times that differ by less than a microsecond count as equal.
+functions; times that differ by less than a microsecond count as equal. Where an animal is not in the picture its curves
+are no number, and no step reaches over that.
 """
 
 import math
@@ -64,7 +65,8 @@ class ScoreTimeline:
         classes: Names of the behaviours, C.
         edges: Where the T cells begin and end, float64 ``[T + 1]``, seconds since the first frame, rising.
         edge_frames: The first frame of each cell and, last, the number of frames, int64 ``[T + 1]``, rising.
-        probabilities: float32 ``[T, C]`` in [0, 1].
+        probabilities: float32 ``[T, C]`` in [0, 1]; NaN, for all classes, in cells in which the animal is absent.
+        subject: The animal whose behaviours these are; ``""`` is the whole scene.
 
     Raises:
         ValueError: If the shapes do not fit each other, or edges do not rise.
@@ -75,6 +77,7 @@ class ScoreTimeline:
     edges: NDArray[np.float64]
     edge_frames: NDArray[np.int64]
     probabilities: NDArray[np.float32]
+    subject: str = ""
 
     def __post_init__(self) -> None:
         cells = len(self.edges) - 1
@@ -85,6 +88,16 @@ class ScoreTimeline:
             )
         if not ((np.diff(self.edges) > 0).all() and (np.diff(self.edge_frames) > 0).all()):
             raise ValueError(f"{self.video}: times or frame numbers of the cells do not rise")
+
+    @property
+    def absent(self) -> NDArray[np.bool_]:
+        """Cells in which the animal is not in the picture, bool ``[T]``."""
+        missing: NDArray[np.bool_] = np.isnan(self.probabilities).any(axis=1)
+        return missing
+
+    def presences(self) -> list[tuple[int, int]]:
+        """First cell of each stretch in which the animal is in the picture, and the cell after its last."""
+        return _stretches(~self.absent)
 
 
 @dataclass(frozen=True)
@@ -120,40 +133,64 @@ class ScoredBout:
 
 
 def timeline(scores: WindowScores) -> ScoreTimeline:
-    """Cut a video into cells wherever a window starts or stops.
+    """Cut a video into cells wherever a window starts or stops, or the animal comes or leaves.
 
     The probability of a cell is the mean over the windows that cover it; where none does, that of the nearest windows
-    (the earlier ones of equally near ones).
+    (the earlier ones of equally near ones). Where the animal is absent there is none.
 
     Raises:
-        ValueError: If there is no window, a window is empty or leaves the video, a probability is not in [0, 1], or
-            times contradict the frame numbers.
+        ValueError: If there is no window though there is something to see, a window is empty or leaves the video, a
+            probability is not in [0, 1], or times contradict the frame numbers.
     """
-    first, last = scores.start_frame, scores.stop_frame
-    if not len(first):
-        raise ValueError(f"{scores.video}: there is no window, so nothing is known of this video")
+    first, last, presences = scores.start_frame, scores.stop_frame, scores.presences()
+    if not len(first) and (scores.present is None or presences):
+        raise ValueError(f"{scores.name}: there is no window, so nothing is known of this video")
     if (first < 0).any() or (last <= first).any() or (last > scores.num_frames).any():
-        raise ValueError(f"{scores.video}: windows must hold frames within the video's {scores.num_frames}")
+        raise ValueError(f"{scores.name}: windows must hold frames within the video's {scores.num_frames}")
     if not ((scores.probabilities >= 0) & (scores.probabilities <= 1)).all():  # NaN fails too
-        raise ValueError(f"{scores.video}: there are probabilities outside of [0, 1], or that are no number")
+        raise ValueError(f"{scores.name}: there are probabilities outside of [0, 1], or that are no number")
+    come, leave = ([getattr(one, f"{end}_frame") for one in presences] for end in ("start", "stop"))
     edge_frames, index = np.unique(
-        np.concatenate([[0, scores.num_frames], last, first]).astype(np.int64), return_inverse=True
+        np.concatenate([[0, scores.num_frames], leave, come, last, first]).astype(np.int64), return_inverse=True
     )
     edges = np.empty(len(edge_frames))
     # Of several times for one frame the last stays: when it begins, rather than when the one before it ended.
-    edges[index] = np.concatenate([[0.0, scores.duration], scores.stop, scores.start])
-    begins, ends = index[2 + len(last) :], index[2 : 2 + len(last)]
-    total = np.zeros((len(edges) - 1, len(scores.classes)))
+    seen = [[getattr(one, end) for one in presences] for end in ("stop", "start")]
+    edges[index] = np.concatenate([[0.0, scores.duration], *seen, scores.stop, scores.start])
+    leaves, comes, ends, begins = np.split(index[2:], np.cumsum([len(leave), len(come), len(last)]))
+    if len(first):
+        probabilities = _means(scores.probabilities, begins, ends, edges)
+    else:
+        probabilities = np.full((len(edges) - 1, len(scores.classes)), np.nan, np.float32)
+    if scores.present is not None:
+        changes = np.zeros(len(edges), np.int64)
+        changes[comes] += 1
+        changes[leaves] -= 1
+        probabilities[np.cumsum(changes)[:-1] == 0] = np.nan
+    return ScoreTimeline(scores.video, scores.classes, edges, edge_frames, probabilities, scores.subject)
+
+
+def _means(
+    probabilities: NDArray[np.float32], begins: NDArray[np.int64], ends: NDArray[np.int64], edges: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Of each cell the mean over the windows that cover it, or of the nearest, float32 ``[T, C]``.
+
+    Args:
+        probabilities: Of the windows, float32 ``[W, C]``.
+        begins: First cell of each window, int64 ``[W]``.
+        ends: The cell after its last.
+        edges: Where cells begin and end, float64 ``[T + 1]``, seconds.
+    """
+    total = np.zeros((len(edges) - 1, probabilities.shape[1]))
     count = np.zeros(len(edges) - 1, dtype=np.int64)
     for step in range(int((ends - begins).max())):
         reached = begins + step < ends
         cells = begins[reached] + step
-        np.add.at(total, cells, scores.probabilities[reached].astype(np.float64))
+        np.add.at(total, cells, probabilities[reached].astype(np.float64))
         np.add.at(count, cells, 1)
     covered = np.flatnonzero(count)
     mean = (total[covered] / count[covered, None]).astype(np.float32)
-    nearest = _nearest(covered, edges)
-    return ScoreTimeline(scores.video, scores.classes, edges, edge_frames, mean[nearest])
+    return mean[_nearest(covered, edges)]
 
 
 def _nearest(covered: NDArray[np.int64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -172,7 +209,7 @@ def _nearest(covered: NDArray[np.int64], edges: NDArray[np.float64]) -> NDArray[
 def smooth(timeline: ScoreTimeline, settings: Mapping[str, BoutSettings]) -> ScoreTimeline:
     """Average each curve over time, over ``smoothing`` seconds around the middle of each cell.
 
-    At the ends of the video the span is cut, so the mean is over less.
+    At the ends of the video, and where the animal comes or leaves, the span is cut, so the mean is over less.
 
     Args:
         timeline: The curves.
@@ -181,18 +218,19 @@ def smooth(timeline: ScoreTimeline, settings: Mapping[str, BoutSettings]) -> Sco
     Returns:
         The same cells; a curve whose ``smoothing`` is 0 as it was.
     """
-    edges = timeline.edges
-    middles = (edges[:-1] + edges[1:]) / 2
     smoothed = timeline.probabilities.copy()
-    for column, name in enumerate(timeline.classes):
-        span = settings[name].smoothing
-        if span == 0:
-            continue
-        curve = timeline.probabilities[:, column].astype(np.float64)
-        area = np.concatenate([[0.0], np.cumsum(curve * np.diff(edges))])
-        low, high = np.maximum(middles - span / 2, edges[0]), np.minimum(middles + span / 2, edges[-1])
-        mean = (np.interp(high, edges, area) - np.interp(low, edges, area)) / (high - low)
-        smoothed[:, column] = mean.clip(curve.min(), curve.max())  # rounding must not leave [0, 1]
+    for first, stop in timeline.presences():
+        edges = timeline.edges[first : stop + 1]
+        middles = (edges[:-1] + edges[1:]) / 2
+        for column, name in enumerate(timeline.classes):
+            span = settings[name].smoothing
+            if span == 0:
+                continue
+            curve = timeline.probabilities[first:stop, column].astype(np.float64)
+            area = np.concatenate([[0.0], np.cumsum(curve * np.diff(edges))])
+            low, high = np.maximum(middles - span / 2, edges[0]), np.minimum(middles + span / 2, edges[-1])
+            mean = (np.interp(high, edges, area) - np.interp(low, edges, area)) / (high - low)
+            smoothed[first:stop, column] = mean.clip(curve.min(), curve.max())  # rounding must not leave [0, 1]
     return replace(timeline, probabilities=smoothed)
 
 
@@ -225,6 +263,7 @@ def find_bouts(timeline: ScoreTimeline, settings: Mapping[str, BoutSettings]) ->
                     stop_frame=int(timeline.edge_frames[stop]),
                     mean=min(float(np.average(curve[first:stop], weights=lengths)), peak),  # above it by rounding
                     peak=peak,
+                    subject=timeline.subject,
                 )
             )
     return sorted(bouts, key=lambda bout: bout.start)  # stable: classes stay in their order
@@ -236,18 +275,24 @@ def runs_of(
     """Bouts of one smoothed curve, each as its first cell and the cell after its last.
 
     Args:
-        curve: Probabilities of T cells, float64 ``[T]``.
+        curve: Probabilities of T cells, float64 ``[T]``; NaN where the animal is absent, over which nothing is joined.
         edges: Where cells begin and end, float64 ``[T + 1]``, seconds.
         settings: Thresholds and least lengths; ``smoothing`` is not used.
     """
-    lasts = np.flatnonzero(np.diff(np.concatenate([[False], curve >= settings.lower, [False]]).astype(np.int8)))
     joined: list[tuple[int, int]] = []
-    for first, stop in lasts.reshape(-1, 2).tolist():
+    for first, stop in _stretches(curve >= settings.lower):
         if curve[first:stop].max() < settings.threshold:
             continue
-        if joined and edges[first] - edges[joined[-1][1]] < settings.minimum_gap - SAME_TIME:
+        short = joined and edges[first] - edges[joined[-1][1]] < settings.minimum_gap - SAME_TIME
+        if short and not np.isnan(curve[joined[-1][1] : first]).any():
             first = joined.pop()[0]
         joined.append((first, stop))
     for first, stop in joined:
         if edges[stop] - edges[first] >= settings.minimum_bout - SAME_TIME:
             yield first, stop
+
+
+def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Where flags are set, bool ``[T]``: the first of each stretch, and the one after its last."""
+    changes = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    return [(first, stop) for first, stop in changes.reshape(-1, 2).tolist()]

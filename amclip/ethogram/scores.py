@@ -3,14 +3,31 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SAME_TIME", "WindowScores"]
+__all__ = ["SAME_TIME", "Presence", "WindowScores"]
 
 # Seconds. 1.2 - 1.0 is less than 0.2 in floating point, and a gap of 0.2 s must not count as shorter than 0.2 s.
 SAME_TIME = 1e-6
+
+
+class Presence(NamedTuple):
+    """A stretch of a video in which an animal is in the picture.
+
+    Attributes:
+        start: Seconds since the first frame of the video.
+        stop: Seconds since the first frame of the video.
+        start_frame: Its first frame.
+        stop_frame: The frame after its last.
+    """
+
+    start: float
+    stop: float
+    start_frame: int
+    stop_frame: int
 
 
 @dataclass(frozen=True)
@@ -64,16 +81,42 @@ class WindowScores:
         windows = len(self.start_frame)
         if self.probabilities.shape != (windows, len(self.classes)):
             raise ValueError(
-                f"{self.video}: {windows} windows and {len(self.classes)} classes need probabilities of that shape, "
+                f"{self.name}: {windows} windows and {len(self.classes)} classes need probabilities of that shape, "
                 f"got {self.probabilities.shape}"
             )
         for name in ("stop_frame", "start", "stop"):
             if getattr(self, name).shape != (windows,):
-                raise ValueError(f"{self.video}: {name} has shape {getattr(self, name).shape}, expected ({windows},)")
+                raise ValueError(f"{self.name}: {name} has shape {getattr(self, name).shape}, expected ({windows},)")
         self._check_presence()
 
+    @property
+    def name(self) -> str:
+        """Whose scores these are, for messages: the video, and the animal where there is one."""
+        return f"{self.video}: {self.subject}" if self.subject else self.video
+
+    @property
+    def seconds_present(self) -> float:
+        """How long the animal is in the picture; of a scene the length of the video."""
+        return self.duration if self.present is None else sum(stop - start for start, stop in self.present)
+
+    def presences(self) -> tuple[Presence, ...]:
+        """The presences with their frames, as ``present_frames`` tells or as is reckoned; none of a scene.
+
+        One of less than half a frame, of which no frame is known, is left out.
+        """
+        if self.present is None:
+            return ()
+        if self.present_frames is not None:
+            pairs = zip(self.present, self.present_frames, strict=True)
+            return tuple(Presence(*seconds, *frames) for seconds, frames in pairs)
+        times, index = np.unique(np.concatenate([[0.0, self.duration], self.stop, self.start]), return_index=True)
+        known = np.concatenate([[0, self.num_frames], self.stop_frame, self.start_frame])[index]
+        reckoned = np.interp(np.array(self.present).reshape(-1, 2), times, known).round().astype(np.int64)
+        pairs = zip(self.present, reckoned.tolist(), strict=True)
+        return tuple(Presence(*seconds, *frames) for seconds, frames in pairs if frames[1] > frames[0])
+
     def _check_presence(self) -> None:
-        who = f"{self.video}: {self.subject}" if self.subject else self.video
+        who = self.name
         if self.present is None:
             if self.present_frames is not None:
                 raise ValueError(f"{who}: present_frames without present, whose frames they are")

@@ -5,6 +5,7 @@ Ng et al. 2022, "Animal Kingdom: A Large and Diverse Dataset for Animal Behavior
 video, or folder of images, is looked for below the root.
 """
 
+import posixpath
 from pathlib import Path
 
 from amclip.data.clock import Clock
@@ -83,7 +84,7 @@ def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
         name = without_suffix(clip.video)
         if name != name.strip():
             return f"{clip.video!r} has a blank before its suffix, which a video_id does not keep; rename the file"
-        first = names.setdefault(name, clip.video)
+        first = names.setdefault(posixpath.normpath(name), clip.video)
         return f"{first} and {clip.video} would have one video_id" if first != clip.video else None
 
     refuse(table, unfit)
@@ -94,7 +95,7 @@ def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
     actions: list[list[object]] = [["Label", "Category", "Action", "Description"]]
     actions += [[index, "", name, ""] for index, name in enumerate(table.classes)]
     write_book(target, {"AR": clips, "Action": actions})
-    return ["the suffix of the videos"] if any(name != video for name, video in names.items()) else []
+    return ["the suffix of the videos"] if any(without_suffix(video) != video for video in names.values()) else []
 
 
 FORMAT = LabelFormat(

@@ -20,7 +20,7 @@ def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
     for timeline in timelines:
         for bout in timeline.bouts:
             cells = {
-                **observation_cells(timeline),
+                **observation_cells(timeline, bout.subject),
                 "Behavior": bout.label,
                 "Behavior type": "STATE",
                 "Start (s)": repr(bout.start),
@@ -36,5 +36,5 @@ FORMAT = LabelFormat(
     "boris",
     "BORIS' aggregated events",
     BoutReader(boris_events.aggregated, boris_events.read, has_observations=True),
-    Writer(write, holds_bouts=True, holds_nothing_else=True, workbook="may"),
+    Writer(write, holds_bouts=True, holds_subjects=True, holds_nothing_else=True, workbook="may"),
 )

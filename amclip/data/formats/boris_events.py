@@ -1,9 +1,9 @@
 """BORIS: aggregated and tabular events, exported as CSV, TSV or XLSX, with the columns of old and of new versions.
 
 Columns are found by name, since their set depends on version, modifiers and independent variables; of the rows above
-the header only a time offset, the observation and its files are read. Subjects and modifiers are not told apart: a
-behaviour holds while any subject shows it. BORIS adds an observation's time offset to the time in its media when an
-event is coded (``write_event``), and exports the sum; here it is taken off again.
+the header only a time offset, the observation and its files are read. Modifiers are not told apart. BORIS adds an
+observation's time offset to the time in its media when an event is coded (``write_event``), and exports the sum; here
+it is taken off again.
 
 Before version 8.9.11 a row names the one file in which its event starts, and its times count from the start of the
 observation's first file; since then it names all files, with the length of each.

@@ -1,9 +1,9 @@
 """What both tables of BORIS' events have in common when they are written."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from amclip.data.boris_columns import NOBODY
+from amclip.data.boris_columns import NOBODY, subject_of
 from amclip.data.formats.boris_rows import MISSING
 from amclip.data.formats.notes import gaps, splits, unnamed
 from amclip.data.intervals import Timeline, timelines_of
@@ -27,11 +27,14 @@ def timelines_for_boris(table: LabelTable) -> list[Timeline]:
     for name in table.classes:
         if name.lower() in MISSING:
             raise LabelError(f"class {name!r}: is BORIS' word for an empty cell; rename it", table.source)
+    for subject in {clip.subject for clip in table.clips} - {""}:
+        if subject.lower() in MISSING or not subject_of(subject):
+            raise LabelError(f"subject {subject!r}: is BORIS' word for no animal; rename it", table.source)
     return timelines_of(table)
 
 
-def observation_cells(timeline: Timeline) -> dict[str, str]:
-    """The cells of a time line's rows that tell of its observation, by column."""
+def observation_cells(timeline: Timeline, subject: str) -> dict[str, str]:
+    """The cells of a time line's rows that tell of its observation and whose behaviour it is, by column."""
     return {
         "Observation id": str(PurePosixPath(timeline.video).with_suffix("")),
         "Observation type": "Media file(s)",
@@ -40,7 +43,7 @@ def observation_cells(timeline: Timeline) -> dict[str, str]:
         "Media duration (s)": repr(timeline.end),
         "FPS": "NA",
         "FPS (frame/s)": "NA",
-        "Subject": NOBODY,
+        "Subject": subject or NOBODY,
         "Media file name": timeline.video,
     }
 
@@ -49,5 +52,16 @@ def lost_in_boris(table: LabelTable, timelines: Sequence[Timeline]) -> list[str]
     """What BORIS' tables cannot hold of a table, in words."""
     silent = [timeline.video for timeline in timelines if not timeline.bouts]
     notes = [f"videos without any behaviour have no row: {', '.join(silent)}"] if silent else []
+    unseen = [name for timeline in timelines if timeline.bouts for name in _silent_subjects(timeline)]
+    if unseen:
+        notes.append(f"animals that show nothing in a video have no row of it: {', '.join(unseen)}")
     notes += gaps(timelines, "BORIS has no word for intervals nobody observed; they read as showing nothing")
     return notes + splits(table) + unnamed(table)
+
+
+def _silent_subjects(timeline: Timeline) -> Iterator[str]:
+    """Who was watched in a video and shows nothing, with the video's name."""
+    shown = {bout.subject for bout in timeline.bouts}
+    for subject in timeline.subjects:
+        if subject not in shown:
+            yield f"{subject or 'the whole scene'} in {timeline.video}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from amclip.data.clock import Clock
 from amclip.data.formats.label_format import Reading
 from amclip.data.formats.observations import Observations
-from amclip.data.intervals import Bout, Timeline
+from amclip.data.intervals import Bout, Interval, Timeline, complement
 from amclip.data.label_error import LabelError, raise_together
 from amclip.data.locate import same_name
 
@@ -44,7 +44,7 @@ class Media:
         observation: Its name.
         looked_at: From when to when the observer looked, in seconds since the start of the first file.
         bouts: Of each file.
-        subjects: Who was seen; ``""`` for nobody in particular.
+        subjects: Who was seen, in any of its files; ``""`` for nobody in particular.
     """
 
     names: list[str]
@@ -59,7 +59,7 @@ class Media:
     def __post_init__(self) -> None:
         self.bouts = [[] for _ in self.names]
 
-    def add(self, start: float, stop: float, label: str, place: Place) -> None:
+    def add(self, start: float, stop: float, label: str, place: Place, subject: str) -> None:
         """Place a bout in the file, or files, that it falls in; its times count from the start of the observation.
 
         Raises:
@@ -77,7 +77,7 @@ class Media:
                     )
                 first, last_time = max(start - begins, 0.0), min(stop - begins, length, ends - begins)
                 if first < last_time or start == stop:
-                    self.bouts[index].append(Bout(min(first, last_time), last_time, label, place.line))
+                    self.bouts[index].append(Bout(min(first, last_time), last_time, label, place.line, subject))
             begins += duration or 0.0
 
 
@@ -86,6 +86,10 @@ def timelines(observations: Iterable[Media], source: str, reading: Reading) -> l
 
     Observations of one video are joined where they are of different times, or of different animals: all their events
     name a subject, and none names the same. What else two observations say of one video are two opinions.
+
+    An observation watches the animals that its events name, in all of its files and for all of its time: one that shows
+    nothing in the second file was there, and of one that no event names nobody knows whether it was. Without any event
+    the whole scene was watched, and showed nothing.
 
     Args:
         observations: All of the source, or those that were chosen.
@@ -121,9 +125,23 @@ def timelines(observations: Iterable[Media], source: str, reading: Reading) -> l
         index, last, _ = parts[-1]
         whole = Timeline(last.names[index], tuple(bouts), known[-1] if known else None, last.fps[index], line=last.line)
         whole = _without_sound_alone(whole, source, reading.clock)
-        found.append(replace(whole, unlabelled=_between([looked_at for *_, looked_at in parts], whole.end)))
+        whole = replace(whole, unlabelled=complement([looked_at for *_, looked_at in parts], whole.end))
+        found.append(_with_subjects(whole, parts))
     raise_together(errors)
     return found
+
+
+def _with_subjects(timeline: Timeline, parts: Sequence[tuple[int, Media, Interval]]) -> Timeline:
+    """A time line with who was watched when, by the observations of its video."""
+    watched: dict[str, list[Interval]] = {}
+    for _, one, looked_at in parts:
+        for subject in one.subjects or {""}:
+            watched.setdefault(subject, []).append(looked_at)
+    if not any(watched):
+        return timeline
+    subjects = sorted(watched, key=lambda name: (not name, name))
+    gaps = ((name, *gap) for name in subjects for gap in complement(watched[name], timeline.end))
+    return replace(timeline, subjects=tuple(subjects), unwatched=tuple(gaps))
 
 
 def _two_opinions(parts: Sequence[tuple[int, Media, tuple[float, float]]]) -> tuple[Media, Media] | None:
@@ -152,18 +170,6 @@ def _without_sound_alone(timeline: Timeline, source: str, clock: Clock) -> Timel
         )
     kept = (replace(bout, stop=min(bout.stop, end)) for bout in timeline.bouts if bout.start < end)
     return replace(timeline, bouts=tuple(kept), duration=end)
-
-
-def _between(intervals: Sequence[tuple[float, float]], end: float) -> tuple[tuple[float, float], ...]:
-    """What lies in none of the intervals, from 0 to the end."""
-    gaps, reached = [], 0.0
-    for start, stop in sorted(intervals):
-        if start > reached:
-            gaps.append((reached, min(start, end)))
-        reached = max(reached, stop)
-    if reached < end:
-        gaps.append((reached, end))
-    return tuple(gap for gap in gaps if gap[1] > gap[0])
 
 
 def media_time(told: float, offset: float, place: Place, column: str) -> float:

@@ -2,8 +2,8 @@
 
 What the tables that BORIS exports say is in the project too, and two things that they do not: observations without any
 event, whose videos show none of the behaviours, and all behaviours of the ethogram in their order. As in those tables,
-an observation's time offset is part of its events' times (BORIS' ``write_event`` adds it), and a behaviour holds while
-any subject shows it.
+an observation's time offset is part of its events' times (BORIS' ``write_event`` adds it), and the subjects of its
+events are the animals that it watched: ``subjects_conf`` lists those that any observation may have.
 """
 
 import json
@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
+from amclip.data.boris_columns import subject_of
 from amclip.data.class_name_rules import unknown_class
 from amclip.data.clock import Clock
 from amclip.data.formats import strict_json
@@ -50,7 +51,7 @@ def read(text: str, source: str, reading: Reading) -> Noted:
         try:
             one = _media(observation, name, place, reading.clock)
             for start, stop, label, subject in _bouts(observation, states, place):
-                one.add(start, stop, label, place)
+                one.add(start, stop, label, place, subject)
                 one.subjects.add(subject)
             media.append(one)
         except LabelError as error:
@@ -189,7 +190,8 @@ def _event(event: Any, states: dict[str, bool], offset: float, place: Place) -> 
         said = f"an event is of no behaviour of the ethogram: {unknown_class(label, list(states))}"
         raise place.error(said, "events")
     time = media_time(float(event[0]), offset, place, "events")
-    return time, label, str(event[1]), str(event[3]) if len(event) > 3 else ""
+    subject = "" if event[1] is None else subject_of(str(event[1]))
+    return time, label, subject, str(event[3]) if len(event) > 3 else ""
 
 
 FORMAT = LabelFormat(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from amclip.data.boris_columns import NOBODY
+from amclip.data.boris_columns import subject_of
 from amclip.data.clock import Clock
 from amclip.data.formats.boris_media import OF_PICTURES, Media, Place, media_time
 from amclip.data.formats.delimited import number
@@ -125,11 +125,12 @@ class BorisTable:
             raise row.error("the behaviour is empty", "behavior")
         joined = self._joined.get(row["observation"])
         media = joined or self._media_of(row)
-        media.subjects.add("" if row["subject"] == NOBODY else row["subject"])
+        subject = "" if row["subject"].lower() in MISSING else subject_of(row["subject"])
+        media.subjects.add(subject)
         for start, stop in self._times(row):
             if joined is not None:
                 self._refuse_other_file(joined, row, start if row.holds_bout else stop)
-            media.add(start, stop, row["behavior"], row.place)
+            media.add(start, stop, row["behavior"], row.place, subject)
 
     def join_files(self, rows: Sequence[Row], above: Sequence[str]) -> None:
         """Join the files of observations that older versions of BORIS name one a row, and time from the first's start.

@@ -18,11 +18,11 @@ def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
     timelines = timelines_for_boris(table)
     rows = []
     for timeline in timelines:
-        events = [(bout.stop, "STOP", bout.label) for bout in timeline.bouts]
-        events += [(bout.start, "START", bout.label) for bout in timeline.bouts]
-        for time, kind, label in sorted(events, key=lambda event: (event[0], event[1] == "START")):
+        events = [(bout.stop, "STOP", bout.label, bout.subject) for bout in timeline.bouts]
+        events += [(bout.start, "START", bout.label, bout.subject) for bout in timeline.bouts]
+        for time, kind, label, subject in sorted(events, key=lambda event: (event[0], event[1] == "START")):
             cells = {
-                **observation_cells(timeline),
+                **observation_cells(timeline, subject),
                 "Observation duration": repr(timeline.end),
                 "Behavior": label,
                 "Behavior type": kind,
@@ -37,5 +37,5 @@ FORMAT = LabelFormat(
     "boris-tabular",
     "BORIS' tabular events",
     BoutReader(boris_events.tabular, boris_events.read, has_observations=True),
-    Writer(write, holds_bouts=True, holds_nothing_else=True, workbook="may"),
+    Writer(write, holds_bouts=True, holds_subjects=True, holds_nothing_else=True, workbook="may"),
 )

@@ -1,4 +1,4 @@
-"""Tables with a header: ``filepath,label[,start,stop][,split]``, or a 0/1 column per class.
+"""Tables with a header: ``filepath,label[,subject][,start,stop][,split]``, or a 0/1 column per class.
 
 Covers zamba's ``filepath,label,split``. The delimiter (comma, semicolon or tab) is taken from the header.
 """
@@ -18,13 +18,15 @@ from amclip.data.table import Clip, LabelTable, build_table, write_table
 
 __all__ = ["FORMAT", "VIDEO_COLUMNS", "matches", "read", "write"]
 
-# Header cells, lower case, and what they hold.
+# Header cells, lower case, and what they hold. The column of animals has one name: `animal` and `individual` may be
+# classes of the 0/1 form, and `id` may count the rows.
 _COLUMNS = {
     "video": ("filepath", "file_path", "video", "video_path", "path", "file", "filename", "file_name"),
     "label": ("label", "labels", "behaviour", "behaviours", "behavior", "behaviors", "action", "actions"),
     "start": ("start", "start_s", "start (s)"),
     "stop": ("stop", "stop_s", "stop (s)", "end", "end_s", "end (s)"),
     "split": ("split",),
+    "subject": ("subject",),
 }
 VIDEO_COLUMNS = _COLUMNS["video"]
 """Names of the column of the videos, lower case."""
@@ -67,6 +69,7 @@ def read(text: str, source: str, reading: Reading) -> LabelTable:
     raise_together(errors)
     if not class_columns:
         return build_table(clips, source, classes)
+    columns.refuse_class_subject()
     found = [header[index] for index in class_columns]
     if classes is not None:  # columns are known classes or a slip, even where all their cells are 0
         unknown = [name for name in found if name not in classes]
@@ -123,6 +126,23 @@ class _Columns:
     classes: Sequence[int]
     videos: dict[str, str] = field(default_factory=dict)
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    subjects: dict[str, str] = field(default_factory=lambda: {"": ""})
+
+    def refuse_class_subject(self) -> None:
+        """Refuse a column ``subject`` of zeros and ones in a table with a column per class: it may be one of them.
+
+        Raises:
+            LabelError: If it is so.
+        """
+        names = self.subjects.keys() - {""}
+        if "subject" in self.roles and names and all(name.lower() in _TRUTH for name in names):
+            raise LabelError(
+                f"holds {' and '.join(sorted(names))} alone: here the column names the animal that a row is about. "
+                "Give animals other names (such as a0, a1); or, if it is a class, give that another name",
+                self.source,
+                1,
+                self.header[self.roles["subject"]],
+            )
 
     def clip(self, row: Sequence[str], line: int) -> Clip:
         """A row as a clip.
@@ -148,7 +168,10 @@ class _Columns:
         start = stop = None
         if "start" in roles:
             start, stop = self._time(row, "start", line), self._time(row, "stop", line)
-        return Clip(self.videos.setdefault(video, video), start, stop, self._labels(row, line), split, line)
+        labels, subject = self._labels(row, line), ""
+        if "subject" in roles:
+            subject = self.subjects.setdefault(row[roles["subject"]], row[roles["subject"]])
+        return Clip(self.videos.setdefault(video, video), start, stop, labels, split, line, subject=subject)
 
     def _time(self, row: Sequence[str], role: str, line: int) -> float | None:
         cell = row[self.roles[role]]
@@ -175,8 +198,8 @@ def _truth(cell: str, column: str, source: str, line: int) -> bool:
         return _TRUTH[cell.lower()]
     except KeyError:
         raise LabelError(
-            f"{cell!r} is neither 0 nor 1; without a column 'label', every column that is not filepath, start, stop, "
-            "split or site is a class",
+            f"{cell!r} is neither 0 nor 1; without a column 'label', every column that is not filepath, subject, "
+            "start, stop, split or site is a class",
             source,
             line,
             column,
@@ -189,4 +212,4 @@ def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
     return unnamed(table)
 
 
-FORMAT = LabelFormat("table", "a table of clips", ClipReader(matches, read), Writer(write))
+FORMAT = LabelFormat("table", "a table of clips", ClipReader(matches, read), Writer(write, holds_subjects=True))

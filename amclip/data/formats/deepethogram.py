@@ -1,9 +1,12 @@
 """DeepEthogram: ``<video>_labels.csv``, a row per frame, a 0/1 column per behaviour, ``background`` first.
 
 -1 in a row means that nobody observed the frame. The file knows frames, not seconds: these the video tells.
+
+It knows no animals either. amclip writes and reads a file for each, named ``<video>_subject=<animal>_labels.csv``; see
+:func:`amclip.data.subject_names.stem_with_subject`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 
@@ -16,8 +19,9 @@ from amclip.data.formats.frames import below_a_folder, frame_bouts, frame_values
 from amclip.data.formats.label_format import BoutReader, LabelFormat, Noted, Reading, Writer
 from amclip.data.formats.notes import moved, splits, without_suffix
 from amclip.data.formats.target_files import write_rows
-from amclip.data.intervals import Timeline, timelines_of
+from amclip.data.intervals import Timeline, scene_gaps, timelines_of
 from amclip.data.label_error import LabelError, raise_together
+from amclip.data.subject_names import split_stem, stem_with_subject
 from amclip.data.table import LabelTable
 
 __all__ = ["FORMAT", "matches", "read", "read_folder", "write"]
@@ -36,9 +40,10 @@ def matches(text: str) -> bool:
     return delimiter_of(first_line(text), _is_header) is not None
 
 
-def _video_of(file: str) -> str:
-    """The video's name without suffix: what stands before ``_labels`` or ``_predictions`` in the file's."""
-    return PurePath(file).stem.removesuffix(_SUFFIX).removesuffix(_PREDICTED)
+def _video_of(file: str) -> tuple[str, str]:
+    """The video's name without suffix and the animal's: what stands before ``_labels`` or ``_predictions``."""
+    stem = PurePath(file).stem
+    return split_stem(stem.removesuffix(_SUFFIX) if stem.endswith(_SUFFIX) else stem.removesuffix(_PREDICTED))
 
 
 def read(text: str, source: str, reading: Reading, video: str | None = None) -> Noted:
@@ -71,20 +76,27 @@ def read(text: str, source: str, reading: Reading, video: str | None = None) -> 
     raise_together(errors)
     if not values:
         raise LabelError("there is no frame below the header", source, head_line)
-    video = _video_of(source) if video is None else video
+    named, subject = _video_of(source)
+    video = named if video is None else video
     edges = reading.clock.edges(video, len(values), source)
     shown = np.array(values, np.int8).T
-    bouts = [bout for name, row in zip(names, shown, strict=True) for bout in frame_bouts(row == 1, edges, name)]
+    bouts = [
+        bout for name, row in zip(names, shown, strict=True) for bout in frame_bouts(row == 1, edges, name, subject)
+    ]
     unlabelled = tuple((bout.start, bout.stop) for bout in frame_bouts((shown == -1).any(axis=0), edges, ""))
     end = float(edges[-1])
-    return Noted([Timeline(video, tuple(bouts), end, len(values) / end, unlabelled, line=head_line)], names, None)
+    timeline = Timeline(video, tuple(bouts), end, len(values) / end, unlabelled, line=head_line)
+    if subject:
+        gaps = tuple((subject, *gap) for gap in unlabelled)
+        timeline = replace(timeline, subjects=(subject,), unwatched=gaps)
+    return Noted([timeline], names, None)
 
 
 def read_folder(folder: Path, reading: Reading) -> Noted:
-    """All label files of a folder, as one.
+    """All label files of a folder, as one; those of the animals of a video are one time line.
 
     Raises:
-        LabelError: If there is none, or one cannot be used.
+        LabelError: If there is none, one cannot be used, or two are of one animal in one video.
     """
     source = str(folder)
     files = next(filter(None, (sorted(folder.rglob(f"*{end}.csv")) for end in (_SUFFIX, _PREDICTED))), [])
@@ -92,14 +104,15 @@ def read_folder(folder: Path, reading: Reading) -> Noted:
         raise LabelError(
             f"is a folder without label files of DeepEthogram (*{_SUFFIX}.csv); give the table itself", source
         )
-    timelines: list[Timeline] = []
+    by_video: dict[str, dict[str, tuple[Path, Timeline]]] = {}
     errors: list[LabelError] = []
     found: list[str] | None = None
     for file in files:
         text = file_text(file)
         if not matches(text):
             raise LabelError("is no label file of DeepEthogram: its first behaviour is not 'background'", str(file), 1)
-        video = (file.parent.relative_to(folder) / _video_of(file.name)).as_posix()
+        stem, subject = _video_of(file.name)
+        video = (file.parent.relative_to(folder) / stem).as_posix()
         try:
             noted = read(text, str(file), reading, video)
             noted.refuse_others(reading.classes, str(file))
@@ -109,9 +122,41 @@ def read_folder(folder: Path, reading: Reading) -> Noted:
         if found is not None and noted.classes != found:
             raise LabelError(f"has the behaviours {noted.classes}, and the files before it {found}", str(file), 1)
         found = noted.classes
-        timelines += [replace(timeline, line=None) for timeline in noted.timelines]
+        of_video = by_video.setdefault(video, {})
+        if subject in of_video:
+            errors.append(LabelError(f"is of the same video and animal as {of_video[subject][0]}", str(file)))
+        of_video[subject] = file, replace(noted.timelines[0], line=None)
+    timelines = []
+    for video_files in by_video.values():
+        try:
+            timelines.append(_of_all_animals(video_files))
+        except LabelError as error:
+            errors.append(error)
     raise_together(errors)
     return Noted(timelines, found, None)
+
+
+def _of_all_animals(files: Mapping[str, tuple[Path, Timeline]]) -> Timeline:
+    """One time line of a video from those of its animals.
+
+    Raises:
+        LabelError: If one has more frames than another.
+    """
+    first_file, first = next(iter(files.values()))
+    for file, timeline in files.values():
+        if timeline.end != first.end:
+            frames, of_first = (round(one.end * (one.fps or 0.0)) for one in (timeline, first))
+            raise LabelError(f"has {frames} frames, and {first_file}, of the same video, has {of_first}", str(file))
+    if len(files) == 1:
+        return first
+    gaps = {subject: timeline.unlabelled for subject, (_, timeline) in files.items()}
+    return replace(
+        first,
+        bouts=tuple(bout for _, timeline in files.values() for bout in timeline.bouts),
+        unlabelled=scene_gaps(gaps, first.end),
+        subjects=tuple(files),
+        unwatched=tuple((subject, *gap) for subject, own in gaps.items() for gap in own),
+    )
 
 
 def _frame(row: list[str], header: list[str], index: int, source: str, line: int) -> list[int]:
@@ -141,29 +186,34 @@ def _frame(row: list[str], header: list[str], index: int, source: str, line: int
 
 
 def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
-    """DeepEthogram's label files, one per video, below the target folder."""
+    """DeepEthogram's label files, one per video, or per animal of a video, below the target folder."""
     timelines = timelines_of(table)
     one_name_each(table, "label file")
     below_a_folder(table, "label files")
     off = 0
-    for timeline in timelines:
-        frames, between = frame_values(timeline, table.classes, clock, table.source)
+    of_animals = [(one, subject) for one in timelines for subject in one.subjects or ("",)]
+    for timeline, subject in of_animals:
+        frames, between = frame_values(timeline.of(subject), table.classes, clock, table.source)
         off += between
         rows: list[Sequence[object]] = [["", "background", *table.classes]]
         background = np.where(frames.min(axis=1) < 0, -1, frames.max(axis=1) == 0).astype(int)
         rows += [[index, background[index], *frame] for index, frame in enumerate(frames.tolist())]
-        write_rows(target / _label_file(timeline.video), rows, "labels")
+        write_rows(target / _label_file(timeline.video, subject), rows, "labels")
     return moved(off) + splits(table) + ["the suffix of the videos"]
 
 
-def _label_file(video: str) -> str:
-    """Name of DeepEthogram's label file of a video, below the folder that the videos are below."""
-    return f"{without_suffix(video)}{_SUFFIX}.csv"
+def _label_file(video: str, subject: str) -> str:
+    """Name of DeepEthogram's label file of an animal in a video, below the folder that the videos are below."""
+    return f"{stem_with_subject(without_suffix(video), subject)}{_SUFFIX}.csv"
+
+
+def _files(table: LabelTable) -> list[str]:
+    return [_label_file(*each) for each in dict.fromkeys((clip.video, clip.subject) for clip in table.clips)]
 
 
 FORMAT = LabelFormat(
     "deepethogram",
     "DeepEthogram's labels per frame",
     BoutReader(matches, read, read_folder),
-    Writer(write, holds_bouts=True, files=lambda table: [_label_file(video) for video in table.videos()]),
+    Writer(write, holds_bouts=True, holds_subjects=True, files=_files),
 )

@@ -18,17 +18,20 @@ __all__ = ["below_a_folder", "frame_bouts", "frame_values", "one_name_each"]
 _OFF_FRAME = 0.05
 
 
-def frame_bouts(seen: Sequence[bool] | NDArray[np.bool_], edges: NDArray[np.float64], label: str) -> list[Bout]:
+def frame_bouts(
+    seen: Sequence[bool] | NDArray[np.bool_], edges: NDArray[np.float64], label: str, subject: str = ""
+) -> list[Bout]:
     """Bouts of one behaviour from a flag per frame.
 
     Args:
         seen: Whether each frame shows it, ``[N]``.
         edges: When each frame is shown, and the end of the last; seconds, float64 ``[N + 1]``.
         label: The behaviour.
+        subject: Whose it is.
     """
     turns = np.flatnonzero(np.diff(np.concatenate([[0], np.asarray(seen, np.int8), [0]])))
     times = edges[turns].tolist()
-    return [Bout(start, stop, label) for start, stop in zip(times[::2], times[1::2], strict=True)]
+    return [Bout(start, stop, label, subject=subject) for start, stop in zip(times[::2], times[1::2], strict=True)]
 
 
 def frame_values(

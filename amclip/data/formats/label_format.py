@@ -8,8 +8,9 @@ from typing import Literal
 from amclip.data.class_name_rules import unknown_class
 from amclip.data.clock import Clock
 from amclip.data.formats.observations import Observations
-from amclip.data.intervals import Timeline, Windows
+from amclip.data.intervals import Subjects, Timeline, Windows
 from amclip.data.label_error import LabelError, raise_together
+from amclip.data.merge_subjects import merge_subjects
 from amclip.data.table import LabelTable
 
 __all__ = ["BookReader", "BoutReader", "ClipReader", "LabelFormat", "Noted", "Reading", "Sheets", "Writer"]
@@ -33,6 +34,8 @@ class Reading:
         per_frame: Cut frame lists where a label changes. Without it, and without windows, a folder of images is one
             clip with the labels of all its frames.
         observations: Which of BORIS' observations are read; default: all, unless several are of one time of one video.
+        subjects: ``"merged"``: a behaviour holds while any animal shows it, see
+            :func:`amclip.data.merge_subjects.merge_subjects`; ``"each"``: clips of each animal with its own behaviours.
     """
 
     classes: Sequence[str] | None = None
@@ -40,6 +43,15 @@ class Reading:
     clock: Clock = field(default_factory=Clock)
     per_frame: bool = False
     observations: Observations | None = None
+    subjects: Subjects = "merged"
+
+    def finished(self, table: LabelTable) -> LabelTable:
+        """The table when all files are read and joined: of the whole scene, unless each animal is asked for.
+
+        Raises:
+            LabelError: If the rows do not say what the whole scene shows.
+        """
+        return table if self.subjects == "each" else merge_subjects(table)
 
 
 @dataclass(frozen=True)
@@ -125,6 +137,7 @@ class Writer:
         write: Table, target, and when the frames of the videos are shown, to what the format cannot hold of the table,
             in words.
         holds_bouts: Whether it says when a behaviour starts and stops.
+        holds_subjects: Whether it says which animal shows it; else the writer is given the whole scene's table.
         holds_nothing_else: Whether there is a row for bouts alone, so that without any the file would be empty.
         files: Of a format that is written to a folder, the files below it; else ``None``.
         workbook: Whether the target may be an XLSX workbook.
@@ -132,6 +145,7 @@ class Writer:
 
     write: Callable[[LabelTable, Path, Clock], list[str]]
     holds_bouts: bool = False
+    holds_subjects: bool = False
     holds_nothing_else: bool = False
     files: Callable[[LabelTable], list[str]] | None = None
     workbook: Literal["never", "may", "must"] = "never"

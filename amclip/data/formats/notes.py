@@ -27,8 +27,8 @@ def split_within(table: LabelTable, timelines: Sequence[Timeline], what: str) ->
 
 
 def gaps(timelines: Sequence[Timeline], what: str) -> list[str]:
-    """Intervals nobody observed, for formats without."""
-    return [what] if any(timeline.unlabelled for timeline in timelines) else []
+    """Intervals nobody observed, of all animals or of one, for formats without."""
+    return [what] if any(timeline.unlabelled or timeline.unwatched for timeline in timelines) else []
 
 
 def unnamed(table: LabelTable) -> list[str]:

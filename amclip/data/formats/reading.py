@@ -15,7 +15,7 @@ from amclip.data.formats.known import FORMATS
 from amclip.data.formats.label_format import BookReader, BoutReader, ClipReader, LabelFormat, Noted, Reading
 from amclip.data.formats.observations import Observations, refuse_observations
 from amclip.data.formats.spreadsheet import as_text, read_sheets
-from amclip.data.intervals import Windows, clips_of
+from amclip.data.intervals import Subjects, Windows, clips_of
 from amclip.data.label_error import LabelError
 from amclip.data.locate import spelled
 from amclip.data.split_names import split_name
@@ -38,13 +38,14 @@ def read_labels(
     clock: Clock | None = None,
     per_frame: bool = False,
     observations: Observations | None = None,
+    subjects: Subjects = "merged",
 ) -> LabelTable:
     """Read a label table; the format is matched by its content, not by its name.
 
     All arguments but the first are those of :class:`amclip.data.formats.label_format.Reading`.
 
     Args:
-        path: A CSV table (``filepath,label[,start,stop][,split]``, or a 0/1 column per class); a plain list of
+        path: A CSV table (``filepath,label[,subject][,start,stop][,split]``, or a 0/1 column per class); a list of
             ``path label [label …]`` lines; Animal Kingdom's ``AR_metadata.xlsx``; a frame list in Charades' form;
             BORIS' aggregated or tabular events, or a project; a DeepEthogram label file, or a folder of them; a FERAL
             JSON. Text in UTF-8, or a sheet of an XLSX workbook; compressed by gzip or not.
@@ -53,11 +54,12 @@ def read_labels(
         clock: When the frames of the videos are shown.
         per_frame: Cut frame lists where a label changes.
         observations: Which of BORIS' observations are read.
+        subjects: Whose behaviours: those of all animals as one, or of each.
 
     Raises:
         LabelError: If the file cannot be used; the message names file, line and column.
     """
-    return read_table(path, Reading(classes, windows, clock or Clock(), per_frame, observations))
+    return read_table(path, Reading(classes, windows, clock or Clock(), per_frame, observations, subjects))
 
 
 def read_table(path: str | os.PathLike[str], reading: Reading) -> LabelTable:
@@ -66,7 +68,7 @@ def read_table(path: str | os.PathLike[str], reading: Reading) -> LabelTable:
         table = _read_file(path, reading)
     if reading.observations is not None:
         reading.observations.refuse_unused(table.source)
-    return table
+    return reading.finished(table)
 
 
 @contextmanager
@@ -84,7 +86,8 @@ def _collector_paused() -> Iterator[None]:
 def read_part(path: str | os.PathLike[str], reading: Reading) -> LabelTable:
     """Read one of several tables, as :func:`read_labels` does.
 
-    It alone may show none of the behaviours, and have only some of the observations that are chosen.
+    It alone may show none of the behaviours, and have only some of the observations that are chosen. Rows of clips that
+    name an animal keep it, whatever is asked for: another table may have those of a second animal of the video.
     """
     try:
         return _read_file(path, reading)
@@ -118,7 +121,7 @@ def read_splits(paths: Mapping[str, str | os.PathLike[str]], reading: Reading | 
     source = " and ".join(os.fspath(path) for path in paths.values())
     if reading.observations is not None:
         reading.observations.refuse_unused(source)
-    return build_table(clips, source, reading.classes, joined_classes(tables))
+    return reading.finished(build_table(clips, source, reading.classes, joined_classes(tables)))
 
 
 def joined_classes(tables: Sequence[LabelTable]) -> list[str]:
@@ -224,7 +227,8 @@ def _read_bouts(reader: BoutReader, text: str, source: str, reading: Reading) ->
 
 
 def _cut(noted: Noted, source: str, reading: Reading) -> LabelTable:
-    return build_table(clips_of(noted.timelines, reading.windows, source), source, reading.classes, noted.classes)
+    clips = clips_of(noted.timelines, reading.windows, source, reading.subjects)
+    return build_table(clips, source, reading.classes, noted.classes)
 
 
 def _refuse_windows(reading: Reading, form: LabelFormat, source: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from amclip.data.clock import Clock
 from amclip.data.formats.known import WRITERS
 from amclip.data.label_error import LabelError
+from amclip.data.merge_subjects import merge_subjects
 from amclip.data.table import LabelTable, refuse_unwritable
 from amclip.text import is_formula, path_cell
 
@@ -49,8 +50,12 @@ def export(table: LabelTable, target: str | os.PathLike[str], form: str, clock: 
     if nothing or (writer.holds_bouts and not table.classes):
         raise LabelError(f"no clip shows a behaviour, so there is nothing for {form} to hold", table.source)
     refuse_unwritable(table)
+    lost = []
+    if not writer.holds_subjects and any(clip.subject for clip in table.clips):
+        table = merge_subjects(table)
+        lost.append("subjects: a behaviour holds while any of them shows it")
     safe = tuple(clip.of_video(path_cell(clip.video)) if is_formula(clip.video) else clip for clip in table.clips)
-    return writer.write(replace(table, clips=safe), path, clock or Clock())
+    return lost + writer.write(replace(table, clips=safe), path, clock or Clock())
 
 
 def files_below(table: LabelTable, target: str | os.PathLike[str], form: str) -> list[Path]:
