@@ -6,7 +6,7 @@ import html
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
@@ -122,7 +122,7 @@ def write_page(target: str | os.PathLike[str], page: Page, timelines: Iterable[S
     with writing_text(path) as file:
         file.write(head)
         of_videos = groupby(timelines, lambda curves: curves.video)
-        for index, (video, media, (name, group)) in enumerate(zip(page.videos, page.media, of_videos, strict=True)):
+        for index, (video, (name, group), media) in enumerate(zip(page.videos, of_videos, page.media, strict=True)):
             units = tuple(group)
             for curves in units:
                 if name != video.video or curves.classes != page.classes:
@@ -157,7 +157,7 @@ def _shown(page: Page, media: Media, units: Sequence[ScoreTimeline]) -> dict[str
     edges = np.concatenate([one.edges for one in smoothed])[first]
     cells = [np.searchsorted(one.edge_frames, edge_frames[:-1], "right") - 1 for one in smoothed]
     probabilities = np.concatenate([one.probabilities[mine] for one, mine in zip(smoothed, cells, strict=True)], axis=1)
-    shown: dict[str, Any] = _curves(replace(smoothed[0], classes=(), edges=edges, edge_frames=edge_frames, probabilities=probabilities))
+    shown: dict[str, Any] = _encoded(edges, edge_frames, probabilities)
     boxes = [_boxes(page.tracks, curves) for curves in units]
     if any(boxes):
         shown |= {"boxes": boxes, "size": media.size}
@@ -186,15 +186,18 @@ def _units(units: Sequence[ScoreTimeline]) -> dict[str, Any]:
 def _digest_of(curves: ScoreTimeline) -> str:
     """Of scores: the page keeps corrections under it, and finds them again wherever these scores are."""
     who = [curves.subject] if curves.subject else []
-    scored = json.dumps([curves.classes, curves.video, *who, _curves(curves)])
+    cells = _encoded(curves.edges, curves.edge_frames, curves.probabilities)
+    scored = json.dumps([curves.classes, curves.video, *who, cells])
     return hashlib.sha256(scored.encode()).hexdigest()[:24]
 
 
-def _curves(timeline: ScoreTimeline) -> dict[str, str]:
+def _encoded(
+    edges: NDArray[np.float64], edge_frames: NDArray[np.int64], probabilities: NDArray[np.float32]
+) -> dict[str, str]:
     return {
-        "edges": _base64(timeline.edges, "<f8"),
-        "edge_frames": _base64(timeline.edge_frames, "<i4"),
-        "probabilities": _base64(timeline.probabilities.T, "<f4"),  # class by class
+        "edges": _base64(edges, "<f8"),
+        "edge_frames": _base64(edge_frames, "<i4"),
+        "probabilities": _base64(probabilities.T, "<f4"),  # class by class
     }
 
 
