@@ -10,8 +10,8 @@ from amclip.data.tracks import Track
 
 __all__ = ["pack_boxes"]
 
-#: Pixels by which a drawn side may be off, beside the rounding to whole ones, as a share of the picture's extent that the
-#: track covers: a page shows pictures a few hundred pixels wide.
+#: Pixels by which a drawn side may be off, beside the rounding to whole ones, as a share of the extent of its track: a
+#: page shows pictures a few hundred pixels wide.
 _TOLERANCE = 1 / 500
 #: Boxes in a row of which the last is kept in any case.
 _BLOCK = 128
@@ -93,7 +93,9 @@ def _are_knots(track: Track, starts: NDArray[np.int64], lasts: NDArray[np.int64]
     extent = float((track.boxes[:, 2:].max(axis=0) - track.boxes[:, :2].min(axis=0)).max())
     tolerance = max(1.0, extent * _TOLERANCE)
     whole = np.rint(track.boxes)
-    begin = np.concatenate([np.arange(one, max(last, one + 1), _BLOCK) for one, last in zip(starts, lasts, strict=True)])
+    begin = np.concatenate(
+        [np.arange(one, max(last, one + 1), _BLOCK) for one, last in zip(starts, lasts, strict=True)]
+    )
     end = np.minimum(begin + _BLOCK, lasts[np.searchsorted(starts, begin, "right") - 1])
     are_knots = np.zeros(len(whole), np.bool_)
     are_knots[begin] = are_knots[end] = True

@@ -29,10 +29,23 @@ from amclip.report.media import Media
 __all__ = ["SCRIPTS", "Page", "Suggestion", "write_page"]
 
 SCRIPTS = (
-    *("basics.js", "bouts.js", "units.js", "store.js", "storage.js", "corrections.js", "exports.js", "figure.js", "player.js"),
+    *(
+        "basics.js",
+        "bouts.js",
+        "units.js",
+        "store.js",
+        "storage.js",
+        "corrections.js",
+        "exports.js",
+        "figure.js",
+        "player.js",
+    ),
     *("raster.js", "panels.js", "downloads.js", "suggestions.js", "mouse.js", "keys.js", "page.js"),
 )
 """Parts of the page's script, in the order in which they need each other."""
+
+
+_TOLD = ("video", "path", "fps", "num_frames", "duration", "offset")  # of a video; of its animals the curves tell
 
 
 @dataclass(frozen=True)
@@ -165,7 +178,7 @@ def _shown(page: Page, media: Media, units: Sequence[ScoreTimeline]) -> dict[str
 
 
 def _boxes(tracks: Tracks | None, curves: ScoreTimeline) -> str | None:
-    track = tracks.track(curves.video, curves.subject) if tracks is not None and curves.subject else None
+    track = None if tracks is None else tracks.track(curves.video, curves.subject)
     if track is None:
         return None
     presences = [(int(curves.edge_frames[first]), int(curves.edge_frames[stop])) for first, stop in curves.presences()]
@@ -174,7 +187,7 @@ def _boxes(tracks: Tracks | None, curves: ScoreTimeline) -> str | None:
 
 def _units(units: Sequence[ScoreTimeline]) -> dict[str, Any]:
     """What has corrections of its own: a video, or each animal in it, with when it is in the picture."""
-    if not units[0].subject:
+    if len(units) == 1 and not units[0].subject:
         return {"scores": _digest_of(units[0]), "subjects": []}
     subjects = []
     for curves in units:
@@ -208,15 +221,16 @@ def _base64(values: NDArray[Any], kind: str) -> str:
 def _about(page: Page, target: Path, told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     named: set[str] = set()
     columns = {"tabular": TABULAR, "aggregated": AGGREGATED}
+    animals = dict.fromkeys(animal["subject"] for units in told for animal in units["subjects"] if animal["subject"])
     return {
         "name": page.name,
         "copy_command": page.copy_command,
         "classes": list(page.classes),
         "settings": {name: asdict(rules) | {"off_threshold": rules.lower} for name, rules in page.settings.items()},
         "window": page.window,
-        "boris": {"project": boris_files.project_frame(page.classes, {}), **columns},
+        "boris": {"project": boris_files.project_frame(page.classes, {}, tuple(animals)), **columns},
         "videos": [
-            asdict(video)
+            {name: getattr(video, name) for name in _TOLD}
             | _addresses(video, media, target)
             | {**units, "boris": _observation(video, boris_files.observation_id(video.video, named))}
             for video, media, units in zip(page.videos, page.media, told, strict=True)

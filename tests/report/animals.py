@@ -6,13 +6,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from amclip.commands.report import report
 from amclip.data.tracks import Track, Tracks
 from amclip.data.writer import VideoWriter
-from amclip.ethogram.annotation_file import AnnotatedVideo
+from amclip.ethogram.annotation_file import Scoring, read_run
 from amclip.ethogram.bouts import BoutSettings, timeline
+from amclip.ethogram.outputs import write_outputs
 from amclip.ethogram.scores import WindowScores
 from amclip.report.html import Page, Suggestion, write_page
 from amclip.report.media import Media
+from amclip.report.windows import read_windows
 
 CLASSES = ("walking", "grooming", "still")
 FPS, FRAMES, SIZE = 25, 150, (120, 160)
@@ -94,19 +97,33 @@ def write_animals(
     classes: Sequence[str] = CLASSES,
     asked: Sequence[tuple[float, float, str]] | None = None,
 ) -> Path:
-    """A page of one video: ``asked`` are start, stop and animal of intervals to label."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """A folder as `amclip annotate --tracks` leaves it, and its page; or one that asks.
+
+    Args:
+        folder: Where it goes.
+        names: Of the animals.
+        classes: Of the behaviours.
+        asked: Start, stop and animal of intervals to label; default: the page is a report.
+    """
     video = write_video(folder / "pair.mp4", len(names))
+    settings = {name: BoutSettings(minimum_gap=1.0) for name in classes}
+    scoring = Scoring("best.ckpt", 0.4, 0.2)
+    boxes = tracks("pair.mp4", names)
+    write_outputs(folder, scores("pair.mp4", names, classes), settings, scoring, {"pair.mp4": str(video)}, tracks=boxes)
+    if asked is None:
+        report(str(folder))
+        return folder / "report.html"
+    run = read_run(folder)
     page = Page(
-        heading="Animals",
+        heading="Intervals to label",
         name="run",
-        copy_command="amclip report run --transcode",
-        classes=tuple(classes),
-        settings={name: BoutSettings(minimum_gap=1.0) for name in classes},
+        copy_command="",
+        classes=run.classes,
+        settings=run.settings,
         window=0.4,
-        videos=[AnnotatedVideo("pair.mp4", str(video), float(FPS), FRAMES, FRAMES / FPS, 0.0)],
+        videos=run.videos,
         media=[Media()],
-        suggestions=None if asked is None else [Suggestion(0, start, stop, name) for start, stop, name in asked],
-        tracks=tracks("pair.mp4", names),
+        suggestions=[Suggestion(0, start, stop, name) for start, stop, name in asked],
+        tracks=boxes,
     )
-    return write_page(folder / "report.html", page, map(timeline, scores("pair.mp4", names, classes)))
+    return write_page(folder / "suggest.html", page, map(timeline, read_windows(run)))

@@ -196,7 +196,7 @@ class Corrections {
   /** Give a bout that stood in `state` to another animal; what was changed since then is undone. */
   give(state, unit, column, { start, stop }, other, undoable) {
     const there = this.carriedOver(state, { unit, column }, { unit: other, column }, [start, stop]);
-    this.put(there, `is now ${this.run.units[other].subject}'s`, undoable);
+    this.put(there, `is now ${this.run.units[other].label}'s`, undoable);
   }
 
   carriedOver(state, from, to, bout) {
@@ -216,7 +216,7 @@ class Corrections {
       state = this.ruledExactly(state, unit, column, interval, theirs, "answered");
       state = this.ruledExactly(state, other, column, interval, mine, "answered");
     });
-    const [one, two] = [unit, other].map((each) => this.run.units[each].subject);
+    const [one, two] = [unit, other].map((each) => this.run.units[each].label);
     this.put(state, `${one} and ${two} exchanged from ${clock(from)} to ${clock(to)}`);
   }
 

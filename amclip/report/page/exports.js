@@ -43,7 +43,7 @@ function piecesIn([from, to], bouts) {
  */
 function labelTable(corrections, how) {
   const { units, videos } = corrections.run;
-  const apart = units.some(({ subject }) => subject);
+  const apart = units.some(({ label }) => label);
   const rows = [["filepath", ...(apart ? ["subject"] : []), "start", "stop", "label", ...(how.split ? ["split"] : [])]];
   videos.forEach((about, video) => {
     const clips = units.flatMap(({ subject, video: mine }, unit) => {
@@ -97,25 +97,24 @@ function withIntervals(bouts) {
   return bouts.reduce((joined, { start, stop }) => withInterval(joined, [start, stop]), []);
 }
 
-/**
- * All bouts of a video as they stand, one per animal, behaviour and interval, by start; `human` where a person decided any
- * of it.
- */
+/** All bouts of a video as they stand, one per behaviour and interval, animal by animal; of each by start. */
 function correctedBouts(page, video) {
-  const { corrections, run } = page;
-  const bouts = page.unitsOf(video).flatMap((unit) =>
-    run.classes.flatMap((behaviour, column) => {
-      const parts = corrections.bouts(unit, column);
-      return withIntervals(parts).map(([start, stop]) => {
-        const human = parts.some((part) => part.human && part.start < stop && part.stop > start);
-        return { unit, subject: run.units[unit].subject, behaviour, column, start, stop, human };
-      });
-    }),
-  );
-  return bouts.sort((a, b) => a.start - b.start);
+  return page.unitsOf(video).flatMap((unit) => boutsOfUnit(page, unit).sort((a, b) => a.start - b.start));
 }
 
-/** When behaviours start and stop, by time, then by behaviour; stops come first, so that no state is open twice. */
+/** `human` where a person decided any of it. */
+function boutsOfUnit({ corrections, run }, unit) {
+  const { subject } = run.units[unit];
+  return run.classes.flatMap((behaviour, column) => {
+    const parts = corrections.bouts(unit, column);
+    return withIntervals(parts).map(([start, stop]) => {
+      const human = parts.some((part) => part.human && part.start < stop && part.stop > start);
+      return { unit, subject, behaviour, column, start, stop, human };
+    });
+  });
+}
+
+/** When behaviours start and stop, by time, then by animal, then by behaviour; stops come first, so that no state is open twice. */
 function startsAndStops(bouts) {
   const events = bouts.flatMap((bout) => [
     { bout, time: bout.start, type: "START" },
@@ -123,7 +122,11 @@ function startsAndStops(bouts) {
   ]);
   const order = (a, b) => (a < b ? -1 : Number(a > b));
   return events.sort(
-    (a, b) => a.time - b.time || order(a.bout.behaviour, b.bout.behaviour) || order(b.type, a.type),
+    (a, b) =>
+      a.time - b.time ||
+      order(a.bout.subject, b.bout.subject) ||
+      order(a.bout.behaviour, b.bout.behaviour) ||
+      order(b.type, a.type),
   );
 }
 

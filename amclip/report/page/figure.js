@@ -17,7 +17,7 @@ function ethogramFigure(page) {
   const { view, run, corrections, video } = page;
   // A behaviour per row; the name of an animal has one of its own above them.
   const shown = page.unitsOf(video).flatMap((unit) => [
-    ...(run.units[unit].subject ? [{ unit, name: run.units[unit].subject, column: null }] : []),
+    ...(run.units[unit].label ? [{ unit, name: run.units[unit].label, column: null }] : []),
     ...run.classes.map((name, column) => ({ unit, name, column })),
   ]);
   const text = (string) =>

@@ -149,9 +149,9 @@ function addBout(page, start, stop) {
 
 /** Say it where the selected animal was not tracked all of the time of a bout. */
 function warnOfAbsence(page, start, stop) {
-  const { subject, absent } = page.run.units[page.unit];
+  const { label, absent } = page.run.units[page.unit];
   const away = covered(absent, start, stop);
-  if (away > SAME_TIME) page.say(`${subject} has no box for ${away.toFixed(2)} s of this: nothing can be trained on there`);
+  if (away > SAME_TIME) page.say(`${label} has no box for ${away.toFixed(2)} s of this: nothing can be trained on there`);
 }
 
 function connectOverview(page, at) {

@@ -77,15 +77,15 @@ const page = {
   get rows() {
     return this.unitsOf(this.video).flatMap((unit) => {
       const folded = this.folded.has(unit);
-      const own = this.run.units[unit].subject ? [{ unit, column: null, folded }] : [];
+      const own = this.run.units[unit].label ? [{ unit, column: null, folded }] : [];
       return [...own, ...(folded ? [] : this.run.classes.map((_, column) => ({ unit, column })))];
     });
   },
 
   /** What is selected, in words. */
   get rowName() {
-    const { subject } = this.run.units[this.unit];
-    return `${this.run.classes[this.column]}${subject && ` of ${subject}`}`;
+    const { label } = this.run.units[this.unit];
+    return `${this.run.classes[this.column]}${label && ` of ${label}`}`;
   },
 
   /** The selected bout as it stands now; a bout that thresholds moved is still found by its middle. */
@@ -144,7 +144,7 @@ const page = {
   /** To the next animal (1) or the one before (-1), and its row of the same behaviour. */
   turnAnimal(direction) {
     const units = this.unitsOf(this.video);
-    if (!this.run.units[this.unit].subject) return this.say("animals are not told apart in this run");
+    if (!this.run.units[this.unit].label) return this.say("animals are not told apart in this run");
     const unit = units[(units.indexOf(this.unit) + direction + units.length) % units.length];
     this.selectRow(unit, this.column);
     this.say(this.rowName);
@@ -209,10 +209,10 @@ const page = {
     if (!byId("video").paused && now - this.told < 500) return; // often enough for who listens
     this.told = now;
     const held = this.unitsOf(this.video).map((unit) => {
-      const { subject, absent } = this.run.units[unit];
+      const { label, absent } = this.run.units[unit];
       const shown = this.run.classes.filter((_, column) => boutAt(this, unit, column, time)).join(", ");
       const away = absent.some(([start, stop]) => start <= time && time < stop);
-      return `${subject && `${subject}: `}${shown || (away ? "not in the picture" : "no behaviour")}`;
+      return `${label && `${label}: `}${shown || (away ? "not in the picture" : "no behaviour")}`;
     });
     const box = byId("raster-box");
     box.setAttribute("aria-valuenow", time.toFixed(3));

@@ -37,18 +37,18 @@ function fillClasses(page) {
     });
   const units = page.unitsOf(page.video);
   const groups = units.map((unit) => {
-    const { subject, place } = page.run.units[unit];
+    const { label, place } = page.run.units[unit];
     const folded = page.folded.has(unit);
     // For the mouse; who listens is told the name of the group, and folds by a key.
-    const title = `${subject}: click to ${folded ? "show" : "hide"} its rows`;
+    const title = `${label}: click to ${folded ? "show" : "hide"} its rows`;
     const fold = element("span", { className: "fold", textContent: folded ? "▸" : "▾" });
-    const head = element("div", { className: "animal", title, "aria-hidden": true }, fold, ...named(subject, animalColour(place)));
+    const head = element("div", { className: "animal", title, "aria-hidden": true }, fold, ...named(label, animalColour(place)));
     head.addEventListener("click", () => page.fold(unit));
-    const group = element("div", { id: `animal-${place}`, role: "group", "aria-label": subject }, head);
+    const group = element("div", { id: `animal-${place}`, role: "group", "aria-label": label }, head);
     group.append(...(folded ? [] : behaviours(unit)));
     return group;
   });
-  const apart = page.run.units[units[0]].subject;
+  const apart = page.run.units[units[0]].label;
   byId("classes").replaceChildren(...(apart ? groups : behaviours(units[0])));
   byId("bout-behaviour").replaceChildren(
     ...page.run.classes.map((name, column) => element("option", { value: column, textContent: name })),
@@ -58,7 +58,7 @@ function fillClasses(page) {
 }
 
 const optionsFor = (page, units) =>
-  units.map((unit) => element("option", { value: unit, textContent: page.run.units[unit].subject }));
+  units.map((unit) => element("option", { value: unit, textContent: page.run.units[unit].label }));
 
 function updateClasses(page) {
   byId("classes").setAttribute("aria-activedescendant", rowId(page, page.unit, page.column));
@@ -240,7 +240,7 @@ function updateExchange(page) {
 function updatePanels(page) {
   const { bout, corrections } = page;
   const name = page.run.classes[page.column];
-  const { subject } = page.run.units[page.unit];
+  const { label } = page.run.units[page.unit];
   byId("bout-text").textContent = bout
     ? describeBout(page, bout)
     : `No bout of ${page.rowName} is selected: click on one, or press N for the next.`;
@@ -252,7 +252,7 @@ function updatePanels(page) {
   }
   byId("bout-behaviour").value = page.column;
   byId("bout-animal").value = page.unit;
-  if (subject) updateExchange(page);
+  if (label) updateExchange(page);
   if (bout) {
     const frame = 1 / page.run.videos[page.video].fps;
     for (const [id, value] of [
@@ -267,7 +267,7 @@ function updatePanels(page) {
   byId("undo").disabled = !corrections.done.length;
   byId("redo").disabled = !corrections.undone.length;
   const settings = corrections.settings(page.column);
-  byId("settings-title").textContent = `Thresholds of ${name}${subject && ", for every animal"}`;
+  byId("settings-title").textContent = `Thresholds of ${name}${label && ", for every animal"}`;
   for (const key of SLIDERS) {
     if (key.startsWith("minimum")) byId(key).max = Math.max(10, settings[key]);
     byId(key).value = settings[key];

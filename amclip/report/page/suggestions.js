@@ -79,11 +79,11 @@ function updateSuggestion(page) {
   const all = page.run.suggestions;
   const one = all[page.suggestion ?? 0];
   const open = all.filter((other) => !isAnswered(page, other)).length;
-  const { subject } = page.run.units[one.unit];
+  const { label } = page.run.units[one.unit];
   byId("suggestion-title").textContent = `Interval ${(page.suggestion ?? 0) + 1} of ${all.length}`;
   byId("suggestion-text").textContent =
-    `${subject && `${subject} in `}${page.run.videos[one.video].video}, ${clock(one.start)} to ${clock(one.stop)}` +
-    `${isAnswered(page, one) ? ", labelled" : ""}; ${open} still to label. Choose what ${subject || "it"} shows; nothing is an answer too.`;
+    `${label && `${label} in `}${page.run.videos[one.video].video}, ${clock(one.start)} to ${clock(one.stop)}` +
+    `${isAnswered(page, one) ? ", labelled" : ""}; ${open} still to label. Choose what ${label || "it"} shows; nothing is an answer too.`;
   for (const box of byId("suggestion-classes").querySelectorAll("input"))
     box.checked = page.chosen?.has(Number(box.value)) ?? false;
 }

@@ -6,11 +6,11 @@ function unitsOf(run) {
   return run.videos.flatMap((about, video) => {
     const { duration, scores } = about;
     const all = [[0, duration]];
-    const whole = { video, duration, scores, subject: "", name: about.video, place: 0, present: all, absent: [] };
+    const whole = { video, duration, scores, subject: "", label: "", name: about.video, place: 0, present: all, absent: [] };
     const animals = about.subjects.map((animal, place) => {
       const name = JSON.stringify([about.video, animal.subject]); // of both: an animal of one name may be in several videos
-      const present = animal.present ?? all;
-      return { ...whole, ...animal, name, place, present, absent: withoutIntervals(all, present) };
+      const label = animal.subject || "the whole scene"; // which may be scored beside its animals
+      return { ...whole, ...animal, label, name, place, absent: withoutIntervals(all, animal.present) };
     });
     return animals.length ? animals : [whole];
   });
@@ -97,12 +97,12 @@ function drawBoxes(canvas, video, size, units, boxes, chosen, frame) {
       pen.lineWidth = line;
       pen.strokeRect(a, b, c - a, d - b);
     }
-    const wide = pen.measureText(unit.subject).width + 8;
+    const wide = pen.measureText(unit.label).width + 8;
     const x = clamp(a - 1, left, Math.max(left, left + scale * w - wide));
     const y = b - top >= LABEL ? b - LABEL : Math.min(d, top + scale * h - LABEL);
     pen.fillStyle = colour;
     pen.fillRect(x, y, wide, LABEL);
     pen.fillStyle = "#000";
-    pen.fillText(unit.subject, x + 4, y + LABEL / 2 + 0.5);
+    pen.fillText(unit.label, x + 4, y + LABEL / 2 + 0.5);
   }
 }
