@@ -141,7 +141,7 @@ def _run(command: str, args: list[str]) -> None:
 
         AmclipCLI.run(command, args)
     elif command == "check":
-        from amclip.commands.lightning import run_check
+        from amclip.commands.check_words import run_check
 
         run_check(args)
     elif command == "annotate":

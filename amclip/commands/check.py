@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from amclip.commands.check_report import Finding, Report
-from amclip.data.dataset import video_path
 from amclip.data.frame_rates import describe_rates, explain_slow, gap_in_frames, too_slow
+from amclip.data.locate import video_path
 from amclip.data.probe import probe
 from amclip.data.split_names import SPLITS
 from amclip.data.table import Clip, LabelTable

@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
-
 from amclip.class_groups import CLASS_GROUPS
 from amclip.data.class_name_rules import refuse_class_names
 from amclip.data.clock import Clock
@@ -20,6 +18,7 @@ from amclip.data.splits import assign_splits, divide_by_time, hold_out
 from amclip.data.synthetic import BEHAVIOURS, write_dataset
 from amclip.data.table import Clip, LabelTable
 from amclip.plain import Configurable
+from amclip.rank_zero import rank_zero_info, rank_zero_warn
 
 __all__ = ["LabelSource", "OpenedLabels", "Splits"]
 

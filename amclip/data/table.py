@@ -82,11 +82,13 @@ class LabelTable:
         clips: The rows, in the order of the file.
         classes: Names of the ``C`` classes; their order is the order of the model's outputs.
         source: Where the table came from, for messages.
+        merged: Animals that the source tells apart, and whose behaviours are here those of the whole scene.
     """
 
     clips: tuple[Clip, ...]
     classes: tuple[str, ...]
     source: str
+    merged: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.clips)

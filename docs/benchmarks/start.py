@@ -2,7 +2,7 @@
 
     python docs/benchmarks/start.py
 
-Every command runs ten times in a process of its own, in turn with the others, after one run that counts for nothing.
+Every command runs five times in a process of its own, in turn with the others, after one run that counts for nothing.
 Writes `start.md` beside this file.
 """
 
@@ -15,7 +15,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-RUNS = 10
+RUNS = 5
 AMCLIP = ("-m", "amclip")
 TABLE = "filepath,start,stop,label\na.mp4,0,1,walking\na.mp4,2,3,eating\n"
 COMMANDS = {
@@ -26,6 +26,8 @@ COMMANDS = {
     "amclip annotate --windw 2": (*AMCLIP, "annotate", "--windw", "2"),
     "amclip convert a.csv b.csv": (*AMCLIP, "convert", "a.csv", "b.csv"),
     "amclip evaluate a.csv b.csv": (*AMCLIP, "evaluate", "a.csv", "b.csv"),
+    "amclip check --data.source.labels a.csv": (*AMCLIP, "check", "--data.source.labels", "a.csv"),
+    "amclip check, a million rows": (*AMCLIP, "check", "--data.source.labels", "million.csv"),
 }
 TORCH = 'python -c "import torch"'
 

@@ -10,7 +10,7 @@ from amclip.data.intervals import Timeline, timelines_of
 from amclip.data.label_error import LabelError
 from amclip.data.table import LabelTable
 
-__all__ = ["lost_in_boris", "observation_cells", "timelines_for_boris"]
+__all__ = ["lost_in_boris", "observation_cells", "silent_subjects", "timelines_for_boris"]
 
 
 def timelines_for_boris(table: LabelTable) -> list[Timeline]:
@@ -52,14 +52,14 @@ def lost_in_boris(table: LabelTable, timelines: Sequence[Timeline]) -> list[str]
     """What BORIS' tables cannot hold of a table, in words."""
     silent = [timeline.video for timeline in timelines if not timeline.bouts]
     notes = [f"videos without any behaviour have no row: {', '.join(silent)}"] if silent else []
-    unseen = [name for timeline in timelines if timeline.bouts for name in _silent_subjects(timeline)]
+    unseen = [name for timeline in timelines if timeline.bouts for name in silent_subjects(timeline)]
     if unseen:
         notes.append(f"animals that show nothing in a video have no row of it: {', '.join(unseen)}")
     notes += gaps(timelines, "BORIS has no word for intervals nobody observed; they read as showing nothing")
     return notes + splits(table) + unnamed(table)
 
 
-def _silent_subjects(timeline: Timeline) -> Iterator[str]:
+def silent_subjects(timeline: Timeline) -> Iterator[str]:
     """Who was watched in a video and shows nothing, with the video's name."""
     shown = {bout.subject for bout in timeline.bouts}
     for subject in timeline.subjects:
