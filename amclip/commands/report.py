@@ -47,6 +47,7 @@ def report(
         FileNotFoundError: If the folder is not one of `amclip annotate`.
         ValueError: If a file in it is damaged, or an argument does not fit.
     """
+    from amclip.data.tracks import read_tracks
     from amclip.ethogram.annotation_file import FILE_NAME, read_run
     from amclip.ethogram.bouts import timeline
     from amclip.ethogram.outputs import FILES
@@ -63,6 +64,8 @@ def report(
         *(video.path for video in run.videos if video.path),
     ]
     refuse_overwriting("--output", target, inputs)
+    animals = run.tracks is not None and any(video.subjects for video in run.videos)
+    tracks = read_tracks(str(run.folder / run.tracks)) if animals else None
     overlay = (flow_size, flow_bound, flow_preset, run.scoring.flow_gap) if flow_overlay else None
     media, notes = make_media(run.videos, target.parent / "media", transcode, overlay)
     place = [] if output is None else ["--output", output]
@@ -75,6 +78,7 @@ def report(
         window=run.scoring.window,
         videos=run.videos,
         media=media,
+        tracks=tracks,
     )
     path = write_page(target, page, map(timeline, read_windows(run)))
     print(f"{path}: {len(run.videos)} video(s), {len(run.classes)} behaviour(s), {path.stat().st_size / 1e6:.1f} MB")
