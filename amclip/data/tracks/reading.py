@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 
+import numpy as np
+
 from amclip.data.formats.delimited import first_line
 from amclip.data.formats.files import file_bytes, file_text
 from amclip.data.label_error import LabelError
@@ -20,6 +22,7 @@ __all__ = ["read_tracks", "track_files"]
 
 _SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".xml", ".h5", ".hdf5", ".slp")
 """Names of files of tracks in a folder, packed by gzip or not. Of a file that is given, only the content counts."""
+_HDF5 = (".h5", ".hdf5")
 _NAMED = 3  # files that messages name
 
 Given = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -49,8 +52,12 @@ def read_tracks(given: Given, reading: TrackReading | None = None) -> Tracks:
     notes: list[str] = []
     sources: list[str] = []
     seen: set[str] = set()
+    stored = {path.with_suffix("") for path, _ in files if path.suffix in _HDF5}
     for path, folder in files:
         source = os.fspath(path)
+        if folder is not None and path.suffix == ".csv" and path.with_suffix("") in stored:
+            notes.append(f"{source}: is left out: there is an HDF5 file of its name, as DeepLabCut writes them")
+            continue
         read = _read_file(path, reading)
         if read is None:
             if folder is None:
@@ -63,9 +70,13 @@ def read_tracks(given: Given, reading: TrackReading | None = None) -> Tracks:
             name = video or _video_name(path, folder, read.stem)
             seen.add(track.subject)
             subject = reading.names.get(track.subject, track.subject)
-            found.append((name, replace(track, subject=checked_subject(subject, source)), source))
+            boxes = track.boxes + np.tile(np.array(reading.offset, np.float64), 2)
+            moved = replace(track, subject=checked_subject(subject, source), boxes=boxes)
+            found.append((name, moved, source))
     if not sources:
-        raise LabelError("holds no file of tracks in a form known here", ", ".join(map(os.fspath, _listed(given))))
+        raise LabelError(
+            "holds no file of tracks in a form known here", ", ".join(os.fspath(one) for one in _listed(given))
+        )
     unused = sorted(set(reading.names) - seen)
     if unused:
         raise LabelError(f"names: no animal is named {unused[0]!r}; there are {', '.join(sorted(seen))}", sources[0])
