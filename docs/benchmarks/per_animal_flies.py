@@ -130,7 +130,8 @@ def train(work: Path, method: str, seed: int, epochs: int, more: Sequence[str]) 
             *(f"--input.image_size={SIZE}", f"--input.frame_size=[{SIZE + 8},{SIZE + 8}]"),
             *("--input.num_segments=1", f"--input.positions_per_segment={POSITIONS}", "--data.sampler=class-aware"),
             *(f"--input.flow.gap={GAP}/25", f"--input.flow.bound={BOUND}"),
-            *("--data.augmentation.crop_scale=[0.85,1.0]", "--data.num_workers=1", "--pictures.clips=0"),
+            *("--data.augmentation.crop_scale=[0.85,1.0]", "--data.augmentation.turn=true"),
+            *("--data.num_workers=1", "--pictures.clips=0"),
             *(f"--trainer.max_epochs={epochs}", f"--seed_everything={seed}", f"--data.seed={seed}"),
             *("--trainer.enable_progress_bar=false", f"--trainer.logger.save_dir={run}"),
         ]
