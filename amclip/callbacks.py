@@ -66,21 +66,7 @@ class PredictionWriter(Callback):
             target = Path(trainer.strategy.broadcast(trainer.log_dir)) / target
         self._open(trainer, "test", target)
 
-    def on_test_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Write a batch."""
-        self._write(outputs, batch)
-
-    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Merge the parts."""
-        self._merge(trainer)
+    on_test_batch_end, on_test_end = on_predict_batch_end, on_predict_end
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Keep what was written."""

@@ -19,6 +19,7 @@ from amclip.data.table import LabelTable
 __all__ = ["write"]
 
 _PLAYERS = 8
+_USUAL_FPS = 25.0
 
 
 def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
@@ -59,8 +60,14 @@ def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
     write_text(target, json.dumps(project, ensure_ascii=False, indent=1) + "\n")
     silent = [name for timeline in timelines for name in silent_subjects(timeline)]
     notes = [f"animals that show nothing in a video have no event in it: {', '.join(silent)}"] if silent else []
+    if not all(_rate_is_known(video, clock) for video in table.videos()):
+        notes.append(f"the frame rate of videos that are not there: BORIS takes {_USUAL_FPS:g}; say it (--fps)")
     notes += gaps(timelines, "BORIS has no word for intervals nobody observed; they read as showing nothing")
     return notes + splits(table)
+
+
+def _rate_is_known(video: str, clock: Clock) -> bool:
+    return clock.fps is not None or clock.path(video) is not None
 
 
 def _behaviours(classes: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -93,10 +100,10 @@ def _observation(timeline: Timeline, source: str, clock: Clock) -> dict[str, Any
     # BORIS cuts lengths to milliseconds and leaves out what is later; then the observation ends where the labels do.
     whole = round(timeline.end, 3) == timeline.end
     length = timeline.end if whole else math.ceil(timeline.end * 1000) / 1000 + 0.0005
-    rates: dict[str, float] = {}
-    if clock.fps is not None or clock.path(media) is not None:
+    fps = _USUAL_FPS  # BORIS opens a project without, and fails when it exports events
+    if _rate_is_known(media, clock):
         edges = clock.grid(media, timeline.end, source)
-        rates[media] = (len(edges) - 1) / float(edges[-1])
+        fps = (len(edges) - 1) / float(edges[-1])
     return {
         "type": "MEDIA",
         "date": "",
@@ -108,7 +115,7 @@ def _observation(timeline: Timeline, source: str, clock: Clock) -> dict[str, Any
         "file": {"1": [media], **{str(player): [] for player in range(2, _PLAYERS + 1)}},
         "media_info": {
             "length": {media: length},
-            "fps": rates,
+            "fps": {media: fps},
             "hasVideo": {media: True},
             "hasAudio": {media: False},
             "offset": {"1": 0.0},

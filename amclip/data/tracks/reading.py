@@ -74,7 +74,9 @@ def read_tracks(given: Given, reading: TrackReading | None = None) -> Tracks:
             moved = replace(track, subject=checked_subject(subject, source), boxes=boxes)
             found.append((name, moved, source))
     if not sources:
-        raise LabelError("holds no file of tracks in a form known here", ", ".join(os.fspath(one) for one in _listed(given)))
+        raise LabelError(
+            "holds no file of tracks in a form known here", ", ".join(os.fspath(one) for one in _listed(given))
+        )
     unused = sorted(set(reading.names) - seen)
     if unused:
         raise LabelError(f"names: no animal is named {unused[0]!r}; there are {', '.join(sorted(seen))}", sources[0])
