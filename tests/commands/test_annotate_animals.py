@@ -119,11 +119,8 @@ def test_other_boxes_are_another_annotation(folder: Path, annotated: Path, tmp_p
     assert "tracks" in capsys.readouterr().err
 
 
-def test_a_video_without_tracks_is_named_and_the_others_are_scored(
-    folder: Path, annotated: Path, tmp_path: Path
-) -> None:
-    words = [str(folder / "without.mkv"), f"--tracks={folder / 'boxes.csv'}"]
-    assert annotate(folder, tmp_path, *words) == 1
+def test_a_video_without_tracks_is_named_and_the_rest_scored(folder: Path, annotated: Path, tmp_path: Path) -> None:
+    assert annotate(folder, tmp_path, f"--tracks={folder / 'boxes.csv'}", video="*.mkv") == 1
     notes = json.loads((tmp_path / "annotation.json").read_text())
     assert [video["video"] for video in notes["videos"]] == ["a.mkv"]
     (error,) = notes["errors"]
