@@ -49,6 +49,8 @@ PARTS = {"train": TRAIN, "val": VALIDATION, "held out": HELD_OUT}
 CLASSES = fly_tracks.BEHAVIOURS
 ANIMALS, SCENE, STATISTICS = "amclip per animal", "amclip whole frames", "flow statistics per animal"
 
+NOTES = ""
+
 Scores = Mapping[str, WindowScores]
 """By fly; of whole frames both have the same."""
 
@@ -429,8 +431,7 @@ def report(found: Mapping[str, Found], agreeing: float, seeds: int) -> str:
         if one.seconds:
             lines.append(f"- {who}: trained in {', '.join(f'{value:.0f}' for value in one.seconds)} s.")
     lines += ["", f"On {os.cpu_count()} cores ({platform.machine()}) shared with other work.", ""]
-    if (notes := HERE / "per_animal_flies_notes.md").exists():
-        lines.append(notes.read_text())
+    lines.append(NOTES)
     return "\n".join(lines)
 
 
