@@ -10,7 +10,16 @@ from amclip.data.label_error import LabelError
 from amclip.data.tracks.track import Track
 from amclip.text import holds_control
 
-__all__ = ["LARGEST_FRAME", "LARGEST_PIXEL", "BoxRows", "Edges", "checked_box", "checked_subject", "distinct_tracks"]
+__all__ = [
+    "LARGEST_FRAME",
+    "LARGEST_PIXEL",
+    "BoxRows",
+    "Edges",
+    "checked_box",
+    "checked_subject",
+    "distinct_tracks",
+    "joined",
+]
 
 LARGEST_FRAME = 10**9
 """No video has as many frames: at 1000 per second it would last eleven days."""
@@ -164,3 +173,29 @@ def distinct_tracks(tracks: Sequence[Track]) -> tuple[list[Track], list[str]]:
     if len(set(names)) == len(names):
         return found, []
     return found, ["tracks of one name are numbered (#1, #2): the file does not say whether they are one animal"]
+
+
+def joined(tracks: Sequence[Track], source: str) -> Track:
+    """Tracks that are said to be of one animal as one: pieces of its path that a tracker gave names of their own.
+
+    Its body length is the median of theirs, by their frames.
+
+    Raises:
+        LabelError: If two of them have a box in the same frame.
+    """
+    first = tracks[0]
+    if len(tracks) == 1:
+        return first
+    frames = np.concatenate([track.frames for track in tracks])
+    order = np.argsort(frames, kind="stable")
+    twice = np.flatnonzero(np.diff(frames[order]) == 0)
+    if len(twice):
+        reason = (
+            f"{first.subject!r} would have two boxes in frame {frames[order[twice[0]]]}: tracks that are given one name"
+        )
+        raise LabelError(f"{reason} must not be there at the same time", source)
+    known = [(track.body_length, len(track.frames)) for track in tracks if track.body_length is not None]
+    lengths = np.repeat(*map(np.array, zip(*known, strict=True))) if known else np.empty(0)
+    length = float(np.median(lengths)) if len(lengths) else None
+    boxes = np.concatenate([track.boxes for track in tracks])
+    return Track(first.subject, frames[order], boxes[order], length, first.origin)
