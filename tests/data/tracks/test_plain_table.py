@@ -152,3 +152,18 @@ def test_an_animal_that_came_back_under_another_name_is_one_by_its_name(tmp_path
 def test_settings_that_cannot_be(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         TrackReading(**settings)
+
+
+def test_long_tables_are_read_as_short_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    rows = []
+    for frame in rng.permutation(60):
+        for animal in ("ann", "bob"):
+            x, y, width, height = rng.integers(0, 99, 4) / 4
+            cells = ["", "", "", "", ""] if rng.random() < 0.05 else [x, y, width, height, 7 if animal == "ann" else ""]
+            rows.append(",".join(map(str, ["a.mp4", frame, animal, *cells])))
+    text = HEADER.strip() + ",body_length\n" + "\n".join(rows) + "\n"
+    monkeypatch.setattr("amclip.data.tracks.plain_table._BLOCK", 7)  # most blocks are usual, some hold an empty box
+    quick = read(tmp_path, text)
+    monkeypatch.setattr("amclip.data.tracks.plain_table._Columns.add_block", lambda *_: False)
+    assert same(quick, read(tmp_path, text))
