@@ -29,18 +29,8 @@ from amclip.report.media import Media
 __all__ = ["SCRIPTS", "Page", "Suggestion", "write_page"]
 
 SCRIPTS = (
-    *(
-        "basics.js",
-        "bouts.js",
-        "units.js",
-        "store.js",
-        "storage.js",
-        "corrections.js",
-        "exports.js",
-        "figure.js",
-        "player.js",
-    ),
-    *("raster.js", "strips.js", "names.js", "panels.js", "downloads.js", "suggestions.js", "mouse.js"),
+    *("basics.js", "bouts.js", "units.js", "store.js", "storage.js", "corrections.js", "exports.js", "figure.js"),
+    *("player.js", "raster.js", "strips.js", "names.js", "panels.js", "downloads.js", "suggestions.js", "mouse.js"),
     *("keys.js", "page.js"),
 )
 """Parts of the page's script, in the order in which they need each other."""
