@@ -13,9 +13,12 @@ from safetensors.torch import save_file
 from tiny_timm import vision
 from torch import Tensor, nn
 
+from amclip.models.classifier import InterleavedClassifier
+from amclip.models.config import NetworkConfig
 from amclip.models.encoder import ImageEncoder
 from amclip.models.pretrained import NoTextTowerError, describe_backbone, load_pretrained
-from amclip.models.published import fetch_published
+from amclip.models.published import fetch_published, load_published
+from amclip.plain import from_plain, to_plain
 
 TEXT = {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
 PROMPTS = [["a dog", "dogs"], ["a cat"]]
@@ -156,15 +159,45 @@ def test_the_image_tower_alone_of_a_model_with_both(prefix: str, tmp_path: Path)
         read(str(tmp_path / "small.json"), weights, 64, PROMPTS)
 
 
-@pytest.mark.parametrize("prefix", ["trunk.", "visual.trunk.", ""])
+@pytest.mark.parametrize(
+    ("kind", "dropped"),
+    [
+        ("siglip", ""),
+        ("siglip", "visual."),
+        ("siglip", "visual.trunk."),
+        ("pe_core", "visual.trunk."),
+        ("relpos", "visual."),
+    ],
+)
 @torch.no_grad()
-def test_the_image_tower_alone_of_a_model_with_a_timm_tower(prefix: str, tmp_path: Path) -> None:
-    path = tmp_path / "siglip.json"
-    path.write_text(json.dumps({"embed_dim": 32, "vision_cfg": vision("siglip"), "text_cfg": TEXT}))
-    trunk = trunk_of("siglip")
-    state = {f"{prefix}{name}": value for name, value in randomised(trunk).items()}
-    encoder, _ = read(str(path), save(state, tmp_path / "image.pth"))
-    torch.testing.assert_close(encoder(IMAGES), trunk(IMAGES), rtol=0, atol=1e-5)
+def test_the_image_tower_alone_of_a_model_with_a_timm_tower(kind: str, dropped: str, tmp_path: Path) -> None:
+    """The projection is timm's classifier (PE-Core), or lies behind the trunk (here relpos), or there is none."""
+    config = {"embed_dim": 32, "vision_cfg": vision(kind), "text_cfg": TEXT}
+    path = tmp_path / "tower.json"
+    path.write_text(json.dumps(config))
+    model = open_clip.CustomTextCLIP(**config).eval()
+    state = randomised(model)
+    kept = {name.removeprefix(dropped): value for name, value in state.items() if name.startswith("visual.")}
+    encoder, _ = read(str(path), save(kept, tmp_path / "image.pth"))
+    torch.testing.assert_close(encoder(IMAGES), model.encode_image(IMAGES), rtol=0, atol=1e-5)
+
+
+def test_a_network_begins_with_an_image_encoder_alone_and_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    trunk = trunk_of("dinov3")
+    weights = save(randomised(trunk), tmp_path / "model.safetensors")
+    settings = {"backbone": "timm:tiny_dinov3", "pretrained": weights, "lora_rank": 2, "temporal_heads": 4}
+    config = make_network(settings).with_architecture(32)
+    network = InterleavedClassifier(config, 3).eval()
+    load_published(network, ["a", "b", "c"])
+    with torch.no_grad():
+        torch.testing.assert_close(network.encoder(IMAGES), trunk(IMAGES), rtol=0, atol=1e-5)
+    assert config.starts_from_published
+    plain = json.loads(json.dumps(to_plain(config)))  # what a checkpoint holds of it
+    again = InterleavedClassifier(from_plain(NetworkConfig, plain).with_architecture(32), 3).eval()
+    again.load_state_dict(network.state_dict())
+    images = torch.randn(1, 8, 2, 3, 32, 32)
+    segments = torch.arange(8)[None, None]
+    torch.testing.assert_close(again(images, segments), network(images, segments))
 
 
 def test_files_of_another_tower_are_refused_with_what_is_missing(tmp_path: Path) -> None:
