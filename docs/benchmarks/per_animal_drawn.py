@@ -31,7 +31,7 @@ HERE = Path(__file__).parent
 CONFIG = HERE.parents[1] / "configs/demo.yaml"
 VIDEOS, SECONDS, ANIMALS, FPS = 45, 20.0, 3, 15.0
 WINDOW, HOP = 1.0, 0.25  # of annotation; windows of training follow each other without overlap
-EPOCHS, POSITIONS, SIZE = 8, 4, 64
+EPOCHS, POSITIONS, SIZE = 6, 4, 64
 MARGIN = 0.3  # body lengths; the tail, which is not part of the body length, must be within
 BOUND = 1.2  # body lengths a second; a runner makes about one
 MINIMUM_BOUT = 0.5  # seconds; the animals' bouts last one at least
@@ -104,7 +104,7 @@ def settings(data: Path, run: Path, method: str, seed: int) -> list[str]:
         *(f"--config={CONFIG}", f"--data.source.labels={table_of(data, method)}", f"--data.source.root={data}"),
         *("--data.source.synthetic_clips=0", f"--data.source.classes=[{','.join(BEHAVIOURS)}]"),
         *("--input.num_segments=1", f"--input.positions_per_segment={POSITIONS}", f"--input.image_size={SIZE}"),
-        *("--data.batch_size=32", "--data.num_workers=1", "--pictures.clips=0"),
+        *("--data.num_workers=1", "--pictures.clips=0"),
         *(f"--seed_everything={seed}", f"--data.seed={seed}"),
         *("--trainer.enable_progress_bar=false", f"--trainer.logger.save_dir={run}"),
     ]
