@@ -146,18 +146,10 @@ def _run(command: str, args: list[str]) -> None:
         from amclip.commands.check_words import run_check
 
         run_check(args)
-    elif command == "annotate":
-        from amclip.commands.annotate import run_annotate
+    elif command in ("annotate", "report", "suggest"):
+        from amclip.commands.parsing import run_command
 
-        run_annotate(args)
-    elif command == "report":
-        from amclip.commands.report import run_report
-
-        run_report(args)
-    elif command == "suggest":
-        from amclip.commands.suggest import run_suggest
-
-        run_suggest(args)
+        run_command(command, args)
     else:
         from jsonargparse import auto_cli
 

@@ -359,8 +359,11 @@ def test_what_is_lost_of_the_animals_is_said(tmp_path: Path, form: str) -> None:
     if form.startswith("boris"):
         clips = (*table.clips, Clip("a.mp4", 0, 1, (), subject="z"))
         silent = LabelTable(clips, table.classes, "t")
-        (note,) = export(silent, tmp_path / "silent", form)
+        (note,) = export(silent, tmp_path / "silent", form, Clock(fps=25))
         assert note.endswith("z in a.mp4")
+    if form == "boris-project":  # without a rate BORIS' own export fails
+        assert export(table, tmp_path / "there", form)[0].startswith("the frame rate of videos that are not there")
+        assert '"fps": {' in (tmp_path / "there").read_text()
 
 
 def test_forms_of_whole_videos_join_the_animals(tmp_path: Path) -> None:
