@@ -20,13 +20,15 @@ from amclip.checkpoint import (
     described,
     read_checkpoint,
 )
+from amclip.data.animals import Animals
 from amclip.data.dataset import ClipDataset
 from amclip.data.frame_rates import describe_slow
 from amclip.data.probe import probe
 from amclip.data.table import Clip, LabelTable
+from amclip.data.tracks import Track, Tracks
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
-from amclip.inputs import NetworkInput
+from amclip.inputs import CropInput, NetworkInput
 from amclip.losses import BCE, Loss
 from amclip.models.classifier import InterleavedClassifier
 from amclip.models.config import NetworkConfig
@@ -89,21 +91,28 @@ class TrainedModel:
         return "" if self.input.modality == "frames" else describe_slow(found, self.input.flow.gap_seconds)
 
     @torch.inference_mode()
-    def predict(self, video: str | Path, start: float | None = None, stop: float | None = None) -> dict[str, float]:
+    def predict(
+        self, video: str | Path, start: float | None = None, stop: float | None = None, track: Track | None = None
+    ) -> dict[str, float]:
         """Probability of each behaviour in one clip, as `amclip predict` gives it: not calibrated.
 
         Args:
             video: A video file.
             start: Where the clip starts, in seconds since the first frame; default: the first frame.
             stop: Where it stops; default: the end.
+            track: Where the animal is; for a model that was trained on animals cut out, and for no other.
 
         Returns:
             Class name to probability, in ``[0, 1]``.
 
         Raises:
-            ValueError: If start or stop is no time, or they are in the wrong order.
-            VideoError: If the video cannot be read, or there is no frame between start and stop.
+            ValueError: If start or stop is no time, they are in the wrong order, or a track is missing or too many.
+            VideoError: If the video cannot be read, there is no frame between start and stop, or the animal is not
+                there.
         """
+        if (track is None) != (self.input.crop is None):
+            missing = "was trained on animals cut out: give one's" if track is None else "sees whole frames: give no"
+            raise ValueError(f"track: the model {missing} track (amclip.data.tracks.read_tracks reads them)")
         if start is not None and not start >= 0:
             raise ValueError(f"start: expected seconds since the first frame, 0 or more, got {start}")
         if stop is not None and not stop > (start or 0.0):
@@ -113,12 +122,14 @@ class TrainedModel:
             self._probed.update(found := probe([path], progress=False))
             if words := self.describe_slow(found):
                 warnings.warn(words, stacklevel=3)  # torch's decorator lies between
-        clip = Clip(str(path), start, stop)
+        clip = Clip(str(path), start, stop, subject="" if track is None else track.subject)
         table = LabelTable((clip,), self.classes, str(video))
-        sample = ClipDataset(table, Path(), self._probed, self.input)[0]
+        animals = None if track is None else Animals(Tracks.of(track.origin or "the track", [("", track)]))
+        sample = ClipDataset(table, Path(), self._probed, self.input, animals=animals)[0]
         if sample["error"]:
             raise VideoError(video, sample["error"].removeprefix(f"{clip.video}: "))
-        images = self.preprocess(sample["frames"][None].to(self.device))
+        frames, unit_speed = (sample[name][None].to(self.device) for name in ("frames", "unit_speed"))
+        images = self.preprocess(frames, unit_speed=unit_speed)
         scored = self.probabilities(self.network(images, sample["segments"][None].to(self.device)))[0]
         return dict(zip(self.classes, scored.tolist(), strict=True))
 
@@ -173,13 +184,19 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", allow: Sequ
     return model
 
 
-def zero_shot_model(classes: Sequence[str], backbone: str | None = None, pretrained: str | None = None) -> TrainedModel:
+def zero_shot_model(
+    classes: Sequence[str],
+    backbone: str | None = None,
+    pretrained: str | None = None,
+    crop: CropInput | None = None,
+) -> TrainedModel:
     """A published CLIP and the names of behaviours in place of a trained model, as `configs/zero_shot.yaml` sets it up.
 
     Args:
         classes: Names of the behaviours, in words that CLIP may know.
         backbone: Image tower, as for :class:`amclip.models.config.NetworkConfig`; default: the config's.
         pretrained: Its weights; default: the config's, or none where a backbone is given, which may bring its own.
+        crop: How animals are cut out; default: they are not.
 
     Returns:
         The model in evaluation mode, on the CPU. It looks at frames alone: flow images mean nothing to CLIP.
@@ -203,7 +220,7 @@ def zero_shot_model(classes: Sequence[str], backbone: str | None = None, pretrai
     input = NetworkInput.from_dict(settings["input"])
     config = from_plain(NetworkConfig, network).with_architecture(input.image_size)
     assert config.architecture is not None
-    input = replace(input, mean=config.architecture["mean"], std=config.architecture["std"])
+    input = replace(input, mean=config.architecture["mean"], std=config.architecture["std"], crop=crop)
     config.check_zero_shot(input.modality)
     made = InterleavedClassifier(
         config, len(classes), input.num_segments, input.positions_per_segment, input.num_streams

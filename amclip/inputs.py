@@ -40,7 +40,7 @@ class CropInput:
 
     Args:
         margin: Body lengths added on each side of the animal: 0.7 makes 168 pixels for a fly of 70.
-        context: Margin of a second, wider crop of the same place, for behaviours between animals, such as 2; null:
+        context: Margin of a second, wider crop of the same place, such as 2, for behaviours between animals; null:
             none. It doubles what the network sees of each position: frame, flow, wider frame, wider flow.
         fixed: window has one crop for a whole clip, so that flow is the animal's motion past what stands still.
             position has one per sampled frame, which its flow partner shares, so that an animal that runs stays in the

@@ -115,8 +115,7 @@ def _one_of(there: Sequence[Track], subject: str, source: str) -> Track:
     if len(there) != 1:
         names = ", ".join(map(repr, by_name))
         raise NoTracksError(
-            f"the clip names no animal, and there are tracks of {names or 'none'}; name it in the column `subject` "
-            "(of labels of other tools: --data.source.subjects each)",
+            f"the clip names no animal, and there are tracks of {names or 'none'}; name it in the column `subject`",
             source,
         )
     return there[0]

@@ -7,17 +7,18 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional as F
 
 from amclip.data.tracks import Track
 from amclip.data.video import Video, VideoInfo
 from amclip.data.video_file import VideoError
 from amclip.inputs import CropInput, NetworkInput
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["LONGEST_GAP", "PRESENT", "Animal", "cut_out", "open_video", "read_crops", "refuse_other_size"]
 
@@ -148,7 +149,7 @@ class Animal:
         return boxes.reshape(*frames.shape, 4)
 
 
-def cut_out(frame: NDArray[np.uint8], crop: NDArray[np.int64], input: NetworkInput) -> Tensor:
+def cut_out(frame: NDArray[np.uint8], crop: NDArray[np.int64], input: NetworkInput) -> "Tensor":
     """Cut a square out of a frame and scale it to the size that the input names.
 
     It is smoothed as it shrinks. What lies beyond the frame's border has the mean colour of the normalisation: zero to
@@ -162,6 +163,9 @@ def cut_out(frame: NDArray[np.uint8], crop: NDArray[np.int64], input: NetworkInp
     Returns:
         uint8 ``[3, h, w]`` in ``input.frame_size``.
     """
+    import torch  # here: where clips lie is of interest to commands that start without it
+    from torch.nn import functional as F
+
     left, top, side = (int(x) for x in crop)
     height, width = frame.shape[:2]
     seen = frame[max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)]
@@ -189,7 +193,7 @@ def open_video(path: str | os.PathLike[str], input: NetworkInput, info: VideoInf
 
 def read_crops(
     video: Video, wanted: NDArray[np.int64], crops: Sequence[NDArray[np.int64]], input: NetworkInput
-) -> list[Tensor]:
+) -> "list[Tensor]":
     """Cut several animals out of the same frames, each decoded once; one frame is held at a time.
 
     Args:
@@ -204,6 +208,8 @@ def read_crops(
     Raises:
         VideoError: If a frame cannot be decoded, or is of another size than the video's first.
     """
+    import torch
+
     positions, per_position = wanted.shape
     shape = (positions, per_position * input.num_crops, 3, *input.frame_size)
     pictures = [torch.empty(shape, dtype=torch.uint8) for _ in crops]

@@ -6,7 +6,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
-from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
 from torch.utils.data import DataLoader, Sampler
 
 from amclip.checkpoint import hyperparameters
@@ -15,10 +14,10 @@ from amclip.data.dataset import ClipDataset, collate
 from amclip.data.label_error import LabelError
 from amclip.data.probe import probe
 from amclip.data.readable import Found, explain_unreadable, median_length, readable_clips, tell_frame_rates
-from amclip.data.samplers import ClassAwareSampler, EpochSampler, process_group
+from amclip.data.samplers import ClassAwareSampler, EpochSampler, WindowSampler, process_group
 from amclip.data.table import LabelTable
 from amclip.data.video_data import VideoData
-from amclip.data.views import clip_views
+from amclip.data.views import clip_views, position_views
 from amclip.preprocess import Preprocess
 
 __all__ = ["VideoDataModule"]
@@ -70,12 +69,13 @@ class VideoDataModule(VideoData, LightningDataModule):
         """
         self.tables = self._tables(stage)
         found = self._probe(self.tables)
+        animals = None if self.input.crop is None else self.labels.animals
         if self.input.modality != "frames":
             tell_frame_rates(found, self.input.flow.gap_seconds)
         self.datasets = {}
         for name, table in self.tables.items():
             clips = len(table)
-            readable = readable_clips(table, self.root_folder, found, name)
+            readable = readable_clips(table, self.root_folder, found, name, animals)
             if name == "train":
                 self.left_out_clips = clips - len(readable)
                 table = self.tables["train"] = readable
@@ -85,7 +85,7 @@ class VideoDataModule(VideoData, LightningDataModule):
                 if name == "predict":
                     raise ValueError(f"{source}: there is nothing to predict")
                 if clips:
-                    raise ValueError(explain_unreadable(source, clips, name, self.root_folder))
+                    raise ValueError(explain_unreadable(source, clips, name, self.root_folder, animals))
                 raise ValueError(self.splits.explain_empty(name, self.labels.table, source))
             self.datasets[name] = ClipDataset(
                 table,
@@ -95,6 +95,7 @@ class VideoDataModule(VideoData, LightningDataModule):
                 training=name == "train",
                 seed=self.seed,
                 temporal_views=self.views.temporal if name in ("test", "predict") else 1,
+                animals=animals,
             )
 
     def train_dataloader(self) -> DataLoader[Any]:
@@ -133,14 +134,15 @@ class VideoDataModule(VideoData, LightningDataModule):
         In test and prediction with W views of each clip, ``images`` and ``segments`` have ``B * W`` rows.
         """
         training = self.trainer is not None and self.trainer.training
-        frames = batch.pop("frames")
+        frames, unit_speed = batch.pop("frames"), batch.pop("unit_speed", None)
         height, width = frames.shape[-2:]
         if self.views.number > 1 and self._trainer_stage() in ("test", "predict"):
-            frames = clip_views(frames, self.views.temporal, self.views.spatial)
+            views = self.views.temporal, self.views.spatial
+            frames = clip_views(frames, *views)
+            unit_speed = None if unit_speed is None else position_views(unit_speed, *views)
             batch["segments"] = batch["segments"].repeat_interleave(self.views.number, dim=0)
-        batch["images"] = self.preprocess(
-            frames, augment=training, shown=(frames.shape[-2] / height, frames.shape[-1] / width)
-        )
+        shown = (frames.shape[-2] / height, frames.shape[-1] / width)
+        batch["images"] = self.preprocess(frames, augment=training, shown=shown, unit_speed=unit_speed)
         if training:
             batch["images"], batch["labels"] = self.augmentation.mix(batch["images"], batch["labels"])
         return batch
@@ -191,8 +193,7 @@ class VideoDataModule(VideoData, LightningDataModule):
             shuffled.set_epoch(self._epoch)
             sampler = shuffled
         else:
-            # Unlike DistributedSampler it repeats no clip to even out the processes: each counts once in the metrics.
-            sampler = UnrepeatedDistributedSampler(dataset, num_replicas=replicas, rank=rank, shuffle=False)
+            sampler = WindowSampler(dataset, num_replicas=replicas, rank=rank, shuffle=False)
         return DataLoader(
             dataset,
             batch_size=self.batch_size,

@@ -29,17 +29,7 @@ __all__ = ["Batch", "ClipDataset", "Sample", "collate"]
 _OPEN_VIDEOS = 4
 
 
-class Sample(TypedDict):
-    """One clip, of the whole frame or of one animal.
-
-    ``frames`` uint8 ``[K, V, 3, H, W]`` RGB, where ``V`` is a frame and its flow partner, then both of the wider crop;
-    ``unit_speed`` float32 ``[K, G]``, of each of the ``G`` crops of a position the body lengths per second of what
-    moves by the picture's whole side from frame to partner, 0 for whole frames; ``segments`` int64 ``[M, P]``; ``labels`` float32 ``[C]`` of 0 and 1;
-    ``clip`` int64, the row of the table; ``draw`` int64, how often it was drawn before in the epoch; ``skipped`` int64,
-    broken clips skipped to get this one (training), and ``reason`` why the last of them was; ``error`` why the frames
-    are all zero, or empty.
-    """
-
+class _Tensors(TypedDict):
     frames: Tensor
     unit_speed: Tensor
     segments: Tensor
@@ -47,20 +37,26 @@ class Sample(TypedDict):
     clip: Tensor
     draw: Tensor
     skipped: Tensor
+
+
+class Sample(_Tensors):
+    """One clip, of the whole frame or of one animal.
+
+    ``frames`` uint8 ``[K, V, 3, H, W]`` RGB, where ``V`` is a frame and its flow partner, then both of the wider crop;
+    ``unit_speed`` float32 ``[K, G]``, for each of the ``G`` crops of a position the body lengths per second of what
+    moves by the picture's whole side from frame to partner, 0 for whole frames; ``segments`` int64 ``[M, P]``;
+    ``labels`` float32 ``[C]`` of 0 and 1; ``clip`` int64, the row of the table; ``draw`` int64, how often it was drawn
+    before in the epoch; ``skipped`` int64, broken clips skipped to get this one (training), and ``reason`` why the last
+    of them was; ``error`` why the frames are all zero, or empty.
+    """
+
     reason: str
     error: str
 
 
-class Batch(TypedDict):
+class Batch(_Tensors):
     """Samples stacked along a first axis ``B``; ``reason`` and ``error`` are lists."""
 
-    frames: Tensor
-    unit_speed: Tensor
-    segments: Tensor
-    labels: Tensor
-    clip: Tensor
-    draw: Tensor
-    skipped: Tensor
     reason: list[str]
     error: list[str]
 
@@ -210,7 +206,8 @@ class ClipDataset(Dataset[Sample]):
         self, rows: Sequence[int], video: Video, frames: NDArray[np.int64], partners: NDArray[np.int64], span: range
     ) -> list[_Seen | VideoError]:
         """The same with crops: an animal that is not there is an error of its own row."""
-        assert self.animals is not None and self.input.crop is not None
+        assert self.animals is not None
+        assert self.input.crop is not None
         found: list[Animal | VideoError] = []
         for row in rows:
             try:

@@ -48,8 +48,8 @@ class ClassAwareSampler(EpochSampler):
     """Draws classes in turn, and for each a clip that shows it; an epoch is as long as without it.
 
     Shen, Lin & Huang 2016, "Relay Backpropagation for Effective Learning of Deep Convolutional Neural Networks" (arXiv
-    1512.05830), section 3.2. Animals are drawn one by one, whoever else is in the window. Clips that show none of the classes are drawn as one more class. A class's clips are gone
-    through in a random order before one of them comes again.
+    1512.05830), section 3.2. Clips that show none of the classes are drawn as one more class. A class's clips are gone
+    through in a random order before one of them comes again. Animals are drawn one by one, whoever else is in a window.
     """
 
     def order(self) -> NDArray[np.int64]:

@@ -75,6 +75,7 @@ class VideoData(Configurable):
         self.augmentation, self.views = augmentation, views
         if input.flow.options or input.flow.method is not None:
             input.flow.make()  # refuses what there is not, before the table is read
+        _refuse_lone(input, source)
         self.splits = splits
         self.labels = source.open()
         self.classes = self.labels.classes
@@ -122,3 +123,21 @@ def _default_workers() -> int:
     """Cores this process may use less one for the training itself, between 1 and 8."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(8, cores - 1))
+
+
+def _refuse_lone(input: NetworkInput, source: LabelSource) -> None:
+    """Refuse crops without tracks, and tracks that nothing would look at.
+
+    Raises:
+        ValueError: If it is so.
+    """
+    if input.crop is not None and source.tracks is None:
+        raise ValueError(
+            "data.source.tracks: input.crop cuts animals out, and nothing says where they are; give files of tracks "
+            "(--data.source.tracks FILE), or set input.crop to null for whole frames"
+        )
+    if input.crop is None and source.tracks is not None:
+        raise ValueError(
+            "data.source.tracks: the network sees whole frames, and no tracks; set input.crop, such as "
+            "--input.crop.margin=0.7, or leave the tracks out"
+        )

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from amclip.atomic import replacing
 from amclip.data.intervals import Bout
 from amclip.ethogram.bouts import ScoredBout, ScoreTimeline
 
-__all__ = ["Panel", "Track", "draw_confusion", "draw_ethogram", "panel_rows"]
+__all__ = ["Panel", "Track", "draw_ethogram", "panel_rows"]
 
 # Okabe and Ito's colours, told apart with every common colour blindness; without yellow, which is too pale on white.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -23,7 +22,7 @@ _TRACK_COLOURS = ("#000000", *_COLOURS[:-1])
 _WIDTH = 7.2  # inches: two columns of a journal
 _ABSENT = "0.88"  # a grey that none of the colours is taken for
 _MOST_NAMED_ROWS = 24  # of all animals of a video, each row with the name of its behaviour
-_MOST_ANIMALS = 40  # of a video
+_MOST_ROWS = 60  # of the animals of a video: what still fits a page
 _LEGEND_COLUMNS = 6
 _MAX_POINTS = 2000  # of a curve: more than the figure has pixels
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
@@ -69,7 +68,7 @@ def panel_rows(panel: Panel, classes: Sequence[str]) -> int:
     """How many rows of a panel without animals take as much room."""
     if not panel.subjects:
         return len(classes)
-    return math.ceil(sum(_Block.of(panel, classes).height for _ in _shown(panel)))
+    return math.ceil(sum(_Block.of(panel, classes).height for _ in _shown(panel, classes)))
 
 
 def draw_ethogram(
@@ -107,8 +106,11 @@ def draw_ethogram(
     legend = _legend_of(panels, classes, tracks)
     if named:
         height += 0.2 * math.ceil(len(legend) / _LEGEND_COLUMNS)
-    # Text stays text in SVG, to be edited; a fixed salt makes the same drawing the same file.
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "amclip", "font.size": 7, "axes.linewidth": 0.6}):
+    # Text stays text in SVG, to be edited, and names with $ are no formulas; a fixed salt makes the same drawing the
+    # same file.
+    style: Any = {"svg.fonttype": "none", "svg.hashsalt": "amclip", "text.parse_math": False}
+    style |= {"font.size": 7, "axes.linewidth": 0.6}
+    with rc_context(style):
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         FigureCanvasAgg(figure)
         ratios = {"height_ratios": heights} if named else None
@@ -116,48 +118,12 @@ def draw_ethogram(
         for axis, panel in zip(axes, panels, strict=True):
             _draw(axis, panel, classes, 5.5 if many else 7)
         if legend:
-            _draw_legend(figure, legend)
+            _draw_legend(figure, legend, _LEGEND_COLUMNS if named else len(legend))
         for path in [paths] if isinstance(paths, str | os.PathLike) else paths:
             form = Path(path).suffix.removeprefix(".")
             metadata = {"Date": None} if form == "svg" else {"Software": None} if form == "png" else None
             with replacing(path, f".{form}") as temporary:
                 figure.savefig(temporary, dpi=300, format=form, metadata=metadata)
-
-
-def draw_confusion(path: str | os.PathLike[str], table: NDArray[np.float64], names: Sequence[str]) -> None:
-    """Draw a confusion table, each row as shares of its sum.
-
-    Args:
-        path: The picture to write.
-        table: Frames, ``[C, C]``: rows what the labels say, columns what was predicted.
-        names: Names of rows and columns.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1e-12)
-    size = 1.6 + 0.34 * len(names)
-    few = len(names) <= 15
-    figure = Figure(figsize=(size + 0.8, size), layout="constrained")
-    FigureCanvasAgg(figure)
-    axis = figure.subplots()
-    picture = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axis.set_xticks(range(len(names)), names, rotation=90, fontsize=8 if few else 6)
-    rows = [f"{name} ({round(total)})" for name, total in zip(names, table.sum(axis=1), strict=True)]
-    axis.set_yticks(range(len(names)), rows, fontsize=8 if few else 6)
-    axis.set_xlabel("predicted", fontsize=8)
-    axis.set_ylabel("labelled (frames)", fontsize=8)
-    axis.tick_params(length=0)
-    axis.spines[:].set_visible(False)
-    for row, column in zip(*np.nonzero(shares >= 0.005), strict=True) if few else ():
-        colour = "white" if shares[row, column] > 0.6 else "0.2"
-        axis.text(column, row, f"{shares[row, column]:.2f}", ha="center", va="center", color=colour, fontsize=7)
-    bar = figure.colorbar(picture, ax=axis, shrink=0.7)
-    bar.set_label("fraction of the row", fontsize=8)
-    bar.ax.tick_params(labelsize=7)
-    bar.outline.set_visible(False)
-    with replacing(path, Path(path).suffix) as temporary:
-        figure.savefig(temporary, dpi=200)
 
 
 @dataclass(frozen=True)
@@ -180,24 +146,24 @@ class _Block:
         """All blocks of a panel are alike."""
         if not panel.subjects:
             return cls(0.0, 1.0, True, len(classes))
-        if len(_shown(panel)) * len(classes) <= _MOST_NAMED_ROWS or len(panel.tracks) > 1:
+        if len(panel.subjects) * len(classes) <= _MOST_NAMED_ROWS or len(panel.tracks) > 1:
             return cls(0.9, 1.0, True, len(classes))
-        return cls(0.0, max(0.2, 1.0 / len(classes)), False, len(classes))
+        return cls(0.12, max(0.2, 1.0 / len(classes)), False, len(classes))
 
     @property
     def height(self) -> float:
         """Of the block, in rows."""
-        return self.head + self.row * self.classes + (0.0 if self.rule else 0.25)
+        return self.head + self.row * self.classes + (0.0 if self.rule else self.head)
 
 
-def _shown(panel: Panel) -> Sequence[str]:
+def _shown(panel: Panel, classes: Sequence[str]) -> Sequence[str]:
     """The animals of a panel that have room."""
-    return panel.subjects[:_MOST_ANIMALS]
+    return panel.subjects[: max(1, int(_MOST_ROWS / _Block.of(panel, classes).height))]
 
 
 def _draw(axis: Any, panel: Panel, classes: Sequence[str], size: float) -> None:
     block = _Block.of(panel, classes)
-    subjects: Sequence[str | None] = _shown(panel) or [None]
+    subjects: Sequence[str | None] = _shown(panel, classes) or [None]
     middles = [
         number * block.height + block.head + block.row * (index + 0.5) - 0.5
         for number in range(len(subjects))
@@ -323,14 +289,14 @@ def _legend_of(panels: Sequence[Panel], classes: Sequence[str], tracks: int) -> 
         legend = {track.name: _track_colour(lane) for lane, track in enumerate(most)}
     elif not all(_Block.of(panel, classes).rule for panel in panels):
         legend = {name: _COLOURS[index % len(_COLOURS)] for index, name in enumerate(classes)}
-    if any(panel.absences.get(subject) for panel in panels for subject in _shown(panel)):
+    if any(panel.absences.get(subject) for panel in panels for subject in _shown(panel, classes)):
         legend["not in the picture"] = _ABSENT
     return legend
 
 
-def _draw_legend(figure: Any, legend: Mapping[str, str]) -> None:
+def _draw_legend(figure: Any, legend: Mapping[str, str], columns: int) -> None:
     from matplotlib.patches import Patch
 
     handles = [Patch(color=colour, label=name) for name, colour in legend.items()]
-    columns = min(len(handles), _LEGEND_COLUMNS)
+    columns = min(len(handles), columns)
     figure.legend(handles=handles, loc="outside upper right", ncols=columns, frameon=False, handlelength=1)

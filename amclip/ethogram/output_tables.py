@@ -85,9 +85,9 @@ class BudgetTable:
         for budget in budgets:
             of_whom = [budget.video, budget.subject] if self._named else [budget.video]
             present = [budget.present] if self._named else []
-            values = [budget.bouts, budget.total, *present, budget.share]
-            values += [budget.mean_bout, budget.mean_gap, budget.latency]
-            self._rows.writerow([*of_whom, budget.behaviour, *map(_cell, values)])
+            told = (budget.bouts, budget.total, *present, budget.share)
+            means = (budget.mean_bout, budget.mean_gap, budget.latency)
+            self._rows.writerow([*of_whom, budget.behaviour, *map(_cell, told), *map(_cell, means)])
 
 
 def _cell(value: float | None) -> str:

@@ -87,7 +87,7 @@ def texts(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(autouse=True)
 def no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures take longer than these videos, and have tests of their own."""
-    monkeypatch.setattr(outputs, "_draw", lambda *_: None)
+    monkeypatch.setattr(outputs._Figure, "draw", lambda *_: None)
 
 
 @pytest.fixture(scope="module")

@@ -79,7 +79,7 @@ def track_of_points(
     Raises:
         LabelError: If a point lies nowhere: at infinity, or further out than any image reaches.
     """
-    there = ~np.isnan(points).any(axis=2)
+    there = np.asarray(~np.isnan(points).any(axis=2))
     if likelihood is not None and threshold > 0:
         there &= likelihood >= threshold
     far = there & ~(np.abs(points) <= LARGEST_PIXEL).all(axis=2)

@@ -3,7 +3,6 @@
 Pixels are measured from the image's top left corner. COCO knows images and no time, see :mod:`.coco_images`.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -101,7 +100,7 @@ def _numbers(said: Any, source: str, place: str) -> list[float] | None:
     if said is None or said == []:
         return None
     good = isinstance(said, list) and all(isinstance(one, int | float) and not isinstance(one, bool) for one in said)
-    if not good or not all(math.isfinite(one) and abs(one) <= LARGEST_PIXEL for one in said):
+    if not good or not all(abs(one) <= LARGEST_PIXEL for one in said):
         raise LabelError(f"{place}: expected numbers of pixels, got {said!r:.80}", source)
     return [float(one) for one in said]
 

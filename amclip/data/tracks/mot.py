@@ -87,7 +87,7 @@ def _sequence(source: str) -> str | None:
     """The folder of ``gt/gt.txt``, by which a data set names the video."""
     parts = PurePath(source).parts
     if len(parts) > 2 and parts[-2] in _FOLDERS:
-        return f"../{parts[-3]}"
+        return f"../../{parts[-3]}"
     return None
 
 

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 
+import numpy as np
+
 from amclip.data.formats.delimited import first_line
 from amclip.data.formats.files import file_bytes, file_text
 from amclip.data.label_error import LabelError
 from amclip.data.locate import spelled
-from amclip.data.tracks.building import checked_subject
+from amclip.data.tracks.building import checked_subject, joined
 from amclip.data.tracks.hdf5 import SIGNATURE, opened
 from amclip.data.tracks.known import FORMATS
 from amclip.data.tracks.track import Track, Tracks
@@ -20,6 +22,7 @@ __all__ = ["read_tracks", "track_files"]
 
 _SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".xml", ".h5", ".hdf5", ".slp")
 """Names of files of tracks in a folder, packed by gzip or not. Of a file that is given, only the content counts."""
+_HDF5 = (".h5", ".hdf5")
 _NAMED = 3  # files that messages name
 
 Given = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -49,8 +52,12 @@ def read_tracks(given: Given, reading: TrackReading | None = None) -> Tracks:
     notes: list[str] = []
     sources: list[str] = []
     seen: set[str] = set()
+    stored = {path.with_suffix("") for path, _ in files if path.suffix in _HDF5}
     for path, folder in files:
         source = os.fspath(path)
+        if folder is not None and path.suffix == ".csv" and path.with_suffix("") in stored:
+            notes.append(f"{source}: is left out: there is an HDF5 file of its name, as DeepLabCut writes them")
+            continue
         read = _read_file(path, reading)
         if read is None:
             if folder is None:
@@ -59,13 +66,14 @@ def read_tracks(given: Given, reading: TrackReading | None = None) -> Tracks:
             continue
         sources.append(source)
         notes += [f"{source}: {note}" for note in read.notes]
-        for video, track in read.tracks:
+        seen.update(track.subject for _, track in read.tracks)
+        for (video, _), pieces in _named(read.tracks, reading).items():
             name = video or _video_name(path, folder, read.stem)
-            seen.add(track.subject)
-            subject = reading.names.get(track.subject, track.subject)
-            found.append((name, replace(track, subject=checked_subject(subject, source)), source))
+            found.append((name, joined(pieces, source), source))
     if not sources:
-        raise LabelError("holds no file of tracks in a form known here", ", ".join(map(os.fspath, _listed(given))))
+        raise LabelError(
+            "holds no file of tracks in a form known here", ", ".join(os.fspath(one) for one in _listed(given))
+        )
     unused = sorted(set(reading.names) - seen)
     if unused:
         raise LabelError(f"names: no animal is named {unused[0]!r}; there are {', '.join(sorted(seen))}", sources[0])
@@ -77,6 +85,17 @@ def read_tracks(given: Given, reading: TrackReading | None = None) -> Tracks:
             raise LabelError(reason, source)
     name = ", ".join(sources[:_NAMED]) + (f" and {len(sources) - _NAMED} more" if len(sources) > _NAMED else "")
     return Tracks.of(name, ((video, track) for video, track, _ in found), notes)
+
+
+def _named(tracks: Sequence[tuple[str, Track]], reading: TrackReading) -> dict[tuple[str, str], list[Track]]:
+    """The tracks of a file by video and the name that the animal is to have, in pixels of the whole video."""
+    offset = np.tile(np.array(reading.offset, np.float64), 2)
+    named: dict[tuple[str, str], list[Track]] = {}
+    for video, track in tracks:
+        subject = checked_subject(reading.names.get(track.subject, track.subject), track.origin)
+        moved = replace(track, subject=subject, boxes=track.boxes + offset)
+        named.setdefault((video, subject), []).append(moved)
+    return named
 
 
 def _listed(given: Given) -> list[str | os.PathLike[str]]:

@@ -87,7 +87,8 @@ def _ordered(file: Any, name: str, dims: tuple[str, ...], source: str) -> NDArra
     given = [part.decode() if isinstance(part, bytes) else str(part) for part in _parts(said)]
     if sorted(given) != sorted(dims) or values.ndim != len(dims):
         raise LabelError(f"data set {name!r}: its attribute 'dims' is {given}; expected {', '.join(dims)}", source)
-    return values.transpose([given.index(dim) for dim in dims])
+    ordered: NDArray[Any] = values.transpose([given.index(dim) for dim in dims])
+    return ordered
 
 
 def _parts(said: Any) -> list[Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
+from amclip.data.tracks.building import LARGEST_PIXEL
 from amclip.data.tracks.track import Track
 
 __all__ = ["Found", "Hdf5Reader", "TextReader", "TrackFormat", "TrackReading"]
@@ -24,7 +25,10 @@ class TrackReading:
             of that number; otherwise nothing says it, and the file is refused.
         cvat_name: Attribute that holds the animal's name in CVAT's XML. Default: animals are named by the number of
             their track.
-        names: Other names for animals, by those in the files: ``{"track_0": "male"}``.
+        offset: Left and top, in pixels of the video, of the part that was tracked; for programs that measure positions
+            in the part alone, as DeepLabCut does where it crops.
+        names: Other names for animals, by those in the files: ``{"track_0": "male"}``. Tracks of a video that get one
+            name become one track.
 
     Raises:
         ValueError: If a value is out of range.
@@ -34,6 +38,7 @@ class TrackReading:
     mot_first_pixel: Literal[0, 1] = 1
     coco_first_frame: Literal[0, 1] | None = None
     cvat_name: str | None = None
+    offset: tuple[float, float] = (0.0, 0.0)
     names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
@@ -41,6 +46,8 @@ class TrackReading:
             raise ValueError(f"min_likelihood: expected a number from 0 to 1, got {self.min_likelihood}")
         if self.mot_first_pixel not in (0, 1):
             raise ValueError(f"mot_first_pixel: expected 0 or 1, got {self.mot_first_pixel!r}")
+        if not all(abs(pixels) <= LARGEST_PIXEL for pixels in self.offset):
+            raise ValueError(f"offset: expected two numbers of pixels, got {self.offset}")
         if self.coco_first_frame not in (None, 0, 1):
             raise ValueError(f"coco_first_frame: expected 0 or 1, got {self.coco_first_frame!r}")
 
