@@ -136,7 +136,11 @@ class NoClassError(LabelError):
 
 
 def build_table(
-    clips: Iterable[Clip], source: str, classes: Sequence[str] | None = None, found: Sequence[str] | None = None
+    clips: Iterable[Clip],
+    source: str,
+    classes: Sequence[str] | None = None,
+    found: Sequence[str] | None = None,
+    hint: str = "",
 ) -> LabelTable:
     """Check rows against the rules that hold for every format, and settle the classes and their order.
 
@@ -146,6 +150,7 @@ def build_table(
         classes: The classes to use, in this order; a row that names another one is refused.
         found: Classes in the order of the file, where the file itself has one (one-hot columns); without either,
             classes are sorted by name.
+        hint: What is added where a clip appears twice.
 
     Raises:
         LabelError: If there is no row, a clip appears twice, times make no sense, or a class is not known.
@@ -185,7 +190,7 @@ def build_table(
         checked.append(clip)
         numbers.append(number)
     for first, second in _duplicates(checked):
-        reason = _duplicate_message(checked[first], checked[second])
+        reason = _duplicate_message(checked[first], checked[second]) + hint
         errors.append((numbers[second], LabelError(reason, source, checked[second].line)))
     raise_together([error for _, error in sorted(errors, key=lambda pair: pair[0])])
     table = LabelTable(tuple(checked), names, source)
