@@ -130,7 +130,8 @@ def train(work: Path, method: str, seed: int, epochs: int, more: Sequence[str]) 
             *(f"--input.image_size={SIZE}", f"--input.frame_size=[{SIZE + 8},{SIZE + 8}]"),
             *("--input.num_segments=1", f"--input.positions_per_segment={POSITIONS}", "--data.sampler=class-aware"),
             *(f"--input.flow.gap={GAP}/25", f"--input.flow.bound={BOUND}"),
-            *("--data.augmentation.crop_scale=[0.85,1.0]", "--data.num_workers=1", "--pictures.clips=0"),
+            *("--data.augmentation.crop_scale=[0.85,1.0]", "--data.augmentation.turn=true"),
+            *("--data.num_workers=1", "--pictures.clips=0"),
             *(f"--trainer.max_epochs={epochs}", f"--seed_everything={seed}", f"--data.seed={seed}"),
             *("--trainer.enable_progress_bar=false", f"--trainer.logger.save_dir={run}"),
         ]
@@ -379,10 +380,11 @@ def report(found: Mapping[str, Found], agreeing: float, seeds: int) -> str:
         "Written by `docs/benchmarks/per_animal_flies.py`. One video of 120 s, two fruit flies "
         "([talmolab/sleap](https://github.com/talmolab/sleap), Clear BSD), tracked with SLEAP. What each fly does "
         "follows from its own track by the rules that the scene's labels were made by; joined, the flies' labels "
-        f"agree with the scene's in {agreeing:.1%} of frames and behaviours. Trained on {TRAIN[0]:g} to {TRAIN[1]:g} s, "
-        f"tuned on {VALIDATION[0]:g} to {VALIDATION[1]:g} s, compared on {HELD_OUT[0]:g} to {HELD_OUT[1]:g} s, which nothing "
-        f"was tuned on. Windows of {WINDOW:g} s. Mean over {seeds} seeds of amclip, least and greatest in brackets. "
-        "One video is little: the figures show that the way works on real pixels, not how good amclip is.",
+        f"agree with the scene's in {agreeing:.1%} of frames and behaviours. "
+        f"Trained on {TRAIN[0]:g} to {TRAIN[1]:g} s, tuned on {VALIDATION[0]:g} to {VALIDATION[1]:g} s, compared on "
+        f"{HELD_OUT[0]:g} to {HELD_OUT[1]:g} s, which nothing was tuned on. Windows of {WINDOW:g} s. Mean over "
+        f"{seeds} seeds of amclip, least and greatest in brackets. One video is little: the figures show that the way "
+        "works on real pixels, not how good amclip is.",
         "",
         f"- {ANIMALS}: the demo's tiny network at {SIZE} × {SIZE} on crops of each fly (its body length and "
         f"{MARGIN:g} of it on each side, fixed over a window), {POSITIONS} positions, flow over {GAP} frames.",

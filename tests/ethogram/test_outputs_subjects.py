@@ -263,6 +263,16 @@ def test_one_animal_that_cannot_be_used_does_not_stop_the_others(tmp_path: Path)
     assert read_run(tmp_path).errors == ((video, reason),)
 
 
+def test_a_name_that_makes_a_file_name_too_long_is_left_out_and_said(tmp_path: Path) -> None:
+    hen = animals()[0]
+    long = replace(hen, subject="鶏" * 30)  # as part of a file name nine letters each
+    far = scores_of(f"{'v' * 240}.mp4", subject="hen")
+    left_out = dict(write_outputs(tmp_path, [hen, long, far], SETTINGS))
+    assert list(left_out) == ["a.mp4", far.video]
+    assert "shorten the name of the video or of the animal" in left_out["a.mp4"]
+    assert [one.video for one in read_run(tmp_path).videos] == ["a.mp4"]
+
+
 def test_what_contradicts_itself_is_refused(tmp_path: Path) -> None:
     hen, *_, night = animals()
     with pytest.raises(ValueError, match=r"a.mp4: hen: is there twice"):
