@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from amclip.data.clock import Clock
-from amclip.data.formats.delimited import delimiter_of, first_line, number, rows
+from amclip.data.formats.delimited import cells_of, delimiter_of, first_line, number, rows
 from amclip.data.formats.label_format import ClipReader, LabelFormat, Reading, Writer
 from amclip.data.formats.notes import unnamed
 from amclip.data.label_error import LabelError, raise_together
@@ -155,11 +155,7 @@ class _Columns:
             LabelError: If it cannot be used.
         """
         header, roles, source = self.header, self.roles, self.source
-        if len(row) > len(header) and not any(row[len(header) :]):  # spreadsheet programs may add empty cells
-            row = row[: len(header)]
-        if len(row) != len(header):
-            hint = "; quote cells that hold the delimiter" if len(row) > len(header) else ""
-            raise LabelError(f"has {len(row)} cells where the header has {len(header)}{hint}", source, line)
+        row = cells_of(row, header, source, line)
         video = row[roles["video"]]
         if not video:
             raise LabelError("the path of the video is empty", source, line, header[roles["video"]])
