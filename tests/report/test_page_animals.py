@@ -115,6 +115,10 @@ def test_keys_go_from_animal_to_animal(page: Opened) -> None:
     page.tab.click("#animal-1 .animal")
     assert page.tab.evaluate(at) == [ADA, 2]
     assert page.tab.is_hidden("#class-4")
+    page.press("?")
+    listed = page.tab.inner_text("#help")
+    assert "Next animal, animal before" in listed
+    assert "name of an animal" in listed
 
 
 def test_corrections_are_those_of_one_animal_and_stay_so(page: Opened, tmp_path: Path) -> None:

@@ -144,7 +144,6 @@ const page = {
   /** To the next animal (1) or the one before (-1), and its row of the same behaviour. */
   turnAnimal(direction) {
     const units = this.unitsOf(this.video);
-    if (!this.run.units[this.unit].label) return this.say("animals are not told apart in this run");
     const unit = units[(units.indexOf(this.unit) + direction + units.length) % units.length];
     this.selectRow(unit, this.column);
     this.say(this.rowName);
