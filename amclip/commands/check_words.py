@@ -21,8 +21,8 @@ usage: amclip check [--config FILE] --data.source.labels TABLE.csv [--data.sourc
                     [--thorough]
 
 Go over a data set before training: files that are missing, unreadable, empty or too short, times outside a video,
-classes without examples, the same recording in two splits. Prints what it finds, writes the whole list, and exits with
-1 where training would be wrong.
+classes without examples, the same recording in two splits; with tracks, how much of each animal's labels has one.
+Prints what it finds, writes the whole list, and exits with 1 where training would be wrong.
 
   --report FILE   where the list goes: .csv or .json (default: check_report.csv)
   --thorough      decode every video from end to end, which finds damage in the middle of a file
@@ -57,7 +57,7 @@ def run_check(args: list[str]) -> None:
     try:
         config, data = _described_data(rest)
         refuse_overwriting("--report", own.report, [*files_named(config), *data.label_files])
-        table = data.read_table()
+        table, animals = data.read_table(), data.labels.animals
     except LabelError as error:
         report = report_table_errors(error)
     else:
@@ -71,6 +71,7 @@ def run_check(args: list[str]) -> None:
             timeout=data.probe_timeout,
             cache=data.cache_dir,
             thorough=own.thorough,
+            animals=animals,
         )
     report.show()
     print(f"The whole list is in {report.write_report(own.report)}")

@@ -4,24 +4,20 @@ import shlex
 from pathlib import Path
 
 from amclip.atomic import refuse_overwriting
-from amclip.commands.parsing import run_command
+from amclip.commands.parsing import CommandWords
 from amclip.flow.choices import Preset
 from amclip.text import printable
 
-__all__ = ["report", "run_report"]
+__all__ = ["WORDS", "report"]
 
 
-def run_report(args: list[str]) -> None:
-    """Parse the words after ``report`` and carry it out.
-
-    Args:
-        args: The words.
-    """
-    switches = {
+WORDS = CommandWords(
+    ("folder", "The folder that `amclip annotate … --output FOLDER` has written."),
+    {
         "transcode": "Make copies of videos that browsers do not play.",
         "flow_overlay": "Draw the optical flow, to be laid over the videos.",
-    }
-    run_command(report, args, ("folder", "The folder that `amclip annotate … --output FOLDER` has written."), switches)
+    },
+)
 
 
 def report(

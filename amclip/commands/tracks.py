@@ -1,58 +1,128 @@
-"""Tracks on the command line: which of them belong to the videos, and what tells them from others."""
+"""``amclip tracks``: what files of tracks hold, and the same as one table."""
 
-import hashlib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-from amclip.data.tracks import NoTracksError, Tracks, match_videos, read_tracks, tracks_of
+from amclip.atomic import refuse_overwriting
+from amclip.text import printable
 
 if TYPE_CHECKING:
-    from amclip.ethogram.inputs import Source
-    from amclip.inputs import NetworkInput
+    from rich.table import Table
 
-__all__ = ["fingerprint_of", "refuse_lone_tracks", "tracks_of_sources"]
+    from amclip.data.tracks import Tracks
+    from amclip.data.video import VideoInfo
+
+__all__ = ["tracks"]
+
+_BESIDE = ("outside", "behind the end")
 
 
-def tracks_of_sources(given: str | list[str], sources: "Sequence[Source]") -> Tracks:
-    """The tracks of the videos, by the names that tables have for these; a video without any is left out.
+def tracks(
+    files: str | list[str],
+    output: str | None = None,
+    root: str | None = None,
+    names: dict[str, str] | None = None,
+    min_likelihood: float | None = None,
+    offset: tuple[float, float] = (0.0, 0.0),
+    mot_first_pixel: Literal[0, 1] = 1,
+    coco_first_frame: Literal[0, 1] | None = None,
+    cvat_name: str | None = None,
+) -> None:
+    """Show what files of tracks hold, animal by animal, and write them as amclip's table of tracks.
+
+    What the files leave open is settled here: give the table that is written to all other commands.
 
     Args:
-        given: Files or folders of tracks.
-        sources: The videos.
+        files: SLEAP's .slp or analysis HDF5, DeepLabCut's HDF5 or CSV, JSON in the form of COCO, MOT text, CVAT's XML
+            1.1 for video, or a table of tracks: a file, a folder of them, or several '[a.slp, b.h5]'.
+        output: The table to write, such as tracks.csv. Default: none, only what the files hold is shown.
+        root: Folder of the videos. With it the table names them as they lie there, and boxes outside of the image and
+            behind the end of the video are counted.
+        names: Other names for animals, by those in the files: '{track_0: male, track_1: female}'. Tracks of a video
+            that get one name become one, as where an animal left and came back under another.
+        min_likelihood: Body points less likely than this are left out. Default: 0.6 for DeepLabCut, which writes a
+            place for every point however unlikely; none for SLEAP, which leaves out what it did not find.
+        offset: Left and top, in pixels of the video, of the part that was tracked, where positions are measured in that
+            part alone, as DeepLabCut does where it crops: '[x1, y1]'.
+        mot_first_pixel: Number of the leftmost and uppermost pixel in MOT text.
+        coco_first_frame: Number of a video's first frame in JSON in the form of COCO. Default: 0 where there is a frame
+            of that number; otherwise it must be said.
+        cvat_name: Attribute that holds the animal's name in CVAT's XML. Default: the number of the track.
 
     Raises:
-        LabelError: If tracks cannot be used, or none are of any of the videos.
+        LabelError: If a file cannot be used.
+        ValueError: If an argument does not fit, or the table is one of the files.
     """
-    read = read_tracks(given)
-    found = match_videos(read, [source.name for source in sources])
-    if not found:
-        try:
-            tracks_of(read, sources[0].name)
-        except NoTracksError as error:
-            raise NoTracksError(f"of none of the videos; {error.reason}", read.source) from error
-    return Tracks.of(read.source, [(name, track) for name, tracks in found.items() for track in tracks], read.notes)
+    from rich.console import Console
+
+    from amclip.data.tracks import TrackReading, read_tracks, track_files, write_tracks
+
+    reading = TrackReading(min_likelihood, mot_first_pixel, coco_first_frame, cvat_name, offset, names or {})
+    if output is not None:
+        refuse_overwriting("--output", output, track_files(files))
+    found = read_tracks(files, reading)
+    infos: dict[str, VideoInfo] = {}
+    if root is not None:
+        found, infos = _beside_videos(found, Path(root))
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160  # of a file that is written, no line is folded for a window of 80 letters
+    console.print(_table(found, infos))
+    for note in found.notes:
+        print(printable(f"note: {note}"))
+    if output is not None:
+        boxes = sum(len(track.frames) for known in found.videos.values() for track in known)
+        print(f"Wrote {boxes} boxes of {len(found.videos)} videos to {write_tracks(found, output)}")
 
 
-def refuse_lone_tracks(input: "NetworkInput", tracks: Tracks | None) -> None:
-    """Refuse tracks for a model that sees whole frames, and a model that looks at animals without them.
+def _table(found: "Tracks", infos: "Mapping[str, VideoInfo]") -> "Table":
+    """A line per animal; with what is beside its video where that is known."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from amclip.data.tracks.summary import outside, summary
+
+    table = Table(box=None)
+    for column in ("video", "animal"):
+        table.add_column(column, overflow="fold")
+    for column in ("frames", "first", "last", "gaps", "longest gap", "box", "body", *_BESIDE * bool(infos)):
+        table.add_column(column, justify="right")
+    for video, known in found.videos.items():
+        for track in known:
+            one = summary(track)
+            cells: list[object] = [one.frames, one.first, one.last, one.gaps, one.longest_gap]
+            cells += [f"{one.side:.1f}", "-" if one.body_length is None else f"{one.body_length:.1f}"]
+            if video in infos:
+                info = infos[video]
+                late = int((track.frames >= info.num_frames).sum())
+                cells += [f"{outside(track, info.width, info.height):.1%}", late]
+            table.add_row(*(Text(printable(str(cell))) for cell in (video, track.subject, *cells)))
+    return table
+
+
+def _beside_videos(found: "Tracks", root: Path) -> "tuple[Tracks, dict[str, VideoInfo]]":
+    """The tracks by the names that the videos have below a folder, and what probing found of each.
 
     Raises:
-        ValueError: If it is so.
+        ValueError: If a video is not there or cannot be read.
     """
-    if input.crop is not None and tracks is None:
-        raise ValueError("--tracks: the checkpoint was trained on animals cut out; say where they are: --tracks FILE")
-    if input.crop is None and tracks is not None:
-        raise ValueError(
-            "--tracks: the checkpoint was trained on whole frames, and would look at no tracks; leave them out, or "
-            "train with input.crop"
-        )
+    from amclip.data.find import list_videos
+    from amclip.data.label_error import LabelError
+    from amclip.data.probe import probe
+    from amclip.data.tracks import Tracks, match_names
+    from amclip.data.video import VideoInfo
 
-
-def fingerprint_of(tracks: Tracks) -> str:
-    """A digest of all boxes, wherever they came from: scores of other boxes are others."""
-    digest = hashlib.sha256()
-    for video, animals in sorted(tracks.videos.items()):
-        for track in animals:
-            digest.update(repr((video, track.subject, track.body_length, len(track.frames))).encode())
-            digest.update(track.frames.astype("<i8").tobytes() + track.boxes.astype("<f8").tobytes())
-    return digest.hexdigest()
+    there = {video.relative_to(root).as_posix(): video for video in list_videos(root)}
+    names = {name: video for video, name in match_names(found, there).items()}
+    missing = [video for video in found.videos if video not in names]
+    if missing:
+        raise LabelError(f"no video below {root} is {missing[0]!r}; --root is the folder of the videos", found.source)
+    probed = probe([there[video] for video in names.values()])
+    infos = {}
+    for video in names.values():
+        info = probed[there[video]]
+        if not isinstance(info, VideoInfo):
+            raise ValueError(str(info))
+        infos[video] = info
+    return Tracks(found.source, {names[name]: known for name, known in found.videos.items()}, found.notes), infos

@@ -29,7 +29,17 @@ __all__ = ["Batch", "ClipDataset", "Sample", "collate"]
 _OPEN_VIDEOS = 4
 
 
-class Sample(TypedDict):
+class _Tensors(TypedDict):
+    frames: Tensor
+    unit_speed: Tensor
+    segments: Tensor
+    labels: Tensor
+    clip: Tensor
+    draw: Tensor
+    skipped: Tensor
+
+
+class Sample(_Tensors):
     """One clip, of the whole frame or of one animal.
 
     ``frames`` uint8 ``[K, V, 3, H, W]`` RGB, where ``V`` is a frame and its flow partner, then both of the wider crop;
@@ -40,27 +50,13 @@ class Sample(TypedDict):
     of them was; ``error`` why the frames are all zero, or empty.
     """
 
-    frames: Tensor
-    unit_speed: Tensor
-    segments: Tensor
-    labels: Tensor
-    clip: Tensor
-    draw: Tensor
-    skipped: Tensor
     reason: str
     error: str
 
 
-class Batch(TypedDict):
+class Batch(_Tensors):
     """Samples stacked along a first axis ``B``; ``reason`` and ``error`` are lists."""
 
-    frames: Tensor
-    unit_speed: Tensor
-    segments: Tensor
-    labels: Tensor
-    clip: Tensor
-    draw: Tensor
-    skipped: Tensor
     reason: list[str]
     error: list[str]
 

@@ -136,7 +136,11 @@ class NoClassError(LabelError):
 
 
 def build_table(
-    clips: Iterable[Clip], source: str, classes: Sequence[str] | None = None, found: Sequence[str] | None = None
+    clips: Iterable[Clip],
+    source: str,
+    classes: Sequence[str] | None = None,
+    found: Sequence[str] | None = None,
+    hint: str = "",
 ) -> LabelTable:
     """Check rows against the rules that hold for every format, and settle the classes and their order.
 
@@ -146,6 +150,7 @@ def build_table(
         classes: The classes to use, in this order; a row that names another one is refused.
         found: Classes in the order of the file, where the file itself has one (one-hot columns); without either,
             classes are sorted by name.
+        hint: What is added where a clip appears twice.
 
     Raises:
         LabelError: If there is no row, a clip appears twice, times make no sense, or a class is not known.
@@ -156,7 +161,7 @@ def build_table(
     names = _class_names(rows, source, classes, found)
     known = set(names)
     paths: dict[str, str] = {}  # as written, and as it is kept: a table names each video many times
-    subjects = {""}  # that can be used
+    subjects: set[str] = set()  # that can be used
     ordered: dict[tuple[str, ...], tuple[str, ...]] = {}  # the same of labels
     checked: list[Clip] = []
     errors: list[tuple[int, LabelError]] = []
@@ -165,7 +170,7 @@ def build_table(
         try:
             if clip.video not in paths:
                 paths[clip.video] = _checked_path(clip, source)
-            if clip.subject not in subjects:
+            if clip.subject and clip.subject not in subjects:
                 refuse_subject(clip.subject, source, clip.line, "subject")
                 subjects.add(clip.subject)
             _check_times(clip, source)
@@ -185,7 +190,7 @@ def build_table(
         checked.append(clip)
         numbers.append(number)
     for first, second in _duplicates(checked):
-        reason = _duplicate_message(checked[first], checked[second])
+        reason = _duplicate_message(checked[first], checked[second]) + hint
         errors.append((numbers[second], LabelError(reason, source, checked[second].line)))
     raise_together([error for _, error in sorted(errors, key=lambda pair: pair[0])])
     table = LabelTable(tuple(checked), names, source)
@@ -235,12 +240,15 @@ def _duplicates(clips: Sequence[Clip]) -> list[tuple[int, int]]:
     videos = np.fromiter((numbers[clip.video] for clip in clips), np.int64, len(clips))
     starts = np.fromiter((-1.0 if clip.start is None else clip.start for clip in clips), np.float64, len(clips))
     stops = np.fromiter((-1.0 if clip.stop is None else clip.stop for clip in clips), np.float64, len(clips))
-    known: dict[str, int] = {}
-    subjects = np.fromiter((known.setdefault(clip.subject, len(known)) for clip in clips), np.int64, len(clips))
-    order = np.lexsort((subjects, stops, starts, videos))  # stable: of equal rows the first in the table comes first
+    columns = [videos, starts, stops]
+    if any(clip.subject for clip in clips):
+        known: dict[str, int] = {}
+        whose = (known.setdefault(clip.subject, len(known)) for clip in clips)
+        columns.append(np.fromiter(whose, np.int64, len(clips)))
+    order = np.lexsort(columns[::-1])  # stable: of equal rows the first in the table comes first
     same = np.ones(len(clips), bool)
     same[:1] = False
-    for column in (videos, starts, stops, subjects):
+    for column in columns:
         same[1:] &= column[order[1:]] == column[order[:-1]]
     first = np.maximum.accumulate(np.where(same, 0, np.arange(len(clips))))
     return sorted((int(order[first[at]]), int(order[at])) for at in np.flatnonzero(same))

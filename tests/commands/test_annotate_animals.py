@@ -12,7 +12,7 @@ from drawn_animals import draw_animals, track_of
 from untrained import make_checkpoint
 
 from amclip.cli import main
-from amclip.commands.tracks import fingerprint_of
+from amclip.commands.video_tracks import fingerprint_of
 from amclip.data.tracks import Track, Tracks, write_tracks
 from amclip.ethogram import annotator, outputs
 from amclip.ethogram.stream import stream_windows
@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures take longer than these videos, and have tests of their own."""
-    monkeypatch.setattr(outputs, "_draw", lambda *_: None)
+    monkeypatch.setattr(outputs._Figure, "draw", lambda *_: None)
 
 
 def annotate(folder: Path, output: Path, *words: str, model: str = "crops", video: str = "a.mkv") -> int:
@@ -119,11 +119,8 @@ def test_other_boxes_are_another_annotation(folder: Path, annotated: Path, tmp_p
     assert "tracks" in capsys.readouterr().err
 
 
-def test_a_video_without_tracks_is_named_and_the_others_are_scored(
-    folder: Path, annotated: Path, tmp_path: Path
-) -> None:
-    words = [str(folder / "without.mkv"), f"--tracks={folder / 'boxes.csv'}"]
-    assert annotate(folder, tmp_path, *words) == 1
+def test_a_video_without_tracks_is_named_and_the_rest_scored(folder: Path, annotated: Path, tmp_path: Path) -> None:
+    assert annotate(folder, tmp_path, f"--tracks={folder / 'boxes.csv'}", video="*.mkv") == 1
     notes = json.loads((tmp_path / "annotation.json").read_text())
     assert [video["video"] for video in notes["videos"]] == ["a.mkv"]
     (error,) = notes["errors"]
