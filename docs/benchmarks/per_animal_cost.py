@@ -145,8 +145,8 @@ def report(found: dict[str, dict[str, float]], lengths: tuple[float, float]) -> 
         f"Written by `docs/benchmarks/per_animal_cost.py`. One drawn video of two animals, {DRAWN[1] * ZOOM} × "
         f"{DRAWN[0] * ZOOM} pixels, {FPS:g} frames/s, {short:g} s; the network of `per_animal_drawn.py` (64 × 64 "
         f"pixels), windows of {WINDOW:g} s every {HOP:g} s. `amclip annotate --tracks` with the tracks of one animal "
-        f"and of both, one thread, each by a process of its own; medians of {ROUNDS} runs that took turns. Times are the "
-        f"processor's; {platform.machine()}, PyTorch {torch.__version__}.",
+        f"and of both, one thread, each by a process of its own; medians of {ROUNDS} runs that took turns. Times are "
+        f"the processor's; {platform.machine()}, PyTorch {torch.__version__}.",
         "",
         "| | frames decoded | most times one of them | ms per frame | beside decoding, ms per animal and frame |",
         "|---|---|---|---|---|",

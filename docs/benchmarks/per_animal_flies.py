@@ -41,7 +41,7 @@ from amclip.inputs import CropInput, FlowInput, NetworkInput
 
 HERE = Path(__file__).parent
 CONFIG = HERE.parents[1] / "configs/demo.yaml"
-FPS, SIDE = 25.0, 512  # what the 1024 x 1024 video is shrunk to once, with a key frame every half second
+FPS, SIDE = 25.0, 512  # what the 1024 x 1024 video is shrunk to once, with key frames only: clips are read at random
 SIZE, POSITIONS, GAP, BOUND = 64, 4, 2, 3.0
 MARGIN = 0.35  # body lengths; the crop of a fly is then 168 to 192 pixels of the 1024
 EPOCHS = 12
@@ -49,12 +49,14 @@ PARTS = {"train": TRAIN, "val": VALIDATION, "held out": HELD_OUT}
 CLASSES = fly_tracks.BEHAVIOURS
 ANIMALS, SCENE, STATISTICS = "amclip per animal", "amclip whole frames", "flow statistics per animal"
 
+NOTES = ""
+
 Scores = Mapping[str, WindowScores]
 """By fly; of whole frames both have the same."""
 
 
 def shrink(source: Path, target: Path) -> None:
-    """The same frames at the same times, smaller, with key frames that are near each other."""
+    """The same frames at the same times, smaller, all of them key frames."""
     import av
 
     if target.exists():
@@ -63,7 +65,7 @@ def shrink(source: Path, target: Path) -> None:
     partial = target.with_name("partial.mp4")
     with av.open(str(source)) as video, av.open(str(partial), "w") as small:
         rate = Fraction(video.streams.video[0].average_rate)
-        options = {"crf": "10", "preset": "veryfast", "g": "12", "bf": "0"}
+        options = {"crf": "12", "preset": "veryfast", "g": "1"}
         stream = small.add_stream("libx264", rate=rate, options=options)
         stream.width = stream.height = SIDE
         stream.pix_fmt = "yuv420p"
@@ -429,8 +431,7 @@ def report(found: Mapping[str, Found], agreeing: float, seeds: int) -> str:
         if one.seconds:
             lines.append(f"- {who}: trained in {', '.join(f'{value:.0f}' for value in one.seconds)} s.")
     lines += ["", f"On {os.cpu_count()} cores ({platform.machine()}) shared with other work.", ""]
-    if (notes := HERE / "per_animal_flies_notes.md").exists():
-        lines.append(notes.read_text())
+    lines.append(NOTES)
     return "\n".join(lines)
 
 
