@@ -70,7 +70,7 @@ def suggest(
         FileNotFoundError: If a video, the checkpoint or the table does not exist.
         SystemExit: With 1 where videos could not be read; windows of all others are suggested.
     """
-    from amclip.commands.tracks import refuse_lone_tracks, tracks_of_sources
+    from amclip.commands.video_tracks import refuse_lone_tracks, tracks_of_sources
     from amclip.data.sources import default_root, files_read
     from amclip.data.tracks import track_files
     from amclip.ethogram.inputs import find_sources

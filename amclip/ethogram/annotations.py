@@ -9,7 +9,7 @@ from pathlib import Path
 from amclip.data.clock import Clock
 from amclip.data.formats import Observations, read_labels, read_noted
 from amclip.data.formats.csv_table import VIDEO_COLUMNS
-from amclip.data.formats.delimited import delimiter_of, number, rows
+from amclip.data.formats.delimited import cells_of, delimiter_of, number, rows
 from amclip.data.formats.files import WORKBOOK, file_bytes, file_text
 from amclip.data.intervals import Bout, Timeline, timelines_of
 from amclip.data.label_error import LabelError
@@ -123,9 +123,8 @@ def _bout_table(text: str, path: Path) -> Annotation:
     column["video"] = next(named.index(name) for name in ("video", *VIDEO_COLUMNS) if name in named)
     whose = named.index(_SUBJECT) if _SUBJECT in named else None
     bouts: dict[str, list[Bout]] = {}
-    for line, cells in lines:
-        if len(cells) != len(header):
-            raise LabelError(f"has {len(cells)} cells where the header has {len(header)}", source, line)
+    for line, row in lines:
+        cells = cells_of(row, header, source, line)
         start, stop = (number(cells[column[name]], name, source, line) for name in ("start", "stop"))
         if not 0 <= start <= stop < float("inf"):
             raise LabelError(f"a bout from {start:g} to {stop:g} s makes no sense", source, line, "stop")

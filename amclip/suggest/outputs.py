@@ -61,7 +61,7 @@ def write_suggestions(
         tracks: Where the animals are, where they are told apart.
     """
     numbers: dict[str, int] = {}
-    about = []
+    about: list[AnnotatedVideo] = []
     for one in chosen:
         s, source = one.video.windows.scores, one.video.source
         if source.name not in numbers:

@@ -151,3 +151,22 @@ def test_each_frame_is_decoded_and_converted_once_for_all_animals(
 def test_a_model_of_animals_needs_their_rows(model: TrainedModel, recording: Path) -> None:
     with opened(model, recording) as (video, plan), pytest.raises(ValueError, match="it needs their tracks"):
         next(stream_windows(model, video, plan))
+
+
+def test_memory_holds_the_windows_at_a_moment_and_not_a_video(
+    model: TrainedModel, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths: list[int] = []
+    cat = torch.cat
+
+    def measured(tensors: Any, *rest: Any, **more: Any) -> torch.Tensor:
+        joined = cat(tensors, *rest, **more)
+        if joined.ndim == 3 and joined.shape[1] == model.input.num_streams:  # embeddings (n, streams, width)
+            lengths.append(len(joined))
+        return joined
+
+    monkeypatch.setattr("amclip.ethogram.stream.torch.cat", measured)
+    scores(model, recording, ada=TRACKS["ada"])
+    overlap = WINDOW / HOP + 1
+    assert lengths
+    assert max(lengths) <= overlap * 6 + 6  # six positions of each window at a moment, and a block that comes

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -18,10 +19,12 @@ from amclip.data.formats import Reading, boris_events, boris_project, read_noted
 from amclip.data.intervals import Timeline
 from amclip.data.tracks import Track, Tracks, read_tracks
 from amclip.ethogram import outputs
+from amclip.ethogram.agreement import agreement
 from amclip.ethogram.annotation_file import read_run
 from amclip.ethogram.annotations import read_annotation
 from amclip.ethogram.bouts import BoutSettings, ScoredBout, find_bouts, timeline
 from amclip.ethogram.outputs import write_outputs
+from amclip.ethogram.pairing import pair_up
 from amclip.ethogram.scores import Presence, WindowScores
 
 SETTINGS = {
@@ -56,6 +59,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     given = Tracks.of("mine.csv", [(video.split("/")[-1], Track(name, *boxes(0, 1, 5))) for video, name in tracks])
     assert write_outputs(target, iter(animals()), SETTINGS, tracks=given) == []
     return target
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_figure(folder: Path) -> Iterator[None]:
+    """One figure is enough here: drawing takes longer than all else."""
+    assert (folder / "ethogram.png").is_file()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outputs, "draw_ethogram", lambda *_: None)
+        yield
 
 
 def test_tables_name_the_animal_behind_the_video(folder: Path) -> None:
@@ -172,6 +184,16 @@ def test_all_files_are_read_back_with_their_animals(folder: Path) -> None:
     assert [set(line.subjects) for line in noted.timelines] == [{"hen", ODD, "never"}, {"hen"}]
 
 
+def test_an_annotation_agrees_with_its_own_project_animal_by_animal(folder: Path) -> None:
+    whole, project = read_annotation(folder), read_annotation(folder / "boris" / "amclip.boris")
+    pairs, classes, notes = pair_up(whole, project)
+    assert [(pair.video, pair.subject) for pair in pairs] == [("a.mp4", ODD), ("a.mp4", "hen"), ("night/b.mp4", "hen")]
+    assert notes == [f"animal 'never' of 'a.mp4' is only in {whole.source}, and is left out"]
+    assert all(match.iou == pytest.approx(1) for match in agreement(pairs, classes, 25.0).matches)
+    both, _, _ = pair_up(whole, project, subjects="merged")
+    assert [(pair.video, pair.subject) for pair in both] == [("a.mp4", ""), ("night/b.mp4", "")]
+
+
 @settings(max_examples=15, deadline=None)
 @given(
     st.lists(
@@ -193,9 +215,7 @@ def test_any_animals_round_trip(
     for number, (name, edges) in enumerate(drawn):
         frames = tuple(zip(sorted(edges)[::2], sorted(edges)[1::2], strict=False)) if len(edges) > 1 else None
         scores.append(scores_of("a.mp4", seed=seed + number, subject=name, frames=frames))
-    with pytest.MonkeyPatch.context() as patch:  # letters that no font here has are drawn slowly
-        patch.setattr(outputs, "draw_ethogram", lambda *_: None)
-        left_out = write_outputs(target, scores, SETTINGS)
+    left_out = write_outputs(target, scores, SETTINGS)
     told = " ".join(reason for _, reason in left_out)
     usable = [one for one in scores if repr(one.subject) not in told]
     assert len(usable) == len(scores) or "take another name" in told or "no animal" in told

@@ -12,7 +12,7 @@ import numpy as np
 from amclip.atomic import writing_text
 from amclip.data.class_name_rules import round_trips
 from amclip.data.formats.csv_table import VIDEO_COLUMNS
-from amclip.data.formats.delimited import delimiter_of, first_line, number, rows
+from amclip.data.formats.delimited import cells_of, delimiter_of, first_line, number, rows
 from amclip.data.label_error import LabelError, raise_together
 from amclip.data.tracks.building import LARGEST_FRAME, LARGEST_PIXEL, BoxRows, checked_box, checked_subject
 from amclip.data.tracks.track import Tracks
@@ -113,11 +113,7 @@ class _Columns:
             LabelError: If it cannot be used.
         """
         header, places, source = self.header, self.places, self.source
-        if len(row) > len(header) and not any(row[len(header) :]):  # spreadsheet programs may add empty cells
-            row = row[: len(header)]
-        if len(row) != len(header):
-            hint = "; quote cells that hold the delimiter" if len(row) > len(header) else ""
-            raise LabelError(f"has {len(row)} cells where the header has {len(header)}{hint}", source, line)
+        row = cells_of(row, header, source, line)
         video = row[places["video"]]
         if not video:
             raise LabelError("the name of the video is empty", source, line, header[places["video"]])

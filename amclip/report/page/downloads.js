@@ -8,7 +8,7 @@ function openDownload(page) {
   byId("window-length").value ||= page.run.window;
   byId("window-hop").value ||= page.run.window;
   const animals = page.run.units.some(({ label }) => label)
-    ? " What each animal shows is learned with --data.source.subjects each and --data.source.tracks."
+    ? " To learn what each animal shows, give the tracks too: --data.source.tracks."
     : "";
   tellDownload(
     `Videos are named as in the run; give their folder as --data.source.root. A behaviour that nobody shows is in no row: ` +
