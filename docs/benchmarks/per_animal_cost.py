@@ -136,9 +136,11 @@ def median(runs: list[dict[str, float]]) -> dict[str, float]:
 def report(found: dict[str, dict[str, float]], lengths: tuple[float, float]) -> str:
     short, long = lengths
     decoding = found["decoding"]
-    beside = {count: 1e3 * (found[f"{count} short"]["cpu"] - decoding["cpu"]) for count in (1, 2)}
-    frames = found["1 short"]["frames"]
-    each = {count: beside[count] / count / frames for count in (1, 2)}
+    per_frame = decoding["cpu"] / decoding["frames"]  # frames that no window looks at are not decoded in annotation
+    each = {
+        count: 1e3 * (mine["cpu"] / mine["frames"] - per_frame) / count
+        for count, mine in ((count, found[f"{count} short"]) for count in (1, 2))
+    }
     lines = [
         "# What a second animal costs",
         "",
