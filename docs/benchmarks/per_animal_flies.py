@@ -54,16 +54,17 @@ NOTES = """\
 
 Of the run above, seed 0 with 8 epochs, the only one on the held-out part; no setting was changed after. Measured:
 
-- Both methods lose as much from validation to the held-out part (0.15 of the joined mean). The parts differ: chasing and
-  turning have two bouts each in the held-out part, and neither method finds them (0.13 and 0.09 of each fly). The mean of
-  the other four behaviours is 0.76 for each fly and 0.87 joined; the statistics reach 0.74 and 0.82.
+- Both methods lose as much from validation to the held-out part (0.15 and 0.16 of the joined mean). The parts differ:
+  chasing and turning have two bouts each in the held-out part, and neither method finds them (0.13 and 0.09 of each
+  fly). The mean of the other four behaviours is 0.76 for each fly and 0.87 joined; the statistics reach 0.74 and 0.82.
 - The network does not fit what it was trained on: 0.66 on the training windows of each fly. Walking, which is speed
   alone, is better told by the statistics; proximity and wing extension, which are seen in the picture, by the network.
 - On validation it was at 0.59, 0.66, 0.60, 0.66, 0.68, 0.67, 0.67, 0.67 after the eight epochs; a run of 12 epochs on
   512 × 512 pixels reached 0.73 after the fourth and was not finished.
 
 Not tried: a wider second crop (chasing is of two flies up to 320 pixels apart, and the crop ends at 84 to 96), longer
-training, more seeds, whole frames at 64 × 64. The script does the seeds and whole frames without `--seeds` and `--methods`.
+training, more seeds, whole frames at 64 × 64. The run was made with `--seeds 1` and without whole frames; by itself the
+script takes three seeds and all three methods.
 """
 
 Scores = Mapping[str, WindowScores]
