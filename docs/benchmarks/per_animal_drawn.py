@@ -35,6 +35,15 @@ EPOCHS, POSITIONS, SIZE = 6, 4, 64
 MARGIN = 0.3  # body lengths; the tail, which is not part of the body length, must be within
 BOUND = 1.2  # body lengths a second; a runner makes about one
 MINIMUM_BOUT = 0.5  # seconds; the animals' bouts last one at least
+NOTES = """\
+## Why it is less than 0.90 and 0.85
+
+The run was made with `--seeds 1`: 6 epochs, about 1,150 steps, on 27 videos; training on crops was halted for most of
+the time that is told for it. Validation was at 0.44, 0.62, 0.73, 0.78, 0.80, 0.80 of macro mAP after them. Settling,
+rearing and pecking are at 0.94 and more; what is missing is the slow movement of a tail (swaying, 0.46) and what differs
+in speed alone (walking, drinking). Longer training (`--epochs`), more positions in a window and smoothed bouts were not
+tried.
+"""
 CROPS, SCENE = "crops of each animal", "whole frames"
 
 
@@ -161,11 +170,18 @@ def bouts(data: Path, run: Path) -> dict[str, float]:
 
 
 def spread(values: Sequence[float]) -> str:
+    """Mean, and least and greatest over seeds."""
+    if len(values) == 1:
+        return f"{values[0]:.3f}"
     return f"{np.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})"
 
 
 def report(
-    precision: dict[str, list[list[float]]], found: list[dict[str, float]], took: dict[str, list[float]], videos: int
+    precision: dict[str, list[list[float]]],
+    found: list[dict[str, float]],
+    took: dict[str, list[float]],
+    videos: int,
+    epochs: int,
 ) -> str:
     macro = {method: [float(np.mean(values)) for values in mine] for method, mine in precision.items()}
     means = [one["(mean)"] for one in found]
@@ -175,8 +191,8 @@ def report(
         f"Written by `docs/benchmarks/per_animal_drawn.py`. {videos} videos of {SECONDS:g} s with {ANIMALS} animals "
         "that cross each other and sometimes leave the picture (`amclip synth`), 128 × 160 pixels; a fifth of them is "
         f"held out. The demo's tiny network at {SIZE} × {SIZE}, windows of {WINDOW:g} s, {POSITIONS} positions, "
-        f"{EPOCHS} epochs; seeds {', '.join(str(seed) for seed in range(len(found)))}: mean, least and greatest. True "
-        "boxes.",
+        f"{epochs} epochs; seeds {', '.join(str(seed) for seed in range(len(found)))}: mean, "
+        "and of several seeds least and greatest. True boxes.",
         "",
         "| of each animal, on held-out videos | mean over the behaviours |",
         "|---|---|",
@@ -197,7 +213,7 @@ def report(
     lines += [""]
     for method, seconds in took.items():
         lines.append(f"Trained in {', '.join(f'{one:.0f}' for one in seconds)} s ({method}).")
-    lines += [f"{os.cpu_count()} cores ({platform.machine()}) shared with other work.", ""]
+    lines += [f"{os.cpu_count()} cores ({platform.machine()}) shared with other work.", "", NOTES]
     return "\n".join(lines)
 
 
@@ -205,10 +221,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("runs/per_animal_drawn"))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     # Four blocks of videos are the fewest that fill every split with every behaviour.
-    videos, seconds, seeds, epochs = (36, 4.0, 1, 1) if options.quick else (VIDEOS, SECONDS, options.seeds, EPOCHS)
+    videos, seconds, seeds, epochs = (
+        (36, 4.0, 1, 1) if options.quick else (VIDEOS, SECONDS, options.seeds, options.epochs)
+    )
     data = options.work / f"data_{videos}_{seconds:g}"
     amclip("synth", str(data), f"--clips={videos}", f"--seconds={seconds}", f"--animals={ANIMALS}")
     write_windows(data, seconds)
@@ -225,7 +244,7 @@ def main() -> None:
                 found.append(bouts(data, run))
                 print(f"seed {seed}, {method}: bout F1 {found[-1]['(mean)']:.3f}", flush=True)
         if not options.quick:
-            (HERE / "per_animal_drawn.md").write_text(report(precision, found, took, videos))
+            (HERE / "per_animal_drawn.md").write_text(report(precision, found, took, videos, epochs))
 
 
 if __name__ == "__main__":
