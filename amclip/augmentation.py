@@ -1,11 +1,12 @@
 """What is changed at random in training: crops, mirror images, colours, and clips mixed with their neighbours."""
 
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from amclip.plain import Configurable
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["Augmentation"]
 
@@ -48,7 +49,7 @@ class Augmentation(Configurable):
         """Whether :meth:`crop` does anything but scale."""
         return self.crop_scale != (1.0, 1.0) or self.flip != 0
 
-    def crop(self, pixels: Tensor, image_size: int) -> tuple[Tensor, Tensor]:
+    def crop(self, pixels: "Tensor", image_size: int) -> "tuple[Tensor, Tensor]":
         """A random crop and mirror image of each clip, scaled to the network's size.
 
         Args:
@@ -61,6 +62,7 @@ class Augmentation(Configurable):
         """
         # torchvision's and not kornia's crop, as it smooths when it shrinks like evaluation does: unlike sharpness in
         # training and evaluation would also mean unlike flow.
+        import torch
         from torchvision.transforms import v2
 
         height, width = pixels.shape[-2:]
@@ -80,7 +82,7 @@ class Augmentation(Configurable):
         images = torch.stack(moved).clamp_(0, 1)
         return images.view(*pixels.shape[:3], *images.shape[2:]), pixels.new_tensor(shown)
 
-    def jitter_colors(self, frames: Tensor) -> Tensor:
+    def jitter_colors(self, frames: "Tensor") -> "Tensor":
         """Random brightness, contrast and saturation, the same for a whole clip.
 
         Args:
@@ -102,7 +104,7 @@ class Augmentation(Configurable):
         changed: Tensor = jittered(frames)
         return changed.clamp(0, 1)
 
-    def mix(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def mix(self, images: "Tensor", labels: "Tensor") -> "tuple[Tensor, Tensor]":
         """Mix each clip of a batch with its neighbour, all of its frames and flow images alike, and their labels.
 
         By torchvision: mixup (Zhang et al., arXiv 1710.09412) blends the pictures, cutmix (Yun et al., arXiv
@@ -118,10 +120,11 @@ class Augmentation(Configurable):
         """
         if not self.mixup and not self.cutmix:
             return images, labels
+        import torch
         from torchvision.transforms import v2
         from torchvision.tv_tensors import Video
 
         kinds = [kind(alpha=alpha) for kind, alpha in ((v2.MixUp, self.mixup), (v2.CutMix, self.cutmix)) if alpha > 0]
         kind = kinds[int(torch.randint(len(kinds), ()))]
         mixed, fractions = kind(Video(images.flatten(1, 2)), labels)
-        return mixed.as_subclass(Tensor).view(images.shape), fractions
+        return mixed.as_subclass(torch.Tensor).view(images.shape), fractions

@@ -66,21 +66,7 @@ class PredictionWriter(Callback):
             target = Path(trainer.strategy.broadcast(trainer.log_dir)) / target
         self._open(trainer, "test", target)
 
-    def on_test_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Write a batch."""
-        self._write(outputs, batch)
-
-    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Merge the parts."""
-        self._merge(trainer)
+    on_test_batch_end, on_test_end = on_predict_batch_end, on_predict_end
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Keep what was written."""
@@ -217,20 +203,21 @@ class FlowStrength(Callback):
         data: Any = getattr(trainer, "datamodule", None)
         if batch_idx or trainer.current_epoch or not hasattr(data, "input") or data.input.modality == "frames":
             return
-        pictures = data.preprocess.denormalise(batch["images"][:, :, -1])
-        bound = data.input.flow.bound
+        pictures = data.preprocess.denormalise(batch["images"][:, :, int(data.input.modality == "interleaved")])
+        bound, unit = data.input.flow.bound, data.input.flow.unit
+        unit += " per second" * (unit == "body lengths")
         # In the wheel the least channel falls from 1 as the length grows; in uvm the third channel is the length.
         length = pictures[:, :, 2] if data.input.flow.image == "uvm" else 1 - pictures.amin(dim=2)
         most, beyond = float(_quantile(length, 0.999)) * bound, float((length > 0.99).float().mean())
         if most < 0.15 * bound:
             rank_zero_warn(
-                f"flow images are nearly blank: 99.9 % of the first batch's pixels move less than {most:.2f} pixels, "
+                f"flow images are nearly blank: 99.9 % of the first batch's pixels move less than {most:.2f} {unit}, "
                 f"and input.flow.bound is {bound:g}. Set it to about {max(1.5 * most, 0.1):.1g}, or raise "
                 "input.flow.gap"
             )
         elif beyond > 0.1:
             rank_zero_warn(
-                f"{beyond:.0%} of the first batch's flow is beyond input.flow.bound ({bound:g} pixels): a larger one "
+                f"{beyond:.0%} of the first batch's flow is beyond input.flow.bound ({bound:g} {unit}): a larger one "
                 "would tell fast from faster"
             )
 

@@ -43,6 +43,8 @@ Tools
                amclip convert SOURCE TARGET [--to boris] [--fps 25] [--window 2]
   flow       optical flow of a video, to look at or to store: amclip flow VIDEO --output flow.mp4
   synth      write the synthetic animals as videos with a table of labels
+  tracks     what files of SLEAP, DeepLabCut, COCO, MOT or CVAT hold, and as one table: amclip tracks FILES \
+               --output tracks.csv
 
 `amclip fit --data.help amclip.VideoDataModule` and `--model.help amclip.BehaviourTask` explain every setting of data
 and model; `amclip fit --config FILE --print_config` prints them all as a config file.
@@ -51,7 +53,7 @@ and model; `amclip fit --config FILE --print_config` prints them all as a config
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
 PLAIN_COMMANDS = (
     *("annotate", "check", "convert", "demo", "doctor"),
-    *("evaluate", "flow", "report", "suggest", "synth"),
+    *("evaluate", "flow", "report", "suggest", "synth", "tracks"),
 )
 
 
@@ -141,21 +143,13 @@ def _run(command: str, args: list[str]) -> None:
 
         AmclipCLI.run(command, args)
     elif command == "check":
-        from amclip.commands.lightning import run_check
+        from amclip.commands.check_words import run_check
 
         run_check(args)
-    elif command == "annotate":
-        from amclip.commands.annotate import run_annotate
+    elif command in ("annotate", "report", "suggest"):
+        from amclip.commands.parsing import run_command
 
-        run_annotate(args)
-    elif command == "report":
-        from amclip.commands.report import run_report
-
-        run_report(args)
-    elif command == "suggest":
-        from amclip.commands.suggest import run_suggest
-
-        run_suggest(args)
+        run_command(command, args)
     else:
         from jsonargparse import auto_cli
 

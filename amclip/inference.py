@@ -20,10 +20,12 @@ from amclip.checkpoint import (
     described,
     read_checkpoint,
 )
+from amclip.data.animals import Animals
 from amclip.data.dataset import ClipDataset
 from amclip.data.frame_rates import describe_slow
 from amclip.data.probe import probe
 from amclip.data.table import Clip, LabelTable
+from amclip.data.tracks import Track, Tracks
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
 from amclip.inputs import NetworkInput
@@ -89,21 +91,28 @@ class TrainedModel:
         return "" if self.input.modality == "frames" else describe_slow(found, self.input.flow.gap_seconds)
 
     @torch.inference_mode()
-    def predict(self, video: str | Path, start: float | None = None, stop: float | None = None) -> dict[str, float]:
+    def predict(
+        self, video: str | Path, start: float | None = None, stop: float | None = None, track: Track | None = None
+    ) -> dict[str, float]:
         """Probability of each behaviour in one clip, as `amclip predict` gives it: not calibrated.
 
         Args:
             video: A video file.
             start: Where the clip starts, in seconds since the first frame; default: the first frame.
             stop: Where it stops; default: the end.
+            track: Where the animal is; for a model that was trained on animals cut out, and for no other.
 
         Returns:
             Class name to probability, in ``[0, 1]``.
 
         Raises:
-            ValueError: If start or stop is no time, or they are in the wrong order.
-            VideoError: If the video cannot be read, or there is no frame between start and stop.
+            ValueError: If start or stop is no time, they are in the wrong order, or a track is missing or too many.
+            VideoError: If the video cannot be read, there is no frame between start and stop, or the animal is not
+                there.
         """
+        if (track is None) != (self.input.crop is None):
+            missing = "was trained on animals cut out: give one's" if track is None else "sees whole frames: give no"
+            raise ValueError(f"track: the model {missing} track (amclip.data.tracks.read_tracks reads them)")
         if start is not None and not start >= 0:
             raise ValueError(f"start: expected seconds since the first frame, 0 or more, got {start}")
         if stop is not None and not stop > (start or 0.0):
@@ -113,12 +122,14 @@ class TrainedModel:
             self._probed.update(found := probe([path], progress=False))
             if words := self.describe_slow(found):
                 warnings.warn(words, stacklevel=3)  # torch's decorator lies between
-        clip = Clip(str(path), start, stop)
+        clip = Clip(str(path), start, stop, subject="" if track is None else track.subject)
         table = LabelTable((clip,), self.classes, str(video))
-        sample = ClipDataset(table, Path(), self._probed, self.input)[0]
+        animals = None if track is None else Animals(Tracks.of(track.origin or "the track", [("", track)]))
+        sample = ClipDataset(table, Path(), self._probed, self.input, animals=animals)[0]
         if sample["error"]:
             raise VideoError(video, sample["error"].removeprefix(f"{clip.video}: "))
-        images = self.preprocess(sample["frames"][None].to(self.device))
+        frames, unit_speed = (sample[name][None].to(self.device) for name in ("frames", "unit_speed"))
+        images = self.preprocess(frames, unit_speed=unit_speed)
         scored = self.probabilities(self.network(images, sample["segments"][None].to(self.device)))[0]
         return dict(zip(self.classes, scored.tolist(), strict=True))
 

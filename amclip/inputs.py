@@ -7,24 +7,68 @@ command line have it as the group ``input``.
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Literal, get_args
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from amclip.flow.choices import PRESETS, Backend, FlowImage, Preset
-from amclip.flow.method import FlowMethod, make_flow
-from amclip.flow.tvl1 import TVL1
 from amclip.frame_times import DEFAULT_FLOW_GAP, flow_gap_seconds
 from amclip.plain import from_plain, to_plain
 from amclip.sampling import Scheme, num_positions, segment_indices
 
-__all__ = ["FlowInput", "Modality", "NetworkInput"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from amclip.flow.method import FlowMethod
+
+__all__ = ["CropInput", "FlowInput", "Modality", "NetworkInput"]
 
 Modality = Literal["interleaved", "frames", "flow"]
+_Fixed = Literal["window", "position"]
+_Unit = Literal["pixels", "body lengths"]
 _Resize = Literal["stretch", "crop"]  # as amclip.data.video has it, which starts without torch
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+@dataclass(frozen=True)
+class CropInput:
+    """How one animal is cut out of the full-resolution frame, before it is shrunk to `frame_size`.
+
+    A crop is a square around the animal's boxes, in whole pixels. Its side is the animal's body length and the margin
+    on both sides of it, so that the scale stays the same, whatever the animal does; it grows where it would not cover
+    the boxes, as those of an animal that runs through a whole window.
+
+    Args:
+        margin: Body lengths added on each side of the animal: 0.7 makes 168 pixels for a fly of 70.
+        context: Margin of a second, wider crop of the same place, such as 2, for behaviours between animals; null:
+            none. It doubles what the network sees of each position: frame, flow, wider frame, wider flow.
+        fixed: window has one crop for a whole clip, so that flow is the animal's motion past what stands still.
+            position has one per sampled frame, which its flow partner shares, so that an animal that runs stays in the
+            middle at its full size.
+
+    Raises:
+        ValueError: If a value is out of range.
+    """
+
+    margin: float = 0.7
+    context: float | None = None
+    fixed: _Fixed = "window"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.margin < float("inf"):
+            raise ValueError(f"input.crop.margin: expected body lengths, 0 or more, got {self.margin}")
+        if self.context is not None and not self.margin < self.context < float("inf"):
+            raise ValueError(
+                f"input.crop.context: expected body lengths above the margin, {self.margin}, or null, got "
+                f"{self.context}"
+            )
+        if self.fixed not in get_args(_Fixed):
+            raise ValueError(f"input.crop.fixed: expected one of {', '.join(get_args(_Fixed))}, got {self.fixed!r}")
+
+    @property
+    def margins(self) -> tuple[float, ...]:
+        """Margins of the ``G`` crops of a position: the animal's, then the wider one's."""
+        return (self.margin,) if self.context is None else (self.margin, self.context)
 
 
 @dataclass(frozen=True)
@@ -40,7 +84,10 @@ class FlowInput:
         method: Another flow method than TV-L1: {class_path: amclip.flow.RAFT, init_args: {size: small}} or your own
             subclass of amclip.flow.FlowMethod. The three settings above are TV-L1's and must then be left alone.
         image: wheel (direction is hue, speed is saturation) or uvm (u, v and magnitude as channels).
-        bound: Flow in pixels (at image_size) that gives the strongest colour; longer vectors are clipped.
+        bound: Flow that gives the strongest colour, in pixels (at image_size) or as the unit says; longer vectors are
+            clipped.
+        unit: pixels, from a frame to its partner; or body lengths, per second: one bound then serves near and far
+            animals, and any frame rate. Body lengths need input.crop.
 
     Raises:
         ValueError: If a value is out of range.
@@ -53,11 +100,14 @@ class FlowInput:
     method: dict[str, Any] | None = None
     image: FlowImage = "wheel"
     bound: float = 10.0
+    unit: _Unit = "pixels"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gap", flow_gap_seconds(self.gap, "input.flow.gap"))
+        if self.unit not in get_args(_Unit):
+            raise ValueError(f"input.flow.unit: expected one of {', '.join(get_args(_Unit))}, got {self.unit!r}")
         if self.bound <= 0:
-            raise ValueError(f"input.flow.bound: expected pixels above 0, got {self.bound}")
+            raise ValueError(f"input.flow.bound: expected {self.unit} above 0, got {self.bound}")
         if self.image not in get_args(FlowImage):
             raise ValueError(f"input.flow.image: expected one of {', '.join(get_args(FlowImage))}, got {self.image!r}")
 
@@ -66,12 +116,15 @@ class FlowInput:
         """The gap as a number."""
         return float(self.gap)
 
-    def make(self) -> FlowMethod:
+    def make(self) -> "FlowMethod":
         """The flow method.
 
         Raises:
             ValueError: If there is no such method, preset or parameter, or both TV-L1's settings and another method.
         """
+        from amclip.flow.method import make_flow  # here: what a clip's frames are is asked without flow, too
+        from amclip.flow.tvl1 import TVL1
+
         if self.method is not None:
             if self.options or self.preset != "default" or self.backend != "auto":
                 raise ValueError("input.flow: preset, options and backend are TV-L1's; give them or method, not both")
@@ -100,6 +153,8 @@ class NetworkInput:
         segment_overlap: Fraction of its own part that a dense or semi-dense segment has in common with the next one's.
         frame_size: Height and width in pixels that videos are decoded to.
         resize: stretch keeps the whole picture, crop keeps its proportions and cuts the longer side.
+        crop: One animal is cut out at full resolution, such as {margin: 0.7}; needs data.source.tracks. null: whole
+            frames.
         modality: interleaved (frames and flow images), frames, or flow.
         image_size: Side of the square images that flow is computed on and the network sees, in pixels.
         flow: How flow is computed and becomes a picture.
@@ -116,6 +171,7 @@ class NetworkInput:
     segment_overlap: float = 0.0
     frame_size: tuple[int, int] = (256, 256)
     resize: _Resize = "stretch"
+    crop: CropInput | None = None
     modality: Modality = "interleaved"
     image_size: int = 224
     flow: FlowInput = field(default_factory=FlowInput)
@@ -123,7 +179,10 @@ class NetworkInput:
     std: tuple[float, float, float] = CLIP_STD
 
     #: What the weights of a network were trained for: with another value they do not fit, or mean something else.
-    FIXED: ClassVar[tuple[str, ...]] = ("modality", "image_size", "positions_per_segment")
+    FIXED: ClassVar[tuple[str, ...]] = (
+        *("modality", "image_size", "positions_per_segment"),
+        *("crop", "crop.context", "flow.unit"),
+    )
 
     def __post_init__(self) -> None:
         for name, kind in (("modality", Modality), ("resize", _Resize)):
@@ -142,6 +201,12 @@ class NetworkInput:
             )
         for name in ("frame_size", "mean", "std"):  # lists, where a YAML file or a checkpoint gives them
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.crop is None and self.flow.unit != "pixels":
+            raise ValueError("input.flow.unit: body lengths are those of animals that are cut out; set input.crop too")
+        if self.crop is not None and self.frame_size[0] != self.frame_size[1]:
+            raise ValueError(f"input.frame_size: crops are squares; expected two equal sides, got {self.frame_size}")
+        if self.crop is not None and self.resize != "stretch":
+            raise ValueError("input.resize: input.crop cuts squares, of which nothing is left to cut; leave it out")
         self.num_positions  # noqa: B018 (refuses what the segments cannot be)
 
     @property
@@ -150,16 +215,29 @@ class NetworkInput:
         return num_positions(self.scheme, self.num_segments, self.positions_per_segment, self.segment_overlap)
 
     @property
+    def num_crops(self) -> int:
+        """Pictures of a frame, ``G``: 2 with a wider crop, else 1, a crop or the whole frame."""
+        return 1 if self.crop is None else len(self.crop.margins)
+
+    @property
     def num_streams(self) -> int:
-        """Images per position, ``V``: 2 for frames with flow images, 1 for one of them."""
-        return 2 if self.modality == "interleaved" else 1
+        """Images per position, ``V``: of each crop 2 for frames with flow images, 1 for one of them.
+
+        Their order is frame, flow image, frame of the wider crop, flow image of the wider crop.
+        """
+        return (2 if self.modality == "interleaved" else 1) * self.num_crops
 
     @property
     def frames_per_position(self) -> Literal[1, 2]:
         """Frames decoded per position: 2, a frame and its flow partner, or 1 where there is no flow."""
         return 1 if self.modality == "frames" else 2
 
-    def segments(self) -> Tensor:
+    @property
+    def pictures_per_position(self) -> int:
+        """Pictures that the data gives of each position: the frame and its partner, then both of the wider crop."""
+        return self.frames_per_position * self.num_crops
+
+    def segments(self) -> "Tensor":
         """Positions of each segment, int64 ``(M, P)``, see :func:`amclip.sampling.segment_indices`."""
         return segment_indices(self.scheme, self.num_segments, self.positions_per_segment, self.segment_overlap)
 
@@ -169,7 +247,8 @@ class NetworkInput:
         What computes TV-L1 does not count, since all backends give the same flow.
         """
         now, then = _flat(self), _flat(trained)
-        return {name: (now[name], then[name]) for name in now if now[name] != then[name] and name != "flow.backend"}
+        names = (name for name in now if name in then and name != "flow.backend")
+        return {name: (now[name], then[name]) for name in names if now[name] != then[name]}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as a checkpoint holds them."""
@@ -187,5 +266,8 @@ class NetworkInput:
 
 
 def _flat(value: NetworkInput) -> dict[str, Any]:
-    own = {f.name: getattr(value, f.name) for f in fields(value) if f.name != "flow"}
-    return own | {f"flow.{f.name}": getattr(value.flow, f.name) for f in fields(value.flow)}
+    own = {f.name: getattr(value, f.name) for f in fields(value) if f.name not in ("flow", "crop")}
+    flow = {f"flow.{f.name}": getattr(value.flow, f.name) for f in fields(value.flow)}
+    if value.crop is None:
+        return own | {"crop": None} | flow
+    return own | {"crop": "set"} | {f"crop.{f.name}": getattr(value.crop, f.name) for f in fields(value.crop)} | flow

@@ -1,7 +1,6 @@
 """Which weights learn at which rate, which decay, and how rates change over the steps."""
 
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ import torch
 from torch import nn
 
 from amclip.models.classifier import InterleavedClassifier
+from amclip.models.tower import undecayed
 from amclip.models.xclip_layers import is_message
 from amclip.plain import Configurable
 
@@ -24,7 +24,7 @@ class Optimiser(Configurable):
         learning_rate: Peak learning rate of everything but the image tower.
         backbone_learning_rate: Peak learning rate of the image tower's weights that train.
         layer_decay: Factor on the image tower's rate for every block further from its output; 1 for none.
-        weight_decay: Of matrices; biases, norms and embeddings have none.
+        weight_decay: Of matrices; biases, norms and embeddings (tokens, positions, learned queries) have none.
         warmup_fraction: Fraction of the training steps in which the rate rises from 0 to its peak.
         final_fraction: Fraction of the peak that the cosine ends on.
 
@@ -83,20 +83,22 @@ def parameter_groups(
         network: The network.
         learning_rate: Peak rate of everything but CLIP's own weights.
         backbone_learning_rate: Peak rate of CLIP's own weights.
-        weight_decay: Of matrices; biases, norms and embeddings have none.
+        weight_decay: Of matrices; biases, norms and embeddings (tokens, positions, learned queries) have none.
         layer_decay: The backbone's rate is multiplied by this once for every block between a weight and the output
             (BEiT, Bao et al., arXiv 2106.08254); the embeddings count as one block below the first.
 
     Returns:
         Groups with ``params``, ``lr`` and ``weight_decay``, the backbone's first, lowest layer first.
     """
+    depths = {f"encoder.{name}": depth for name, depth in network.encoder.depths().items()}
+    plain = undecayed(network)
     groups: dict[tuple[float, bool, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if not parameter.requires_grad:
             continue
         tower = name.startswith("encoder.") and not is_message(name) and "lora_" not in name
-        rate = backbone_learning_rate * layer_decay ** _depth(name, network) if tower else learning_rate
-        groups.setdefault((rate, not tower, not _decays(name, parameter)), []).append(parameter)
+        rate = backbone_learning_rate * layer_decay ** depths[name] if tower else learning_rate
+        groups.setdefault((rate, not tower, name in plain), []).append(parameter)
     order = sorted(groups, key=lambda key: (key[1], key[0], key[2]))
     return [{"params": groups[key], "lr": key[0], "weight_decay": 0.0 if key[2] else weight_decay} for key in order]
 
@@ -120,27 +122,3 @@ def warmed_cosine(warmup: int, total: int, final: float) -> Callable[[int], floa
         return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))
 
     return factor
-
-
-def _depth(name: str, network: InterleavedClassifier) -> int:
-    """Blocks between a weight of the image tower and its output."""
-    blocks = {int(number) for other, _ in network.encoder.named_parameters() for number in _block(other)}
-    numbered = _block(name)
-    if numbered:
-        return len(blocks) - int(numbered[0])
-    # The last norm, the pooling and the projection lie behind all blocks; what is left is before the first.
-    parts = (".ln_post.", ".attn_pool", ".trunk.norm.", ".trunk.fc_norm.", ".visual.head.")
-    behind = name.endswith("visual.proj") or any(part in name for part in parts)
-    return 0 if behind else len(blocks) + 1
-
-
-def _block(name: str) -> list[str]:
-    return re.findall(r"\.(?:resblocks|trunk\.blocks)\.(\d+)\.", f".{name}")
-
-
-def _decays(name: str, parameter: nn.Parameter) -> bool:
-    """Matrices decay; biases, norms, scales and embeddings of position, stream or class do not."""
-    embedding = any(
-        part in name for part in ("positional_embedding", "class_embedding", ".position", ".stream", "pos_embed")
-    )
-    return parameter.ndim > 1 and not embedding

@@ -140,8 +140,9 @@ def setting_names(kind: type) -> Iterator[str]:
         if name == "return":
             continue
         yield name
-        if isinstance(hint, type) and is_dataclass(hint):
-            yield from (f"{name}.{inner}" for inner in setting_names(hint))
+        for option in _options(hint):
+            if isinstance(option, type) and is_dataclass(option):
+                yield from (f"{name}.{inner}" for inner in setting_names(option))
 
 
 def _bound(
@@ -182,7 +183,7 @@ def _hints(kind: type) -> dict[str, Any]:
 
 def _typed(hint: Any, value: Any) -> Any:
     """A plain value as an argument of that type takes it."""
-    options = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    options = _options(hint)
     if isinstance(value, Mapping):
         for option in options:
             if isinstance(option, type) and (is_dataclass(option) or issubclass(option, Configurable)):
@@ -190,3 +191,8 @@ def _typed(hint: Any, value: Any) -> Any:
     if isinstance(value, list) and any(typing.get_origin(option) is tuple for option in options):
         return tuple(value)
     return value
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    """The types that a value of that type may have."""
+    return typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)

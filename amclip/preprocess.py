@@ -20,7 +20,8 @@ class Preprocess(nn.Module):
     Flow is computed after the geometric augmentation, from the very pixels the network sees, so no flow vector ever
     needs a flip; and before the photometric one, which would break the constancy of brightness between a frame and its
     partner that optical flow rests on. A crop enlarges what it shows, and with it the motion: vectors are scaled back,
-    so that a pixel of flow is the same fraction of the whole frame in training, in testing and in every view.
+    so that a pixel of flow is the same fraction of the whole frame, or of an animal's whole crop, in training, in
+    testing and in every view. On request they become body lengths per second.
 
     Args:
         input: What the network sees: size, modality, flow and normalisation.
@@ -36,41 +37,64 @@ class Preprocess(nn.Module):
         self.augmentation = augmentation
         self.flow = input.flow.make()
 
-    def forward(self, frames: Tensor, augment: bool = False, shown: tuple[float, float] = (1.0, 1.0)) -> Tensor:
+    def forward(
+        self,
+        frames: Tensor,
+        augment: bool = False,
+        shown: tuple[float, float] = (1.0, 1.0),
+        unit_speed: Tensor | None = None,
+    ) -> Tensor:
         """Turn decoded clips into the network's images.
 
         Args:
-            frames: uint8, shape ``(B, K, V, 3, H, W)``, values 0 to 255; ``V = 2`` is a frame and its flow partner,
-                ``V = 1`` (enough for ``modality="frames"``) the frame alone.
-            augment: Draw random augmentations, the same for all positions and both frames of a pair of a clip.
-            shown: Fractions of the decoded frame's height and width that ``frames`` are, in (0, 1]: of views that were
-                cut out of it, see :func:`amclip.data.views.clip_views`.
+            frames: uint8, shape ``(B, K, V, 3, H, W)``, values 0 to 255; of ``V`` a frame and its flow partner, then
+                both of the wider crop where there is one. For ``modality="frames"`` without partners, or with.
+            augment: Draw random augmentations, the same for all positions and pictures of a clip.
+            shown: Fractions of the decoded picture's height and width that ``frames`` are, in (0, 1]: of views that
+                were cut out of it, see :func:`amclip.data.views.clip_views`.
+            unit_speed: Body lengths per second of what moves by a decoded picture's whole side from frame to partner,
+                float32 ``(B, K, G)``, for each of the ``G`` crops; needed where flow is in body lengths.
 
         Returns:
-            float32, shape ``(B, K, V', 3, S, S)``, normalised: ``[:, :, 0]`` frames and ``[:, :, 1]`` flow images when
-            interleaved (``V' = 2``), else the one kind (``V' = 1``).
+            float32, shape ``(B, K, V', 3, S, S)``, normalised: frames in ``[:, :, 0]`` and flow images in ``[:, :, 1]``
+            when interleaved, else the one kind; then the same of the wider crop.
 
         Raises:
-            ValueError: If the frames have another shape or type, or flow is asked of frames without partners.
+            ValueError: If the frames have another shape or type, flow is asked of frames without partners, or the
+                speeds are missing.
         """
         if frames.ndim != 6 or frames.shape[3] != 3 or frames.dtype != torch.uint8:
             raise ValueError(f"frames: expected uint8 (B, K, V, 3, H, W), got {frames.dtype} {tuple(frames.shape)}")
-        if self.input.modality != "frames" and frames.shape[2] != 2:
-            raise ValueError(f"frames: flow needs a partner for every frame, got {frames.shape[2]} per position")
+        crops = self.input.num_crops
+        per_crop = frames.shape[2] // crops
+        if frames.shape[2] != crops * per_crop or not self.input.frames_per_position <= per_crop <= 2:
+            raise ValueError(
+                f"frames: expected {self.input.pictures_per_position} pictures per position (flow needs a partner for "
+                f"every frame), got {frames.shape[2]}"
+            )
+        if self.input.flow.unit != "pixels" and unit_speed is None and self.input.modality != "frames":
+            raise ValueError("unit_speed: flow in body lengths needs the speeds of the data, `batch['unit_speed']`")
         with torch.no_grad(), torch.autocast(frames.device.type, enabled=False):
             pixels, kept = self._resize_and_crop(frames, augment)
-            flow = None if self.input.modality == "frames" else self.flow(pixels.flatten(0, 1))
+            pixels = pixels.unflatten(2, (crops, per_crop))  # (B, K, G, F, 3, S, S)
             streams = []
             if self.input.modality != "flow":
-                still = pixels[:, :, 0]
-                streams.append(self.augmentation.jitter_colors(still) if augment else still)
-            if flow is not None:
-                height, width = (kept * kept.new_tensor(shown)).unbind(1)
-                scale = torch.stack([width, height], dim=1).repeat_interleave(pixels.shape[1], dim=0)
-                flow = flow * scale[:, :, None, None]  # (u, v): u is along the width
-                pictures = encode_flow(flow, self.input.flow.image, self.input.flow.bound)
-                streams.append(pictures.view(*pixels.shape[:2], *pictures.shape[1:]))
-            return self._normalise(torch.stack(streams, dim=2))
+                still = pixels[:, :, :, 0].flatten(1, 2)
+                still = self.augmentation.jitter_colors(still) if augment else still
+                streams.append(still.unflatten(1, (-1, crops)))
+            if self.input.modality != "frames":
+                streams.append(self._flow_images(pixels, kept * kept.new_tensor(shown), unit_speed))
+            return self._normalise(torch.stack(streams, dim=3).flatten(2, 3))
+
+    def _flow_images(self, pixels: Tensor, kept: Tensor, unit_speed: Tensor | None) -> Tensor:
+        """Pictures of flow ``(B, K, G, 3, S, S)``, of which ``kept``, ``(B, 2)``, of the decoded height and width."""
+        flow = self.flow(pixels.flatten(0, 2)).unflatten(0, pixels.shape[:3])
+        scale = kept.flip(1)[:, None, None]  # (u, v): u is along the width
+        if self.input.flow.unit == "body lengths":
+            assert unit_speed is not None
+            scale = scale * (unit_speed.to(scale) / self.input.image_size)[..., None]
+        flow = (flow * scale[..., None, None]).flatten(0, 2)
+        return encode_flow(flow, self.input.flow.image, self.input.flow.bound).unflatten(0, pixels.shape[:3])
 
     def denormalise(self, images: Tensor) -> Tensor:
         """Undo the normalisation, for looking at: any shape ``(..., 3, S, S)``, values clipped to ``[0, 1]``."""

@@ -8,14 +8,16 @@ Everything is in seconds: the same motion is sampled at the same moments, and it
 the frame rate of the video and whether or not it varies.
 """
 
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from amclip.frame_times import DEFAULT_FLOW_GAP, flow_partners, shown_frames, time_tolerance
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 __all__ = [
     "Scheme",
@@ -44,7 +46,7 @@ def num_positions(scheme: Scheme, num_segments: int, positions_per_segment: int,
 
 def segment_indices(
     scheme: Scheme, num_segments: int, positions_per_segment: int, segment_overlap: float = 0.0
-) -> Tensor:
+) -> "Tensor":
     """Which of the ``K`` positions each segment uses.
 
     * dense: segment ``m`` uses the ``m``-th span of ``P`` neighbouring positions.
@@ -67,6 +69,8 @@ def segment_indices(
         ValueError: If ``scheme`` is not known, a number is below 1, or the overlap is out of range, asked of sparse
             segments, or leaves semi-dense ones too little context.
     """
+    import torch  # here: how many positions there are is asked for by commands that need no network
+
     _check(scheme, num_segments, positions_per_segment, segment_overlap)
     M, P = num_segments, positions_per_segment
     if scheme == "sparse":
@@ -92,8 +96,8 @@ def sample_positions(
     stop: float,
     num_positions: int,
     flow_gap: float = DEFAULT_FLOW_GAP,
-    generator: torch.Generator | None = None,
-) -> tuple[Tensor, Tensor]:
+    generator: "torch.Generator | None" = None,
+) -> "tuple[Tensor, Tensor]":
     """One frame per bin of a clip's time, and the frame that its optical flow leads to.
 
     The moments that have a partner, ``[start, stop - flow_gap)``, are cut into ``num_positions`` equal bins. Without a
@@ -118,6 +122,8 @@ def sample_positions(
     Raises:
         ValueError: If there is no frame or no position, the gap is not above 0, or the clip stops before it starts.
     """
+    import torch
+
     for name, value in (("number of frames", len(times)), ("num_positions", num_positions)):
         if value < 1:
             raise ValueError(f"{name} must be at least 1, not {value}")

@@ -79,7 +79,7 @@ def half_written(folder: Path) -> list[str]:
     [
         ("annotate", "amclip.inputs.segment_indices", "SIGTERM"),
         ("annotate", "amclip.ethogram.outputs.time_budget", "SIGINT"),
-        ("convert", "amclip.data.formats.boris.observation_cells", "SIGTERM"),
+        ("convert", "amclip.data.formats.boris_export._observation_cells", "SIGTERM"),
         ("convert", "amclip.atomic._sync", "SIGINT"),
         ("evaluate", "amclip.ethogram.agreement.match_bouts", "SIGTERM"),
         ("flow", "amclip.commands.flow._side_by_side", "SIGINT"),

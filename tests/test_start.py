@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from pages import write_run, write_video
 
+from amclip.config_path import config_path
+
 SLOW = ("torch", "lightning", "torchvision", "torchmetrics", "numba")
 PROGRAM = f"""
 import sys
@@ -32,7 +34,9 @@ def run(folder: Path, *words: str) -> str:
     return done.stdout.splitlines()[-1]
 
 
-@pytest.mark.parametrize("command", ["annotate", "convert", "demo", "doctor", "evaluate", "flow", "report", "suggest"])
+@pytest.mark.parametrize(
+    "command", ["annotate", "check", "convert", "demo", "doctor", "evaluate", "flow", "report", "suggest"]
+)
 def test_help_is_fast(tmp_path: Path, command: str) -> None:
     assert run(tmp_path, command, "--help") == "loaded: [] code: 0"
 
@@ -64,3 +68,20 @@ def test_commands_without_a_network_are_fast(tmp_path: Path) -> None:
     write_run(tmp_path / "run", videos=[("clip.mp4", str(video), 2.0, 25.0)])
     assert run(tmp_path, "report", "run", "--transcode") == "loaded: [] code: 0"
     assert (tmp_path / "run" / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--data.source.labels", "a.csv"),
+        ("--data.source.labels=none.csv",),
+        ("--config", "own.yaml", "--data.source.labels=[a.csv]", "--input.scheme=sparse"),
+        ("--data.source.labels=a.csv", "--data.splits.by=time", "--data.cache_dir", "null", "--thorough"),
+    ],
+    ids=" ".join,
+)
+def test_a_check_is_fast(tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "a.csv").write_text(TABLE)
+    (tmp_path / "own.yaml").write_text(config_path("own_videos").read_text())
+    assert run(tmp_path, "check", "--data.cache_dir=null", *words) == "loaded: [] code: 1"
+    assert (tmp_path / "check_report.csv").exists()

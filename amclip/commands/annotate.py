@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from amclip.atomic import refuse_overwriting
 from amclip.commands.options import BoutOptions, ScoringOptions
-from amclip.commands.parsing import run_command
+from amclip.commands.parsing import VIDEOS, CommandWords
 from amclip.interrupt import say_what_is_kept
 from amclip.text import printable
 
@@ -23,20 +23,13 @@ if TYPE_CHECKING:
     from amclip.ethogram.scores import WindowScores
     from amclip.inference import TrainedModel
 
-__all__ = ["annotate", "run_annotate"]
+__all__ = ["WORDS", "annotate"]
 
 # Processes wait for the slowest of them at the end, which may have hours more to do.
 _BARRIER_TIMEOUT = timedelta(days=30)
 
 
-def run_annotate(args: list[str]) -> None:
-    """Parse the words after ``annotate`` and carry it out.
-
-    Args:
-        args: The words.
-    """
-    switches = {"restart": "Throw away what earlier runs scored, and begin anew."}
-    run_command(annotate, args, ("videos", "Videos, folders of videos, or patterns in quotes."), switches, several=True)
+WORDS = CommandWords(VIDEOS, {"restart": "Throw away what earlier runs scored, and begin anew."}, several=True)
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from amclip.commands.check_report import Finding, Report
-from amclip.data.dataset import video_path
+from amclip.commands.check_report import Coverage, Finding, Report
+from amclip.commands.check_tracks import check_tracks
+from amclip.data.animals import Animals
 from amclip.data.frame_rates import describe_rates, explain_slow, gap_in_frames, too_slow
+from amclip.data.locate import video_path
 from amclip.data.probe import probe
 from amclip.data.split_names import SPLITS
 from amclip.data.table import Clip, LabelTable
@@ -30,6 +32,7 @@ def check_data(
     cache: str | os.PathLike[str] | None = None,
     thorough: bool = False,
     training: bool = True,
+    animals: Animals | None = None,
 ) -> Report:
     """Check a label table against its videos and itself.
 
@@ -44,6 +47,7 @@ def check_data(
         cache: Folder that keeps what probing found.
         thorough: Decode every video from end to end, not only its ends.
         training: Whether the table is for training: its splits and classes matter. Otherwise only videos are checked.
+        animals: The animals that clips are of, by their tracks, where animals are cut out.
     """
     paths = {clip.video: video_path(root, clip) for clip in {clip.video: clip for clip in table.clips}.values()}
     found = lengths if lengths is not None else probe(paths.values(), timeout, cache, thorough=thorough)
@@ -55,11 +59,15 @@ def check_data(
     if training:
         findings += _check_classes(table)
         findings += _check_splits(table, paths)
+    tracked: tuple[Coverage, ...] = ()
+    if animals is not None:
+        odd, tracked = check_tracks(table, animals, paths, found)
+        findings += odd
     readable = {path: found[path] for path in paths.values() if path in found}
     seconds = sum(info.duration for info in readable.values() if isinstance(info, VideoInfo))
     ordered = sorted(findings, key=lambda finding: not finding.fatal)  # stable: kinds stay together
     rates = "" if flow_gap is None else describe_rates(readable, flow_gap)
-    return Report(table.source, len(table), len(paths), seconds, _class_counts(table), tuple(ordered), rates)
+    return Report(table.source, len(table), len(paths), seconds, _class_counts(table), tuple(ordered), rates, tracked)
 
 
 def _check_videos(

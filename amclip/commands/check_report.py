@@ -17,7 +17,7 @@ from amclip.data.label_error import LabelError
 from amclip.data.split_names import SPLITS
 from amclip.text import printable, text_cell
 
-__all__ = ["Finding", "Report", "report_table_errors"]
+__all__ = ["Coverage", "Finding", "Report", "report_table_errors"]
 
 _EXAMPLES = 5
 
@@ -44,6 +44,35 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Coverage:
+    """How much of an animal's labels has a track.
+
+    Attributes:
+        subject: The animal; ``""`` where clips name none.
+        clips: Clips that are labelled.
+        tracked: Those in which it is there as long as training asks for.
+        seconds: Length of the clips together.
+        seconds_tracked: How much of it the animal is there.
+    """
+
+    subject: str
+    clips: int = 0
+    tracked: int = 0
+    seconds: float = 0.0
+    seconds_tracked: float = 0.0
+
+    def plus(self, seconds: float, share: float, tracked: bool) -> "Coverage":
+        """With one more clip, in a share of which the animal is there."""
+        return Coverage(
+            self.subject,
+            self.clips + 1,
+            self.tracked + tracked,
+            self.seconds + seconds,
+            self.seconds_tracked + seconds * share,
+        )
+
+
+@dataclass(frozen=True)
 class Report:
     """What a check found.
 
@@ -55,6 +84,7 @@ class Report:
         classes: Class → split → number of clips; clips without a split are under ``"-"``.
         findings: All that is wrong, fatal ones first.
         rates: The videos' frame rates in words, where they differ and flow is computed; else empty.
+        tracked: For each animal how much of its labels has a track, where tracks are given.
     """
 
     source: str
@@ -64,6 +94,7 @@ class Report:
     classes: Mapping[str, Mapping[str, int]]
     findings: tuple[Finding, ...] = field(default=())
     rates: str = ""
+    tracked: tuple[Coverage, ...] = ()
 
     @property
     def fatal(self) -> bool:
@@ -92,6 +123,8 @@ class Report:
             parts.append(Text(""))
         if self.classes:
             parts.append(self._class_table())
+        if self.tracked:
+            parts.append(self._track_table())
         verdict = "training on this would be wrong" if self.fatal else "no errors"
         warnings = sum(not finding.fatal for finding in self.findings)
         parts.append(Text(f"{verdict}; {_count(warnings, 'warning')}", style="red" if self.fatal else "green"))
@@ -105,6 +138,17 @@ class Report:
             table.add_column("no split" if split == "-" else split, justify="right")
         for name, counts in self.classes.items():
             table.add_row(Text(name), *(str(counts.get(split, 0)) for split in splits))
+        return table
+
+    def _track_table(self) -> Table:
+        table = Table(title="labels with a track", title_justify="left", box=None)
+        table.add_column("animal")
+        for column in ("clips", "with a track", "seconds", "with a track"):
+            table.add_column(column, justify="right")
+        for one in self.tracked:
+            seconds = f"{one.seconds:.1f}", f"{one.seconds_tracked:.1f}"
+            name = printable(one.subject) or "(not named)"
+            table.add_row(Text(name), str(one.clips), str(one.tracked), *seconds)
         return table
 
     def show(self, console: Console | None = None) -> None:

@@ -82,5 +82,8 @@ def convert(
         refuse_overwriting("the target", path, inputs)
     notes = export(table, target, to, clock)
     print(f"Wrote {len(table)} clips of {len(table.videos())} videos, {len(table.classes)} classes, to {target}")
+    if table.merged:
+        who = f"{len(table.merged)} animals ({', '.join(table.merged)})" if len(table.merged) > 1 else table.merged[0]
+        print(printable(f"  behaviours of {who} are those of the whole scene; --subjects each tells whose they are"))
     for note in notes:
         print(printable(f"  not held by this format: {note}"))

@@ -55,7 +55,7 @@ def evaluate(
     from amclip.data.formats import Observations
     from amclip.ethogram.agreement import NONE, agreement
     from amclip.ethogram.annotations import pair_up, read_annotation
-    from amclip.ethogram.figure import draw_confusion
+    from amclip.ethogram.confusion_figure import draw_confusion
 
     if fps is not None and not 0 < fps < math.inf:
         raise ValueError(f"--fps: expected frames per second above 0, got {fps}")

@@ -1,6 +1,5 @@
 """`amclip fit|validate|test|predict|check`: LightningCLI with amclip's classes, links and rules for checkpoints."""
 
-import argparse
 import logging
 import warnings
 from pathlib import Path
@@ -14,11 +13,9 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from amclip.atomic import refuse_overwriting
 from amclip.callbacks import FlowStrength, PredictionWriter, StepSize, TensorBoardPictures
 from amclip.checkpoint import DATA_KEY, TASK_KEY, SealedCheckpointIO, check_complete, described, read_checkpoint
-from amclip.commands.check import check_data
-from amclip.commands.check_report import report_table_errors
-from amclip.commands.settings_parser import LINKED, Parser, configs_first, files_named, nulls_as_config
+from amclip.commands.settings_parser import LINKED, Parser
+from amclip.commands.settings_words import add_input, configs_first, files_named, nulls_as_config
 from amclip.data.datamodule import VideoDataModule
-from amclip.data.label_error import LabelError
 from amclip.data.source import LabelSource
 from amclip.guard import Guard
 from amclip.inputs import NetworkInput
@@ -26,22 +23,9 @@ from amclip.plain import from_plain
 from amclip.score_table import ScoreTable
 from amclip.task import BehaviourTask
 
-__all__ = ["AmclipCLI", "run_check"]
+__all__ = ["AmclipCLI", "DataOnly"]
 
 DEFAULT_CLASSES = ("amclip.BehaviourTask", "amclip.VideoDataModule")
-
-CHECK_HELP = """\
-usage: amclip check [--config FILE] --data.source.labels TABLE.csv [--data.source.root FOLDER] [--report FILE]
-                    [--thorough]
-
-Go over a data set before training: files that are missing, unreadable, empty or too short, times outside a video,
-classes without examples, the same recording in two splits. Prints what it finds, writes the whole list, and exits with
-1 where training would be wrong.
-
-  --report FILE   where the list goes: .csv or .json (default: check_report.csv)
-  --thorough      decode every video from end to end, which finds damage in the middle of a file
-  --data.source.labels   one table, several "[a.csv,b.csv]", or one per split "{train: a.csv, val: b.csv}"
-  others          as for `amclip fit`: the same config and --data options describe the same data set"""
 
 
 class SaveFitConfig(SaveConfigCallback):
@@ -106,9 +90,7 @@ class AmclipCLI(LightningCLI):
                 "seed_everything": 0,
             }
         )
-        parser.add_argument("--input", type=NetworkInput, default=NetworkInput(), help="What the network sees.")
-        for part in ("data", "model"):
-            parser.link_arguments("input", f"{part}.init_args.input")
+        add_input(parser, "data", "model")
         parser.link_arguments("data.classes", "model.init_args.classes", apply_on="instantiate")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         # Not save_last: that writes the last epoch only where it was the best so far, and resuming would repeat epochs.
@@ -201,56 +183,18 @@ class AmclipCLI(LightningCLI):
         return super().instantiate_trainer(**kwargs)
 
 
-def run_check(args: list[str]) -> None:
-    """`amclip check`: go over a data set as a config describes it; takes what `amclip fit` takes.
+class DataOnly(AmclipCLI):
+    """Makes the data module that `amclip fit` would train on, and nothing else."""
 
-    Args:
-        args: The words after ``check``; ``--report FILE`` says where the report goes.
+    def instantiate_classes(self) -> None:
+        """Make it."""
+        self.datamodule = from_plain(VideoDataModule, self.config["fit"]["data"].as_dict())
 
-    Raises:
-        SystemExit: With 1 where training would be wrong.
-    """
+    def after_instantiate_classes(self) -> None:
+        """There is no model to refuse."""
 
-    class DataOnly(AmclipCLI):
-        def instantiate_classes(self) -> None:
-            self.datamodule = from_plain(VideoDataModule, self.config["fit"]["data"].as_dict())
-
-        def _run_subcommand(self, subcommand: str) -> None:
-            pass
-
-        def after_instantiate_classes(self) -> None:
-            pass
-
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--report", default="check_report.csv")
-    parser.add_argument("--thorough", action="store_true")
-    if not args or "-h" in args or "--help" in args:
-        print(CHECK_HELP)
-        return
-    own, rest = parser.parse_known_args(args)
-    try:
-        given = DataOnly.run("fit", rest)
-        data = given.datamodule
-        refuse_overwriting("--report", own.report, [*files_named(given.config["fit"]), *data.label_files])
-        table = data.read_table()
-    except LabelError as error:
-        report = report_table_errors(error)
-    else:
-        if Path(own.report).exists():
-            refuse_overwriting("--report", own.report, (data.root_folder / video for video in table.videos()))
-        report = check_data(
-            table,
-            data.root_folder,
-            positions=data.input.num_positions,
-            flow_gap=None if data.input.modality == "frames" else data.input.flow.gap_seconds,
-            timeout=data.probe_timeout,
-            cache=data.cache_dir,
-            thorough=own.thorough,
-        )
-    report.show()
-    print(f"The whole list is in {report.write_report(own.report)}")
-    if report.fatal:
-        raise SystemExit(1)
+    def _run_subcommand(self, subcommand: str) -> None:
+        pass
 
 
 def _as_trained(chosen: Any, trained: dict[str, Any], others: bool = False) -> dict[str, Any]:

@@ -4,24 +4,20 @@ import shlex
 from pathlib import Path
 
 from amclip.atomic import refuse_overwriting
-from amclip.commands.parsing import run_command
+from amclip.commands.parsing import CommandWords
 from amclip.flow.choices import Preset
 from amclip.text import printable
 
-__all__ = ["report", "run_report"]
+__all__ = ["WORDS", "report"]
 
 
-def run_report(args: list[str]) -> None:
-    """Parse the words after ``report`` and carry it out.
-
-    Args:
-        args: The words.
-    """
-    switches = {
+WORDS = CommandWords(
+    ("folder", "The folder that `amclip annotate … --output FOLDER` has written."),
+    {
         "transcode": "Make copies of videos that browsers do not play.",
         "flow_overlay": "Draw the optical flow, to be laid over the videos.",
-    }
-    run_command(report, args, ("folder", "The folder that `amclip annotate … --output FOLDER` has written."), switches)
+    },
+)
 
 
 def report(
@@ -51,6 +47,7 @@ def report(
         FileNotFoundError: If the folder is not one of `amclip annotate`.
         ValueError: If a file in it is damaged, or an argument does not fit.
     """
+    from amclip.data.tracks import read_tracks
     from amclip.ethogram.annotation_file import FILE_NAME, read_run
     from amclip.ethogram.bouts import timeline
     from amclip.ethogram.outputs import FILES
@@ -67,6 +64,8 @@ def report(
         *(video.path for video in run.videos if video.path),
     ]
     refuse_overwriting("--output", target, inputs)
+    animals = run.tracks is not None and any(video.subjects for video in run.videos)
+    tracks = read_tracks(str(run.folder / run.tracks)) if animals else None
     overlay = (flow_size, flow_bound, flow_preset, run.scoring.flow_gap) if flow_overlay else None
     media, notes = make_media(run.videos, target.parent / "media", transcode, overlay)
     place = [] if output is None else ["--output", output]
@@ -79,6 +78,7 @@ def report(
         window=run.scoring.window,
         videos=run.videos,
         media=media,
+        tracks=tracks,
     )
     path = write_page(target, page, map(timeline, read_windows(run)))
     print(f"{path}: {len(run.videos)} video(s), {len(run.classes)} behaviour(s), {path.stat().st_size / 1e6:.1f} MB")

@@ -1,16 +1,12 @@
-"""What the words of `amclip fit|validate|test|predict|check` mean, and what is said of wrong ones."""
+"""What is said of wrong words of `amclip fit|validate|test|predict|check`."""
 
 import difflib
-import json
 import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
 from amclip.data.datamodule import VideoDataModule
@@ -19,7 +15,7 @@ from amclip.losses import Loss
 from amclip.plain import setting_names
 from amclip.task import BehaviourTask
 
-__all__ = ["LINKED", "Parser", "configs_first", "files_named", "nulls_as_config"]
+__all__ = ["LINKED", "Parser"]
 
 # What model and data have in common: the classes are the data's, and what the network sees is a group of its own.
 LINKED = ("classes", "input")
@@ -78,61 +74,6 @@ def _known_settings() -> Iterator[str]:
         yield from (f"{part}.{name}" for name in setting_names(kind) if name.partition(".")[0] not in LINKED)
     yield from ("input", *(f"input.{name}" for name in setting_names(NetworkInput)))
     yield from (f"model.loss.{name}" for loss in _losses() for name in setting_names(loss))
-
-
-def files_named(config: Any) -> list[Path]:
-    """Every file that a setting names, wherever it stands: what a command may read."""
-    if isinstance(config, Namespace):
-        config = vars(config)
-    if isinstance(config, dict):
-        return [path for key, value in config.items() if key != "predictions" for path in files_named(value)]
-    if isinstance(config, list | tuple):
-        return [path for value in config for path in files_named(value)]
-    if isinstance(config, str | os.PathLike) or hasattr(config, "absolute"):  # jsonargparse has paths of its own
-        with suppress(OSError, ValueError):
-            path = Path(str(config))
-            return [path] if path.is_file() else []
-    return []
-
-
-def configs_first(args: list[str]) -> list[str]:
-    """Config files before single settings, each in their order: what is typed overrides files, wherever it stands.
-
-    jsonargparse goes by the order of words, so that a file would silently take back what was typed before it.
-    """
-    configs, others, given = [], [], list(args)
-    while given:
-        word = given.pop(0)
-        if word in ("--config", "-c") and given:
-            configs += [word, given.pop(0)]
-        elif word.startswith("--config="):
-            configs.append(word)
-        else:
-            others.append(word)
-    return configs + others
-
-
-def nulls_as_config(args: list[str]) -> list[str]:
-    """Give `--model.network.pretrained null` as a config in place.
-
-    jsonargparse hands values of objects within objects on as text, in which null becomes the word None.
-    """
-    words, given = [], list(args)
-    while given:
-        word = given.pop(0)
-        name, equals, value = word.partition("=")
-        if not equals and given:
-            value = given[0]
-        if value not in ("null", "~") or not re.fullmatch(r"--(?:data|model)(?:\.\w+)+", name):
-            words.append(word)
-            continue
-        if not equals:
-            given.pop(0)
-        content: Any = None
-        for part in reversed(name.removeprefix("--").split(".")):
-            content = {part: content}
-        words.append(f"--config={json.dumps(content)}")
-    return words
 
 
 def _as_typed(match: re.Match[str]) -> str:

@@ -8,24 +8,17 @@ from typing import TYPE_CHECKING
 
 from amclip.atomic import refuse_overwriting
 from amclip.commands.options import ScoringOptions
-from amclip.commands.parsing import run_command
+from amclip.commands.parsing import VIDEOS, CommandWords
 from amclip.text import printable
 
 if TYPE_CHECKING:
     from amclip.ethogram.inputs import Source
     from amclip.suggest.pool import Intervals
 
-__all__ = ["run_suggest", "suggest"]
+__all__ = ["WORDS", "suggest"]
 
 
-def run_suggest(args: list[str]) -> None:
-    """Parse the words after ``suggest`` and carry it out.
-
-    Args:
-        args: The words.
-    """
-    switches = {"transcode": "Make copies of videos that browsers do not play."}
-    run_command(suggest, args, ("videos", "Videos, folders of videos, or patterns in quotes."), switches, several=True)
+WORDS = CommandWords(VIDEOS, {"transcode": "Make copies of videos that browsers do not play."}, several=True)
 
 
 @dataclass(frozen=True)

@@ -1,28 +1,23 @@
 """Videos and a table of labels to batches on the device."""
 
 import warnings
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
-from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
 from torch.utils.data import DataLoader, Sampler
 
-from amclip.augmentation import Augmentation
 from amclip.checkpoint import hyperparameters
 from amclip.class_groups import ClassStatistics, class_groups_by_count
 from amclip.data.dataset import ClipDataset, collate
 from amclip.data.label_error import LabelError
 from amclip.data.probe import probe
 from amclip.data.readable import Found, explain_unreadable, median_length, readable_clips, tell_frame_rates
-from amclip.data.samplers import ClassAwareSampler, EpochSampler, default_workers, process_group
-from amclip.data.source import LabelSource, Splits
+from amclip.data.samplers import ClassAwareSampler, EpochSampler, WindowSampler, process_group
 from amclip.data.table import LabelTable
-from amclip.data.views import Views, clip_views
-from amclip.inputs import NetworkInput
-from amclip.plain import Configurable
+from amclip.data.video_data import VideoData
+from amclip.data.views import clip_views, position_views
 from amclip.preprocess import Preprocess
 
 __all__ = ["VideoDataModule"]
@@ -31,7 +26,7 @@ Stage = Literal["train", "val", "test", "predict"]
 Batch = dict[str, Any]
 
 
-class VideoDataModule(Configurable, LightningDataModule):
+class VideoDataModule(VideoData, LightningDataModule):
     """Clips of videos, with optical flow computed on the device.
 
     Workers decode and resize to uint8 and nothing else. Everything per pixel happens in one hook on the device, by
@@ -41,71 +36,13 @@ class VideoDataModule(Configurable, LightningDataModule):
     lists of ``B`` strings: ``reason``, why a clip was skipped for this one in training, and ``error``, why this one
     could not be read; else empty.
 
-    Args:
-        input: What the network sees; the same value as the task's. On the command line the group `input`.
-        source: Where clips and labels come from; or a subclass of amclip.data.source.LabelSource of your own.
-        splits: How clips are divided where the table does not say.
-        augmentation: What is changed at random in training; or a subclass of amclip.Augmentation of your own.
-        views: How many views of each clip are taken in test and prediction; model.view_aggregation says how the views
-            become one answer.
-        sampler: shuffled sees each training clip once an epoch; class-aware draws behaviours in turn and for each a
-            clip that shows it, so that rare ones are seen as often as frequent ones.
-        batch_size: Clips per batch and device.
-        num_workers: Processes that decode, per device. Default: the machine's cores less one, at most 8.
-        seed: Seed of the randomness of training: order, positions, augmentation, dropout. The network's first
-            weights follow the seed of the process (seed_everything).
-        probe_timeout: Seconds without progress after which a video counts as unreadable.
-        cache_dir: Folder that remembers which videos were probed; null remembers nothing.
-
-    Raises:
-        LabelError: If the table cannot be used. Where classes are given, not before something needs the labels:
-            prediction does not, and takes a table that names other classes.
-        ValueError: If a setting is out of range.
+    Its arguments are those of :class:`amclip.data.video_data.VideoData`.
     """
 
-    #: What says nothing of the data but of the machine: not kept in checkpoints.
-    MACHINE = ("num_workers", "cache_dir")
-
-    def __init__(
-        self,
-        input: NetworkInput = NetworkInput(),
-        source: LabelSource = LabelSource(),
-        splits: Splits = Splits(),
-        augmentation: Augmentation = Augmentation(),
-        views: Views = Views(),
-        sampler: Literal["shuffled", "class-aware"] = "shuffled",
-        batch_size: int = 8,
-        num_workers: int | None = None,
-        seed: int = 0,
-        probe_timeout: float = 20.0,
-        cache_dir: str | None = "~/.cache/amclip",
-    ) -> None:
-        super().__init__()
-        for name, value, least in (
-            ("batch_size", batch_size, 1),
-            ("num_workers", 0 if num_workers is None else num_workers, 0),
-        ):
-            if value < least:
-                raise ValueError(f"{name}: expected {least} or more, got {value}")
-        if probe_timeout <= 0:
-            raise ValueError(f"probe_timeout: expected seconds above 0, got {probe_timeout}")
-        if sampler not in ("shuffled", "class-aware"):
-            raise ValueError(f"sampler: expected shuffled or class-aware, got {sampler!r}")
-        self.input = input
-        self.augmentation, self.views = augmentation, views
+    def begin(self) -> None:
+        """Make what computes pixels, and give Lightning the settings that checkpoints keep."""
         self.preprocess = Preprocess(self.input, self.augmentation)
-        self.splits = splits
-        self.labels = source.open()
-        self.classes = self.labels.classes
-        self.sampler, self.batch_size = sampler, batch_size
-        self.num_workers = default_workers() if num_workers is None else num_workers
-        self.seed = seed
-        self.probe_timeout = probe_timeout
-        self.cache_dir = None if cache_dir is None else Path(cache_dir).expanduser()
         self.save_hyperparameters(hyperparameters(self))
-        groups = self.labels.class_groups
-        self.statistics = None if groups is None else ClassStatistics(tuple(groups))
-        """What is known of the classes in training: where the table names training clips, with the stage."""
         self.clip_seconds: float | None = None
         """Median length of the training clips in seconds; set with the stage, for those who cut videos into windows."""
         self.left_out_clips = 0
@@ -113,32 +50,6 @@ class VideoDataModule(Configurable, LightningDataModule):
         self._messages: set[str] = set()
         self.tables: dict[str, LabelTable] = {}
         self.datasets: dict[str, ClipDataset] = {}
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """As given, with defaults and classes filled in, and without what is of this machine alone."""
-        known = {"input": self.input, "source": self.labels.resolved, "splits": self.splits}
-        known |= {"augmentation": self.augmentation, "views": self.views}
-        given = {name: value for name, value in super().arguments.items() if name not in self.MACHINE}
-        return {**given, **{name: value for name, value in known.items() if name in given}}
-
-    @property
-    def root_folder(self) -> Path:
-        """The folder that paths in the table are relative to."""
-        return self.labels.root
-
-    @property
-    def label_files(self) -> list[Path]:
-        """The tables that the labels were read from."""
-        return self.labels.files
-
-    def read_table(self) -> LabelTable:
-        """The table with a split for every row; drawn first where it is the built-in data.
-
-        Raises:
-            ValueError: If there is neither a table nor a place for the built-in data.
-        """
-        return self.labels.divided(self.splits)
 
     def prepare_data(self) -> None:
         """Draw the built-in data, fetch the flow method's weights and probe the videos, once per machine."""
@@ -158,12 +69,13 @@ class VideoDataModule(Configurable, LightningDataModule):
         """
         self.tables = self._tables(stage)
         found = self._probe(self.tables)
+        animals = None if self.input.crop is None else self.labels.animals
         if self.input.modality != "frames":
             tell_frame_rates(found, self.input.flow.gap_seconds)
         self.datasets = {}
         for name, table in self.tables.items():
             clips = len(table)
-            readable = readable_clips(table, self.root_folder, found, name)
+            readable = readable_clips(table, self.root_folder, found, name, animals)
             if name == "train":
                 self.left_out_clips = clips - len(readable)
                 table = self.tables["train"] = readable
@@ -173,7 +85,7 @@ class VideoDataModule(Configurable, LightningDataModule):
                 if name == "predict":
                     raise ValueError(f"{source}: there is nothing to predict")
                 if clips:
-                    raise ValueError(explain_unreadable(source, clips, name, self.root_folder))
+                    raise ValueError(explain_unreadable(source, clips, name, self.root_folder, animals))
                 raise ValueError(self.splits.explain_empty(name, self.labels.table, source))
             self.datasets[name] = ClipDataset(
                 table,
@@ -183,6 +95,7 @@ class VideoDataModule(Configurable, LightningDataModule):
                 training=name == "train",
                 seed=self.seed,
                 temporal_views=self.views.temporal if name in ("test", "predict") else 1,
+                animals=animals,
             )
 
     def train_dataloader(self) -> DataLoader[Any]:
@@ -221,14 +134,15 @@ class VideoDataModule(Configurable, LightningDataModule):
         In test and prediction with W views of each clip, ``images`` and ``segments`` have ``B * W`` rows.
         """
         training = self.trainer is not None and self.trainer.training
-        frames = batch.pop("frames")
+        frames, unit_speed = batch.pop("frames"), batch.pop("unit_speed", None)
         height, width = frames.shape[-2:]
         if self.views.number > 1 and self._trainer_stage() in ("test", "predict"):
-            frames = clip_views(frames, self.views.temporal, self.views.spatial)
+            views = self.views.temporal, self.views.spatial
+            frames = clip_views(frames, *views)
+            unit_speed = None if unit_speed is None else position_views(unit_speed, *views)
             batch["segments"] = batch["segments"].repeat_interleave(self.views.number, dim=0)
-        batch["images"] = self.preprocess(
-            frames, augment=training, shown=(frames.shape[-2] / height, frames.shape[-1] / width)
-        )
+        shown = (frames.shape[-2] / height, frames.shape[-1] / width)
+        batch["images"] = self.preprocess(frames, augment=training, shown=shown, unit_speed=unit_speed)
         if training:
             batch["images"], batch["labels"] = self.augmentation.mix(batch["images"], batch["labels"])
         return batch
@@ -279,8 +193,7 @@ class VideoDataModule(Configurable, LightningDataModule):
             shuffled.set_epoch(self._epoch)
             sampler = shuffled
         else:
-            # Unlike DistributedSampler it repeats no clip to even out the processes: each counts once in the metrics.
-            sampler = UnrepeatedDistributedSampler(dataset, num_replicas=replicas, rank=rank, shuffle=False)
+            sampler = WindowSampler(dataset, num_replicas=replicas, rank=rank, shuffle=False)
         return DataLoader(
             dataset,
             batch_size=self.batch_size,

@@ -4,13 +4,17 @@ import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from amclip.data.animals import Animals, windows_of
+from amclip.data.crops import Animal, open_video, read_crops
+from amclip.data.locate import video_path
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video import Video, VideoInfo
 from amclip.data.video_file import VideoError
@@ -18,52 +22,57 @@ from amclip.frame_times import clip_span
 from amclip.inputs import NetworkInput
 from amclip.sampling import sample_positions
 
-__all__ = ["Batch", "ClipDataset", "Sample", "collate", "video_path"]
+__all__ = ["Batch", "ClipDataset", "Sample", "collate"]
 
 # Opening a recording of an hour takes a second, and its clips are asked for one by one; each open reader holds about
 # 20 MB.
 _OPEN_VIDEOS = 4
 
 
-class Sample(TypedDict):
-    """One clip.
-
-    ``frames`` uint8 ``[K, V, 3, H, W]`` RGB; ``segments`` int64 ``[M, P]``; ``labels`` float32 ``[C]`` of 0 and 1;
-    ``clip`` int64, the row of the table; ``draw`` int64, how often it was drawn before in the epoch; ``skipped`` int64,
-    broken clips skipped to get this one (training), and ``reason`` why the last of them was; ``error`` why the frames
-    are all zero, or empty.
-    """
-
+class _Tensors(TypedDict):
     frames: Tensor
+    unit_speed: Tensor
     segments: Tensor
     labels: Tensor
     clip: Tensor
     draw: Tensor
     skipped: Tensor
+
+
+class Sample(_Tensors):
+    """One clip, of the whole frame or of one animal.
+
+    ``frames`` uint8 ``[K, V, 3, H, W]`` RGB, where ``V`` is a frame and its flow partner, then both of the wider crop;
+    ``unit_speed`` float32 ``[K, G]``, for each of the ``G`` crops of a position the body lengths per second of what
+    moves by the picture's whole side from frame to partner, 0 for whole frames; ``segments`` int64 ``[M, P]``;
+    ``labels`` float32 ``[C]`` of 0 and 1; ``clip`` int64, the row of the table; ``draw`` int64, how often it was drawn
+    before in the epoch; ``skipped`` int64, broken clips skipped to get this one (training), and ``reason`` why the last
+    of them was; ``error`` why the frames are all zero, or empty.
+    """
+
     reason: str
     error: str
 
 
-class Batch(TypedDict):
+class Batch(_Tensors):
     """Samples stacked along a first axis ``B``; ``reason`` and ``error`` are lists."""
 
-    frames: Tensor
-    segments: Tensor
-    labels: Tensor
-    clip: Tensor
-    draw: Tensor
-    skipped: Tensor
     reason: list[str]
     error: list[str]
 
 
-def video_path(root: str | os.PathLike[str], clip: Clip) -> Path:
-    """Where the video of a clip lies: below ``root``, unless the table gives an absolute path."""
-    return Path(root) / clip.video
+class _Seen(NamedTuple):
+    """Pixels and speeds of a clip, as :class:`Sample` has them."""
+
+    frames: Tensor
+    unit_speed: Tensor
 
 
 class ClipDataset(Dataset[Sample]):
     """Clips as frames at ``K`` positions, with or without their flow partners.
+
+    With ``input.crop`` a sample is one animal. Animals of one window are sampled at the same moments, and where they
+    are asked for together (:meth:`__getitems__`, which data loaders use) each frame is decoded once for all of them.
 
     Args:
         table: The clips.
@@ -72,8 +81,12 @@ class ClipDataset(Dataset[Sample]):
             unreadable is never opened; one that is missing here is opened on trust.
         input: What the network sees: positions, flow partners, size.
         training: Jitter positions, and replace clips that cannot be read.
-        seed: Jitter is a function of (seed, epoch, row, draw) only: the same on any number of workers and devices.
+        seed: Jitter is a function of (seed, epoch, window, draw) only: the same on any number of workers and devices.
         temporal_views: ``T``; with more than one, ``K * T`` positions, see :func:`amclip.data.views.clip_views`.
+        animals: The animals that are cut out; needed where the input has a crop.
+
+    Raises:
+        ValueError: If they are missing.
     """
 
     def __init__(
@@ -85,7 +98,12 @@ class ClipDataset(Dataset[Sample]):
         training: bool = False,
         seed: int = 0,
         temporal_views: int = 1,
+        animals: Animals | None = None,
     ) -> None:
+        if input.crop is not None and animals is None:
+            raise ValueError("input.crop: which animals are cut out say tracks, and there are none")
+        self.animals = animals
+        self.windows = windows_of(table.clips)
         self.table = table
         self.root = Path(root)
         self.found = dict(found)
@@ -116,28 +134,46 @@ class ClipDataset(Dataset[Sample]):
         Raises:
             VideoError: In training, if no clip at all can be read.
         """
-        row, epoch, draw = (*item, 0, 0)[:3] if isinstance(item, tuple) else (item, 0, 0)
-        if not 0 <= row < len(self):
-            raise IndexError(f"clip {row} of a table with {len(self)} rows")
-        reason = ""
-        for skipped in range(len(self) if self.training else 1):
-            current = (row + skipped) % len(self)
-            try:
-                # By the row that was asked for, so that a clip in several others' places looks otherwise in each.
-                frames = self._frames(current, _generator(self.seed, epoch, row, draw) if self.training else None)
-                return self._sample(current, frames, draw, skipped, reason)
-            except VideoError as error:
-                reason = str(error)
-        if self.training:
-            raise VideoError(self.root, f"none of the {len(self)} clips of {self.table.source} can be read; {reason}")
-        shape = (self.num_positions, self.input.frames_per_position, 3, *self.input.frame_size)
-        return self._sample(row, torch.zeros(shape, dtype=torch.uint8), draw, error=reason)
+        return self.__getitems__([item])[0]
 
-    def _sample(
-        self, row: int, frames: Tensor, draw: int, skipped: int = 0, reason: str = "", error: str = ""
-    ) -> Sample:
+    def __getitems__(self, items: Sequence[int | tuple[int, ...]]) -> list[Sample]:
+        """Read the clips of a batch, those of one window in one pass; see :meth:`__getitem__`."""
+        asked = [(*item, 0, 0)[:3] if isinstance(item, tuple) else (item, 0, 0) for item in items]
+        groups: dict[tuple[int, int, int], list[int]] = {}
+        for place, (row, epoch, draw) in enumerate(asked):
+            if not 0 <= row < len(self):
+                raise IndexError(f"clip {row} of a table with {len(self)} rows")
+            groups.setdefault((int(self.windows[row]), epoch, draw), []).append(place)
+        samples: dict[int, Sample] = {}
+        for (_, epoch, draw), places in groups.items():
+            rows = [asked[place][0] for place in places]
+            generator = self._generator(rows[0], epoch, draw)
+            for place, row, seen in zip(places, rows, self._read(rows, generator), strict=True):
+                if isinstance(seen, _Seen):
+                    samples[place] = self._sample(row, seen, draw)
+                else:
+                    samples[place] = self._instead(row, epoch, draw, str(seen))
+        return [samples[place] for place in range(len(asked))]
+
+    def _instead(self, row: int, epoch: int, draw: int, reason: str) -> Sample:
+        """What stands in for a clip that cannot be read: in training the next one that can, else zeros."""
+        if not self.training:
+            frames = (self.num_positions, self.input.pictures_per_position, 3, *self.input.frame_size)
+            speeds = torch.zeros(self.num_positions, self.input.num_crops)
+            return self._sample(row, _Seen(torch.zeros(frames, dtype=torch.uint8), speeds), draw, error=reason)
+        for skipped in range(1, len(self)):
+            current = (row + skipped) % len(self)
+            # By the row that was asked for, so that a clip in several others' places looks otherwise in each.
+            seen = self._read([current], self._generator(row, epoch, draw))[0]
+            if isinstance(seen, _Seen):
+                return self._sample(current, seen, draw, skipped, reason)
+            reason = str(seen)
+        raise VideoError(self.root, f"none of the {len(self)} clips of {self.table.source} can be read; {reason}")
+
+    def _sample(self, row: int, seen: _Seen, draw: int, skipped: int = 0, reason: str = "", error: str = "") -> Sample:
         return {
-            "frames": frames,
+            "frames": seen.frames,
+            "unit_speed": seen.unit_speed,
             "segments": self.segments.clone(),
             "labels": self.targets[row].clone(),
             "clip": torch.tensor(row),
@@ -147,11 +183,53 @@ class ClipDataset(Dataset[Sample]):
             "error": error,
         }
 
-    def _frames(self, row: int, generator: torch.Generator | None) -> Tensor:
-        """uint8 ``[K, V, 3, H, W]``; each frame is decoded once, also where it is another one's partner."""
-        clip = self.table.clips[row]
+    def _generator(self, row: int, epoch: int, draw: int) -> torch.Generator | None:
+        return _generator(self.seed, epoch, int(self.windows[row]), draw) if self.training else None
+
+    def _read(self, rows: Sequence[int], generator: torch.Generator | None) -> Sequence[_Seen | VideoError]:
+        """Clips of one window, or why they cannot be read; each frame is decoded once, whoever is seen in it."""
+        clip = self.table.clips[rows[0]]
         path = video_path(self.root, clip)
-        video = self._video(path)
+        try:
+            video = self._video(path)
+            frames, partners, span = self._positions(video, path, clip, generator)
+            if self.input.crop is not None:
+                return self._read_animals(rows, video, frames, partners, span)
+            wanted = np.stack([frames, partners][: self.input.frames_per_position], axis=1)
+            pixels = video.read(wanted.ravel()).reshape(*wanted.shape, 3, *self.input.frame_size)
+            return [_Seen(pixels, torch.zeros(len(frames), 1))] * len(rows)
+        except VideoError as error:
+            self._readers.pop(path, None)  # a reader is of no use after an error
+            return [error] * len(rows)
+
+    def _read_animals(
+        self, rows: Sequence[int], video: Video, frames: NDArray[np.int64], partners: NDArray[np.int64], span: range
+    ) -> list[_Seen | VideoError]:
+        """The same with crops: an animal that is not there is an error of its own row."""
+        assert self.animals is not None
+        assert self.input.crop is not None
+        found: list[Animal | VideoError] = []
+        for row in rows:
+            try:
+                found.append(self.animals.present(self.table.clips[row], video)[0])
+            except VideoError as error:
+                found.append(error)
+        there = [animal for animal in found if isinstance(animal, Animal)]
+        crops = [animal.crops(self.input.crop, frames, partners, span.start, span.stop) for animal in there]
+        wanted = np.stack([frames, partners][: self.input.frames_per_position], axis=1)
+        times = video.timestamps()
+        seconds = times[partners] - times[frames]
+        pictures = iter(read_crops(video, wanted, crops, self.input))
+        seen = (
+            _Seen(next(pictures), torch.from_numpy(animal.unit_speed(where, seconds)))
+            for animal, where in zip(there, crops, strict=True)
+        )
+        return [next(seen) if isinstance(one, Animal) else one for one in found]
+
+    def _positions(
+        self, video: Video, path: Path, clip: Clip, generator: torch.Generator | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], range]:
+        """Frames of the positions and their partners, int64 ``[K]``, and the frames of the clip."""
         span = video.frame_range(clip.start, clip.stop)
         if not span:
             reason = f"has no frame from {clip.start} to {clip.stop} s; it lasts {video.duration:.2f} s"
@@ -161,13 +239,7 @@ class ClipDataset(Dataset[Sample]):
         shown, gap = times[span.start : span.stop], self.input.flow.gap_seconds
         frames, partners = sample_positions(shown, start, stop, self.num_positions, gap, generator)
         refuse_holes(video, start, stop, (stop - start) / self.num_positions)
-        wanted = torch.stack([frames, partners][: self.input.frames_per_position], dim=1) + span.start
-        try:
-            pixels = video.read(wanted.flatten())
-        except VideoError:
-            self._readers.pop(path, None)  # a reader is of no use after an error
-            raise
-        return pixels.reshape(self.num_positions, self.input.frames_per_position, 3, *self.input.frame_size)
+        return frames.numpy() + span.start, partners.numpy() + span.start, span
 
     def _video(self, path: Path) -> Video:
         """The open reader of a video; the few used last are kept."""
@@ -180,7 +252,7 @@ class ClipDataset(Dataset[Sample]):
             found = self.found.get(path)
             if isinstance(found, VideoError):
                 raise found
-            video = Video(path, self.input.frame_size, self.input.resize, found)
+            video = open_video(path, self.input, found)
         self._readers[path] = video
         if len(self._readers) > _OPEN_VIDEOS:
             self._readers.popitem(last=False)[1].close()
@@ -216,6 +288,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
     """Stack samples; errors become a list."""
     return {
         "frames": torch.stack([sample["frames"] for sample in samples]),
+        "unit_speed": torch.stack([sample["unit_speed"] for sample in samples]),
         "segments": torch.stack([sample["segments"] for sample in samples]),
         "labels": torch.stack([sample["labels"] for sample in samples]),
         "clip": torch.stack([sample["clip"] for sample in samples]),

@@ -12,12 +12,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from amclip.data.label_error import LabelError, raise_together
-from amclip.data.table import LabelTable
+from amclip.data.table import Clip, LabelTable
 from amclip.data.video_file import VIDEO_SUFFIXES
 
-__all__ = ["Locator", "locate_videos", "same_name", "spelled"]
+__all__ = ["Locator", "locate_videos", "same_name", "spelled", "video_path"]
 
 _ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
+
+
+def video_path(root: str | os.PathLike[str], clip: Clip) -> Path:
+    """Where the video of a clip lies: below ``root``, unless the table gives an absolute path."""
+    return Path(root) / clip.video
 
 
 def same_name(name: str) -> str:

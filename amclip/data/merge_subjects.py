@@ -44,7 +44,7 @@ def merge_subjects(table: LabelTable) -> LabelTable:
         except LabelError as error:
             errors.append(error)
     raise_together(errors)
-    return replace(table, clips=tuple(clips))
+    return replace(table, clips=tuple(clips), merged=tuple(sorted({clip.subject for clip in table.clips} - {""})))
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,10 @@ class _Video:
         animals = {clip.subject for clip in labelled} - {""}
         groups = _by_times(labelled)
         unknown = next((rows for rows in groups if not _known(rows, animals)), None)
-        if unknown is not None and any(clip.start is None for clip in labelled):
-            raise self._unknown(unknown, animals)
-        if unknown is not None:
+        if any(clip.start is None for clip in labelled):  # nothing can be cut
+            if unknown is not None:
+                raise self._unknown(unknown, animals)
+        elif unknown is not None or _others_overlap(groups):
             groups = self._cut(labelled, animals)
         times = {(rows[0].start, rows[0].stop) for rows in groups}
         # Rows that are there to be predicted say nothing; each interval is predicted once.
@@ -159,6 +160,18 @@ def _by_times(clips: Iterable[Clip]) -> list[list[Clip]]:
     for clip in clips:
         groups.setdefault((clip.start, clip.stop), []).append(clip)
     return list(groups.values())
+
+
+def _others_overlap(groups: Sequence[Sequence[Clip]]) -> bool:
+    """Whether rows of different animals overlap and are not of the same times."""
+    reached: dict[frozenset[str], float] = {}
+    for rows in sorted(groups, key=lambda rows: rows[0].start or 0.0):
+        whose = frozenset(clip.subject for clip in rows)
+        start, stop = rows[0].start or 0.0, rows[0].stop or 0.0
+        if any(start < end - SAME_TIME for others, end in reached.items() if others != whose):
+            return True
+        reached[whose] = max(stop, reached.get(whose, 0.0))
+    return False
 
 
 def _known(rows: Sequence[Clip], animals: set[str]) -> bool:

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
+from amclip.data.animals import Animals
 from amclip.data.frame_rates import describe_rates, describe_slow
-from amclip.data.table import LabelTable
+from amclip.data.table import Clip, LabelTable
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
 from amclip.text import printable
@@ -18,7 +19,9 @@ Found = Mapping[Path, VideoInfo | VideoError]
 _EXAMPLES = 5
 
 
-def readable_clips(table: LabelTable, root: Path, found: Found, split: str) -> LabelTable:
+def readable_clips(
+    table: LabelTable, root: Path, found: Found, split: str, animals: Animals | None = None
+) -> LabelTable:
     """The clips of videos that can be read; warns which others there are, and what becomes of them.
 
     Args:
@@ -26,21 +29,38 @@ def readable_clips(table: LabelTable, root: Path, found: Found, split: str) -> L
         root: Folder that its paths are relative to.
         found: What probing found.
         split: Its name, for the warning.
+        animals: Where given, a clip's animal must have a track, and be in the picture during half of the clip.
     """
-    errors = {path: info for path, info in found.items() if isinstance(info, VideoError)}
-    kept = tuple(clip for clip in table.clips if root / clip.video not in errors)
-    if lost := len(table) - len(kept):
-        videos = {root / clip.video for clip in table.clips}
-        examples = [f"  {printable(str(error))}" for path, error in errors.items() if path in videos][:_EXAMPLES]
-        fate = "left out" if split == "train" else "not scored" if split != "predict" else "listed with their error"
-        rank_zero_warn(
-            f"{lost} of {len(table)} clips of the split {split!r} lie in videos that cannot be read and are {fate}, "
-            "for example:\n" + "\n".join(examples) + "\n`amclip check` lists them all"
-        )
-    return LabelTable(kept, table.classes, table.source)
+    kept: list[Clip] = []
+    unreadable: list[VideoError] = []
+    trackless: list[VideoError] = []
+    for clip in table.clips:
+        info = found[root / clip.video]
+        if isinstance(info, VideoError):
+            unreadable.append(info)
+            continue
+        try:
+            if animals is not None:
+                animals.present(clip, info)
+            kept.append(clip)
+        except VideoError as error:
+            trackless.append(error)
+    fate = "left out" if split == "train" else "not scored" if split != "predict" else "listed with their error"
+    for errors, what, more in (
+        (unreadable, "lie in videos that cannot be read", "\n`amclip check` lists them all"),
+        (trackless, "are of animals without boxes there", ""),
+    ):
+        if errors:
+            reasons = list(dict.fromkeys(f"  {printable(str(error))}" for error in errors))[:_EXAMPLES]
+            rank_zero_warn(
+                f"{len(errors)} of {len(table)} clips of the split {split!r} {what} and are {fate}, for example:\n"
+                + "\n".join(reasons)
+                + more
+            )
+    return LabelTable(tuple(kept), table.classes, table.source)
 
 
-def explain_unreadable(source: object, clips: int, split: str, root: Path) -> str:
+def explain_unreadable(source: object, clips: int, split: str, root: Path, animals: Animals | None = None) -> str:
     """That no clip of a split can be read, and where its videos should lie.
 
     Args:
@@ -48,11 +68,13 @@ def explain_unreadable(source: object, clips: int, split: str, root: Path) -> st
         clips: How many there are.
         split: The name of the split.
         root: The folder that their paths are relative to.
+        animals: By their tracks, where animals are cut out.
     """
     folder = str(root) if root.is_dir() else f"{root} (which is no folder)"
     return (
         f"{source}: none of the {clips} clips in {split!r} can be read; the reasons are above. Videos are looked for "
         f"below {folder}: give theirs with --data.source.root"
+        + ("" if animals is None else f"; boxes are those of {animals.tracks.source}")
     )
 
 

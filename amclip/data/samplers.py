@@ -1,24 +1,28 @@
 """The order in which training clips are seen, shuffled or behaviours in turn; and the processes that share them."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
+from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
 from numpy.typing import NDArray
 from torch import distributed
 from torch.utils.data import DistributedSampler
 
-__all__ = ["ClassAwareSampler", "EpochSampler", "default_workers", "process_group"]
+__all__ = ["ClassAwareSampler", "EpochSampler", "WindowSampler", "process_group"]
 
 
 class EpochSampler(DistributedSampler[Any]):
     """Yields ``(row, epoch, draw)``, so that a clip's random positions depend on nothing but these and the seed.
 
+    Windows are shuffled, and the animals of one follow each other, so that its frames are decoded once for all of them:
+    only at the end of a batch, or of a process's share, may a window be cut in two.
+
     ``draw`` counts how often the clip came before in this epoch, so that it looks otherwise each time. Workers live on
     over epochs and hold a copy of the dataset, so the epoch must travel with the index. Lightning calls ``set_epoch``.
-    With one process it is a plain seeded shuffle; with more, every process orders the whole epoch and takes its share.
+    With one process it is a plain seeded shuffle; with more, every process orders the whole epoch and takes its share:
+    each clip in turn where every window is one clip, else a stretch of the order.
     """
 
     def __iter__(self) -> Iterator[Any]:
@@ -31,8 +35,13 @@ class EpochSampler(DistributedSampler[Any]):
     def order(self) -> NDArray[np.int64]:
         """Rows of the whole epoch, over all processes, int64 ``[total_size]``; the first come again to even it out."""
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
-        rows = torch.randperm(len(self.dataset), generator=generator).numpy()  # type: ignore[arg-type]
-        return np.resize(rows, self.total_size)
+        windows = _rows_by_window(self.dataset)
+        if windows is None:
+            rows = torch.randperm(len(self.dataset), generator=generator).numpy()  # type: ignore[arg-type]
+            return np.resize(rows, self.total_size)
+        shuffled = torch.randperm(len(windows), generator=generator).tolist()
+        rows = np.resize(np.concatenate([windows[window] for window in shuffled]), self.total_size)
+        return _in_turn(rows, self.num_replicas)
 
 
 class ClassAwareSampler(EpochSampler):
@@ -40,7 +49,7 @@ class ClassAwareSampler(EpochSampler):
 
     Shen, Lin & Huang 2016, "Relay Backpropagation for Effective Learning of Deep Convolutional Neural Networks" (arXiv
     1512.05830), section 3.2. Clips that show none of the classes are drawn as one more class. A class's clips are gone
-    through in a random order before one of them comes again.
+    through in a random order before one of them comes again. Animals are drawn one by one, whoever else is in a window.
     """
 
     def order(self) -> NDArray[np.int64]:
@@ -60,6 +69,40 @@ class ClassAwareSampler(EpochSampler):
         return rows
 
 
+class WindowSampler(UnrepeatedDistributedSampler):
+    """Each clip once over all processes, the animals of one window after each other; for all but training.
+
+    Unlike DistributedSampler it repeats no clip to even out the processes, so each counts once in the metrics.
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        """The rows of this process."""
+        windows = _rows_by_window(self.dataset)
+        if windows is None:
+            return super().__iter__()
+        return iter(_in_turn(np.concatenate(windows), self.num_replicas)[self.rank :: self.num_replicas].tolist())
+
+
+def _rows_by_window(dataset: Any) -> list[NDArray[np.int64]] | None:
+    """Rows of each window, in the order of the table; None where every window is one row."""
+    windows: NDArray[np.int64] | None = getattr(dataset, "windows", None)
+    if windows is None or len(first := np.unique(windows)) == len(windows):
+        return None
+    order = np.argsort(windows, kind="stable")
+    return np.split(order, np.searchsorted(windows[order], first[1:]))
+
+
+def _in_turn(rows: NDArray[np.int64], processes: int) -> NDArray[np.int64]:
+    """The same rows in an order of which each process, taking its turn, gets a stretch of the one given."""
+    turns: NDArray[np.int64] = np.empty_like(rows)
+    begin = 0
+    for rank in range(processes):
+        share = len(turns[rank::processes])
+        turns[rank::processes] = rows[begin : begin + share]
+        begin += share
+    return turns
+
+
 def _occurrences(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """How often each row came before, the shape of ``rows``."""
     order = np.argsort(rows, kind="stable")
@@ -68,12 +111,6 @@ def _occurrences(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     counts = np.empty_like(rows)
     counts[order] = np.arange(len(rows)) - np.repeat(firsts, np.diff(firsts, append=len(rows)))
     return counts
-
-
-def default_workers() -> int:
-    """Cores this process may use less one for the training itself, between 1 and 8."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(8, cores - 1))
 
 
 def process_group() -> tuple[int, int]:

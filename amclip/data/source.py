@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
-
 from amclip.class_groups import CLASS_GROUPS
+from amclip.data.animals import Animals
 from amclip.data.class_name_rules import refuse_class_names
 from amclip.data.clock import Clock
 from amclip.data.find import list_videos
@@ -19,7 +19,9 @@ from amclip.data.sources import default_root, files_read, read_given
 from amclip.data.splits import assign_splits, divide_by_time, hold_out
 from amclip.data.synthetic import BEHAVIOURS, write_dataset
 from amclip.data.table import Clip, LabelTable
+from amclip.data.tracks import Tracks, read_tracks, track_files
 from amclip.plain import Configurable
+from amclip.rank_zero import rank_zero_info, rank_zero_warn
 
 __all__ = ["LabelSource", "OpenedLabels", "Splits"]
 
@@ -114,7 +116,10 @@ class LabelSource(Configurable):
         observations: Which observations of BORIS are read, by name or pattern: "*coder A", or several [day 1, day 2].
             Default: all, unless several are of the same time of one video.
         subjects: merged takes a behaviour to hold while any animal shows it; each makes clips of every animal that was
-            watched, with its own behaviours.
+            watched, with its own behaviours. Where there are tracks it is always each.
+        tracks: Where each animal is: files or folders of SLEAP, DeepLabCut, COCO, MOT, CVAT or the plain table. With
+            input.crop every clip is of one animal, which the table names in its column `subject`; a video of one
+            animal needs no name.
         synthetic_clips: Clips of the built-in data to draw below `root` where there is no table; 0 draws nothing.
 
     Raises:
@@ -131,10 +136,11 @@ class LabelSource(Configurable):
     label_fps: float | None = None
     observations: str | list[str] | None = None
     subjects: Subjects = "merged"
+    tracks: str | list[str] | None = None
     synthetic_clips: int = 0
 
     #: What a checkpoint knows of the labels it was trained on, and what says nothing of others.
-    OF_THESE_LABELS: ClassVar[tuple[str, ...]] = ("labels", "root", "label_fps", "observations")
+    OF_THESE_LABELS: ClassVar[tuple[str, ...]] = ("labels", "root", "label_fps", "observations", "tracks")
 
     def __post_init__(self) -> None:
         if self.synthetic_clips < 0:
@@ -164,10 +170,17 @@ class LabelSource(Configurable):
             return None
         chosen = None if self.observations is None else Observations(self.observations)
         root = self.root_folder
-        reading = Reading(
-            classes, self.windows, Clock(root, self.label_fps), observations=chosen, subjects=self.subjects
-        )
+        subjects: Subjects = self.subjects if self.tracks is None else "each"
+        reading = Reading(classes, self.windows, Clock(root, self.label_fps), observations=chosen, subjects=subjects)
         return read_given(self.labels, reading, root)
+
+    def read_tracks(self) -> Tracks | None:
+        """The tracks, as they are there; None where there are none.
+
+        Raises:
+            LabelError: If they cannot be used.
+        """
+        return None if self.tracks is None else read_tracks(self.tracks)
 
     @property
     def root_folder(self) -> Path:
@@ -263,7 +276,20 @@ class OpenedLabels:
     @property
     def files(self) -> list[Path]:
         """The files that were read."""
-        return [] if self.source.labels is None else files_read(self.source.labels)
+        labels = [] if self.source.labels is None else files_read(self.source.labels)
+        return labels if self.source.tracks is None else labels + track_files(self.source.tracks)
+
+    @cached_property
+    def animals(self) -> Animals | None:
+        """The animals by their tracks; None where no tracks are given.
+
+        Raises:
+            LabelError: If the tracks cannot be used.
+        """
+        tracks = self.source.read_tracks()
+        for note in () if tracks is None else tracks.notes:
+            rank_zero_warn(note)
+        return None if tracks is None else Animals(tracks)
 
     @property
     def must_be_drawn(self) -> bool:
@@ -272,6 +298,8 @@ class OpenedLabels:
 
     def for_prediction(self) -> LabelTable:
         """What to predict: the table's clips, whatever their labels, or all videos below the root.
+
+        Where there are tracks, a clip that names no animal is predicted for each animal of its video.
 
         Raises:
             ValueError: If there is nothing.
@@ -283,11 +311,15 @@ class OpenedLabels:
             clips = tuple(replace(clip, labels=None) for clip in table.clips)
             self.table = LabelTable(clips, tuple(self.classes), table.source)
         if self.table is not None:
-            return locate_videos(self.table, self.root)
+            return self._each_animal(locate_videos(self.table, self.root))
         if self.source.root is None:
             raise ValueError("data.source.root: say where the videos are (--data.source.root FOLDER), or give a table")
         videos = [self.root] if self.root.is_file() else list_videos(self.root)
         if not videos:
             raise ValueError(f"data.source.root: no videos below {self.root}")
         names = [str(video.relative_to(self.root)) if video != self.root else str(video.resolve()) for video in videos]
-        return LabelTable(tuple(Clip(name) for name in names), tuple(self.classes), str(self.root))
+        table = LabelTable(tuple(Clip(name) for name in names), tuple(self.classes), str(self.root))
+        return self._each_animal(table)
+
+    def _each_animal(self, table: LabelTable) -> LabelTable:
+        return table if self.animals is None else self.animals.each(table)

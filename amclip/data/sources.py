@@ -122,7 +122,7 @@ def read_several(
     source = ", ".join(table.source for table in tables[:_NAMED])
     if len(tables) > _NAMED:
         source += f" and {len(tables) - _NAMED} more"
-    return reading.finished(build_table(_each_once(clips), source, reading.classes, joined_classes(tables)))
+    return reading.finished(build_table(_each_once(clips), source, reading.classes, joined_classes(tables)), tables)
 
 
 def _refuse_rows_without_split(clips: Sequence[Clip]) -> None:

@@ -82,11 +82,13 @@ class LabelTable:
         clips: The rows, in the order of the file.
         classes: Names of the ``C`` classes; their order is the order of the model's outputs.
         source: Where the table came from, for messages.
+        merged: Animals that the source tells apart, and whose behaviours are here those of the whole scene.
     """
 
     clips: tuple[Clip, ...]
     classes: tuple[str, ...]
     source: str
+    merged: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -154,7 +156,7 @@ def build_table(
     names = _class_names(rows, source, classes, found)
     known = set(names)
     paths: dict[str, str] = {}  # as written, and as it is kept: a table names each video many times
-    subjects = {""}  # that can be used
+    subjects: set[str] = set()  # that can be used
     ordered: dict[tuple[str, ...], tuple[str, ...]] = {}  # the same of labels
     checked: list[Clip] = []
     errors: list[tuple[int, LabelError]] = []
@@ -163,7 +165,7 @@ def build_table(
         try:
             if clip.video not in paths:
                 paths[clip.video] = _checked_path(clip, source)
-            if clip.subject not in subjects:
+            if clip.subject and clip.subject not in subjects:
                 refuse_subject(clip.subject, source, clip.line, "subject")
                 subjects.add(clip.subject)
             _check_times(clip, source)
@@ -233,12 +235,15 @@ def _duplicates(clips: Sequence[Clip]) -> list[tuple[int, int]]:
     videos = np.fromiter((numbers[clip.video] for clip in clips), np.int64, len(clips))
     starts = np.fromiter((-1.0 if clip.start is None else clip.start for clip in clips), np.float64, len(clips))
     stops = np.fromiter((-1.0 if clip.stop is None else clip.stop for clip in clips), np.float64, len(clips))
-    known: dict[str, int] = {}
-    subjects = np.fromiter((known.setdefault(clip.subject, len(known)) for clip in clips), np.int64, len(clips))
-    order = np.lexsort((subjects, stops, starts, videos))  # stable: of equal rows the first in the table comes first
+    columns = [videos, starts, stops]
+    if any(clip.subject for clip in clips):
+        known: dict[str, int] = {}
+        whose = (known.setdefault(clip.subject, len(known)) for clip in clips)
+        columns.append(np.fromiter(whose, np.int64, len(clips)))
+    order = np.lexsort(columns[::-1])  # stable: of equal rows the first in the table comes first
     same = np.ones(len(clips), bool)
     same[:1] = False
-    for column in (videos, starts, stops, subjects):
+    for column in columns:
         same[1:] &= column[order[1:]] == column[order[:-1]]
     first = np.maximum.accumulate(np.where(same, 0, np.arange(len(clips))))
     return sorted((int(order[first[at]]), int(order[at])) for at in np.flatnonzero(same))

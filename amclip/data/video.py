@@ -68,6 +68,15 @@ class VideoInfo:
     note: str = ""
     index: FrameIndex | None = field(default=None, compare=False, repr=False)
 
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """Seconds since the first frame, shape ``[num_frames]``."""
+        return np.arange(self.num_frames) / self.fps if self.index is None else self.index.times
+
+    def frame_range(self, start: float | None, stop: float | None) -> range:
+        """As :meth:`Video.frame_range`, without opening the file."""
+        return _frame_range(self.times, self.fps, start, stop)
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, for a cache or another process."""
         values = {name: getattr(self, name) for name in _PLAIN}
@@ -199,10 +208,7 @@ class Video:
         Times within a millisecond of a frame (less for frame rates above 250) count as the frame's time. The range is
         empty where the interval lies outside the video.
         """
-        tolerance = min(_TIME_TOLERANCE, 0.25 / self.fps)
-        first = 0 if start is None else int(np.searchsorted(self._times, start - tolerance))
-        last = self.num_frames if stop is None else int(np.searchsorted(self._times, stop - tolerance))
-        return range(first, max(first, last))
+        return _frame_range(self._times, self.fps, start, stop)
 
     def read(self, indices: Sequence[int] | NDArray[np.int64] | Tensor) -> Tensor:
         """Read frames in the order asked; each is decoded once, however often it is named.
@@ -276,6 +282,13 @@ class Video:
         if self._reader is None:
             raise ValueError(f"{self.path} is closed")
         return self._reader
+
+
+def _frame_range(times: NDArray[np.float64], fps: float, start: float | None, stop: float | None) -> range:
+    tolerance = min(_TIME_TOLERANCE, 0.25 / fps)
+    first = 0 if start is None else int(np.searchsorted(times, start - tolerance))
+    last = len(times) if stop is None else int(np.searchsorted(times, stop - tolerance))
+    return range(first, max(first, last))
 
 
 def find_frames(path: str | os.PathLike[str]) -> FrameIndex:

@@ -1,11 +1,12 @@
 """Several looks at a clip in testing: other moments (temporal views) and other crops (spatial views)."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
-__all__ = ["Views", "clip_views"]
+__all__ = ["Views", "clip_views", "position_views"]
 
 # Side of a crop where the frames are square: the 224 of 256 that video networks are tested with.
 _CROP = 0.875
@@ -37,7 +38,7 @@ class Views:
         return self.temporal * self.spatial
 
 
-def clip_views(frames: Tensor, temporal: int, spatial: int) -> Tensor:
+def clip_views(frames: "Tensor", temporal: int, spatial: int) -> "Tensor":
     """Each view of each clip as a clip of its own.
 
     Temporal views interleave: of ``K * T`` positions in time, view ``t`` has ``t, t + T, t + 2 T, …``, so each spans
@@ -55,6 +56,8 @@ def clip_views(frames: Tensor, temporal: int, spatial: int) -> Tensor:
     Raises:
         ValueError: If the positions do not divide among the temporal views.
     """
+    import torch
+
     if frames.shape[1] % temporal:
         raise ValueError(f"{frames.shape[1]} positions do not divide among {temporal} temporal views")
     batch, positions = frames.shape[:2]
@@ -70,3 +73,18 @@ def clip_views(frames: Tensor, temporal: int, spatial: int) -> Tensor:
         crops.append(views[..., top : top + side, left : left + side])
     # (B, T, S, K, …)
     return torch.stack(crops, dim=2).flatten(0, 2)
+
+
+def position_views(values: "Tensor", temporal: int, spatial: int) -> "Tensor":
+    """What is known of each position, for the views that :func:`clip_views` makes.
+
+    Args:
+        values: Shape ``(B, K * T, …)``.
+        temporal: ``T``, temporal views.
+        spatial: ``S``, spatial views.
+
+    Returns:
+        Shape ``(B * T * S, K, …)``.
+    """
+    views = values.unflatten(1, (-1, temporal)).transpose(1, 2).flatten(0, 1)
+    return views.repeat_interleave(spatial, dim=0)

@@ -4,12 +4,13 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from amclip.atomic import writing_text
 from amclip.ethogram.bouts import BoutSettings
+from amclip.ethogram.scores import Presence
 from amclip.frame_times import DEFAULT_FLOW_GAP
 from amclip.version import __version__
 
@@ -55,9 +56,12 @@ class AnnotatedVideo:
         num_frames: Frames.
         duration: Seconds from the first frame to the end of the last.
         offset: Time stamp that the file gives its first frame, in seconds.
+        subjects: The animals that were scored, in the order of the tables; among them ``""`` where the whole scene was
+            scored besides. Empty: the whole scene alone.
+        present: When each animal is in the picture, for those that are not all the time.
 
     Raises:
-        ValueError: If a number is out of range.
+        ValueError: If a number is out of range, or ``present`` is of an animal that was not scored.
     """
 
     video: str
@@ -66,12 +70,16 @@ class AnnotatedVideo:
     num_frames: int
     duration: float
     offset: float
+    subjects: tuple[str, ...] = ()
+    present: Mapping[str, tuple[Presence, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.fps) and self.fps > 0 and math.isfinite(self.offset)):
             raise ValueError(f"{self.video}: fps {self.fps}, offset {self.offset}")
         if not (math.isfinite(self.duration) and self.duration >= 0 and self.num_frames >= 0):
             raise ValueError(f"{self.video}: duration {self.duration}, num_frames {self.num_frames}")
+        if others := self.present.keys() - set(self.subjects):
+            raise ValueError(f"{self.video}: present of {sorted(others)}, and subjects {list(self.subjects)}")
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,7 @@ class AnnotatedRun:
         settings: How bouts are cut, for each behaviour, in the order of the network's classes.
         videos: What was annotated.
         errors: Name and reason of each video that could not be.
+        tracks: Name of the file in the folder that has the boxes of the animals; ``None`` where there is none.
     """
 
     folder: Path
@@ -91,6 +100,7 @@ class AnnotatedRun:
     settings: dict[str, BoutSettings]
     videos: tuple[AnnotatedVideo, ...]
     errors: tuple[tuple[str, str], ...]
+    tracks: str | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -104,6 +114,7 @@ def write_run(
     settings: Mapping[str, BoutSettings],
     videos: Sequence[AnnotatedVideo],
     errors: Sequence[tuple[str, str]],
+    tracks: str | None = None,
 ) -> None:
     """Write the file; writes are atomic. Arguments are as in :class:`AnnotatedRun`.
 
@@ -115,7 +126,8 @@ def write_run(
         **asdict(scoring),
         "classes": list(settings),
         "settings": {name: asdict(one) | {"off_threshold": one.lower} for name, one in settings.items()},
-        "videos": [asdict(video) for video in videos],
+        **({} if tracks is None else {"tracks": tracks}),
+        "videos": [_content(video) for video in videos],
         "errors": [{"video": video, "reason": reason} for video, reason in errors],
     }
     with writing_text(folder / FILE_NAME) as file:
@@ -146,6 +158,7 @@ def read_run(folder: str | os.PathLike[str]) -> AnnotatedRun:
             settings={name: BoutSettings(**content["settings"][name]) for name in names},
             videos=tuple(map(_video, content["videos"])),
             errors=tuple((str(error["video"]), str(error["reason"])) for error in content.get("errors", [])),
+            tracks=None if content.get("tracks") is None else str(content["tracks"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"{path}: is damaged, or of another version of amclip ({error!r}); annotate again") from error
@@ -159,7 +172,19 @@ def find_run(folder: str | os.PathLike[str]) -> AnnotatedRun | None:
         return None
 
 
+def _content(video: AnnotatedVideo) -> dict[str, Any]:
+    """A video as the file has it: animals only where they are told apart."""
+    content = asdict(video)
+    if not video.subjects:
+        del content["subjects"], content["present"]
+    return content
+
+
 def _video(content: dict[str, Any]) -> AnnotatedVideo:
+    present = {
+        str(subject): tuple(Presence(float(a), float(b), int(first), int(stop)) for a, b, first, stop in spans)
+        for subject, spans in content.get("present", {}).items()
+    }
     path = content.get("path")
     return AnnotatedVideo(
         video=str(content["video"]),
@@ -168,4 +193,6 @@ def _video(content: dict[str, Any]) -> AnnotatedVideo:
         num_frames=int(content["num_frames"]),
         duration=float(content["duration"]),
         offset=float(content.get("offset", 0.0)),
+        subjects=tuple(map(str, content.get("subjects", ()))),
+        present=present,
     )

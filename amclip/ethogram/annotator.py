@@ -11,23 +11,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from lightning.pytorch import LightningDataModule, LightningModule
 from torch.utils.data import DataLoader
 
 from amclip.atomic import write_bytes
+from amclip.data.crops import Animal
+from amclip.data.label_error import LabelError
 from amclip.data.probe import probe
-from amclip.data.video import VideoInfo
+from amclip.data.tracks import Tracks, tracks_of
+from amclip.data.video import Video, VideoInfo
 from amclip.data.video_file import VideoError
 from amclip.ethogram.inputs import Source
 from amclip.ethogram.journal import (
     Journal,
     JournalHeader,
+    Presence,
     file_state,
     is_finished,
     journal_path,
     read_scores,
 )
+from amclip.ethogram.plan import WindowPlan
 from amclip.ethogram.progress import Progress
+from amclip.ethogram.row_plan import RowPlan, rows_of_animals, rows_of_windows
 from amclip.ethogram.scores import WindowScores
 from amclip.ethogram.stream import open_windows, stream_windows
 from amclip.inference import TrainedModel
@@ -47,6 +54,7 @@ class AnnotateConfig:
         batch: Windows scored at a time.
         fingerprint: Everything that decides the scores, plain values; scores made otherwise are not mixed.
         probe_timeout: Seconds without progress after which a video counts as unreadable.
+        tracks: Where the animals are, for a model that looks at animals cut out; the fingerprint tells of them too.
     """
 
     window: float
@@ -54,6 +62,7 @@ class AnnotateConfig:
     batch: int
     fingerprint: dict[str, Any]
     probe_timeout: float = 20.0
+    tracks: Tracks | None = None
 
 
 class VideoShares(LightningDataModule):
@@ -155,29 +164,61 @@ class Annotator(LightningModule):
         config = self.config
         assert self._bar is not None
         with open_windows(self.model, source.path, info, config.window, config.hop) as (video, plan):
+            animals = self._animals(source, info)
+            rows, present = self._rows(video, plan, animals)
             header = JournalHeader(
                 path=str(source.path),
                 state=file_state(source.path),
                 fingerprint=config.fingerprint,
                 classes=tuple(self.model.classes),
-                windows=len(plan),
+                rows=len(rows),
                 fps=video.fps,
                 num_frames=video.num_frames,
                 duration=video.duration,
                 offset=video.offset,
+                subjects=("",) if animals is None else tuple(animal.track.subject for animal in animals),
+                present=present,
             )
             with Journal(self._journal(source), header) as journal, self._bar.video(source.name, video.duration) as at:
-                batch = min(config.batch, len(plan))
+                batch = max(1, min(config.batch, len(rows)))
                 known = journal.rows % batch  # of the first batch, where another size was used before
                 synced = time.monotonic()
-                at(plan.stop[journal.rows - 1] if journal.rows else 0.0, new=False)
-                for scored in stream_windows(self.model, video, plan, journal.rows - known, batch):
-                    journal.add(plan, scored.probabilities[known:])
+                at(float(rows.stop[journal.rows - 1]) if journal.rows else 0.0, new=False)
+                for scored in stream_windows(self.model, video, rows, journal.rows - known, batch):
+                    journal.add(rows, scored.probabilities[known:])
                     known = 0
                     if time.monotonic() - synced > _SYNC_EVERY:
                         journal.sync()
                         synced = time.monotonic()
-                    at(float(plan.stop[journal.rows - 1]))
+                    at(float(rows.stop[journal.rows - 1]))
+
+    def _animals(self, source: Source, info: VideoInfo) -> list[Animal] | None:
+        """The animals tracked in a video; None for whole frames.
+
+        Raises:
+            VideoError: If there are none, or a track does not say how large its animal is.
+        """
+        if self.config.tracks is None:
+            return None
+        try:
+            return [Animal.of(track, info.fps) for track in tracks_of(self.config.tracks, source.name)]
+        except ValueError as error:
+            raise VideoError(source.path, error.reason if isinstance(error, LabelError) else str(error)) from error
+
+    def _rows(
+        self, video: Video, plan: WindowPlan, animals: list[Animal] | None
+    ) -> tuple[RowPlan, tuple[Presence, ...] | None]:
+        """What is scored of a video, and when its animals are in the picture."""
+        crop = self.model.input.crop
+        if animals is None or crop is None:
+            return rows_of_windows(plan), None
+        times = video.timestamps()
+        ends = np.append(times, video.duration)
+        present = tuple(
+            tuple((first, stop, float(ends[first]), float(ends[stop])) for first, stop in stretches.tolist())
+            for stretches in (animal.stretches(video.num_frames) for animal in animals)
+        )
+        return rows_of_animals(plan, times, animals, crop), present
 
     def _journal(self, source: Source) -> Path:
         return journal_path(self.folder, source.path)
@@ -190,11 +231,9 @@ class Annotator(LightningModule):
 
 
 def collect_scores(sources: list[Source], folder: Path, fingerprint: dict[str, Any]) -> Iterator[WindowScores]:
-    """The scores of all videos that have any, one at a time, in the order given."""
+    """The scores of all videos that have any, one animal at a time, in the order given."""
     for source in sources:
-        scores = read_scores(journal_path(folder, source.path), source.name, source.path, fingerprint)
-        if scores is not None:
-            yield scores
+        yield from read_scores(journal_path(folder, source.path), source.name, source.path, fingerprint)
 
 
 def errors_of(sources: list[Source], folder: Path, fingerprint: dict[str, Any]) -> dict[str, str]:

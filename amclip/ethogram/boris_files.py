@@ -9,13 +9,12 @@ import math
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
-from itertools import chain, count
+from itertools import chain, count, repeat
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from amclip.data.boris_columns import AGGREGATED, NOBODY, TABULAR
 from amclip.ethogram.bouts import ScoredBout
-from amclip.ethogram.scores import WindowScores
 
 __all__ = [
     "Recording",
@@ -24,6 +23,8 @@ __all__ = [
     "observation",
     "observation_id",
     "project_frame",
+    "project_head",
+    "project_tail",
     "tabular_cells",
     "tabular_rows",
 ]
@@ -69,23 +70,35 @@ def seconds(time: float) -> str:
     return f"{time:.6f}"
 
 
-def _events(bouts: Sequence[ScoredBout], num_frames: int) -> list[tuple[float, str, str, int]]:
-    """Time, behaviour, START or STOP, and frame, in the order of BORIS: by time, then by behaviour.
+class _Event(NamedTuple):
+    """A start or a stop."""
+
+    time: float
+    subject: str
+    behaviour: str
+    kind: str
+    frame: int
+
+
+def _events(bouts: Sequence[ScoredBout], num_frames: int) -> list[_Event]:
+    """Starts and stops in the order of BORIS: by time, then by animal, then by behaviour.
 
     What stops is told before what starts at the same time, so that no state is open twice.
     """
     events = []
     for bout in bouts:
-        events.append((bout.start, bout.behaviour, "START", bout.start_frame))
-        events.append((bout.stop, bout.behaviour, "STOP", min(bout.stop_frame, num_frames - 1)))
-    return sorted(events, key=lambda event: (event[0], event[1], event[2] == "START"))
+        events.append(_Event(bout.start, bout.subject, bout.behaviour, "START", bout.start_frame))
+        last = min(bout.stop_frame, num_frames - 1)
+        events.append(_Event(bout.stop, bout.subject, bout.behaviour, "STOP", last))
+    return sorted(events, key=lambda event: (*event[:3], event.kind == "START"))
 
 
-def tabular_rows(observation_id: str, scores: WindowScores, bouts: Sequence[ScoredBout]) -> Iterator[list[str]]:
+def tabular_rows(observation_id: str, about: Recording, bouts: Sequence[ScoredBout]) -> Iterator[list[str]]:
     """A row per start and per stop, in the order of :data:`amclip.data.boris_columns.TABULAR`."""
-    common = tabular_cells(observation_id, scores)
-    for time, behaviour, kind, frame in _events(bouts, scores.num_frames):
+    common = tabular_cells(observation_id, about)
+    for time, subject, behaviour, kind, frame in _events(bouts, about.num_frames):
         cells = common | {
+            "Subject": subject or NOBODY,
             "Behavior": behaviour,
             "Behavior type": kind,
             "Time": seconds(time),
@@ -104,19 +117,22 @@ def tabular_cells(observation_id: str, about: Recording) -> dict[str, str]:
     }
 
 
-def aggregated_rows(observation_id: str, scores: WindowScores, bouts: Sequence[ScoredBout]) -> Iterator[list[str]]:
+def aggregated_rows(observation_id: str, about: Recording, bouts: Sequence[ScoredBout]) -> Iterator[list[str]]:
     """A row per bout, in the order of :data:`amclip.data.boris_columns.AGGREGATED`; comments hold probabilities."""
-    total = seconds(sum(bout.duration for bout in bouts))
-    common = aggregated_cells(observation_id, scores)
+    totals: dict[str, float] = {}
+    for bout in bouts:
+        totals[bout.subject] = totals.get(bout.subject, 0) + bout.duration
+    common = aggregated_cells(observation_id, about)
     for bout in bouts:
         cells = common | {
-            "Observation duration by subject by observation": total,
+            "Subject": bout.subject or NOBODY,
+            "Observation duration by subject by observation": seconds(totals[bout.subject]),
             "Behavior": bout.behaviour,
             "Start (s)": seconds(bout.start),
             "Stop (s)": seconds(bout.stop),
             "Duration (s)": seconds(bout.duration),
             "Image index start": str(bout.start_frame),
-            "Image index stop": str(min(bout.stop_frame, scores.num_frames - 1)),
+            "Image index stop": str(min(bout.stop_frame, about.num_frames - 1)),
             "Comment start": comment(bout),
         }
         yield [cells.get(name, "") for name in AGGREGATED]
@@ -160,7 +176,7 @@ def observation(about: Recording, bouts: Sequence[ScoredBout], path: str | None)
         path: Where the video lies, so that BORIS can play it; without it, its name in the tables.
     """
     media = path or about.video
-    comments = {(bout.start, bout.behaviour): comment(bout) for bout in bouts}
+    comments = {(bout.start, bout.subject, bout.behaviour): comment(bout) for bout in bouts}
     date = ""
     if path is not None and Path(path).is_file():  # the nearest to when it was recorded; the same in every run
         written = datetime.fromtimestamp(int(Path(path).stat().st_mtime), tz=timezone.utc)
@@ -171,8 +187,8 @@ def observation(about: Recording, bouts: Sequence[ScoredBout], path: str | None)
         "description": "annotated by amclip",
         "time offset": 0.0,
         "events": [
-            [round(time, 6), "", name, "", comments[time, name] if kind == "START" else "", frame]
-            for time, name, kind, frame in _events(bouts, about.num_frames)
+            [round(time, 6), subject, name, "", comments[time, subject, name] if kind == "START" else "", frame]
+            for time, subject, name, kind, frame in _events(bouts, about.num_frames)
         ],
         "observation time interval": [0, 0],
         "file": {"1": [media], **{str(player): [] for player in range(2, 9)}},
@@ -194,13 +210,20 @@ def observation(about: Recording, bouts: Sequence[ScoredBout], path: str | None)
     }
 
 
-def project_frame(classes: Sequence[str], settings: Mapping[str, str]) -> tuple[str, str]:
+def project_frame(classes: Sequence[str], settings: Mapping[str, str], subjects: Sequence[str] = ()) -> tuple[str, str]:
     """Text before and behind a project's observations, so that these can be written one at a time.
 
     Args:
         classes: Names of the behaviours; each gets a key of its own while there are letters and digits.
         settings: A line of text per class, its description.
+        subjects: Names of the animals; each gets a key that no behaviour has, while there are any.
     """
+    named = bool(subjects)
+    return project_head(classes, settings, named), project_tail(classes, subjects if named else None)
+
+
+def project_head(classes: Sequence[str], settings: Mapping[str, str], named: bool) -> str:
+    """The first of the two texts; animals that are ``named`` are listed in the second, once all are known."""
     keys = _keys(classes)
     behaviours = {
         str(index): {
@@ -222,7 +245,7 @@ def project_frame(classes: Sequence[str], settings: Mapping[str, str]) -> tuple[
         "project_name": "amclip",
         "project_description": "Bouts found by amclip",
         "project_format_version": "7.0",
-        "subjects_conf": {},
+        **({} if named else {"subjects_conf": {}}),
         "behaviors_conf": behaviours,
         "behavioral_categories": [],
         "behavioral_categories_config": {},
@@ -232,7 +255,21 @@ def project_frame(classes: Sequence[str], settings: Mapping[str, str]) -> tuple[
         "converters": {},
     }
     text = json.dumps(project, ensure_ascii=False, indent=1)
-    return text[:-2] + ',\n "observations": {', "}\n}\n"
+    return text[:-2] + ',\n "observations": {'
+
+
+def project_tail(classes: Sequence[str], subjects: Sequence[str] | None) -> str:
+    """The second of the two texts; ``subjects`` are ``None`` where the first one says that there are none."""
+    if subjects is None:
+        return "}\n}\n"
+    taken = _keys(classes).values()
+    free = [key for key in string.digits[1:] + string.digits[0] + string.ascii_lowercase if key not in taken]
+    listed = {
+        str(index): {"key": key, "name": name, "description": ""}
+        for index, (name, key) in enumerate(zip(subjects, chain(free, repeat("")), strict=False))
+    }
+    text = json.dumps({"subjects_conf": listed}, ensure_ascii=False, indent=1)
+    return "},\n" + text[2:] + "\n"
 
 
 def _keys(classes: Sequence[str]) -> dict[str, str]:

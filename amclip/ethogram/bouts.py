@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from amclip.ethogram.scores import SAME_TIME, WindowScores
+from amclip.data.intervals import SAME_TIME
+from amclip.ethogram.scores import WindowScores
 
 __all__ = ["BoutSettings", "ScoreTimeline", "ScoredBout", "find_bouts", "runs_of", "smooth", "timeline"]
 
@@ -92,8 +93,7 @@ class ScoreTimeline:
     @property
     def absent(self) -> NDArray[np.bool_]:
         """Cells in which the animal is not in the picture, bool ``[T]``."""
-        missing: NDArray[np.bool_] = np.isnan(self.probabilities).any(axis=1)
-        return missing
+        return np.asarray(np.isnan(self.probabilities).any(axis=1))
 
     def presences(self) -> list[tuple[int, int]]:
         """First cell of each stretch in which the animal is in the picture, and the cell after its last."""

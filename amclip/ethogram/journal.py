@@ -1,7 +1,8 @@
 """Progress on disk: the scores of each video so far, so that a run that ended anyhow can go on.
 
-One file per video. It begins with a line of JSON that says what was scored and how; blocks of rows follow, each with
-its length and a checksum in front. What a crash or a power cut left half written does not fit its checksum and is cut
+One file per video, whatever animals are in it: they are scored in one pass, so a run that goes on decodes nothing for
+one of them alone. It begins with a line of JSON that says what was scored and how; blocks of rows follow, each with its
+length and a checksum in front. What a crash or a power cut left half written does not fit its checksum and is cut
 off. Whole blocks are valid for good: a run that goes on takes them as they are.
 """
 
@@ -24,12 +25,13 @@ from numpy.typing import NDArray
 
 from amclip.atomic import write_bytes
 from amclip.data.video_file import VideoError
-from amclip.ethogram.plan import WindowPlan
+from amclip.ethogram.row_plan import RowPlan
 from amclip.ethogram.scores import WindowScores
 
 __all__ = [
     "Journal",
     "JournalHeader",
+    "Presence",
     "file_state",
     "is_finished",
     "journal_path",
@@ -38,7 +40,11 @@ __all__ = [
 
 _HEAD = struct.Struct("<4sII")  # mark, bytes of rows, CRC-32 of the rows
 _MARK = b"rows"
-_FORMAT = 1
+_FORMAT = 2
+
+
+Presence = tuple[tuple[int, int, float, float], ...]
+"""When an animal is in the picture: first frame, the frame after the last, and both in seconds, of each stretch."""
 
 
 @dataclass(frozen=True)
@@ -50,22 +56,26 @@ class JournalHeader:
         state: Size in bytes and time of change in nanoseconds.
         fingerprint: Everything that decides the scores, such as the checkpoint's digest, the window and the hop.
         classes: Names of the behaviours.
-        windows: How many there are.
+        rows: How many there are: windows, or those of all animals together.
         fps: As in :class:`amclip.ethogram.scores.WindowScores`.
         num_frames: As there.
         duration: As there.
         offset: As there.
+        subjects: Names of the animals; one without a name is the whole scene.
+        present: When each animal is in the picture; ``None`` for the whole scene.
     """
 
     path: str
     state: tuple[int, int]
     fingerprint: dict[str, Any]
     classes: tuple[str, ...]
-    windows: int
+    rows: int
     fps: float
     num_frames: int
     duration: float
     offset: float
+    subjects: tuple[str, ...] = ("",)
+    present: tuple[Presence, ...] | None = None
 
     def line(self) -> bytes:
         """As the first line of a file."""
@@ -91,7 +101,7 @@ class Journal:
             write_bytes(path, line)
             rows, end = np.empty(0, _row_type(len(header.classes))), len(line)
         self.rows = len(rows)
-        """Windows scored so far."""
+        """Rows scored so far."""
         self._file: IO[bytes] = path.open("r+b")
         self._file.truncate(end)
         self._file.seek(end)
@@ -110,12 +120,13 @@ class Journal:
             finally:
                 self._file.close()
 
-    def add(self, plan: WindowPlan, probabilities: NDArray[np.float32]) -> None:
-        """Take in the scores of the next windows, float32 ``[n, C]``; :meth:`sync` brings them to the disk."""
+    def add(self, plan: RowPlan, probabilities: NDArray[np.float32]) -> None:
+        """Take in the scores of the next rows, float32 ``[n, C]``; :meth:`sync` brings them to the disk."""
         rows = np.empty(len(probabilities), _row_type(len(self.header.classes)))
         here = slice(self.rows, self.rows + len(rows))
         for name in ("start_frame", "stop_frame", "start", "stop"):
-            rows[name] = getattr(plan, name)[here]
+            rows[name] = getattr(plan.windows, name)[plan.window[here]]
+        rows["subject"] = plan.subject[here]
         rows["probabilities"] = probabilities
         self._pending.append(rows)
         self.rows += len(rows)
@@ -130,7 +141,7 @@ class Journal:
             os.fsync(self._file.fileno())
 
 
-def read_scores(path: Path, name: str, video: Path, fingerprint: dict[str, Any]) -> WindowScores | None:
+def read_scores(path: Path, name: str, video: Path, fingerprint: dict[str, Any]) -> list[WindowScores]:
     """The scores that a journal holds.
 
     Args:
@@ -140,33 +151,54 @@ def read_scores(path: Path, name: str, video: Path, fingerprint: dict[str, Any])
         fingerprint: How its scores shall have been made.
 
     Returns:
-        All its windows, or None where there are none, or they are of a file that was there before, or were made
-        otherwise. Where there are fewer windows than the video has, the scores end with the last of them, as if the
-        video did.
+        All windows of each animal, or of the whole scene; nothing where there are none, or they are of a file that was
+        there before, or were made otherwise. Where there are fewer rows than the video has, the scores end with the
+        window of the last of them, as if the video did.
     """
     header, rows = _load(path, video, fingerprint)
-    if header is None or not len(rows):
-        return None
-    whole = len(rows) == header.windows
-    return WindowScores(
-        video=name,
-        classes=header.classes,
-        start_frame=rows["start_frame"],
-        stop_frame=rows["stop_frame"],
-        start=rows["start"],
-        stop=rows["stop"],
-        probabilities=rows["probabilities"],
-        fps=header.fps,
-        num_frames=header.num_frames if whole else int(rows["stop_frame"][-1]),
-        duration=header.duration if whole else float(rows["stop"][-1]),
-        offset=header.offset,
+    whole = header is not None and len(rows) == header.rows
+    if header is None or not (len(rows) or (whole and header.present is not None)):
+        return []
+    num_frames = header.num_frames if whole else int(rows["stop_frame"].max())
+    duration = header.duration if whole else float(rows["stop"].max())
+    found = []
+    for number, subject in enumerate(header.subjects):
+        mine = rows[rows["subject"] == number]
+        presence = None if header.present is None else _until(header.present[number], num_frames, duration)
+        found.append(
+            WindowScores(
+                video=name,
+                classes=header.classes,
+                start_frame=mine["start_frame"],
+                stop_frame=mine["stop_frame"],
+                start=mine["start"],
+                stop=mine["stop"],
+                probabilities=mine["probabilities"],
+                fps=header.fps,
+                num_frames=num_frames,
+                duration=duration,
+                offset=header.offset,
+                subject=subject,
+                present=None if presence is None else tuple((start, stop) for _, _, start, stop in presence),
+                present_frames=None if presence is None else tuple((first, stop) for first, stop, _, _ in presence),
+            )
+        )
+    return found
+
+
+def _until(presence: Presence, num_frames: int, duration: float) -> Presence:
+    """What lies within so many frames and seconds."""
+    return tuple(
+        (first, min(last, num_frames), start, min(stop, duration))
+        for first, last, start, stop in presence
+        if first < num_frames and start < duration
     )
 
 
 def is_finished(path: Path, video: Path, fingerprint: dict[str, Any]) -> bool:
     """Whether a journal holds all windows of a video as it is now, made so."""
     header, rows = _load(path, video, fingerprint)
-    return header is not None and len(rows) == header.windows
+    return header is not None and len(rows) == header.rows
 
 
 def file_state(video: Path) -> tuple[int, int]:
@@ -197,7 +229,11 @@ def _load(path: Path, video: Path, fingerprint: dict[str, Any]) -> tuple[Journal
         content = json.loads(line)
         if content.pop("format") != _FORMAT:
             return None, nothing
-        header = JournalHeader(**{**content, "classes": tuple(content["classes"]), "state": tuple(content["state"])})
+        lists = {name: tuple(content[name]) for name in ("classes", "state", "subjects")}
+        present = content["present"]
+        if present is not None:
+            present = tuple(tuple(tuple(stretch) for stretch in one) for one in present)
+        header = JournalHeader(**{**content, **lists, "present": present})
         if header.fingerprint != fingerprint or header.state != file_state(video):
             return None, nothing
     except (FileNotFoundError, VideoError, ValueError, KeyError, TypeError, AttributeError):
@@ -208,7 +244,7 @@ def _load(path: Path, video: Path, fingerprint: dict[str, Any]) -> tuple[Journal
 
 def _row_type(classes: int) -> np.dtype[Any]:
     times = [("start_frame", "<i8"), ("stop_frame", "<i8"), ("start", "<f8"), ("stop", "<f8")]
-    return np.dtype([*times, ("probabilities", "<f4", (classes,))])
+    return np.dtype([*times, ("subject", "<i8"), ("probabilities", "<f4", (classes,))])
 
 
 def _read(path: Path, line: bytes) -> tuple[NDArray[Any] | None, int]:

@@ -1,49 +1,39 @@
 """The folder that annotating leaves: tables of windows, bouts and time budgets, files for other tools, a figure."""
 
-import csv
-import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, astuple, fields, replace
-from itertools import starmap
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from itertools import chain, groupby
 from pathlib import Path
-from typing import Any, TextIO
 
-import numpy as np
-
-from amclip.atomic import replacing, writing_text
-from amclip.data import boris_columns
-from amclip.ethogram import annotation_file, boris_files
+from amclip.data.boris_columns import subject_of
+from amclip.data.formats.boris_rows import MISSING
+from amclip.data.subject_names import refuse_subject
+from amclip.data.tracks import Tracks, match_videos, write_tracks
+from amclip.ethogram import annotation_file
 from amclip.ethogram.annotation_file import AnnotatedVideo, Scoring, find_run, write_run
+from amclip.ethogram.boris_files import observation_id
 from amclip.ethogram.bouts import BoutSettings, ScoredBout, ScoreTimeline, find_bouts, smooth, timeline
-from amclip.ethogram.budget import Budget, time_budget
-from amclip.ethogram.figure import Panel, Track, draw_ethogram
+from amclip.ethogram.budget import time_budget
+from amclip.ethogram.figure import Panel, Track, draw_ethogram, panel_rows
+from amclip.ethogram.output_tables import BoutTable, BudgetTable, WindowTables
 from amclip.ethogram.scores import WindowScores
+from amclip.ethogram.video_files import PROJECT, BorisProject, files_of, write_boris_tables, write_deepethogram
 
-__all__ = ["BOUT_COLUMNS", "FILES", "WINDOW_COLUMNS", "write_outputs"]
+__all__ = ["FILES", "TRACKS", "write_outputs"]
 
+TRACKS = "tracks.csv"
+"""The file with the boxes of the animals."""
 FILES = (
-    *("windows.csv", "windows.parquet", "bouts.csv", "time_budget.csv", annotation_file.FILE_NAME),
-    *("ethogram.png", "ethogram.svg", "boris/amclip.boris"),
+    *("windows.csv", "windows.parquet", "bouts.csv", "time_budget.csv", annotation_file.FILE_NAME, TRACKS),
+    *("ethogram.png", "ethogram.svg", PROJECT),
 )
 """What the folder holds beside the files of each video."""
 
-WINDOW_COLUMNS = ("video", "start", "stop", "start_frame", "stop_frame")
-BOUT_COLUMNS = (
-    *("video", "behaviour", "start", "stop", "duration", "start_frame", "stop_frame"),
-    *("mean_probability", "peak_probability"),
-)
-_BUDGET_COLUMNS = ("video", "behaviour", "bouts", "total", "share_of_video", "mean_bout", "mean_gap", "latency")
 # Of the figure: what still fits a page.
 _MAX_PANELS = 12
 _MAX_ROWS = 60
-_FILES_PER_VIDEO = (
-    "boris/{}_tabular_events.csv",
-    "boris/{}_aggregated_events.csv",
-    "deepethogram/{}_predictions.csv",
-)
-_FRAMES_AT_ONCE = 1 << 16
 
 
 def write_outputs(
@@ -53,71 +43,62 @@ def write_outputs(
     scoring: Scoring | None = None,
     paths: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
+    tracks: Tracks | None = None,
 ) -> list[tuple[str, str]]:
     """Write everything that is known of some videos; writes are atomic.
 
-    A video whose scores cannot be used is left out, and named among the errors.
+    A video, or an animal, whose scores cannot be used is left out, and the video named among the errors. Animals are
+    told apart, in columns and files of their own, where ``tracks`` are given or the first scores are of an animal.
 
     Args:
         directory: The folder; made where it is missing. Files of the same name are replaced.
-        scores: One video at a time; no more than one is held in memory.
+        scores: One at a time; no more than one is held in memory. Those of the animals of a video follow each other.
         settings: For each class, how its bouts are cut.
         scoring: How the videos were scored; default: nothing is known of it.
         paths: The absolute path of each video, by its name.
         errors: Why videos could not be annotated, by their names.
+        tracks: Where the animals are; written beside the tables.
 
     Returns:
-        Name and reason of each video that was left out here; they are in ``annotation.json`` as well.
+        Name and reason of each video that was left out here, or of which animals were; they are in ``annotation.json``
+        as well.
 
     Raises:
-        ValueError: If videos have other classes than the first one or than ``settings``, or a video comes twice.
+        ValueError: If videos have other classes than the first one or than ``settings``, a video or an animal of it
+            comes twice, or an animal comes where animals are not told apart.
         OSError: If a file cannot be written.
     """
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     _remove_left_over(folder)
-    classes = tuple(settings)
-    paths = paths or {}
+    scores = iter(scores)
+    first = list(next(zip(scores), ()))
+    named = tracks is not None or any(one.subject for one in first)
+    left_out: dict[str, str] = {}
     videos: list[AnnotatedVideo] = []
-    left_out: list[tuple[str, str]] = []
-    panels: list[Panel] = []
     seen: set[str] = set()
-    stems: set[str] = set()
-    alone: ScoreTimeline | None = None  # a single video has room for its curves
-    shown = max(1, min(_MAX_PANELS, _MAX_ROWS // max(len(classes), 1)))
+    figure = _Figure(tuple(settings))
     with ExitStack() as stack:
-        windows = stack.enter_context(_Windows.open(folder, classes))
-        bouts_file = stack.enter_context(_table(folder / "bouts.csv", BOUT_COLUMNS))
-        budget_file = stack.enter_context(_table(folder / "time_budget.csv", _BUDGET_COLUMNS))
-        project = stack.enter_context(_Project.open(folder / "boris" / "amclip.boris", settings))
-        for one in scores:
-            if one.classes != classes:
-                raise ValueError(f"{one.video}: was scored for {one.classes}, and the settings are for {classes}")
-            if one.video in seen:
-                raise ValueError(f"{one.video}: is there twice")
-            seen.add(one.video)
-            try:
-                curves = timeline(one)
-            except ValueError as error:
-                left_out.append((one.video, str(error)))
-                continue
-            bouts = find_bouts(curves, settings)
-            stem = boris_files.observation_id(one.video, stems)
-            windows.add(one)
-            bouts_file.writerows(map(_bout_row, bouts))
-            budget_file.writerows(map(_budget_row, time_budget(one.video, one.duration, classes, bouts)))
-            project.add(stem, one, bouts, paths.get(one.video))
-            _write_boris_tables(folder / "boris", stem, one, bouts)
-            _write_deepethogram(folder / "deepethogram" / f"{stem}_predictions.csv", one, bouts)
-            videos.append(_described(one, paths.get(one.video)))
-            if len(panels) < shown:
-                panels.append(Panel(one.video, [Track("amclip", bouts)], 0.0, one.duration))
-            alone = smooth(curves, settings) if len(videos) == 1 else None
-    if panels:
-        _draw(folder, [replace(panel, curves=alone) for panel in panels], classes, len(videos))
-    _remove_others(folder, stems)
-    write_run(folder, scoring or Scoring(), settings, videos, [*(errors or {}).items(), *left_out])
-    return left_out
+        writer = _Writer.open(stack, folder, settings, named)
+        for name, of_video in groupby(chain(first, scores), key=lambda one: one.video):
+            if name in seen:
+                raise ValueError(f"{name}: is there twice")
+            seen.add(name)
+            found = _Video(name, (paths or {}).get(name))
+            for one in of_video:
+                if reason := writer.add(found, one):
+                    left_out[name] = f"{left_out[name]}; {reason}" if name in left_out else reason
+            if found.about is not None:
+                writer.finish(found)
+                videos.append(found.about)
+                figure.add(found)
+        if tracks is not None:
+            write_tracks(_of_annotated(tracks, videos), folder / TRACKS)
+    figure.draw(folder, len(videos))
+    written = None if tracks is None else TRACKS
+    _remove_others(folder, _files_beside(videos, written))
+    write_run(folder, scoring or Scoring(), settings, videos, [*(errors or {}).items(), *left_out.items()], written)
+    return list(left_out.items())
 
 
 def _remove_left_over(folder: Path) -> None:
@@ -129,142 +110,177 @@ def _remove_left_over(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-@contextmanager
-def _table(path: Path, header: Sequence[str], durable: bool = True) -> Iterator[Any]:
-    with writing_text(path, durable) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        yield writer
+@dataclass
+class _Video:
+    """What was found in a video, as far as its animals have come.
+
+    Attributes:
+        name: As the tables name it.
+        path: Where it lies, if that is known.
+        stem: Name of its observation; empty before anything was found.
+        about: What is known of it, and of whom something was found; ``None`` before anything was.
+        bouts: Of all animals.
+        absences: When each animal is not in the picture, in seconds.
+        curves: Smoothed, where they are of one animal alone, or of the scene.
+        given: All whose scores came, those that cannot be used too.
+    """
+
+    name: str
+    path: str | None
+    stem: str = ""
+    about: AnnotatedVideo | None = None
+    bouts: list[ScoredBout] = field(default_factory=list)
+    absences: dict[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
+    curves: ScoreTimeline | None = None
+    given: set[str] = field(default_factory=set)
+
+    def describe(self, scores: WindowScores) -> AnnotatedVideo:
+        """The video as it is known with one animal more.
+
+        Raises:
+            ValueError: If these scores tell of it otherwise than those before.
+        """
+        s, before = scores, self.about
+        one = AnnotatedVideo(s.video, self.path, s.fps, s.num_frames, s.duration, s.offset)
+        if before is not None and replace(before, subjects=(), present={}) != one:
+            raise ValueError(
+                f"{s.name}: ends at {s.duration:g} s, frame {s.num_frames}, and for other animals of the video at "
+                f"{before.duration:g} s, frame {before.num_frames}"
+            )
+        known = () if before is None else before.subjects or ("",)
+        present = dict(before.present) if before else {}
+        if s.present is not None:
+            present[s.subject] = s.presences()
+        if not known and not s.subject:  # a scene alone is no animal
+            return one
+        return replace(one, subjects=(*known, s.subject), present=present)
 
 
-class _Windows:
-    """``windows.csv`` and ``windows.parquet``, a video at a time."""
+@dataclass(frozen=True)
+class _Writer:
+    """All files to which a video is added."""
 
-    def __init__(self, rows: Any, parquet: Any, schema: Any) -> None:
-        self._rows, self._parquet, self._schema = rows, parquet, schema
+    folder: Path
+    settings: Mapping[str, BoutSettings]
+    named: bool
+    windows: WindowTables
+    bouts: BoutTable
+    budget: BudgetTable
+    project: BorisProject
+    stems: set[str] = field(default_factory=set)
 
     @classmethod
-    @contextmanager
-    def open(cls, folder: Path, classes: Sequence[str]) -> Iterator["_Windows"]:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+    def open(cls, stack: ExitStack, folder: Path, settings: Mapping[str, BoutSettings], named: bool) -> "_Writer":
+        windows = stack.enter_context(WindowTables.open(folder, tuple(settings), named))
+        bouts = stack.enter_context(BoutTable.open(folder / "bouts.csv", named))
+        budget = stack.enter_context(BudgetTable.open(folder / "time_budget.csv", named))
+        project = stack.enter_context(BorisProject.open(folder, settings, named))
+        return cls(folder, settings, named, windows, bouts, budget, project)
 
-        # A behaviour named like a column of ours gets another name, rather than two columns the same.
-        named = [f"{name} (behaviour)" if name in WINDOW_COLUMNS else name for name in classes]
-        types = (pa.string(), pa.float64(), pa.float64(), pa.int64(), pa.int64())
-        columns: list[tuple[str, Any]] = [*zip(WINDOW_COLUMNS, types, strict=True)]
-        schema = pa.schema(columns + [(name, pa.float32()) for name in named])
-        with (
-            replacing(folder / "windows.parquet") as temporary,
-            _table(folder / "windows.csv", (*WINDOW_COLUMNS, *named)) as rows,
-            pq.ParquetWriter(temporary, schema) as parquet,
-        ):
-            yield cls(rows, parquet, schema)
+    def add(self, video: _Video, scores: WindowScores) -> str:
+        """Add one animal, or the scene; returns why it cannot be used, or nothing."""
+        classes = tuple(self.settings)
+        if scores.classes != classes:
+            raise ValueError(f"{scores.name}: was scored for {scores.classes}, and the settings are for {classes}")
+        if scores.subject and not self.named:
+            raise ValueError(f"{scores.name}: is an animal, and the first scores were of a scene; give the tracks too")
+        if scores.subject in video.given:
+            raise ValueError(f"{scores.name}: is there twice")
+        video.given.add(scores.subject)
+        try:
+            _refuse_subject(scores)
+            curves = timeline(scores)
+            video.about = video.describe(scores)
+        except ValueError as error:
+            return str(error)
+        bouts = find_bouts(curves, self.settings)
+        video.stem = video.stem or observation_id(video.name, self.stems)
+        self.windows.add(scores)
+        self.bouts.add(bouts)
+        self.budget.add(time_budget(scores, bouts))
+        write_deepethogram(self.folder, video.stem, scores.subject, scores.num_frames, classes, bouts)
+        video.curves = None if video.absences else smooth(curves, self.settings)
+        video.bouts += bouts
+        video.absences[scores.subject] = scores.absences()
+        return ""
 
-    def add(self, scores: WindowScores) -> None:
-        import pyarrow as pa
-
-        columns = [scores.start, scores.stop, scores.start_frame, scores.stop_frame]
-        # Parquet's text is UTF-8 and nothing else.
-        name = scores.video.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        arrays: list[Any] = [pa.array([name] * len(scores.start), pa.string()), *map(pa.array, columns)]
-        arrays += [pa.array(column) for column in scores.probabilities.astype(np.float32).T]
-        self._parquet.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
-        times = [list(map(boris_files.seconds, column.tolist())) for column in columns[:2]]
-        frames = [column.tolist() for column in columns[2:]]
-        # The shortest digits that read back as the same float32.
-        values = scores.probabilities.astype(np.float32).astype(str).tolist()
-        for *row, numbers in zip(*times, *frames, values, strict=True):
-            self._rows.writerow([scores.video, *row, *numbers])
-
-
-class _Project:
-    """A BORIS project, an observation at a time."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file, self._separator = file, "\n"
-
-    @classmethod
-    @contextmanager
-    def open(cls, path: Path, settings: Mapping[str, BoutSettings]) -> Iterator["_Project"]:
-        said = {
-            name: f"amclip: {', '.join(starmap('{}={:g}'.format, _set_values(rules)))}"
-            for name, rules in settings.items()
-        }
-        before, behind = boris_files.project_frame(tuple(settings), said)
-        with writing_text(path) as file:
-            file.write(before)
-            yield cls(file)
-            file.write(behind)
-
-    def add(self, stem: str, scores: WindowScores, bouts: Sequence[ScoredBout], path: str | None) -> None:
-        text = json.dumps(boris_files.observation(scores, bouts, path), ensure_ascii=False)
-        self._file.write(f"{self._separator}{json.dumps(stem, ensure_ascii=False)}: {text}")
-        self._separator = ",\n"
+    def finish(self, video: _Video) -> None:
+        """Write what holds all animals of a video."""
+        assert video.about is not None
+        self.project.add(video.stem, video.about, video.about.subjects, video.bouts, video.path)
+        write_boris_tables(self.folder, video.stem, video.about, video.bouts)
 
 
-def _set_values(settings: BoutSettings) -> list[tuple[str, float]]:
-    values = asdict(settings) | {"off_threshold": settings.lower}
-    return [(field.name, values[field.name]) for field in fields(settings)]
+def _refuse_subject(scores: WindowScores) -> None:
+    """Refuse an animal's name that a table or BORIS would not give back.
+
+    Raises:
+        LabelError: If it is one.
+    """
+    refuse_subject(scores.subject, scores.video)
+    name = scores.subject
+    if name and (name.lower() in MISSING or not subject_of(name)):
+        raise ValueError(f"{scores.video}: {name!r} is BORIS' word for no animal; rename it")
 
 
-def _bout_row(bout: ScoredBout) -> list[str]:
-    times = map(boris_files.seconds, (bout.start, bout.stop, bout.duration))
-    frames = map(str, (bout.start_frame, bout.stop_frame))
-    return [bout.video, bout.behaviour, *times, *frames, f"{bout.mean:.6f}", f"{bout.peak:.6f}"]
+@dataclass
+class _Figure:
+    """The videos that the figure shows: the first ones, as far as they fit a page."""
+
+    classes: Sequence[str]
+    panels: list[Panel] = field(default_factory=list)
+    rows: int = 0
+    full: bool = False
+
+    def add(self, video: _Video) -> None:
+        """Take a video in, where there is room."""
+        assert video.about is not None
+        bouts = [Track("amclip", video.bouts)]
+        about = video.about
+        panel = Panel(video.name, bouts, 0.0, about.duration, video.curves, about.subjects, video.absences)
+        self.rows += panel_rows(panel, self.classes)
+        self.full |= bool(self.panels) and (len(self.panels) == _MAX_PANELS or self.rows > _MAX_ROWS)
+        if self.panels:  # curves have room where there is one video
+            self.panels[0] = replace(self.panels[0], curves=None)
+            panel = replace(panel, curves=None)
+        if not self.full:
+            self.panels.append(panel)
+
+    def draw(self, folder: Path, videos: int) -> None:
+        """Draw it, where there is anything; ``videos`` is the number of all."""
+        panels = self.panels
+        if not panels:
+            return
+        if videos > len(panels):
+            title = f"{panels[-1].title}  (the first {len(panels)} of {videos} videos)"
+            panels = [*panels[:-1], replace(panels[-1], title=title)]
+        draw_ethogram([folder / f"ethogram{end}" for end in (".png", ".svg")], panels, self.classes)
 
 
-def _budget_row(budget: Budget) -> list[str]:
-    return [
-        "" if value is None else boris_files.seconds(value) if isinstance(value, float) else str(value)
-        for value in astuple(budget)
-    ]
+def _of_annotated(tracks: Tracks, videos: Sequence[AnnotatedVideo]) -> Tracks:
+    """The tracks of the animals in the tables, by the names that the tables give the videos."""
+    named = {video.video: set(video.subjects) for video in videos if any(video.subjects)}
+    found = match_videos(tracks, named)
+    return Tracks(
+        tracks.source,
+        {name: tuple(track for track in of_video if track.subject in named[name]) for name, of_video in found.items()},
+    )
 
 
-def _write_boris_tables(folder: Path, stem: str, scores: WindowScores, bouts: Sequence[ScoredBout]) -> None:
-    with _table(folder / f"{stem}_tabular_events.csv", boris_columns.TABULAR, durable=False) as rows:
-        rows.writerows(boris_files.tabular_rows(stem, scores, bouts))
-    with _table(folder / f"{stem}_aggregated_events.csv", boris_columns.AGGREGATED, durable=False) as rows:
-        rows.writerows(boris_files.aggregated_rows(stem, scores, bouts))
+def _files_beside(videos: Iterable[AnnotatedVideo], tracks: str | None) -> set[str]:
+    """The files of single videos, and that of the tracks, as the folder of an annotation of these videos has them."""
+    stems: set[str] = set()
+    files = {file for video in videos for file in files_of(observation_id(video.video, stems), video.subjects)}
+    return files if tracks is None else {*files, tracks}
 
 
-def _write_deepethogram(path: Path, scores: WindowScores, bouts: Sequence[ScoredBout]) -> None:
-    """A row per frame: its number, 1 where no behaviour is shown, and 0 or 1 per behaviour."""
-    # "background" is DeepEthogram's word for no behaviour at all, and it has one such column.
-    names = [name for name in scores.classes if name != "background"]
-    with _table(path, ("", "background", *names), durable=False) as rows:
-        for first in range(0, scores.num_frames, _FRAMES_AT_ONCE):
-            shown = np.zeros((min(_FRAMES_AT_ONCE, scores.num_frames - first), len(names)), np.int8)
-            for bout in bouts:
-                if bout.behaviour in names:
-                    begin, end = max(bout.start_frame - first, 0), max(bout.stop_frame - first, 0)
-                    shown[begin:end, names.index(bout.behaviour)] = 1
-            background = (shown.max(axis=1, initial=0) == 0).astype(np.int8)
-            table = np.column_stack([np.arange(first, first + len(shown)), background, shown])
-            rows.writerows(table.tolist())
-
-
-def _remove_others(folder: Path, stems: set[str]) -> None:
-    """Remove the files of single videos that an earlier annotation of the folder left, and this one does not write.
+def _remove_others(folder: Path, files: set[str]) -> None:
+    """Remove the files of single videos and animals that an earlier annotation left, and this one does not write.
 
     Which these are is read from its ``annotation.json``: nobody else's files are touched.
     """
-    earlier: set[str] = set()
     run = find_run(folder)
-    for video in () if run is None else run.videos:
-        boris_files.observation_id(video.video, earlier)
-    for stem in earlier - stems:
-        for name in _FILES_PER_VIDEO:
-            (folder / name.format(stem)).unlink(missing_ok=True)
-
-
-def _described(scores: WindowScores, path: str | None) -> AnnotatedVideo:
-    return AnnotatedVideo(scores.video, path, scores.fps, scores.num_frames, scores.duration, scores.offset)
-
-
-def _draw(folder: Path, panels: Sequence[Panel], classes: Sequence[str], videos: int) -> None:
-    if videos > len(panels):
-        last = panels[-1]
-        title = f"{last.title}  (the first {len(panels)} of {videos} videos)"
-        panels = [*panels[:-1], Panel(title, last.tracks, last.start, last.stop)]
-    draw_ethogram([folder / f"ethogram{end}" for end in (".png", ".svg")], panels, classes)
+    # By its own name alone: another one in that file would be somebody's.
+    earlier = set() if run is None else _files_beside(run.videos, TRACKS if run.tracks == TRACKS else None)
+    for name in earlier - files:
+        (folder / name).unlink(missing_ok=True)

@@ -8,10 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SAME_TIME", "Presence", "WindowScores"]
+from amclip.data.intervals import SAME_TIME, complement
 
-# Seconds. 1.2 - 1.0 is less than 0.2 in floating point, and a gap of 0.2 s must not count as shorter than 0.2 s.
-SAME_TIME = 1e-6
+__all__ = ["Presence", "WindowScores"]
 
 
 class Presence(NamedTuple):
@@ -99,6 +98,10 @@ class WindowScores:
         """How long the animal is in the picture; of a scene the length of the video."""
         return self.duration if self.present is None else sum(stop - start for start, stop in self.present)
 
+    def absences(self) -> tuple[tuple[float, float], ...]:
+        """When the animal is not in the picture, starts and stops in seconds; never of a scene."""
+        return () if self.present is None else complement(self.present, self.duration)
+
     def presences(self) -> tuple[Presence, ...]:
         """The presences with their frames, as ``present_frames`` tells or as is reckoned; none of a scene.
 
@@ -133,7 +136,10 @@ class WindowScores:
 def _check_apart(name: str, spans: Sequence[tuple[float, float]], end: float, unit: str) -> None:
     """Check that spans hold something, are in order, do not touch each other and lie in the video."""
     edges = [edge for span in spans for edge in span]
-    if any(not after > before for before, after in pairwise(edges)):  # NaN fails too
-        raise ValueError(f"{name}: expected starts and stops in order and apart from each other, got {spans}")
+    for number, (before, after) in enumerate(pairwise(edges)):
+        if not after > before:  # NaN fails too
+            near = spans[number // 2 : number // 2 + 2]
+            raise ValueError(f"{name}: expected starts and stops in order and apart from each other, got {near}")
     if edges and not (edges[0] >= 0 and edges[-1] <= end):
-        raise ValueError(f"{name}: expected {unit} from 0 to the video's end, {end:g}, got {spans}")
+        said = f"{edges[0]:g} to {edges[-1]:g}"
+        raise ValueError(f"{name}: expected {unit} from 0 to the video's end, {end:g}, got {said}")

@@ -1,7 +1,8 @@
 """Scores of windows that slide over a video, in one pass and in memory that does not grow with its length.
 
-Each frame is decoded once and each flow pair computed once, however far windows overlap. Where the network looks at
-images one by one, each is embedded once too, and a window is classified from the embeddings it shares with its
+Each frame is decoded once, however far windows overlap and however many animals are cut out of it, and each flow pair
+computed once. (Where each window has crops of its own, no two windows share a pair.) Where the network looks at images
+one by one, each is embedded once too, and a window is classified from the embeddings it shares with its
 neighbours. Where images exchange messages or prompt the text (X-CLIP), an image means something else in every window
 and must be embedded anew in each.
 
@@ -15,23 +16,28 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from amclip.data.crops import cut_out, open_video, refuse_other_size
 from amclip.data.video import Video, VideoInfo
 from amclip.data.video_file import VideoError
 from amclip.ethogram.plan import WindowPlan, plan_windows
+from amclip.ethogram.row_plan import RowPlan, rows_of_windows
 from amclip.inference import TrainedModel
+from amclip.inputs import NetworkInput
 
 __all__ = ["Scored", "open_windows", "stream_windows"]
 
+Item = TypeVar("Item")
+
 
 class Scored(NamedTuple):
-    """Some windows, in order.
+    """Some windows, or rows of animals, in order.
 
     Attributes:
         probabilities: Calibrated, float32 ``[n, C]``.
@@ -60,7 +66,7 @@ def open_windows(
         VideoError: If the video cannot be opened, or a window is too short for its frames.
     """
     seen = model.input
-    with closing(Video(path, seen.frame_size, seen.resize, info)) as video:
+    with closing(open_video(path, seen, info)) as video:
         try:
             plan = plan_windows(
                 video.timestamps(), video.duration, window, hop, seen.num_positions, seen.flow.gap_seconds
@@ -71,88 +77,128 @@ def open_windows(
 
 
 def stream_windows(
-    model: TrainedModel, video: Video, plan: WindowPlan, first: int = 0, batch: int = 1, embeddings: bool = False
+    model: TrainedModel,
+    video: Video,
+    plan: WindowPlan | RowPlan,
+    first: int = 0,
+    batch: int = 1,
+    embeddings: bool = False,
 ) -> Iterator[Scored]:
-    """Score the windows of a video, in order.
+    """Score the windows of a video, or those of the animals in it, in order.
 
     Args:
         model: The network, on the device where it shall run.
-        video: Open, decoding to the size that the model's input names.
-        plan: The windows.
-        first: The window to begin with, a multiple of ``batch``; the scores are those of a run from the start.
-        batch: Windows that are classified at a time; and as many images are embedded at a time as they would have if
+        video: Open as :func:`open_windows` opens it.
+        plan: The windows; or rows of animals, which a model needs that was trained on crops.
+        first: The row to begin with, a multiple of ``batch``; the scores are those of a run from the start.
+        batch: Rows that are classified at a time; and as many images are embedded at a time as they would have if
             they shared none.
-        embeddings: Also yield what the windows were classified from.
+        embeddings: Also yield what the rows were classified from.
 
     Yields:
-        The next windows: ``batch`` of them, fewer at the end.
+        The next rows: ``batch`` of them, fewer at the end.
 
     Raises:
-        ValueError: If ``first`` is no multiple of ``batch``.
+        ValueError: If ``first`` is no multiple of ``batch``, or the plan is not what the model looks at.
         VideoError: If a frame cannot be decoded; what was yielded before it stands.
     """
+    rows = rows_of_windows(plan) if isinstance(plan, WindowPlan) else plan
+    if (rows.crops is None) != (model.input.crop is None):
+        wanted = "looks at animals that are cut out: it needs their tracks" if rows.crops is None else "sees no crops"
+        raise ValueError(f"the model {wanted}")
     if first % batch:
         raise ValueError(f"first: expected a multiple of the batch size {batch}, got {first}")
-    if first >= len(plan):
+    if first >= len(rows):
         return
     network, device = model.network, model.device
     alone = not network.cross_frame and not network.prompted
     segments = model.input.segments().to(device).expand(batch, -1, -1)
-    size = batch * plan.positions
-    begin = plan.images(first)[0] // size * size
-    window = first
+    size = batch * rows.positions
+    begin = int(rows.first_image[first]) // size * size
+    row = first
     kept: Tensor | None = None  # embeddings, or images, from the one numbered `base` on
     base = begin
-    for pixels in _read_ahead(_decoded(video, plan, int(begin), size, model.input.frames_per_position)):
+    for pixels, unit_speed in _read_ahead(_decoded(video, rows, begin, size, model.input)):
         with torch.inference_mode():
-            images = model.preprocess(pixels.to(device))
+            images = model.preprocess(pixels.to(device), unit_speed=unit_speed.to(device))
             fresh = (network.embed(images) if alone else images).flatten(0, 1)
             kept = fresh if kept is None else torch.cat([kept, fresh])
-        while window < len(plan):
-            chosen = np.arange(window, min(window + batch, len(plan)))
-            if plan.images(chosen[-1])[-1] >= base + len(kept):
+        while row < len(rows):
+            chosen = np.arange(row, min(row + batch, len(rows)))
+            if rows.images[chosen, -1].max() >= base + len(kept):
                 break
-            rows = np.stack([plan.images(min(row, len(plan) - 1)) for row in range(window, window + batch)])
+            filled_up = np.minimum(np.arange(row, row + batch), len(rows) - 1)
             with torch.inference_mode():
-                images_of = kept[torch.from_numpy(rows - base).to(device)]
+                images_of = kept[torch.from_numpy(rows.images[filled_up] - base).to(device)]
                 answer = network.classify(images_of, segments) if alone else network.answer(images_of, segments)
                 scored = model.calibrate(model.probabilities(answer.logits)[: len(chosen)].cpu()).numpy()
                 pooled = (
                     answer.embeddings[: len(chosen)].float().mean(dim=1) if embeddings else torch.empty(len(chosen), 0)
                 )
             yield Scored(scored, pooled.cpu().numpy())
-            window += len(chosen)
-        if window < len(plan):
-            needed = int(plan.images(window)[0])
+            row += len(chosen)
+        if row < len(rows):
+            needed = int(rows.first_image[row])
             kept, base = kept[max(0, needed - base) :], max(base, needed)
 
 
-def _decoded(video: Video, plan: WindowPlan, begin: int, size: int, per_position: int) -> Iterator[Tensor]:
-    """Frames with their partners from the one numbered ``begin`` on, uint8 ``[size / K, K, V, 3, H, W]``.
+def _decoded(
+    video: Video, rows: RowPlan, begin: int, size: int, input: NetworkInput
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Images from the one numbered ``begin`` on: pictures uint8 ``[size / K, K, V, 3, H, W]``, and their unit speeds.
 
     The last are filled up by repeating the last one.
     """
-    frames, partners = plan.frames[begin:], plan.partners[begin:]
-    wanted = np.unique(np.concatenate([frames, partners][:per_position]))
-    stream = video.read_in_order(wanted)
-    read = 0
-    held: NDArray[np.uint8] | None = None  # decoded, from the one at place `oldest` of `wanted` on
-    oldest = 0
-    for at in range(0, len(frames), size):
-        rows = np.minimum(np.arange(at, at + size), len(frames) - 1)
-        pairs = np.searchsorted(wanted, np.stack([frames[rows], partners[rows]][:per_position], axis=1))
-        fresh = [next(stream) for _ in range(int(pairs.max()) + 1 - read)]
-        read += len(fresh)
-        if held is None:
-            held = np.stack(fresh)
-        else:
-            needed = int(pairs.min())
-            held, oldest = np.concatenate([held[needed - oldest :], *(x[None] for x in fresh)]), needed
-        pixels = torch.from_numpy(held[pairs - oldest])
-        yield pixels.movedim(-1, 2).contiguous().view(-1, plan.positions, *pixels.shape[1:2], 3, *pixels.shape[2:4])
+    pictures = _frames(video, rows, begin, input) if rows.crops is None else _crops(video, rows, begin, input)
+    for at in range(begin, len(rows.frames), size):
+        numbers = np.minimum(np.arange(at, at + size), len(rows.frames) - 1)
+        pixels = torch.stack([next(pictures) for _ in range(at, min(at + size, len(rows.frames)))])
+        pixels = pixels[torch.from_numpy(numbers - at)]
+        shape = -1, rows.positions
+        yield pixels.unflatten(0, shape), torch.from_numpy(rows.unit_speed[numbers]).unflatten(0, shape)
 
 
-def _read_ahead(items: Iterator[Tensor]) -> Iterator[Tensor]:
+def _frames(video: Video, rows: RowPlan, begin: int, input: NetworkInput) -> Iterator[Tensor]:
+    """Whole frames, with their partners where there is flow, of one image after the other, uint8 ``[V, 3, H, W]``."""
+    needed = np.stack([rows.frames, rows.partners][: input.frames_per_position], axis=1)[begin:]
+    wanted = np.unique(needed)
+    stream = zip(wanted.tolist(), video.read_in_order(wanted), strict=True)
+    held: dict[int, Tensor] = {}
+    for pair in needed.tolist():
+        while pair[-1] not in held:
+            number, frame = next(stream)
+            held[number] = torch.from_numpy(frame).permute(2, 0, 1)
+        yield torch.stack([held[number] for number in pair])
+        held = {number: frame for number, frame in held.items() if number >= pair[0]}
+
+
+def _crops(video: Video, rows: RowPlan, begin: int, input: NetworkInput) -> Iterator[Tensor]:
+    """The same of crops, uint8 ``[G * F, 3, h, w]``; one frame of the video is held at a time."""
+    assert rows.crops is not None
+    needed = np.stack([rows.frames, rows.partners][: input.frames_per_position], axis=1)
+    per_position = needed.shape[1]
+    shape = input.pictures_per_position, 3, *input.frame_size
+    wanted = np.unique(needed[begin:])
+    stream = zip(wanted.tolist(), video.read_in_order(wanted), strict=True)
+    begun: dict[int, Tensor] = {}
+    read = -1
+    for image in range(begin, len(needed)):
+        while read < needed[image, -1]:
+            read, frame = next(stream)
+            refuse_other_size(video, read, frame)
+            cut: dict[bytes, Tensor] = {}  # a frame that is a partner too may have the same crop twice
+            for which in range(per_position):
+                users = range(*np.searchsorted(needed[:, which], (read, read + 1)).tolist())
+                for user in users[max(0, begin - users.start) :]:
+                    picture = begun.setdefault(user, torch.empty(shape, dtype=torch.uint8))
+                    for wider, square in enumerate(rows.crops[rows.crop_of[user]]):
+                        if (key := square.tobytes()) not in cut:
+                            cut[key] = cut_out(frame, square, input)
+                        picture[wider * per_position + which] = cut[key]
+        yield begun.pop(image)
+
+
+def _read_ahead(items: Iterator[Item]) -> Iterator[Item]:
     """The same items, each made by a thread of its own while the one before is worked on."""
     with ThreadPoolExecutor(1) as reader:
         upcoming = reader.submit(next, items, None)

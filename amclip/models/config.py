@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal, get_args
 
-from amclip.models.pretrained import Architecture, describe_backbone, has_builtin_weights
+from amclip.models.pretrained import describe_backbone, has_builtin_weights
 from amclip.models.segments import Aggregation
+from amclip.models.tower import Architecture
 from amclip.models.xclip_layers import MessageInit
 from amclip.plain import to_plain
 
@@ -141,9 +142,10 @@ class NetworkConfig:
     Args:
         backbone: Image tower: a model name of open_clip such as ViT-B-16, amclip-tiny (for the demo), an open_clip
             configuration file, local-dir:FOLDER or hf-hub:OWNER/NAME (hf-hub:imageomics/bioclip); a published X-CLIP as
-            xclip-dir:FOLDER or xclip-hub:OWNER/NAME (xclip-hub:microsoft/xclip-base-patch16).
-        pretrained: Its weights: a name that open_clip knows (openai), synthetic for amclip-tiny, or a local file.
-            Fetched when training starts. Without it a named model starts from random weights.
+            xclip-dir:FOLDER or xclip-hub:OWNER/NAME (xclip-hub:microsoft/xclip-base-patch16); an image
+            encoder of timm's, without a text tower, as timm:NAME (timm:vit_base_patch16_dinov3).
+        pretrained: Its weights: a name that open_clip or timm knows (openai), synthetic for amclip-tiny, or a local
+            file. Fetched when training starts. Without it a named model starts from random weights.
         cross_frame: X-CLIP's messages between the images of a segment in every block. Each segment is then embedded on
             its own, where otherwise images are embedded once for all segments.
         message_init: zero (the start is frame-wise CLIP; a gate per block lets messages in) or xclip (as there).
@@ -196,11 +198,17 @@ class NetworkConfig:
         """The same with its image tower looked up, for images of that side in pixels.
 
         Raises:
-            ValueError: If the backbone is unknown or no image transformer.
+            ValueError: If the backbone is unknown, cannot be used, or has no text tower for a text head.
         """
         if self.architecture is not None:
             return self
-        return replace(self, architecture=describe_backbone(self.backbone, self.pretrained, image_size))
+        found = describe_backbone(self.backbone, self.pretrained, image_size)
+        if self.head.kind == "text" and found.get("image_only"):
+            raise ValueError(
+                f"backbone: {self.backbone} is an image encoder alone, without a text tower that could embed class "
+                "names: set network.head.kind linear, or take a CLIP-like backbone for text prompts and zero-shot"
+            )
+        return replace(self, architecture=found)
 
     def differences(self, trained: "NetworkConfig") -> dict[str, tuple[Any, Any]]:
         """Where this is another network than the one that was trained: name to both values, this one's first."""

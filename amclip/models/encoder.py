@@ -1,14 +1,13 @@
 """The image tower of an open_clip model: frames and flow images to embeddings, each alone or with its sequence."""
 
 import contextlib
-import copy
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from amclip.models.pretrained import Architecture, quiet
+from amclip.models.lora import add_lora
+from amclip.models.tower import Architecture, blocks_of, build_clip, depths, train_last
 from amclip.models.xclip_layers import CrossFrameBlock, MessageInit, is_message
 
 __all__ = ["ImageEncoder"]
@@ -46,73 +45,33 @@ class ImageEncoder(nn.Module):
         lora_alpha: int = 16,
     ) -> None:
         super().__init__()
-        import open_clip
-
-        # The public class builds both towers; the text tower asked for here is the smallest there is, and dropped.
-        with quiet():
-            model = open_clip.CLIP(
-                embed_dim=architecture["embed_dim"],
-                vision_cfg=copy.deepcopy(architecture["vision_cfg"]),
-                text_cfg={"context_length": 1, "vocab_size": 1, "width": 8, "heads": 1, "layers": 1},
-                quick_gelu=architecture["quick_gelu"],
-            )
-        self.visual = model.visual
+        self.visual = build_clip(architecture).visual
         self.width: int = architecture["embed_dim"]
         self.num_frames = num_frames if messages else 1
         if trainable_blocks < -1:
             raise ValueError(f"network.trainable_blocks: expected -1 (all), 0 (none) or more, got {trainable_blocks}")
-        blocks: Sequence[nn.Module] = getattr(getattr(self.visual, "transformer", None), "resblocks", ())
-        of_timm: Sequence[nn.Module] = getattr(getattr(self.visual, "trunk", None), "blocks", ())
-        number = len(blocks) or len(of_timm)
-        if number and trainable_blocks > number:
+        blocks = blocks_of(self.visual)
+        if trainable_blocks > len(blocks):
             raise ValueError(
-                f"network.trainable_blocks: this image tower has {number} blocks, not {trainable_blocks}; -1 trains "
-                "all weights"
+                f"network.trainable_blocks: this image tower has {len(blocks)} blocks, not {trainable_blocks}; -1 "
+                "trains all weights"
             )
-        if not number and trainable_blocks > 0:
+        if messages and not hasattr(self.visual, "transformer"):
             raise ValueError(
-                "network.trainable_blocks: this image tower trains as a whole (-1) or not at all (0), got "
-                f"{trainable_blocks}"
-            )
-        if (messages or lora_rank) and not blocks:
-            raise ValueError(
-                "network.cross_frame and network.lora.rank need an image tower of open_clip's own kind (ViT-B-16 and "
-                "the like); timm's have other blocks"
+                "network.cross_frame: messages need blocks of open_clip's own towers (ViT-B-16 and the like), whose "
+                "first token is the class token; this tower is timm's"
             )
         if lora_rank:
-            self._add_lora(len(blocks), trainable_blocks, lora_rank, lora_alpha)
-        elif of_timm and trainable_blocks >= 0:
-            _lock_timm(self.visual, of_timm, trainable_blocks)
-        elif trainable_blocks >= 0:
-            _lock(self.visual, trainable_blocks)
+            add_lora(self.visual, trainable_blocks, lora_rank, lora_alpha)
+        else:
+            train_last(self.visual, trainable_blocks)
         if messages:
-            attention: Any = blocks[0].attn
-            width, heads = self.visual.transformer.width, attention.num_heads
+            width, heads = self.visual.transformer.width, blocks_of(self.visual)[0].attn.num_heads
             self.visual.transformer.resblocks = nn.ModuleList(
                 CrossFrameBlock(block, width, heads, num_frames, messages) for block in blocks
             )
         if gradient_checkpointing:
             self.visual.set_grad_checkpointing(True)
-
-    def _add_lora(self, blocks: int, trainable_blocks: int, rank: int, alpha: int) -> None:
-        try:
-            from peft import LoraConfig, inject_adapter_in_model
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                'network.lora.rank: LoRA needs the library peft: pip install "amclip[lora]"'
-            ) from error
-        if rank < 0 or not trainable_blocks:
-            raise ValueError(
-                f"network.lora.rank: expected 0 (none) or more, and trainable_blocks other than 0, got {rank} and "
-                f"{trainable_blocks}"
-            )
-        if alpha < 1:
-            raise ValueError(f"network.lora.alpha: expected 1 or more, got {alpha}; the updates are scaled by it")
-        self.visual.lock()
-        chosen = range(blocks if trainable_blocks < 0 else trainable_blocks)
-        numbers = "|".join(str(blocks - 1 - i) for i in chosen)
-        targets = rf"transformer\.resblocks\.({numbers})\.(attn|mlp\.c_fc|mlp\.c_proj)"
-        inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets), self.visual)
 
     @property
     def frozen(self) -> bool:
@@ -179,37 +138,9 @@ class ImageEncoder(nn.Module):
         transformer = getattr(self.visual, "transformer", None)
         return int(transformer.width if transformer is not None else self.visual.trunk.num_features)
 
+    def depths(self) -> dict[str, int]:
+        """For each weight, how many blocks lie between it and the output; see :func:`amclip.models.tower.depths`."""
+        return {f"visual.{name}": depth for name, depth in depths(self.visual).items()}
+
     def _gradients(self) -> contextlib.AbstractContextManager[object]:
         return torch.no_grad() if self.frozen else contextlib.nullcontext()
-
-
-def _lock(visual: Any, trainable: int) -> None:
-    """Let the last blocks of a tower of open_clip's own train, and what comes after them; nothing where there are none.
-
-    open_clip's own way leaves out the attentional pooling of CoCa, which lies between the blocks and the final norm.
-    """
-    # open_clip counts the final projection as a group of its own.
-    visual.lock(unlocked_groups=trainable + 1 if trainable else 0)
-    if not trainable:
-        return
-    contrastive = getattr(visual, "attn_pool_contrastive", None)
-    pooling = [contrastive]
-    if contrastive is None or visual.attn_pool_type == "cascade":  # else it makes captions, and no embedding
-        pooling.append(getattr(visual, "attn_pool", None))
-    for part in filter(None, pooling):
-        part.requires_grad_(True)
-
-
-def _lock_timm(visual: Any, blocks: Sequence[nn.Module], trainable: int) -> None:
-    """Let the last blocks of a tower of timm's train, and what comes after them; nothing where there are none.
-
-    open_clip's own way counts timm's groups of weights, of which the norm is one in some towers and part of the last
-    block in others; and it lets the projection train where nothing shall.
-    """
-    visual.requires_grad_(False)
-    if not trainable:
-        return
-    names = [name for name, _ in visual.trunk.named_children()]
-    behind = names[names.index("blocks") + 1 :]
-    for part in (*list(blocks)[-trainable:], *(getattr(visual.trunk, name) for name in behind), visual.head):
-        part.requires_grad_(True)

@@ -1,11 +1,8 @@
 """Published models: what their image towers look like, their weights, and what they say of class names."""
 
-import contextlib
 import copy
-import io
 import json
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -16,21 +13,18 @@ from safetensors import SafetensorError
 from torch import Tensor
 from torch.nn import functional as F
 
-from amclip.models import xclip
+from amclip.models import image_only, xclip
 from amclip.models.config_files import from_hub, read_json
+from amclip.models.tower import Architecture, build_clip, check_tower, quiet
 
 __all__ = [
-    "Architecture",
+    "NoTextTowerError",
     "Pretrained",
     "describe_backbone",
     "explain_load_error",
     "has_builtin_weights",
     "load_pretrained",
-    "quiet",
 ]
-
-Architecture = dict[str, Any]
-"""Plain values that rebuild an image tower: ``embed_dim``, ``vision_cfg``, ``quick_gelu``, ``mean``, ``std``."""
 
 _TINY = "amclip-tiny"
 _TINY_WEIGHTS = "synthetic"  # the image tower that docs/pretrain_tiny.py trained
@@ -51,7 +45,8 @@ def describe_backbone(backbone: str, pretrained: str | None, image_size: int) ->
         backbone: ``"amclip-tiny"`` (for demo and tests), a model name of open_clip (``"ViT-B-16"``), an open_clip model
             configuration file (``.json``), ``"local-dir:FOLDER"`` or ``"hf-hub:OWNER/NAME"`` (open_clip's layout; reads
             the repository's configuration from the hub or its cache), ``"xclip-dir:FOLDER"`` or
-            ``"xclip-hub:OWNER/NAME"`` (X-CLIP's, see :mod:`amclip.models.xclip`).
+            ``"xclip-hub:OWNER/NAME"`` (X-CLIP's, see :mod:`amclip.models.xclip`), or ``"timm:NAME"``, an image encoder
+            without a text tower (see :mod:`amclip.models.image_only`).
         pretrained: The weights' name in open_clip (``"openai"``), ``"synthetic"`` for ``amclip-tiny``, or a local file;
             it can fix the activation function and the normalisation.
         image_size: Side of the square input in pixels; position embeddings are interpolated to it.
@@ -60,13 +55,15 @@ def describe_backbone(backbone: str, pretrained: str | None, image_size: int) ->
         Plain values that rebuild the image tower; of an X-CLIP checkpoint also ``xclip``, its own parts' settings.
 
     Raises:
-        ValueError: If the name is unknown or the model has no image transformer.
+        ValueError: If the name is unknown, or its image tower is not of the kind that amclip needs; says why.
     """
     import open_clip
 
     mean, std = _OPENAI_MEAN, _OPENAI_STD
     if xclip.is_xclip(backbone):
         published = xclip.describe(backbone)
+    elif backbone.startswith(image_only.PREFIX):
+        published = image_only.describe(backbone, pretrained)
     elif backbone.startswith("hf-hub:"):
         published = read_json(from_hub(backbone, "open_clip_config.json", "local-dir:"))
     elif backbone.startswith("local-dir:"):
@@ -75,7 +72,7 @@ def describe_backbone(backbone: str, pretrained: str | None, image_size: int) ->
             raise ValueError(f"backbone: {backbone!r} has no {location}; open_clip's layout needs that file")
         published = read_json(Path(location))
     else:
-        published = {"model_cfg": _named_config(backbone)}
+        published = _named(backbone)
         ours = (backbone, pretrained) == (_TINY, _TINY_WEIGHTS)
         weights = open_clip.get_pretrained_cfg(backbone, pretrained) if pretrained and not ours else {}
         if weights:  # a published name: these weights were trained with this activation and normalisation
@@ -88,29 +85,36 @@ def describe_backbone(backbone: str, pretrained: str | None, image_size: int) ->
                 f"pretrained: {pretrained!r} is neither a file nor weights known for {backbone}; known: {tags}"
             )
     config = published.get("model_cfg", {})
-    if not isinstance(config, dict) or not {"embed_dim", "vision_cfg"} <= config.keys():
+    alone = backbone.startswith(image_only.PREFIX)
+    if not isinstance(config, dict) or not ({"embed_dim", "vision_cfg"} <= config.keys() or alone):
         raise ValueError(f"backbone: {backbone!r} has no model_cfg with embed_dim and vision_cfg, as open_clip has it")
     vision = {**config["vision_cfg"], "image_size": image_size, "output_tokens": False}
-    if not (isinstance(vision.get("layers", 12), int) or "timm_model_name" in vision) or not vision.get(
-        "timm_model_name", "vit"
-    ).startswith("vit"):
-        raise ValueError(f"backbone: {backbone!r} is no vision transformer, and amclip needs one, such as ViT-B-16")
-    patch = vision.get("patch_size")
-    if isinstance(patch, int) and (image_size < patch or image_size % patch):
-        raise ValueError(
-            f"image_size: {backbone} cuts images into squares of {patch} pixels; {image_size} is no multiple of that"
-        )
     vision.pop("timm_model_pretrained", None)
-    preprocess = published.get("preprocess_cfg", {})
-    own = {"xclip": published["xclip"]} if "xclip" in published else {}
-    return {
-        "embed_dim": int(config["embed_dim"]),
+    preprocess = published.get("preprocess_cfg") or {}
+    if "text_cfg" not in config and "timm_model_name" in vision:
+        preprocess = {**image_only.normalisation(vision["timm_model_name"]), **preprocess}
+    architecture: Architecture = {
+        "embed_dim": int(config.get("embed_dim", 0)),
         "vision_cfg": vision,
         "quick_gelu": bool(config.get("quick_gelu", False)),
         "mean": [float(x) for x in preprocess.get("mean") or mean],
         "std": [float(x) for x in preprocess.get("std") or std],
-        **own,
     }
+    if "xclip" in published:
+        architecture["xclip"] = published["xclip"]
+    if "text_cfg" not in config:
+        if backbone.startswith(("hf-hub:", "local-dir:")):
+            raise ValueError(
+                f"backbone: {backbone!r} has no text_cfg. Of an image encoder alone name the configuration file itself "
+                "(backbone FILE.json) and the file of its weights (pretrained)"
+            )
+        architecture["image_only"] = True
+    architecture["embed_dim"] = check_tower(backbone, architecture)
+    return architecture
+
+
+class NoTextTowerError(ValueError):
+    """Class names cannot be compared with, since there is no text tower."""
 
 
 @dataclass
@@ -151,11 +155,15 @@ def load_pretrained(
         prompts: For each class its prompts; their normalised embeddings are averaged, as CLIP does for ensembles.
 
     Raises:
+        NoTextTowerError: If there are prompts, and the weights are of an image tower alone.
         ValueError: If the weights do not fit the architecture.
-        RuntimeError: If open_clip cannot find or fetch them.
+        RuntimeError: If open_clip or timm cannot find or fetch them.
     """
     import open_clip
 
+    file = pretrained if pretrained and Path(pretrained).is_file() and not has_builtin_weights(backbone) else None
+    if architecture.get("image_only") or (file and image_only.holds_image_tower_alone(file)):
+        return _load_image_tower(backbone, pretrained, file, architecture, bool(prompts))
     video = None
     with quiet():
         if xclip.is_xclip(backbone):
@@ -168,10 +176,12 @@ def load_pretrained(
             model.load_state_dict(state)
             tokenizer: Any = open_clip.SimpleTokenizer(context_length=config["text_cfg"]["context_length"])
         elif "://" not in backbone and (backbone == _TINY or backbone.endswith(".json")):
-            config = _named_config(backbone)
+            config = _named(backbone)["model_cfg"]
             config["vision_cfg"] = architecture["vision_cfg"]
-            model = open_clip.CLIP(**config)
-            tokenizer = open_clip.SimpleTokenizer(context_length=config["text_cfg"]["context_length"])
+            tokenizer = _tokenizer(backbone, config["text_cfg"]) if prompts else None
+            separate = config.pop("custom_text", False)
+            made = open_clip.CustomTextCLIP if separate else open_clip.CLIP
+            model = (open_clip.CoCa if "multimodal_cfg" in config else made)(**config)
             if backbone == _TINY and pretrained == _TINY_WEIGHTS:
                 # The file holds the image tower alone; the text tower keeps random weights.
                 from safetensors.torch import load_file
@@ -185,6 +195,8 @@ def load_pretrained(
                     raise ValueError(f"{stored} does not fit amclip-tiny: {keys}")
             elif pretrained:
                 open_clip.load_checkpoint(model, pretrained, strict=True, weights_only=True)
+            if "timm_model_name" in architecture["vision_cfg"]:
+                model.visual.set_input_size(architecture["vision_cfg"]["image_size"])
         else:
             image_size = architecture["vision_cfg"]["image_size"]
             schema = backbone.startswith(("hf-hub:", "local-dir:"))
@@ -212,6 +224,46 @@ def load_pretrained(
     )
 
 
+def _tokenizer(backbone: str, text: dict[str, Any]) -> Any:
+    import open_clip
+
+    if "hf_tokenizer_name" in text:
+        raise ValueError(
+            f"{backbone} has a tokenizer of its own ({text['hf_tokenizer_name']}), which a configuration file does not "
+            "bring; name the folder with all of its files, as backbone local-dir:FOLDER"
+        )
+    return open_clip.SimpleTokenizer(context_length=text.get("context_length", 77))
+
+
+def _load_image_tower(
+    backbone: str, pretrained: str | None, file: str | None, architecture: Architecture, prompts: bool
+) -> Pretrained:
+    if prompts:
+        what = f"{file} holds the image tower of {backbone}" if file else f"{backbone} is an image encoder"
+        raise NoTextTowerError(
+            f"network.head.kind: text compares with class names, and {what} alone, without a text tower; set linear, "
+            "or take weights with both towers"
+        )
+    model = build_clip(architecture)
+    visual = model.visual.state_dict()
+    if file:
+        visual = image_only.read(file, architecture)
+        if visual.keys() != model.visual.state_dict().keys():
+            own = model.visual.state_dict().keys()
+            missing, unknown = sorted(own - visual.keys()), sorted(visual.keys() - own)
+            raise ValueError(
+                f"{len(missing)} weights are missing{_first(missing)}, {len(unknown)} are none of the "
+                f"tower's{_first(unknown)}"
+            )
+    elif pretrained:
+        visual = image_only.fetch(pretrained, architecture)
+    return Pretrained(visual, None, model.logit_scale.item(), 0.0)
+
+
+def _first(names: Sequence[str]) -> str:
+    return f" ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})" if names else ""
+
+
 def explain_load_error(error: Exception, backbone: str, pretrained: str | None) -> str | None:
     """What to say of an error of :func:`load_pretrained`; None where it is not about the weights.
 
@@ -226,8 +278,8 @@ def explain_load_error(error: Exception, backbone: str, pretrained: str | None) 
             return f"{pretrained} is no file of weights (.safetensors, .pt, .bin), or is damaged"
         if isinstance(error, _MISFITS):
             return (
-                f"{pretrained} does not hold the weights of {backbone}, image and text tower ({reason}); name the "
-                "backbone that they are of, or other weights"
+                f"{pretrained} does not hold the weights of {backbone}, both towers or the image tower ({reason}); "
+                "name the backbone that they are of, or other weights"
             )
     if isinstance(error, (RuntimeError, OSError, *_DAMAGED)):
         return (
@@ -237,18 +289,17 @@ def explain_load_error(error: Exception, backbone: str, pretrained: str | None) 
     return None
 
 
-def _named_config(backbone: str) -> dict[str, Any]:
+def _named(backbone: str) -> dict[str, Any]:
+    """``model_cfg``, and where a file has it ``preprocess_cfg``."""
     import open_clip
 
     if backbone == _TINY:
-        config: dict[str, Any] = json.loads((Path(__file__).parent / "tiny.json").read_text())
-        return config
+        return {"model_cfg": json.loads((Path(__file__).parent / "tiny.json").read_text())}
     if backbone.endswith(".json"):
         if not Path(backbone).is_file():
             raise ValueError(f"backbone: there is no file {backbone}")
         loaded = read_json(Path(backbone))
-        inner: dict[str, Any] = loaded.get("model_cfg", loaded)
-        return inner
+        return loaded if "model_cfg" in loaded else {"model_cfg": loaded}
     known: dict[str, Any] | None = open_clip.get_model_config(backbone)
     if known is None:
         raise ValueError(
@@ -256,20 +307,4 @@ def _named_config(backbone: str) -> dict[str, Any]:
             "`python -c 'import open_clip; print(open_clip.list_models())'`); a model on the Hugging Face hub is "
             "written hf-hub:OWNER/NAME"
         )
-    return copy.deepcopy(known)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Hide open_clip's notes on random weights: here they are meant."""
-    import logging
-
-    logger = logging.getLogger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+    return {"model_cfg": copy.deepcopy(known)}

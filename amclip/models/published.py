@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from amclip.models.classifier import InterleavedClassifier
 from amclip.models.config import NetworkConfig
-from amclip.models.pretrained import Pretrained, explain_load_error, load_pretrained
+from amclip.models.pretrained import NoTextTowerError, Pretrained, explain_load_error, load_pretrained
 
 __all__ = ["fetch_published", "load_published", "load_zero_shot"]
 
@@ -22,6 +22,8 @@ def fetch_published(config: NetworkConfig, prompts: Sequence[Sequence[str]] = ()
     assert config.architecture is not None
     try:
         return load_pretrained(config.backbone, config.pretrained, config.architecture, prompts)
+    except NoTextTowerError:
+        raise
     except Exception as error:
         message = explain_load_error(error, config.backbone, config.pretrained)
         if message is None:

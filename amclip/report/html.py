@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,27 +19,50 @@ from numpy.typing import NDArray
 from amclip.atomic import writing_text
 from amclip.data.boris_columns import AGGREGATED, TABULAR
 from amclip.data.class_name_rules import refuse_class_names
+from amclip.data.tracks import Tracks
 from amclip.ethogram import boris_files
 from amclip.ethogram.annotation_file import AnnotatedVideo
 from amclip.ethogram.bouts import BoutSettings, ScoreTimeline, smooth
+from amclip.report.boxes import pack_boxes
 from amclip.report.media import Media
 
 __all__ = ["SCRIPTS", "Page", "Suggestion", "write_page"]
 
 SCRIPTS = (
-    *("basics.js", "bouts.js", "store.js", "storage.js", "corrections.js", "exports.js", "figure.js", "player.js"),
+    *(
+        "basics.js",
+        "bouts.js",
+        "units.js",
+        "store.js",
+        "storage.js",
+        "corrections.js",
+        "exports.js",
+        "figure.js",
+        "player.js",
+    ),
     *("raster.js", "panels.js", "downloads.js", "suggestions.js", "mouse.js", "keys.js", "page.js"),
 )
 """Parts of the page's script, in the order in which they need each other."""
 
 
+_TOLD = ("video", "path", "fps", "num_frames", "duration", "offset")  # of a video; of its animals the curves tell
+
+
 @dataclass(frozen=True)
 class Suggestion:
-    """An interval that a person is asked to label: number of the video on the page, seconds."""
+    """An interval that a person is asked to label.
+
+    Attributes:
+        video: Number of the video on the page.
+        start: Seconds since the first frame.
+        stop: Seconds since the first frame.
+        subject: The animal in it that is asked for; ``""``: the whole scene.
+    """
 
     video: int
     start: float
     stop: float
+    subject: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,6 +79,7 @@ class Page:
         videos: The videos.
         media: Where their pictures are, for each.
         suggestions: Intervals to label, in the order of asking; ``None`` for a report.
+        tracks: Where the animals are, by the names of ``videos``; ``None``: not known.
     """
 
     heading: str
@@ -66,6 +91,7 @@ class Page:
     videos: Sequence[AnnotatedVideo]
     media: Sequence[Media]
     suggestions: Sequence[Suggestion] | None = None
+    tracks: Tracks | None = None
 
 
 def write_page(target: str | os.PathLike[str], page: Page, timelines: Iterable[ScoreTimeline]) -> Path:
@@ -74,7 +100,8 @@ def write_page(target: str | os.PathLike[str], page: Page, timelines: Iterable[S
     Args:
         target: The file, ending in ``.html``.
         page: What it shows.
-        timelines: Curves of each video, not smoothed, in the order of ``page.videos``.
+        timelines: Curves of each video, not smoothed, in the order of ``page.videos``; those of several animals in a
+            video one after the other.
 
     Returns:
         The file.
@@ -104,16 +131,18 @@ def write_page(target: str | os.PathLike[str], page: Page, timelines: Iterable[S
         head = head.replace(f"${word}", text)
     head = head.replace("\n$style\n", style)
     tail = tail.replace("\n$script\n", script)
-    digests = []
+    told = []
     with writing_text(path) as file:
         file.write(head)
-        for index, (video, curves) in enumerate(zip(page.videos, timelines, strict=True)):
-            if curves.video != video.video or curves.classes != page.classes:
-                raise ValueError(f"{video.video}: the scores are of {curves.video}, for {curves.classes}")
-            scored = json.dumps([page.classes, video.video, _curves(curves)])
-            digests.append(hashlib.sha256(scored.encode()).hexdigest()[:24])
-            file.write(_json(f"video-{index}", _curves(smooth(curves, page.settings))))
-        file.write(_json("run", _about(page, path, digests)))
+        of_videos = groupby(timelines, lambda curves: curves.video)
+        for index, (video, (name, group), media) in enumerate(zip(page.videos, of_videos, page.media, strict=True)):
+            units = tuple(group)
+            for curves in units:
+                if name != video.video or curves.classes != page.classes:
+                    raise ValueError(f"{video.video}: the scores are of {name}, for {curves.classes}")
+            file.write(_json(f"video-{index}", _shown(page, media, units)))
+            told.append(_units(units))
+        file.write(_json("run", _about(page, path, told)))
         file.write(tail)
     return path
 
@@ -134,11 +163,54 @@ def _json(element: str, data: object) -> str:
     return f'<script type="application/json" id="{element}">{text}</script>\n'
 
 
-def _curves(timeline: ScoreTimeline) -> dict[str, str]:
+def _shown(page: Page, media: Media, units: Sequence[ScoreTimeline]) -> dict[str, Any]:
+    """Everything of a video that is shown over time: curves of all its animals in the same cells, and their boxes."""
+    smoothed = [smooth(curves, page.settings) for curves in units]
+    edge_frames, first = np.unique(np.concatenate([one.edge_frames for one in smoothed]), return_index=True)
+    edges = np.concatenate([one.edges for one in smoothed])[first]
+    cells = [np.searchsorted(one.edge_frames, edge_frames[:-1], "right") - 1 for one in smoothed]
+    probabilities = np.concatenate([one.probabilities[mine] for one, mine in zip(smoothed, cells, strict=True)], axis=1)
+    shown: dict[str, Any] = _encoded(edges, edge_frames, probabilities)
+    boxes = [_boxes(page.tracks, curves) for curves in units]
+    if any(boxes):
+        shown |= {"boxes": boxes, "size": media.size}
+    return shown
+
+
+def _boxes(tracks: Tracks | None, curves: ScoreTimeline) -> str | None:
+    track = None if tracks is None else tracks.track(curves.video, curves.subject)
+    if track is None:
+        return None
+    presences = [(int(curves.edge_frames[first]), int(curves.edge_frames[stop])) for first, stop in curves.presences()]
+    return base64.b64encode(pack_boxes(track, presences)).decode()
+
+
+def _units(units: Sequence[ScoreTimeline]) -> dict[str, Any]:
+    """What has corrections of its own: a video, or each animal in it, with when it is in the picture."""
+    if len(units) == 1 and not units[0].subject:
+        return {"scores": _digest_of(units[0]), "subjects": []}
+    subjects = []
+    for curves in units:
+        present = [[float(curves.edges[first]), float(curves.edges[stop])] for first, stop in curves.presences()]
+        subjects.append({"subject": curves.subject, "scores": _digest_of(curves), "present": present})
+    return {"scores": "", "subjects": subjects}
+
+
+def _digest_of(curves: ScoreTimeline) -> str:
+    """Of scores: the page keeps corrections under it, and finds them again wherever these scores are."""
+    who = [curves.subject] if curves.subject else []
+    cells = _encoded(curves.edges, curves.edge_frames, curves.probabilities)
+    scored = json.dumps([curves.classes, curves.video, *who, cells])
+    return hashlib.sha256(scored.encode()).hexdigest()[:24]
+
+
+def _encoded(
+    edges: NDArray[np.float64], edge_frames: NDArray[np.int64], probabilities: NDArray[np.float32]
+) -> dict[str, str]:
     return {
-        "edges": _base64(timeline.edges, "<f8"),
-        "edge_frames": _base64(timeline.edge_frames, "<i4"),
-        "probabilities": _base64(timeline.probabilities.T, "<f4"),  # class by class
+        "edges": _base64(edges, "<f8"),
+        "edge_frames": _base64(edge_frames, "<i4"),
+        "probabilities": _base64(probabilities.T, "<f4"),  # class by class
     }
 
 
@@ -146,22 +218,22 @@ def _base64(values: NDArray[Any], kind: str) -> str:
     return base64.b64encode(np.ascontiguousarray(values).astype(kind).tobytes()).decode()
 
 
-def _about(page: Page, target: Path, digests: Sequence[str]) -> dict[str, Any]:
+def _about(page: Page, target: Path, told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     named: set[str] = set()
     columns = {"tabular": TABULAR, "aggregated": AGGREGATED}
+    animals = dict.fromkeys(animal["subject"] for units in told for animal in units["subjects"] if animal["subject"])
     return {
         "name": page.name,
         "copy_command": page.copy_command,
         "classes": list(page.classes),
         "settings": {name: asdict(rules) | {"off_threshold": rules.lower} for name, rules in page.settings.items()},
         "window": page.window,
-        "boris": {"project": boris_files.project_frame(page.classes, {}), **columns},
+        "boris": {"project": boris_files.project_frame(page.classes, {}, tuple(animals)), **columns},
         "videos": [
-            asdict(video)
+            {name: getattr(video, name) for name in _TOLD}
             | _addresses(video, media, target)
-            # The page keeps corrections under the digest of a video's scores, and finds them again wherever these are.
-            | {"scores": digest, "boris": _observation(video, boris_files.observation_id(video.video, named))}
-            for video, media, digest in zip(page.videos, page.media, digests, strict=True)
+            | {**units, "boris": _observation(video, boris_files.observation_id(video.video, named))}
+            for video, media, units in zip(page.videos, page.media, told, strict=True)
         ],
         "suggestions": None if page.suggestions is None else [asdict(one) for one in page.suggestions],
     }

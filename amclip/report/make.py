@@ -16,6 +16,7 @@ from amclip.report.media import (
     media_path,
     newest_flow,
     remove_other_flows,
+    stretched_size,
     why_unplayable,
 )
 
@@ -77,7 +78,8 @@ def _media_of(
     except VideoError as error:
         notes.append(error.reason)
     bar.remove_task(task)
-    return Media(copy, flow), notes
+    size = None if copy is not None or Path(video.path).is_dir() else stretched_size(video.path)
+    return Media(copy, flow, size), notes
 
 
 def _advance(bar: Progress, task: TaskID, share: float) -> None:

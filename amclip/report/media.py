@@ -19,6 +19,7 @@ __all__ = [
     "media_path",
     "newest_flow",
     "remove_other_flows",
+    "stretched_size",
     "why_unplayable",
 ]
 
@@ -30,10 +31,18 @@ _FLOW = "-flow"
 
 @dataclass(frozen=True)
 class Media:
-    """Pictures of one video: a copy that plays (``None``: the video itself), and its flow, where it was drawn."""
+    """Pictures of one video.
+
+    Attributes:
+        copy: A copy that plays; ``None``: the video itself does.
+        flow: What was drawn of its flow; ``None``: nothing.
+        size: Width and height of its pictures in pixels, where these are not square and players show it wider or higher
+            than that; ``None``: as players show it.
+    """
 
     copy: Path | None = None
     flow: Path | None = None
+    size: tuple[int, int] | None = None
 
 
 def why_unplayable(path: str | os.PathLike[str]) -> str:
@@ -57,6 +66,19 @@ def why_unplayable(path: str | os.PathLike[str]) -> str:
     if codec == "h264" and pixels not in ("yuv420p", "yuvj420p"):
         return f"has pixels of the kind {pixels}"
     return ""
+
+
+def stretched_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """Width and height in pixels of a video whose pixels are not square, by its header; ``None`` of any other."""
+    import av
+
+    try:
+        with open_container(path) as container:
+            stream = best_stream(container)
+            context, aspect = stream.codec_context, stream.sample_aspect_ratio
+    except (av.error.FFmpegError, ValueError, OSError):
+        return None
+    return (context.width, context.height) if aspect and aspect != 1 else None
 
 
 def media_path(folder: Path, video: str, path: str, kind: str) -> Path:

@@ -59,7 +59,7 @@ def drawn(folder: Path, seconds: float) -> Path:
 
 def annotate_and_measure(words: list[str]) -> None:
     """In a process of its own: run the command, and say what it took."""
-    from amclip.commands.annotate import run_annotate
+    from amclip.commands.parsing import run_command
     from amclip.ethogram.annotator import Annotator
 
     taken = {}
@@ -73,7 +73,7 @@ def annotate_and_measure(words: list[str]) -> None:
         return result
 
     Annotator.predict_step = measured  # type: ignore[method-assign]
-    run_annotate(words)
+    run_command("annotate", words)
     print(json.dumps({**taken, "megabytes": peak()}))
 
 

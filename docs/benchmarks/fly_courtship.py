@@ -178,28 +178,32 @@ def flow_statistics(video: Path) -> NDArray[np.float64]:
     rows = []
     for part in firsts.split(64):
         field = flow(torch.stack([images[part], images[part + GAP]], dim=1))
-        u, v = field[:, 0], field[:, 1]
-        length = field.norm(dim=1).flatten(1)
-        curl = (v.diff(dim=2)[:, 1:] - u.diff(dim=1)[:, :, 1:]).abs().flatten(1)
-        spread = (u.diff(dim=2)[:, 1:] + v.diff(dim=1)[:, :, 1:]).abs().flatten(1)
-        moving = length > 0.25
-        where = torch.stack(torch.meshgrid(torch.arange(SIZE), torch.arange(SIZE), indexing="ij")).flatten(1).float()
-        count = moving.sum(dim=1, keepdim=True).clamp(min=1)
-        centre = moving.float() @ where.T / count
-        scatter = (moving.float() @ (where**2).T / count - centre**2).clamp(min=0).sum(dim=1).sqrt()
-        top = length.topk(100, dim=1).values
-        rows.append(
-            torch.stack(
-                [
-                    *(length.mean(dim=1), length.std(dim=1), top[:, 0], top[:, 10], top.mean(dim=1)),
-                    *(u.flatten(1).mean(dim=1).abs(), v.flatten(1).mean(dim=1).abs()),
-                    *(curl.mean(dim=1), curl.amax(dim=1), spread.mean(dim=1), spread.amax(dim=1)),
-                    *(moving.float().mean(dim=1), scatter),
-                ],
-                dim=1,
-            )
-        )
+        rows.append(statistics_of(field))
     return torch.cat(rows).double().numpy()
+
+
+def statistics_of(field: torch.Tensor) -> torch.Tensor:
+    """Thirteen statistics of each flow field, ``[pairs, 13]``, from flow in pixels ``[pairs, 2, side, side]``."""
+    u, v = field[:, 0], field[:, 1]
+    side = field.shape[-1]
+    length = field.norm(dim=1).flatten(1)
+    curl = (v.diff(dim=2)[:, 1:] - u.diff(dim=1)[:, :, 1:]).abs().flatten(1)
+    spread = (u.diff(dim=2)[:, 1:] + v.diff(dim=1)[:, :, 1:]).abs().flatten(1)
+    moving = length > 0.25
+    where = torch.stack(torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")).flatten(1).float()
+    count = moving.sum(dim=1, keepdim=True).clamp(min=1)
+    centre = moving.float() @ where.T / count
+    scatter = (moving.float() @ (where**2).T / count - centre**2).clamp(min=0).sum(dim=1).sqrt()
+    top = length.topk(100, dim=1).values
+    return torch.stack(
+        [
+            *(length.mean(dim=1), length.std(dim=1), top[:, 0], top[:, 10], top.mean(dim=1)),
+            *(u.flatten(1).mean(dim=1).abs(), v.flatten(1).mean(dim=1).abs()),
+            *(curl.mean(dim=1), curl.amax(dim=1), spread.mean(dim=1), spread.amax(dim=1)),
+            *(moving.float().mean(dim=1), scatter),
+        ],
+        dim=1,
+    )
 
 
 def window_features(statistics: NDArray[np.float64], first: Iterable[int], stop: Iterable[int]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from amclip.cli import main
-from amclip.commands.settings_parser import configs_first
+from amclip.commands.settings_words import configs_first
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

@@ -9,8 +9,9 @@ from build import make_input
 from drawn import CLIPS, draw_video, frame_numbers
 from torch.utils.data import DataLoader
 
-from amclip.data.dataset import ClipDataset, collate, video_path
+from amclip.data.dataset import ClipDataset, collate
 from amclip.data.formats import read_labels
+from amclip.data.locate import video_path
 from amclip.data.probe import probe
 from amclip.data.table import Clip, build_table
 from amclip.data.video import Video

@@ -68,9 +68,9 @@ def test_the_command_offers_what_is_written(capsys: pytest.CaptureFixture[str]) 
         main(["convert", "--help"])
     assert "{" + ",".join(WRITERS) + "}" in capsys.readouterr().out
     with pytest.raises(SystemExit) as ended:
-        main(["convert", "a.csv", "b.boris", "--to", "boris-project"])
+        main(["convert", "a.csv", "b.sdis", "--to", "boris-sdis"])
     assert ended.value.code == 2
-    assert "boris-project" in capsys.readouterr().err
+    assert "boris-sdis" in capsys.readouterr().err
 
 
 def _read(text: str, source: str, how: Reading) -> Noted:

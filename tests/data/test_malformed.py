@@ -102,6 +102,22 @@ TABLE_CASES: dict[str, Case] = {
     "duplicate": Changed(lambda text: text + "b.mp4,0,1,rest,val\n", r"line 5: b.mp4 from 0.0 to 1.0 s appears twice"),
     "no rows": Changed(lambda text: text.splitlines()[0], r"the table has no rows"),
 }
+ANIMALS = (
+    "filepath,subject,start,stop,label,split\na.mp4,f1,0,2.5,walk;rest,train\na.mp4,f2,0,2.5,,train\n"
+    "b.mp4,f 3,0,1,rest,val\nb.mp4,,1,2,,val\n"
+)
+ANIMALS_CASES: dict[str, Case] = {
+    **in_bytes(),
+    **SHEETS,
+    "wrong delimiter": Changed(swap(",", "|"), r"line 1: cannot tell the format from the first line"),
+    "missing column": Changed(swap("subject", "animal"), r"line 3: a.mp4 from 0.0 to 2.5 s appears twice"),
+    "number out of range": Changed(swap("f2,0", "f2,-2.5"), r"line 3, column 'start': -2.5 is not a time"),
+    "label unknown": Changed(swap("0,1,rest", "0,1,rests"), r"line 4, column 'label': unknown class 'rests'; did you"),
+    "quotes": Changed(every_cell_quoted, None),
+    "open quote": Changed(swap("f 3", '"f 3'), r"line 4: cannot be split into columns"),
+    "duplicate": Changed(swap("f2", "f1"), r"line 3: a.mp4 of 'f1' from 0.0 to 2.5 s appears twice .first in line 2"),
+    "no rows": Changed(lambda text: text.splitlines()[0], r"the table has no rows"),
+}
 ONE_HOT = "filepath,walk,rest,split\na.mp4,1,1,train\nb.mp4,0,1,val\n"
 ONE_HOT_CASES: dict[str, Case] = {
     **in_bytes(),
@@ -290,6 +306,9 @@ PROJECT_CASES: dict[str, Case] = {
 }
 FORMATS = {
     "table": Format(TABLE, "labels.csv", TABLE_CASES, {"classes": ["walk", "rest"]}),
+    "table with animals": Format(
+        ANIMALS, "labels.csv", ANIMALS_CASES, {"classes": ["walk", "rest"], "subjects": "each"}
+    ),
     "one-hot table": Format(ONE_HOT, "labels.csv", ONE_HOT_CASES, {"classes": ["walk", "rest"]}),
     "zamba": Format(ZAMBA, "labels.csv", ZAMBA_CASES, {"classes": ["walk", "rest"]}),
     "list": Format(LIST, "list.txt", LIST_CASES, {"classes": ["walk", "rest"]}),
@@ -318,7 +337,7 @@ FORMATS = {
 
 
 def said(table: LabelTable) -> list[tuple[object, ...]]:
-    return [(clip.video, clip.start, clip.stop, clip.labels, clip.split) for clip in table.clips]
+    return [(clip.video, clip.start, clip.stop, clip.labels, clip.split, clip.subject) for clip in table.clips]
 
 
 def read_quietly(path: Path, options: dict[str, Any]) -> LabelTable:

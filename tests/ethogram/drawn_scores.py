@@ -7,10 +7,22 @@ from amclip.ethogram.scores import WindowScores
 CLASSES = ("walking", "still, resting", "wing")
 
 
-def scores_of(video: str = "a.mp4", num_frames: int = 60, seed: int = 0, offset: float = 0.0) -> WindowScores:
-    """Windows of 8 frames every 4; frames last 40 or 50 ms."""
+def frame_times(num_frames: int) -> np.ndarray:
+    """When each frame starts, and the last one ends: frames last 40 or 50 ms."""
+    return np.concatenate([[0.0], np.cumsum(np.where(np.arange(num_frames) % 3 == 0, 0.05, 0.04))])
+
+
+def scores_of(
+    video: str = "a.mp4",
+    num_frames: int = 60,
+    seed: int = 0,
+    offset: float = 0.0,
+    subject: str = "",
+    frames: tuple[tuple[int, int], ...] | None = None,
+) -> WindowScores:
+    """Windows of 8 frames every 4; ``frames``: first of each presence of the animal, and the one after its last."""
     generator = np.random.default_rng(seed)
-    times = np.concatenate([[0.0], np.cumsum(np.where(np.arange(num_frames) % 3 == 0, 0.05, 0.04))])
+    times = frame_times(num_frames)
     first = np.arange(0, num_frames - 7, 4, dtype=np.int64)
     logits = generator.normal(0, 1.5, (len(first), len(CLASSES)))
     return WindowScores(
@@ -25,4 +37,7 @@ def scores_of(video: str = "a.mp4", num_frames: int = 60, seed: int = 0, offset:
         num_frames=num_frames,
         duration=float(times[-1]),
         offset=offset,
+        subject=subject,
+        present=None if frames is None else tuple((float(times[a]), float(times[b])) for a, b in frames),
+        present_frames=frames,
     )

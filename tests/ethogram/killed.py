@@ -18,7 +18,7 @@ import lightning.pytorch  # noqa: F401
 import pyarrow.parquet  # noqa: F401
 import torch
 
-import amclip.commands.annotate
+import amclip.commands.parsing
 from amclip.ethogram import annotator, figure, outputs  # noqa: F401
 
 
@@ -32,7 +32,7 @@ def run(words: list[str], output: Path, kill: bool, rng: random.Random) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         torch.set_num_threads(1)
         annotator._SYNC_EVERY = 0.0  # a short video is over before ten seconds are
-        amclip.commands.annotate.run_annotate(words)
+        amclip.commands.parsing.run_command("annotate", words)
         os._exit(0)
     if kill:
         before = journals(output)

@@ -196,6 +196,74 @@ def test_settings_out_of_range_are_named(wrong: dict[str, float], said: str) -> 
         BoutSettings(**wrong)
 
 
+presences = st.lists(st.integers(0, NUM_FRAMES), unique=True, max_size=8).map(
+    lambda found: tuple((a, b) for a, b in zip(sorted(found)[::2], sorted(found)[1::2], strict=False))
+)
+
+
+def in_parts(
+    found: list[tuple[int, int, float, float]], there: tuple[tuple[int, int], ...], chosen: dict[str, BoutSettings]
+) -> list[ScoredBout]:
+    """Bouts of each presence by itself: its cells as a video of their own."""
+    whole = timeline(scores_of(found))
+    bouts = []
+    for first, stop in there:
+        edges = np.unique([first, stop, *(edge for edge in whole.edge_frames if first < edge < stop)])
+        cells = np.searchsorted(whole.edge_frames, edges[:-1], "right") - 1
+        part = ScoreTimeline("a.mp4", CLASSES, TIMES[edges], edges, whole.probabilities[cells], "hen")
+        bouts += find_bouts(part, chosen)
+    return sorted(bouts, key=lambda bout: (bout.start, CLASSES.index(bout.behaviour)))
+
+
+@settings(max_examples=200)
+@given(windows, presences, bout_settings, bout_settings)
+def test_an_animal_that_comes_and_leaves_shows_in_each_presence_what_it_would_alone(
+    found: list[tuple[int, int, float, float]],
+    there: tuple[tuple[int, int], ...],
+    walk: BoutSettings,
+    rest: BoutSettings,
+) -> None:
+    seconds = tuple((float(TIMES[first]), float(TIMES[stop])) for first, stop in there)
+    scores = replace(scores_of(found), subject="hen", present=seconds, present_frames=there)
+    cells, chosen = timeline(scores), {"walk": walk, "rest": rest}
+    inside = [any(first <= frame < stop for first, stop in there) for frame in cells.edge_frames[:-1].tolist()]
+    np.testing.assert_array_equal(np.isnan(cells.probabilities), np.repeat(~np.array(inside), 2).reshape(-1, 2))
+    np.testing.assert_array_equal(np.isnan(smooth(cells, chosen).probabilities), np.isnan(cells.probabilities))
+    bouts = find_bouts(cells, chosen)
+    wanted = in_parts(found, there, chosen)
+    key = ("behaviour", "start", "stop", "start_frame", "stop_frame", "subject")
+    assert [[getattr(b, k) for k in key] for b in bouts] == [[getattr(b, k) for k in key] for b in wanted]
+    assert [b.mean for b in bouts] == pytest.approx([b.mean for b in wanted], abs=1e-6)
+    # Without the frames these are reckoned; between windows that is exact at an even rate alone.
+    even = replace(scores, start=scores.start_frame / 4, stop=scores.stop_frame / 4, duration=NUM_FRAMES / 4)
+    even = replace(even, present=tuple((first / 4, stop / 4) for first, stop in there))
+    assert replace(even, present_frames=None).presences() == even.presences()
+
+
+def test_no_step_reaches_over_an_absence() -> None:
+    curve = curve_of([0.9, 0.9, float("nan"), 0.9, 0.2, 0.9, float("nan"), 0.1])
+
+    def spans(**kwargs: float) -> list[tuple[float, float]]:
+        return [(bout.start, bout.stop) for bout in find_bouts(curve, {"walk": BoutSettings(**kwargs)})]
+
+    assert spans() == [(0, 2), (3, 4), (5, 6)]
+    assert spans(minimum_gap=9) == [(0, 2), (3, 6)]  # over the low cell, not over the absence
+    assert spans(minimum_gap=9, minimum_bout=2.5) == [(3, 6)]
+    assert spans(threshold=0.0) == [(0, 2), (3, 6), (7, 8)]
+    smoothed = smooth(curve, {"walk": BoutSettings(smoothing=3)}).probabilities[:, 0]
+    np.testing.assert_allclose(smoothed, [0.9, 0.9, np.nan, 0.55, 2 / 3, 0.55, np.nan, 0.1], atol=1e-6)
+
+
+def test_an_animal_that_is_never_there_needs_no_window() -> None:
+    scores = scores_of([(0, 10, 0.5, 0.5)])
+    none = {name: getattr(scores, name)[:0] for name in ("start", "stop", "start_frame", "stop_frame", "probabilities")}
+    never = timeline(replace(scores, **none, subject="hen", present=()))
+    assert np.isnan(never.probabilities).all()
+    assert (never.subject, find_bouts(never, dict.fromkeys(CLASSES, BoutSettings(0.0)))) == ("hen", [])
+    with pytest.raises(ValueError, match=r"a.mp4: hen: there is no window"):
+        timeline(replace(scores, **none, subject="hen", present=((0.0, 1.0),)))
+
+
 def test_scores_that_mean_nothing_are_refused() -> None:
     scores = scores_of([(0, 10, 0.5, 0.5), (10, 20, 0.5, 0.5)])
     with pytest.raises(ValueError, match="no number"):

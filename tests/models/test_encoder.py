@@ -96,8 +96,8 @@ def test_published_weights_bring_their_activation_and_normalisation() -> None:
     [
         ("ViT-Z-99", None, "is no model of open_clip"),
         ("ViT-B-16", "nowhere", "neither a file nor weights known for ViT-B-16"),
-        ("RN50", None, "is no vision transformer"),
-        ("convnext_base", None, "is no vision transformer"),
+        ("RN50", None, "of convolutions.* no single row of transformer blocks"),
+        ("convnext_base", None, "timm's ConvNeXt.* no single row of transformer blocks"),
         ("missing.json", None, "there is no file missing.json"),
         ("local-dir:/nowhere", None, "open_clip_config.json"),
     ],

@@ -1,16 +1,17 @@
 """What both tables of BORIS' events have in common when they are written."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
-from amclip.data.boris_columns import NOBODY, subject_of
+from amclip.data.boris_columns import subject_of
 from amclip.data.formats.boris_rows import MISSING
 from amclip.data.formats.notes import gaps, splits, unnamed
+from amclip.data.formats.target_files import write_rows
 from amclip.data.intervals import Timeline, timelines_of
 from amclip.data.label_error import LabelError
 from amclip.data.table import LabelTable
 
-__all__ = ["lost_in_boris", "observation_cells", "timelines_for_boris"]
+__all__ = ["lost_in_boris", "silent_subjects", "timelines_for_boris", "write_for_boris"]
 
 
 def timelines_for_boris(table: LabelTable) -> list[Timeline]:
@@ -33,8 +34,36 @@ def timelines_for_boris(table: LabelTable) -> list[Timeline]:
     return timelines_of(table)
 
 
-def observation_cells(timeline: Timeline, subject: str) -> dict[str, str]:
-    """The cells of a time line's rows that tell of its observation and whose behaviour it is, by column."""
+def write_for_boris(
+    table: LabelTable,
+    target: Path,
+    columns: Sequence[str],
+    sheet: str,
+    rows_of: Callable[[Timeline], Iterable[Mapping[str, str]]],
+) -> list[str]:
+    """Write a table of events that BORIS reads; returns what it cannot hold of the labels, in words.
+
+    Args:
+        table: The labels.
+        target: The file.
+        columns: Its columns.
+        sheet: Name of the sheet, in a workbook.
+        rows_of: Cells of a time line's rows by column, beside those that tell of its observation.
+
+    Raises:
+        LabelError: If a name is one that BORIS reads otherwise.
+    """
+    timelines = timelines_for_boris(table)
+    rows = []
+    for timeline in timelines:
+        same = _observation_cells(timeline)
+        rows += [[{**same, **cells}.get(name, "") for name in columns] for cells in rows_of(timeline)]
+    write_rows(target, [columns, *rows], sheet)
+    return lost_in_boris(table, timelines)
+
+
+def _observation_cells(timeline: Timeline) -> dict[str, str]:
+    """The cells of a time line's rows that tell of its observation, by column."""
     return {
         "Observation id": str(PurePosixPath(timeline.video).with_suffix("")),
         "Observation type": "Media file(s)",
@@ -43,7 +72,6 @@ def observation_cells(timeline: Timeline, subject: str) -> dict[str, str]:
         "Media duration (s)": repr(timeline.end),
         "FPS": "NA",
         "FPS (frame/s)": "NA",
-        "Subject": subject or NOBODY,
         "Media file name": timeline.video,
     }
 
@@ -52,14 +80,14 @@ def lost_in_boris(table: LabelTable, timelines: Sequence[Timeline]) -> list[str]
     """What BORIS' tables cannot hold of a table, in words."""
     silent = [timeline.video for timeline in timelines if not timeline.bouts]
     notes = [f"videos without any behaviour have no row: {', '.join(silent)}"] if silent else []
-    unseen = [name for timeline in timelines if timeline.bouts for name in _silent_subjects(timeline)]
+    unseen = [name for timeline in timelines if timeline.bouts for name in silent_subjects(timeline)]
     if unseen:
         notes.append(f"animals that show nothing in a video have no row of it: {', '.join(unseen)}")
     notes += gaps(timelines, "BORIS has no word for intervals nobody observed; they read as showing nothing")
     return notes + splits(table) + unnamed(table)
 
 
-def _silent_subjects(timeline: Timeline) -> Iterator[str]:
+def silent_subjects(timeline: Timeline) -> Iterator[str]:
     """Who was watched in a video and shows nothing, with the video's name."""
     shown = {bout.subject for bout in timeline.bouts}
     for subject in timeline.subjects:

@@ -15,9 +15,9 @@ from typing import Any, TypeGuard
 from amclip.data.boris_columns import subject_of
 from amclip.data.class_name_rules import unknown_class
 from amclip.data.clock import Clock
-from amclip.data.formats import strict_json
+from amclip.data.formats import boris_project_file, strict_json
 from amclip.data.formats.boris_media import OF_PICTURES, Media, Place, media_time, timelines
-from amclip.data.formats.label_format import BoutReader, LabelFormat, Noted, Reading
+from amclip.data.formats.label_format import BoutReader, LabelFormat, Noted, Reading, Writer
 from amclip.data.label_error import LabelError, raise_together
 
 __all__ = ["FORMAT", "matches", "read"]
@@ -198,5 +198,5 @@ FORMAT = LabelFormat(
     "boris-project",
     "a project of BORIS",
     BoutReader(matches, read, in_sheets=False, has_observations=True),
-    None,
+    Writer(boris_project_file.write, holds_bouts=True, holds_subjects=True),
 )

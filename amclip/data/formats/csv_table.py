@@ -168,10 +168,11 @@ class _Columns:
         start = stop = None
         if "start" in roles:
             start, stop = self._time(row, "start", line), self._time(row, "stop", line)
-        labels, subject = self._labels(row, line), ""
-        if "subject" in roles:
-            subject = self.subjects.setdefault(row[roles["subject"]], row[roles["subject"]])
-        return Clip(self.videos.setdefault(video, video), start, stop, labels, split, line, subject=subject)
+        video, labels = self.videos.setdefault(video, video), self._labels(row, line)
+        if "subject" not in roles:
+            return Clip(video, start, stop, labels, split, line)
+        subject = self.subjects.setdefault(row[roles["subject"]], row[roles["subject"]])
+        return Clip(video, start, stop, labels, split, line, subject=subject)
 
     def _time(self, row: Sequence[str], role: str, line: int) -> float | None:
         cell = row[self.roles[role]]

@@ -1,7 +1,7 @@
 """What a format of labels is: how it is told and read, how it is written, and what it can hold."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -45,13 +45,21 @@ class Reading:
     observations: Observations | None = None
     subjects: Subjects = "merged"
 
-    def finished(self, table: LabelTable) -> LabelTable:
+    def finished(self, table: LabelTable, parts: Sequence[LabelTable] = ()) -> LabelTable:
         """The table when all files are read and joined: of the whole scene, unless each animal is asked for.
+
+        Args:
+            table: The table.
+            parts: Those that were joined, where it is of several files.
 
         Raises:
             LabelError: If the rows do not say what the whole scene shows.
         """
-        return table if self.subjects == "each" else merge_subjects(table)
+        if self.subjects == "each":
+            return table
+        table = merge_subjects(table)
+        merged = {name for one in (table, *parts) for name in one.merged}
+        return replace(table, merged=tuple(sorted(merged))) if parts else table
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def read_splits(paths: Mapping[str, str | os.PathLike[str]], reading: Reading | 
     source = " and ".join(os.fspath(path) for path in paths.values())
     if reading.observations is not None:
         reading.observations.refuse_unused(source)
-    return reading.finished(build_table(clips, source, reading.classes, joined_classes(tables)))
+    return reading.finished(build_table(clips, source, reading.classes, joined_classes(tables)), tables)
 
 
 def joined_classes(tables: Sequence[LabelTable]) -> list[str]:
@@ -228,7 +228,11 @@ def _read_bouts(reader: BoutReader, text: str, source: str, reading: Reading) ->
 
 def _cut(noted: Noted, source: str, reading: Reading) -> LabelTable:
     clips = clips_of(noted.timelines, reading.windows, source, reading.subjects)
-    return build_table(clips, source, reading.classes, noted.classes)
+    table = build_table(clips, source, reading.classes, noted.classes)
+    if reading.subjects == "each":
+        return table
+    merged = {name for timeline in noted.timelines for name in timeline.subjects if name}
+    return replace(table, merged=tuple(sorted(merged)))
 
 
 def _refuse_windows(reading: Reading, form: LabelFormat, source: str) -> None:

@@ -13,7 +13,7 @@ def load(text: str, source: str) -> Any:
     """The content of a JSON text.
 
     Raises:
-        LabelError: If it is no JSON, or a key stands twice in one object; names the line.
+        LabelError: If it is no JSON, a key stands twice in one object, or a number has no end; names the line.
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -28,7 +28,11 @@ def load(text: str, source: str) -> Any:
 
     try:
         return json.loads(text, object_pairs_hook=unique)
+    except LabelError:
+        raise
     except RecursionError:
         raise LabelError("is JSON of more levels than any form of labels has", source) from None
     except json.JSONDecodeError as error:
         raise LabelError(f"is not JSON: {error.msg}", source, error.lineno) from None
+    except ValueError:  # Python's own limit on the digits of a whole number
+        raise LabelError("holds a number of thousands of digits, which says nothing here", source) from None

@@ -2,6 +2,8 @@
 
 from amclip.data.synthetic.clips import ClipPlan, draw_clip, iterate_frames, iterate_poses, labels_of, plan_clip
 from amclip.data.synthetic.dataset import SPLITS, split_of, write_dataset
+from amclip.data.synthetic.group import group_tracks, iterate_group, seen_bouts, seen_spans
+from amclip.data.synthetic.group_plan import GroupPlan, plan_group, subject_names
 from amclip.data.synthetic.motion import BEHAVIOURS, Bout
 
 __all__ = [
@@ -9,11 +11,18 @@ __all__ = [
     "SPLITS",
     "Bout",
     "ClipPlan",
+    "GroupPlan",
     "draw_clip",
+    "group_tracks",
     "iterate_frames",
+    "iterate_group",
     "iterate_poses",
     "labels_of",
     "plan_clip",
+    "plan_group",
+    "seen_bouts",
+    "seen_spans",
     "split_of",
+    "subject_names",
     "write_dataset",
 ]

@@ -4,21 +4,16 @@ An animal is a few tapered tubes (torso with neck, head, tail, four or two joint
 coordinates: x forward, y up, in torso lengths, the origin on the ground below the middle of the torso.
 """
 
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from amclip.data.synthetic.motion import Pose
+from amclip.data.synthetic.pens import Brush, Color, Pen, Points, Ruler
 
-__all__ = ["PLANS", "Look", "Plan", "draw_animal", "random_look"]
-
-Points = NDArray[np.float64]
-Color = tuple[int, int, int]
-_CAP = np.stack([np.cos(np.radians((60, 30, 0, -30, -60))), np.sin(np.radians((60, 30, 0, -30, -60)))])[..., None]
-_SHIFT = 4  # OpenCV's drawing functions take fixed-point coordinates: sub-pixel movement stays smooth
+__all__ = ["PLANS", "Look", "Plan", "animal_box", "draw_animal", "random_look", "relative_of"]
 
 
 @dataclass(frozen=True)
@@ -84,22 +79,40 @@ class Look:
     spots: Points
     """Shape ``(n, 3)``: place along the torso, height, radius."""
 
+    @property
+    def body_length(self) -> float:
+        """From rump to snout, laid straight, in torso lengths."""
+        return 0.96 + self.plan.neck[0] + self.plan.head[0] + self.plan.head[2]
+
 
 def random_look(rng: Generator, ground: Color) -> Look:
     """Draw an individual whose coat stands out from the ground's colour."""
-    plan = PLANS[int(rng.integers(len(PLANS)))]
-    stretch = rng.uniform(0.9, 1.1, 4)
-    plan = Plan(
-        plan.name, plan.height * stretch[0], plan.torso, (plan.neck[0] * stretch[1], plan.neck[1]), plan.neck_angles,
-        plan.head, (plan.tail[0] * stretch[2], plan.tail[1], plan.tail[2] * stretch[3]), plan.tail_angles, plan.legs,
-        plan.knee, plan.reared, plan.dip, plan.ears,
-    )  # fmt: skip
+    plan = _stretched(PLANS[int(rng.integers(len(PLANS)))], rng)
     coats = ((196, 98, 44), (62, 44, 38), (212, 198, 170), (40, 48, 66), (214, 160, 70), (110, 46, 40), (216, 216, 208))
     far = [coat for coat in coats if abs(np.dot(np.subtract(coat, ground), (0.3, 0.59, 0.11))) > 42]
     coat = np.array(far[int(rng.integers(len(far)))]) * rng.uniform(0.9, 1.08)
+    return Look(plan, _color(coat), _color(coat * 0.62), _color(coat * 0.78 + 62), _spots(rng))
+
+
+def relative_of(look: Look, rng: Generator) -> Look:
+    """Another individual of the same kind and coat, with proportions and markings of its own."""
+    kind = next(plan for plan in PLANS if plan.name == look.plan.name)
+    return replace(look, plan=_stretched(kind, rng), spots=_spots(rng))
+
+
+def _stretched(plan: Plan, rng: Generator) -> Plan:
+    stretch = rng.uniform(0.9, 1.1, 4)
+    return replace(
+        plan,
+        height=plan.height * stretch[0],
+        neck=(plan.neck[0] * stretch[1], plan.neck[1]),
+        tail=(plan.tail[0] * stretch[2], plan.tail[1], plan.tail[2] * stretch[3]),
+    )
+
+
+def _spots(rng: Generator) -> Points:
     count = int(rng.integers(4, 9))
-    spots = np.stack([rng.uniform(0, 0.95, count), rng.uniform(-0.07, 0.1, count), rng.uniform(0.03, 0.06, count)], 1)
-    return Look(plan, _color(coat), _color(coat * 0.62), _color(coat * 0.78 + 62), spots)
+    return np.stack([rng.uniform(0, 0.95, count), rng.uniform(-0.07, 0.1, count), rng.uniform(0.03, 0.06, count)], 1)
 
 
 def draw_animal(canvas: NDArray[np.uint8], look: Look, pose: Pose, at: tuple[float, float], scale: float) -> None:
@@ -112,7 +125,29 @@ def draw_animal(canvas: NDArray[np.uint8], look: Look, pose: Pose, at: tuple[flo
         at: Where its feet stand, (x, y) in pixels.
         scale: Torso length in pixels.
     """
-    brush = _Brush(canvas, at, scale, pose.facing)
+    _trace(Brush(canvas, at, scale, pose.facing), look, pose)
+
+
+def animal_box(look: Look, pose: Pose, at: tuple[float, float], scale: float) -> tuple[float, float, float, float]:
+    """The box round what :func:`draw_animal` draws, also where that reaches over the border of the image.
+
+    Args:
+        look: The individual.
+        pose: Its pose.
+        at: Where its feet stand, (x, y) in pixels, as for :func:`draw_animal`: the first pixel's centre is (0, 0).
+        scale: Torso length in pixels.
+
+    Returns:
+        Left, top, right, bottom in pixels; the top left corner of the image is (0, 0), as for tracks.
+    """
+    ruler = Ruler(at, scale, pose.facing)
+    _trace(ruler, look, pose)
+    (left, top), (right, bottom) = (ruler.least + 0.5).tolist(), (ruler.most + 0.5).tolist()
+    return left, top, right, bottom
+
+
+def _trace(brush: Pen, look: Look, pose: Pose) -> None:
+    """Give the parts of an animal to a brush that draws them, or to a ruler that measures them, from back to front."""
     plan = look.plan
     rise = np.radians(plan.reared) * pose.rise
     hip = np.array([-0.45, plan.height + 0.012 * np.sin(2 * pose.stride)])
@@ -184,52 +219,6 @@ def _leg(
     foot[1] = max(foot[1], 0.02)
     toe = foot + np.array([0.07, 0.0])
     return np.array([top, joint, foot, toe]), (thigh * 1.25, thigh * 0.72, thigh * 0.5, thigh * 0.35)
-
-
-class _Brush:
-    """Draws tubes and discs given in an animal's coordinates."""
-
-    def __init__(self, canvas: NDArray[np.uint8], at: tuple[float, float], scale: float, facing: float) -> None:
-        # An animal seen exactly from the front would be a line: a body has some width.
-        width = np.copysign(max(abs(facing), 0.25), facing)
-        self.canvas, self.at, self.scale = canvas, np.array(at), scale
-        self.axes = np.array([scale * width, -scale])
-
-    def tube(self, joints: Points, radii: tuple[float, ...] | NDArray[np.float64], color: Color) -> None:
-        """A smooth tube through joints ``(n, 2)`` with a radius at each, and round ends."""
-        import cv2
-
-        basis, slope = _spline(len(joints))
-        line, radius, forward = basis @ joints, basis @ np.asarray(radii), slope @ joints
-        forward /= np.maximum(np.hypot(forward[:, :1], forward[:, 1:]), 1e-9)
-        normal = forward[:, ::-1] * (-1, 1) * radius[:, None]
-        # Caps: half circles from the left side over the end to the right side.
-        end = line[-1] + _CAP[0] * forward[-1] * radius[-1] + _CAP[1] * normal[-1]
-        start = line[0] - _CAP[0] * forward[0] * radius[0] - _CAP[1] * normal[0]
-        outline = self.at + self.axes * np.concatenate([line + normal, end, (line - normal)[::-1], start])
-        cv2.fillPoly(self.canvas, [np.rint(outline * 2**_SHIFT).astype(np.int32)], color, cv2.LINE_AA, _SHIFT)
-
-    def disc(self, center: Points, radius: float, color: Color) -> None:
-        """A disc, narrower while the animal turns."""
-        import cv2
-
-        x, y = np.rint((self.at + self.axes * center) * 2**_SHIFT).astype(int).tolist()
-        axes = np.rint(np.abs(self.axes) * radius * 2**_SHIFT).astype(int).tolist()
-        cv2.ellipse(self.canvas, (x, y), axes, 0, 0, 360, color, -1, cv2.LINE_AA, _SHIFT)
-
-
-@cache
-def _spline(num: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weights ``(samples, num)`` of a Catmull-Rom spline through ``num`` points and of its slope, five per piece."""
-    ones = np.eye(num)
-    if num == 2:
-        line = np.array([[1, 0], [0.5, 0.5], [0, 1]])
-    else:
-        padded = np.concatenate([[2 * ones[0] - ones[1]], ones, [2 * ones[-1] - ones[-2]]])
-        matrix = 0.5 * np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]])
-        powers = np.linspace(0, 1, 5, endpoint=False)[:, None] ** np.arange(4) @ matrix
-        line = np.concatenate([*(powers @ padded[piece : piece + 4] for piece in range(num - 1)), ones[-1:]])
-    return line, np.gradient(line, axis=0)
 
 
 def _direction(angle: float) -> Points:

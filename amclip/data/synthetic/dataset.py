@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from amclip.atomic import write_bytes, writing_text
-from amclip.data.synthetic.clips import FPS, SECONDS, SIZE, iterate_frames, labels_of, plan_clip
+from amclip.data.synthetic.clips import FPS, SECONDS, SIZE, ClipPlan, iterate_frames, labels_of, plan_clip
+from amclip.data.synthetic.group import group_tracks, iterate_group
+from amclip.data.synthetic.group_plan import plan_group
+from amclip.data.synthetic.group_tables import GROUP_TABLES, write_group_tables
 from amclip.data.synthetic.motion import BEHAVIOURS
 from amclip.data.writer import VideoWriter
 
@@ -35,6 +38,7 @@ def write_dataset(
     fps: float = FPS,
     workers: int | None = None,
     progress: bool = True,
+    animals: int | None = None,
 ) -> Path:
     """Draw and write a data set of clips.
 
@@ -53,20 +57,24 @@ def write_dataset(
         workers: Processes that draw; None uses one per CPU. New processes are spawned, so a script
             that calls this needs ``if __name__ == "__main__":``; 1 draws in this process.
         progress: Whether to show a progress bar.
+        animals: Draw clips of so many animals that cross each other, and write what each does, and where it is:
+            ``labels.csv`` and ``events.csv`` get a column ``subject``, and ``tracks.csv`` holds the boxes.
 
     Returns:
         Path of ``labels.csv``.
 
     Raises:
         FileExistsError: If the folder holds something else, or this data set with other parameters.
-        ValueError: If ``num_clips``, ``seed``, ``seconds``, ``fps`` or ``workers`` is out of range.
+        ValueError: If ``num_clips``, ``seed``, ``seconds``, ``fps``, ``workers`` or ``animals`` is out of range.
     """
     root = Path(directory)
     if num_clips < 1:
         raise ValueError(f"num_clips must be at least 1, not {num_clips}")
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be at least 1, not {workers}")
+    # Planned before the folder is made: parameters that cannot be are refused here.
     plans = [plan_clip(seed, index, seconds, fps=fps) for index in range(num_clips)]
+    groups = [] if animals is None else [plan_group(seed, index, animals, seconds, fps) for index in range(num_clips)]
     parameters = {
         "amclip_synthetic": _VERSION,
         "num_clips": num_clips,
@@ -75,12 +83,26 @@ def write_dataset(
         "size": list(size),
         "fps": fps,
     }
+    if animals is not None:
+        parameters["animals"] = animals
     _claim(root, parameters)
     names = [f"videos/clip_{index:05d}.mp4" for index in range(num_clips)]
-    missing = [index for index, name in enumerate(names) if not (root / name).exists()]
-    draw = partial(_write_clip, seed=seed, seconds=seconds, size=size, fps=fps)
-    _run(draw, [(index, str(root / names[index])) for index in missing], workers, progress)
+    missing = [(index, str(root / name)) for index, name in enumerate(names) if not (root / name).exists()]
+    if animals is None:
+        draw = partial(_write_clip, seed=seed, seconds=seconds, size=size, fps=fps)
+        _run(draw, missing, workers, progress)
+        _write_scene_tables(root, names, plans)
+    else:
+        draw = partial(_write_group, animals=animals, seed=seed, seconds=seconds, size=size, fps=fps)
+        _run(draw, missing, workers, progress)
+        if missing or not all((root / name).exists() for name in GROUP_TABLES):
+            measure = partial(group_tracks, seed, animals=animals, seconds=seconds, size=size, fps=fps)
+            tracks = [measure(index) for index in range(num_clips)]
+            write_group_tables(root, names, [split_of(index) for index in range(num_clips)], groups, tracks, fps)
+    return root / "labels.csv"
 
+
+def _write_scene_tables(root: Path, names: Sequence[str], plans: Sequence[ClipPlan]) -> None:
     labels = [
         (name, ";".join(labels_of(plan.bouts)), split_of(index))
         for index, (name, plan) in enumerate(zip(names, plans, strict=True))
@@ -92,7 +114,6 @@ def write_dataset(
     ]
     _write_table(root / "events.csv", ("filepath", "behaviour", "start", "stop"), events)
     _write_table(root / "labels.csv", ("filepath", "label", "split"), labels)
-    return root / "labels.csv"
 
 
 def split_of(index: int) -> str:
@@ -119,7 +140,8 @@ def _claim(root: Path, parameters: dict[str, Any]) -> None:
             found = None
         if not isinstance(found, dict) or "amclip_synthetic" not in found:
             raise FileExistsError(f"{marker} is not of amclip's demo data; name a new folder")
-        other = {key: value for key, value in parameters.items() if found.get(key) != value}
+        keys = [*parameters, *(key for key in found if key not in parameters)]
+        other = {key: parameters.get(key) for key in keys if found.get(key) != parameters.get(key)}
         if other:
             there = {key: found.get(key) for key in other}
             raise FileExistsError(
@@ -135,6 +157,14 @@ def _claim(root: Path, parameters: dict[str, Any]) -> None:
 def _write_clip(index: int, path: str, *, seed: int, seconds: float, size: tuple[int, int], fps: float) -> None:
     with VideoWriter(path, fps, size, crf=23) as writer:
         for frame in iterate_frames(seed, index, seconds, size=size, fps=fps):
+            writer.write(frame)
+
+
+def _write_group(
+    index: int, path: str, *, animals: int, seed: int, seconds: float, size: tuple[int, int], fps: float
+) -> None:
+    with VideoWriter(path, fps, size, crf=23) as writer:
+        for frame in iterate_group(seed, index, animals, seconds, size, fps):
             writer.write(frame)
 
 

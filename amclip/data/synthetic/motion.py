@@ -152,6 +152,7 @@ class Actor:
         length: Torso length in frame widths.
         home: Middle of the ground it walks over, in frame widths.
         roam: How far from there it turns round.
+        pace: How fast it moves along, in parts of the usual speed; smaller animals are slower.
     """
 
     def __init__(
@@ -163,8 +164,10 @@ class Actor:
         length: float,
         home: float = 0.0,
         roam: float = 0.2,
+        pace: float = 1.0,
     ) -> None:
         self.bouts, self.fps, self.length, self.home, self.roam = bouts, fps, length, home, roam
+        self.pace = pace
         self.tempo = rng.uniform(0.9, 1.1)
         self.x = home + roam * rng.uniform(-0.6, 0.6)
         self.heading = self.facing = float(rng.choice([-1, 1]))
@@ -195,7 +198,7 @@ class Actor:
     def _advance(self, bout: Bout | None) -> None:
         name = bout.behaviour if bout else ""
         passed = self.tempo / self.fps
-        goal = _SPEED.get(name, 0.0)
+        goal = _SPEED.get(name, 0.0) * self.pace
         ramp = 1 / (_RAMP_SECONDS * self.fps)
         top = max(abs(goal), abs(self.speed))
         self.speed += float(np.clip(goal - self.speed, -ramp * top, ramp * top)) if bout and goal else -self.speed

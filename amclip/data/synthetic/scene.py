@@ -6,8 +6,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from amclip.data.synthetic.animals import Color, Look, draw_animal
+from amclip.data.synthetic.animals import Look, draw_animal
 from amclip.data.synthetic.motion import Actor
+from amclip.data.synthetic.pens import Color
 
 __all__ = ["Scene"]
 
@@ -64,7 +65,7 @@ class Scene:
 
         for frame in range(num_frames):
             time = frame / self.fps
-            shift = self._camera(time)
+            shift = self.camera(time)
             # The middle of the view; getRectSubPix counts pixel centres, so that a shift of 0 cuts out whole pixels.
             middle = (self.margin + shift + 0.5 * np.array([self.width - 1, self.height - 1])).tolist()
             canvas = cv2.getRectSubPix(self.texture, (self.width, self.height), middle)
@@ -79,7 +80,7 @@ class Scene:
             small = cv2.resize(canvas, self.size[::-1], interpolation=cv2.INTER_AREA)
             yield self._expose(small, frame)
 
-    def _camera(self, time: float) -> NDArray[np.float64]:
+    def camera(self, time: float) -> NDArray[np.float64]:
         """Where the camera looks, (x, y) in supersampled pixels; less movement up and down than sideways."""
         reach, period, phase = self.pan
         swing = reach * np.sin(2 * np.pi * time / period + phase) * self.width

@@ -1,6 +1,13 @@
 """Where each animal is: boxes per video, subject and frame, from whatever tracked them."""
 
-from amclip.data.tracks.names import NoTracksError, UnknownSubjectError, match_subjects, match_videos, tracks_of
+from amclip.data.tracks.names import (
+    NoTracksError,
+    UnknownSubjectError,
+    match_names,
+    match_subjects,
+    match_videos,
+    tracks_of,
+)
 from amclip.data.tracks.plain_table import write_tracks
 from amclip.data.tracks.reading import read_tracks, track_files
 from amclip.data.tracks.track import Track, Tracks
@@ -12,6 +19,7 @@ __all__ = [
     "TrackReading",
     "Tracks",
     "UnknownSubjectError",
+    "match_names",
     "match_subjects",
     "match_videos",
     "read_tracks",

@@ -1,7 +1,7 @@
 """Tracks from boxes as files list them: in any order, some of which cannot be."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -10,12 +10,14 @@ from amclip.data.label_error import LabelError
 from amclip.data.tracks.track import Track
 from amclip.text import holds_control
 
-__all__ = ["LARGEST_FRAME", "LARGEST_PIXEL", "BoxRows", "checked_box", "checked_subject", "distinct_names"]
+__all__ = ["LARGEST_FRAME", "LARGEST_PIXEL", "BoxRows", "Edges", "checked_box", "checked_subject", "distinct_tracks"]
 
 LARGEST_FRAME = 10**9
 """No video has as many frames: at 1000 per second it would last eleven days."""
 LARGEST_PIXEL = 10**6
 """No coordinate lies further out; numbers beyond are a slip, or another unit."""
+Edges = tuple[float, float, float, float]
+"""Left, top, right, bottom of a box in pixels."""
 
 
 def checked_subject(name: str, source: str, line: int | None = None, column: str | None = None) -> str:
@@ -39,7 +41,7 @@ def checked_subject(name: str, source: str, line: int | None = None, column: str
 
 def checked_box(
     left: float, top: float, right: float, bottom: float, source: str, line: int | None = None, where: str = ""
-) -> tuple[float, float, float, float]:
+) -> Edges:
     """The same numbers, if they are a box.
 
     Args:
@@ -72,7 +74,7 @@ def _text(box: Sequence[float]) -> str:
 @dataclass
 class _Rows:
     frames: list[int] = field(default_factory=list)
-    boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
+    boxes: list[Edges] = field(default_factory=list)
     places: list[int | str] = field(default_factory=list)
     lengths: list[float] = field(default_factory=list)
 
@@ -93,11 +95,11 @@ class BoxRows:
         video: str,
         subject: str,
         frame: int,
-        box: tuple[float, float, float, float],
+        box: Edges,
         place: int | str,
         body_length: float | None = None,
     ) -> None:
-        """Add a box.
+        """Add a box; of the body lengths that an animal's rows say, the median counts.
 
         Args:
             video: Name of the video, ``""`` where the file names none.
@@ -144,22 +146,21 @@ class BoxRows:
         return Track(subject, frames[order], boxes, length, origin)
 
 
-def distinct_names(names: Sequence[str]) -> list[str]:
-    """The same names, those that stand several times numbered: ``fly #1``, ``fly #2``.
+def distinct_tracks(tracks: Sequence[Track]) -> tuple[list[Track], list[str]]:
+    """The tracks of a video, those whose name stands several times numbered: ``fly #1``, ``fly #2``; and a note of it.
 
     Tracks of one name may be one animal or two, which nobody but their author knows: each stays a track of its own.
     """
-    counts: dict[str, int] = {}
+    names = [track.subject for track in tracks]
+    found: list[Track] = []
     taken = set(names)
-    found = []
-    for name in names:
-        if names.count(name) == 1:
-            found.append(name)
-            continue
-        number = counts.get(name, 0) + 1
-        while f"{name} #{number}" in taken:
+    for track, name in zip(tracks, names, strict=True):
+        new, number = name, 0
+        while names.count(name) > 1 and new in taken:
             number += 1
-        counts[name] = number
-        found.append(f"{name} #{number}")
-        taken.add(found[-1])
-    return found
+            new = f"{name} #{number}"
+        taken.add(new)
+        found.append(track if new == name else replace(track, subject=new))
+    if len(set(names)) == len(names):
+        return found, []
+    return found, ["tracks of one name are numbered (#1, #2): the file does not say whether they are one animal"]

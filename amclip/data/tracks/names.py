@@ -11,7 +11,7 @@ from amclip.data.locate import same_name
 from amclip.data.tracks.track import Track, Tracks
 from amclip.data.video_file import VIDEO_SUFFIXES
 
-__all__ = ["NoTracksError", "UnknownSubjectError", "match_subjects", "match_videos", "tracks_of"]
+__all__ = ["NoTracksError", "UnknownSubjectError", "match_names", "match_subjects", "match_videos", "tracks_of"]
 
 # What DeepLabCut puts behind the name of a video: its own name at once, then that of the network.
 _SCORER = re.compile(r"(?:DLC|DeepCut)_(?:\w+?)shuffle\d+.*$", re.IGNORECASE)
@@ -58,7 +58,12 @@ def match_videos(tracks: Tracks, videos: Iterable[str]) -> dict[str, tuple[Track
     Raises:
         LabelError: If several tracks fit a video, or the same ones two videos.
     """
-    found: dict[str, tuple[Track, ...]] = {}
+    return {video: tracks.videos[name] for video, name in match_names(tracks, videos).items()}
+
+
+def match_names(tracks: Tracks, videos: Iterable[str]) -> dict[str, str]:
+    """As :func:`match_videos`, with the name that the tracks have for a video in place of its tracks."""
+    found: dict[str, str] = {}
     taken: dict[str, str] = {}
     for video in dict.fromkeys(videos):
         try:
@@ -69,7 +74,7 @@ def match_videos(tracks: Tracks, videos: Iterable[str]) -> dict[str, tuple[Track
         if other != video:
             reason = f"the tracks of {name!r} fit {other} and {video}; name the video in them with its folder"
             raise LabelError(reason, tracks.source)
-        found[video] = tracks.videos[name]
+        found[video] = name
     return found
 
 

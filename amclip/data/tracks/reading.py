@@ -1,20 +1,28 @@
 """Read files of tracks: a file is in the first format that matches its content, whatever its name."""
 
 import os
+import posixpath
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePath
+
+import numpy as np
 
 from amclip.data.formats.delimited import first_line
 from amclip.data.formats.files import file_bytes, file_text
 from amclip.data.label_error import LabelError
+from amclip.data.locate import spelled
+from amclip.data.tracks.building import checked_subject
+from amclip.data.tracks.hdf5 import SIGNATURE, opened
 from amclip.data.tracks.known import FORMATS
 from amclip.data.tracks.track import Track, Tracks
-from amclip.data.tracks.track_format import Found, TextReader, TrackReading
+from amclip.data.tracks.track_format import Found, Hdf5Reader, TextReader, TrackReading
 
 __all__ = ["read_tracks", "track_files"]
 
 _SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".xml", ".h5", ".hdf5", ".slp")
 """Names of files of tracks in a folder, packed by gzip or not. Of a file that is given, only the content counts."""
+_HDF5 = (".h5", ".hdf5")
 _NAMED = 3  # files that messages name
 
 Given = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -43,8 +51,13 @@ def read_tracks(given: Given, reading: TrackReading | None = None) -> Tracks:
     found: list[tuple[str, Track, str]] = []
     notes: list[str] = []
     sources: list[str] = []
+    seen: set[str] = set()
+    stored = {path.with_suffix("") for path, _ in files if path.suffix in _HDF5}
     for path, folder in files:
         source = os.fspath(path)
+        if folder is not None and path.suffix == ".csv" and path.with_suffix("") in stored:
+            notes.append(f"{source}: is left out: there is an HDF5 file of its name, as DeepLabCut writes them")
+            continue
         read = _read_file(path, reading)
         if read is None:
             if folder is None:
@@ -53,13 +66,24 @@ def read_tracks(given: Given, reading: TrackReading | None = None) -> Tracks:
             continue
         sources.append(source)
         notes += [f"{source}: {note}" for note in read.notes]
-        found += [(video or _video_name(path, folder, read.stem), track, source) for video, track in read.tracks]
+        for video, track in read.tracks:
+            name = video or _video_name(path, folder, read.stem)
+            seen.add(track.subject)
+            subject = reading.names.get(track.subject, track.subject)
+            boxes = track.boxes + np.tile(np.array(reading.offset, np.float64), 2)
+            moved = replace(track, subject=checked_subject(subject, source), boxes=boxes)
+            found.append((name, moved, source))
     if not sources:
-        raise LabelError("holds no file of tracks in a form known here", ", ".join(map(os.fspath, _listed(given))))
+        raise LabelError(
+            "holds no file of tracks in a form known here", ", ".join(os.fspath(one) for one in _listed(given))
+        )
+    unused = sorted(set(reading.names) - seen)
+    if unused:
+        raise LabelError(f"names: no animal is named {unused[0]!r}; there are {', '.join(sorted(seen))}", sources[0])
     first: dict[tuple[str, str], str] = {}
     for video, track, source in found:
         before = first.setdefault((video, track.subject), source)
-        if before is not source:
+        if before != source:
             reason = f"{track.subject!r} of {video} has a track here and in {before}; give one of the files"
             raise LabelError(reason, source)
     name = ", ".join(sources[:_NAMED]) + (f" and {len(sources) - _NAMED} more" if len(sources) > _NAMED else "")
@@ -90,25 +114,45 @@ def _may_hold_tracks(path: Path, folder: Path) -> bool:
 
 
 def _video_name(path: Path, folder: Path | None, stem: str | None) -> str:
+    """The name of the video that a file is of by its own name; in a folder that is given, from there."""
     name = stem if stem is not None else PurePath(path.name.removesuffix(".gz")).stem
-    return name if folder is None else (path.parent.relative_to(folder) / name).as_posix()
+    if folder is None:
+        return posixpath.basename(name)
+    below = posixpath.normpath((path.parent.relative_to(folder) / name).as_posix())
+    return posixpath.basename(below) if below.startswith("..") else below
 
 
 def _read_file(path: Path, reading: TrackReading) -> Found | None:
     """What a file says; ``None`` where no format matches."""
+    source = os.fspath(path)
+    if _begins_like_hdf5(path):
+        with opened(path) as file:
+            for form in FORMATS:
+                if isinstance(form.reader, Hdf5Reader) and form.reader.matches(file):
+                    return form.reader.read(file, source, reading)
+        return None
     text = file_text(path)
     for form in FORMATS:
         if isinstance(form.reader, TextReader) and form.reader.matches(text):
-            return form.reader.read(text, os.fspath(path), reading)
+            return form.reader.read(text, source, reading)
     return None
+
+
+def _begins_like_hdf5(path: Path) -> bool:
+    try:
+        with spelled(path).open("rb") as file:
+            return file.read(len(SIGNATURE)) == SIGNATURE
+    except OSError:  # reading it as text says why
+        return False
 
 
 def _unknown(path: Path) -> LabelError:
     source = os.fspath(path)
+    titles = "; ".join(form.title for form in FORMATS)
+    if _begins_like_hdf5(path):
+        return LabelError(f"is HDF5 in no form of tracks known here. Known are: {titles}", source)
     if not file_bytes(path).strip():
         return LabelError("the file is empty", source)
     first = first_line(file_text(path)).strip()
-    titles = "; ".join(form.title for form in FORMATS)
-    return LabelError(
-        f"cannot tell the form of tracks from the first line {first[:80]!r}. Known are: {titles}", source, 1
-    )
+    reason = f"cannot tell the form of tracks from the first line {first[:80]!r}. Known are: {titles}"
+    return LabelError(reason, source, 1)

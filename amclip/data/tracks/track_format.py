@@ -1,9 +1,11 @@
 """What a format of tracks is: how it is told and read, and what reading gives."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
+from amclip.data.tracks.building import LARGEST_PIXEL
 from amclip.data.tracks.track import Track
 
 __all__ = ["Found", "Hdf5Reader", "TextReader", "TrackFormat", "TrackReading"]
@@ -19,8 +21,13 @@ class TrackReading:
             0.6; none for SLEAP, which leaves out what it did not find.
         mot_first_pixel: Number of the leftmost and uppermost pixel in MOT text: 1 by the format's rules, 0 by habit of
             some programs.
+        coco_first_frame: Number of a video's first frame in JSON in the form of COCO. Default: 0 where there is a frame
+            of that number; otherwise nothing says it, and the file is refused.
         cvat_name: Attribute that holds the animal's name in CVAT's XML. Default: animals are named by the number of
             their track.
+        offset: Left and top, in pixels of the video, of the part that was tracked; for programs that measure positions
+            in the part alone, as DeepLabCut does where it crops.
+        names: Other names for animals, by those in the files: ``{"track_0": "male"}``.
 
     Raises:
         ValueError: If a value is out of range.
@@ -28,13 +35,20 @@ class TrackReading:
 
     min_likelihood: float | None = None
     mot_first_pixel: Literal[0, 1] = 1
+    coco_first_frame: Literal[0, 1] | None = None
     cvat_name: str | None = None
+    offset: tuple[float, float] = (0.0, 0.0)
+    names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         if self.min_likelihood is not None and not 0 <= self.min_likelihood <= 1:
             raise ValueError(f"min_likelihood: expected a number from 0 to 1, got {self.min_likelihood}")
         if self.mot_first_pixel not in (0, 1):
             raise ValueError(f"mot_first_pixel: expected 0 or 1, got {self.mot_first_pixel!r}")
+        if not all(abs(pixels) <= LARGEST_PIXEL for pixels in self.offset):
+            raise ValueError(f"offset: expected two numbers of pixels, got {self.offset}")
+        if self.coco_first_frame not in (None, 0, 1):
+            raise ValueError(f"coco_first_frame: expected 0 or 1, got {self.coco_first_frame!r}")
 
     def threshold(self, usual: float) -> float:
         """The least likelihood of a body point; ``usual`` is that of the format."""
@@ -47,7 +61,8 @@ class Found:
 
     Attributes:
         tracks: Name of the video and track; the name is ``""`` where the file names no video.
-        stem: Name of the video as the file's own name has it, where the format adds something to it; else ``None``.
+        stem: Name of the video as the file's own name, or that of its folder, has it, where the format adds something
+            to it: a path from the file's folder. Else ``None``.
         notes: What of the file is in no track, in words.
     """
 

@@ -4,14 +4,17 @@
 // A correction is a ruling: within an interval of time a behaviour holds in these bouts and in no others. Outside of
 // rulings the model's bouts stand, and follow the thresholds; inside they are cut away. Intervals are of two kinds: a
 // decision on a bout (`ruled`), and an answer to what is shown (`answered`), which says nothing of what lies beside it.
+//
+// Whose bouts these are is said by a unit: a video, or one animal in it where a run tells its animals apart. Thresholds are
+// those of a behaviour, whoever shows it.
 
 const NOTHING = Object.freeze({ ruled: [], answered: [], bouts: [] });
 
 class Corrections {
   /**
-   * @param run the page's data: classes, settings, videos
+   * @param run the page's data: classes, settings, units
    * @param store what the browser keeps, opened
-   * @param loadScores video index to Scores
+   * @param loadScores index of a unit to its Scores
    */
   constructor(run, store, loadScores) {
     this.run = run;
@@ -71,16 +74,16 @@ class Corrections {
     return JSON.stringify(this.state) !== JSON.stringify(this.first());
   }
 
-  ruling(video, column) {
-    return this.rulingIn(this.state, video, column);
+  ruling(unit, column) {
+    return this.rulingIn(this.state, unit, column);
   }
 
-  rulingIn(state, video, column) {
-    return own(own(state.rulings, this.run.videos[video].video), this.run.classes[column]) ?? NOTHING;
+  rulingIn(state, unit, column) {
+    return own(own(state.rulings, this.run.units[unit].name), this.run.classes[column]) ?? NOTHING;
   }
 
-  withRuling(state, video, column, ruling) {
-    const name = this.run.videos[video].video;
+  withRuling(state, unit, column, ruling) {
+    const name = this.run.units[unit].name;
     const mine = { ...own(state.rulings, name), [this.run.classes[column]]: ruling };
     return { ...state, rulings: { ...state.rulings, [name]: mine } };
   }
@@ -89,31 +92,31 @@ class Corrections {
     return own(this.state.settings, this.run.classes[column]);
   }
 
-  checked(video) {
-    return own(this.state.checked, this.run.videos[video].video) ?? NOTHING.bouts;
+  checked(unit) {
+    return own(this.state.checked, this.run.units[unit].name) ?? NOTHING.bouts;
   }
 
-  /** What was answered of a video: [start, stop, names of behaviours], of intervals that other pages asked for too. */
-  answers(video) {
-    return own(this.state.answers, this.run.videos[video].video) ?? NOTHING.bouts;
+  /** What was answered of a unit: [start, stop, names of behaviours], of intervals that other pages asked for too. */
+  answers(unit) {
+    return own(this.state.answers, this.run.units[unit].name) ?? NOTHING.bouts;
   }
 
   /** The answers to what this page asks for. */
-  asked(video) {
+  asked(unit) {
     const all = this.run.suggestions ?? [];
-    return this.answers(video).filter(([start, stop]) =>
-      all.some((one) => one.video === video && one.start === start && one.stop === stop),
+    return this.answers(unit).filter(([start, stop]) =>
+      all.some((one) => one.unit === unit && one.start === start && one.stop === stop),
     );
   }
 
   /** Bouts of one behaviour as they stand: { start, stop, human }, by start. */
-  bouts(video, column) {
+  bouts(unit, column) {
     const settings = this.settings(column);
-    const ruling = this.ruling(video, column);
-    const key = `${video}/${column}`;
+    const ruling = this.ruling(unit, column);
+    const key = `${unit}/${column}`;
     const cached = this.cache.get(key);
     if (cached && cached.settings === settings && cached.ruling === ruling) return cached.bouts;
-    const scores = this.loadScores(video);
+    const scores = this.loadScores(unit);
     const model = runsOf(scores.curves[column], scores.edges, settings).flatMap(([first, stop]) =>
       besideRulings([scores.edges[first], scores.edges[stop]], ruling, scores, column, settings),
     );
@@ -125,9 +128,9 @@ class Corrections {
     return bouts;
   }
 
-  /** Bouts of every behaviour, each with its column, by start. */
-  allBouts(video) {
-    const all = this.run.classes.flatMap((_, column) => this.bouts(video, column).map((b) => ({ ...b, column })));
+  /** Bouts of every behaviour of a unit, each with its column, by start. */
+  allBouts(unit) {
+    const all = this.run.classes.flatMap((_, column) => this.bouts(unit, column).map((b) => ({ ...b, column })));
     return all.sort((a, b) => a.start - b.start || a.column - b.column);
   }
 
@@ -135,11 +138,11 @@ class Corrections {
    * The state in which a behaviour holds, within an interval, in `bout` alone (`null`: nowhere). A bout that reaches
    * another of the same behaviour becomes one with it.
    */
-  ruledIn(state, video, column, interval, bout) {
-    const before = this.rulingIn(state, video, column);
+  ruledIn(state, unit, column, interval, bout) {
+    const before = this.rulingIn(state, unit, column);
     let [from, to] = interval;
     let joined = bout;
-    const others = withoutIntervals(this.standing(state, video, column), [interval]);
+    const others = withoutIntervals(this.standing(state, unit, column), [interval]);
     for (let grown = Boolean(joined); grown; ) {
       grown = false;
       for (const [a, b] of others) {
@@ -151,7 +154,7 @@ class Corrections {
       [from, to] = [Math.min(from, joined[0]), Math.max(to, joined[1])];
     }
     const kept = withoutIntervals(before.bouts, [[from, to]]);
-    return this.withRuling(state, video, column, {
+    return this.withRuling(state, unit, column, {
       ruled: withInterval(before.ruled, [from, to]),
       answered: withoutIntervals(before.answered, [[from, to]]),
       bouts: joined ? withInterval(kept, joined) : kept,
@@ -159,78 +162,106 @@ class Corrections {
   }
 
   /** Bouts as [start, stop] in a state that need not be the present one. */
-  standing(state, video, column) {
+  standing(state, unit, column) {
     const present = this.state;
     this.state = state;
-    const bouts = this.bouts(video, column).map(({ start, stop }) => [start, stop]);
+    const bouts = this.bouts(unit, column).map(({ start, stop }) => [start, stop]);
     this.state = present;
     return bouts;
   }
 
-  add(video, column, start, stop) {
-    this.put(this.ruledIn(this.state, video, column, [start, stop], [start, stop]), "bout added");
+  add(unit, column, start, stop) {
+    this.put(this.ruledIn(this.state, unit, column, [start, stop], [start, stop]), "bout added");
   }
 
-  remove(video, column, { start, stop }) {
-    this.put(this.ruledIn(this.state, video, column, [start, stop], null), "bout deleted");
+  remove(unit, column, { start, stop }) {
+    this.put(this.ruledIn(this.state, unit, column, [start, stop], null), "bout deleted");
   }
 
-  accept(video, column, { start, stop }) {
-    this.put(this.ruledExactly(this.state, video, column, [start, stop], true, "ruled"), "bout accepted");
+  accept(unit, column, { start, stop }) {
+    this.put(this.ruledExactly(this.state, unit, column, [start, stop], [[start, stop]], "ruled"), "bout accepted");
   }
 
-  move(video, column, bout, start, stop) {
+  move(unit, column, bout, start, stop) {
     const interval = [Math.min(bout.start, start), Math.max(bout.stop, stop)];
-    this.put(this.ruledIn(this.state, video, column, interval, [start, stop]), "bout moved");
+    this.put(this.ruledIn(this.state, unit, column, interval, [start, stop]), "bout moved");
   }
 
   /** Relabel a bout that stood in `state`; what was changed since then is undone. */
-  relabel(state, video, column, { start, stop }, other, undoable) {
-    const gone = this.ruledIn(state, video, column, [start, stop], null);
-    const there = this.ruledIn(gone, video, other, [start, stop], [start, stop]);
-    this.put(other === column ? state : there, `relabelled ${this.run.classes[other]}`, undoable);
+  relabel(state, unit, column, { start, stop }, other, undoable) {
+    const there = this.carriedOver(state, { unit, column }, { unit, column: other }, [start, stop]);
+    this.put(there, `relabelled ${this.run.classes[other]}`, undoable);
+  }
+
+  /** Give a bout that stood in `state` to another animal; what was changed since then is undone. */
+  give(state, unit, column, { start, stop }, other, undoable) {
+    const there = this.carriedOver(state, { unit, column }, { unit: other, column }, [start, stop]);
+    this.put(there, `is now ${this.run.units[other].label}'s`, undoable);
+  }
+
+  carriedOver(state, from, to, bout) {
+    if (from.unit === to.unit && from.column === to.column) return state;
+    const gone = this.ruledIn(state, from.unit, from.column, bout, null);
+    return this.ruledIn(gone, to.unit, to.column, bout, bout);
+  }
+
+  /** Exchange what two animals show within an interval, as where a tracker took each for the other. */
+  exchange(unit, other, interval) {
+    const [from, to] = interval;
+    const within = (bouts) =>
+      bouts.map(([a, b]) => [Math.max(a, from), Math.min(b, to)]).filter(([a, b]) => b - a > SAME_TIME);
+    let { state } = this;
+    this.run.classes.forEach((_, column) => {
+      const [mine, theirs] = [unit, other].map((one) => within(this.standing(this.state, one, column)));
+      state = this.ruledExactly(state, unit, column, interval, theirs, "answered");
+      state = this.ruledExactly(state, other, column, interval, mine, "answered");
+    });
+    const [one, two] = [unit, other].map((each) => this.run.units[each].label);
+    this.put(state, `${one} and ${two} exchanged from ${clock(from)} to ${clock(to)}`);
   }
 
   /** Say of a whole interval which behaviours it shows, and that it was checked. */
-  answer(video, interval, columns) {
+  answer(unit, interval, columns) {
     let state = this.state;
     this.run.classes.forEach((_, column) => {
-      state = this.ruledExactly(state, video, column, interval, columns.has(column), "answered");
+      state = this.ruledExactly(state, unit, column, interval, columns.has(column) ? [interval] : [], "answered");
     });
-    const name = this.run.videos[video].video;
-    const others = this.answers(video).filter(([start, stop]) => start !== interval[0] || stop !== interval[1]);
+    const name = this.run.units[unit].name;
+    const others = this.answers(unit).filter(([start, stop]) => start !== interval[0] || stop !== interval[1]);
     const answer = [...interval, this.run.classes.filter((_, column) => columns.has(column))];
     const answers = { ...state.answers, [name]: [...others, answer].sort((a, b) => a[0] - b[0]) };
-    this.put({ ...this.checkedIn(state, video, interval), answers }, "answer kept");
+    this.put({ ...this.checkedIn(state, unit, interval), answers }, "answer kept");
   }
 
   /**
-   * As ruledIn, but a bout that fills the interval is not joined with its neighbours: they were not checked. The
-   * interval is "ruled" or "answered".
+   * As ruledIn, with any bouts within the interval, which are not joined with their neighbours: these were not checked.
+   * The interval is "ruled" or "answered".
    */
-  ruledExactly(state, video, column, interval, holds, kind) {
-    const before = this.rulingIn(state, video, column);
+  ruledExactly(state, unit, column, interval, bouts, kind) {
+    const before = this.rulingIn(state, unit, column);
     const kept = withoutIntervals(before.bouts, [interval]);
-    return this.withRuling(state, video, column, {
+    return this.withRuling(state, unit, column, {
       ruled: withoutIntervals(before.ruled, [interval]),
       answered: withoutIntervals(before.answered, [interval]),
       [kind]: withInterval(before[kind], interval),
-      bouts: holds ? [...kept, interval].sort((a, b) => a[0] - b[0]) : kept,
+      bouts: [...kept, ...bouts].sort((a, b) => a[0] - b[0]),
     });
   }
 
-  checkedIn(state, video, interval) {
-    const name = this.run.videos[video].video;
+  checkedIn(state, unit, interval) {
+    const name = this.run.units[unit].name;
     return { ...state, checked: { ...state.checked, [name]: withInterval(own(state.checked, name) ?? [], interval) } };
   }
 
-  /** Mark an interval as checked, or, where it all was, as unchecked again. */
-  toggleChecked(video, [start, stop]) {
-    const before = this.checked(video);
-    if (covered(before, start, stop) < stop - start - SAME_TIME)
-      return this.put(this.checkedIn(this.state, video, [start, stop]), "interval marked as checked");
-    const left = withoutIntervals(before, [[start, stop]]);
-    const checked = { ...this.state.checked, [this.run.videos[video].video]: left };
+  /** Mark an interval of units as checked, or, where it all was, as unchecked again. */
+  toggleChecked(units, [start, stop]) {
+    const all = units.every((unit) => covered(this.checked(unit), start, stop) >= stop - start - SAME_TIME);
+    if (!all) {
+      const marked = units.reduce((state, unit) => this.checkedIn(state, unit, [start, stop]), this.state);
+      return this.put(marked, "interval marked as checked");
+    }
+    const left = units.map((unit) => [this.run.units[unit].name, withoutIntervals(this.checked(unit), [[start, stop]])]);
+    const checked = { ...this.state.checked, ...Object.fromEntries(left) };
     this.put({ ...this.state, checked }, "interval no longer marked as checked");
   }
 

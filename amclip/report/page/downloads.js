@@ -17,8 +17,8 @@ function openDownload(page) {
 
 function countDownload(page) {
   const { corrections, run } = page;
-  const checked = run.videos.reduce((sum, _, k) => sum + covered(corrections.checked(k), 0, Infinity), 0);
-  const answers = run.videos.reduce((sum, _, k) => sum + corrections.asked(k).length, 0);
+  const checked = run.units.reduce((sum, _, unit) => sum + covered(corrections.checked(unit), 0, Infinity), 0);
+  const answers = run.units.reduce((sum, _, unit) => sum + corrections.asked(unit).length, 0);
   byId("checked-sum").textContent = clock(checked, 1);
   byId("answers-sum").textContent = `${answers} of ${run.suggestions?.length ?? 0}`;
   byId("part-answers").hidden = !run.suggestions;
@@ -39,8 +39,9 @@ function tellDownload(text) {
  */
 function proposeSplit(page) {
   const part = chosenOf("part");
-  const written = page.run.videos.filter((_, index) => intervalsOf(page.corrections, index, part).length);
-  if (!page.splitChosen) byId("split").value = written.length === 1 && !page.run.suggestions ? "time" : "";
+  const shown = page.run.units.filter((_, unit) => intervalsOf(page.corrections, unit, part).length);
+  const written = new Set(shown.map(({ video }) => video));
+  if (!page.splitChosen) byId("split").value = written.size === 1 && !page.run.suggestions ? "time" : "";
   for (const field of document.querySelectorAll('[name="form"], #window-length, #window-hop, #window-share'))
     field.disabled = part === "answers"; // which are written as they were asked for
 }

@@ -15,25 +15,32 @@ function figureColour(column) {
 /** Bouts of the selected video in the time that is in sight. */
 function ethogramFigure(page) {
   const { view, run, corrections, video } = page;
+  // A behaviour per row; the name of an animal has one of its own above them.
+  const shown = page.unitsOf(video).flatMap((unit) => [
+    ...(run.units[unit].label ? [{ unit, name: run.units[unit].label, column: null }] : []),
+    ...run.classes.map((name, column) => ({ unit, name, column })),
+  ]);
   const text = (string) =>
     string.replace(/[\u0000-\u001f\u007f\ud800-\udfff\ufffe\uffff]/gu, " ").replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
   const pen = document.createElement("canvas").getContext("2d");
   pen.font = "11px sans-serif";
   // Another program's letters may be wider.
-  const left = Math.ceil(16 + 1.15 * Math.max(...run.classes.map((name) => pen.measureText(name).width)));
-  const bottom = 22 + FIGURE.row * run.classes.length;
+  const left = Math.ceil(16 + 1.15 * Math.max(...shown.map(({ name }) => pen.measureText(name).width)));
+  const bottom = 22 + FIGURE.row * shown.length;
   const x = (time) => (left + view.x(time, FIGURE.width)).toFixed(2);
-  const rows = run.classes.map((name, column) => {
-    const y = 22 + FIGURE.row * column;
+  const rows = shown.map(({ unit, name, column }, place) => {
+    const y = 22 + FIGURE.row * place;
+    const middle = y + FIGURE.row / 2 + 4;
+    if (column === null) return `<text x="${left - 8}" y="${middle}" text-anchor="end" font-weight="bold">${text(name)}</text>`;
     const bars = corrections
-      .bouts(video, column)
+      .bouts(unit, column)
       .filter(({ start, stop }) => stop > view.from && start < view.to)
       .map(({ start, stop }) => {
         const [from, to] = [x(Math.max(start, view.from)), x(Math.min(stop, view.to))];
         return `<rect x="${from}" y="${y + 3}" width="${Math.max(FIGURE.least, to - from).toFixed(2)}" height="${FIGURE.row - 6}"/>`;
       });
     return (
-      `<text x="${left - 8}" y="${y + FIGURE.row / 2 + 4}" text-anchor="end">${text(name)}</text>\n` +
+      `<text x="${left - 8}" y="${middle}" text-anchor="end">${text(name)}</text>\n` +
       `<g fill="${figureColour(column)}">${bars.join("")}</g>`
     );
   });

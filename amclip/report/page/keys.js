@@ -9,9 +9,9 @@ const ACTIONS = {
   },
   startHere: (page, bout) => moveHere(page, bout, "start"),
   stopHere: (page, bout) => moveHere(page, bout, "stop"),
-  accept: (page, bout) => page.corrections.accept(page.video, page.column, bout),
+  accept: (page, bout) => page.corrections.accept(page.unit, page.column, bout),
   remove: (page, bout) => {
-    page.corrections.remove(page.video, page.column, bout);
+    page.corrections.remove(page.unit, page.column, bout);
     page.selected = null;
   },
   markIn: (page) => mark(page, "from", page.scores.timeOf(page.scores.shownAt(page.player.time))),
@@ -22,18 +22,26 @@ const ACTIONS = {
     addBout(page, from, to);
     page.marks = { from: null, to: null };
   },
-  checked: (page) => {
+  checked: (page) => page.corrections.toggleChecked([page.unit], markedOrSeen(page)),
+  allChecked: (page) => page.corrections.toggleChecked(page.unitsOf(page.video), markedOrSeen(page)),
+  exchange: (page) => {
     const { from, to } = page.marks;
-    page.corrections.toggleChecked(page.video, from != null && to != null ? [from, to] : [page.view.from, page.view.to]);
+    if (from == null || to == null) return page.say("mark from where to where first: keys I and O");
+    page.corrections.exchange(page.unit, Number(byId("exchange-with").value), [from, to]);
   },
 };
 
-const WITHOUT_BOUT = new Set(["markIn", "markOut", "add", "checked"]);
+const WITHOUT_BOUT = new Set(["markIn", "markOut", "add", "checked", "allChecked", "exchange"]);
+
+function markedOrSeen(page) {
+  const { from, to } = page.marks;
+  return from != null && to != null ? [from, to] : [page.view.from, page.view.to];
+}
 
 function act(page, name) {
   const { bout } = page;
   if (bout || WITHOUT_BOUT.has(name)) ACTIONS[name](page, bout);
-  else page.say(`no bout of ${page.run.classes[page.column]} is selected: click on one, or press N for the next`);
+  else page.say(`no bout of ${page.rowName} is selected: click on one, or press N for the next`);
   page.changed();
 }
 
@@ -66,19 +74,25 @@ const KEYS = [
   [["Home", "End"], "Start, end of the video", (page, key) => seekBy(page, key === "Home" ? -Infinity : Infinity)],
   [["N", "P"], "Next bout, bout before, of the behaviour", (page, key) => page.jump(key === "N" ? 1 : -1)],
   [["Shift+N", "Shift+P"], "The same, of any behaviour", (page, key) => page.jump(key === "Shift+N" ? 1 : -1, true)],
-  [["ArrowUp", "ArrowDown"], "Behaviour above, below", (page, key) => page.selectColumn(page.column + (key === "ArrowUp" ? -1 : 1))],
+  [["ArrowUp", "ArrowDown"], "Behaviour above, below", (page, key) => page.moveRow(key === "ArrowUp" ? -1 : 1)],
+  [["W", "Shift+W"], "Next animal, animal before", (page, key) => page.turnAnimal(key === "W" ? 1 : -1)],
+  [["Y"], "Fold the rows of the other animals, unfold all", (page) => page.foldOthers()],
   [["B"], "Play the bout, or the interval to label", (page) => (page.run.suggestions && !page.bout ? playSuggestion(page) : act(page, "playBout"))],
   [["S", "E"], "The bout starts with, ends with the frame on screen", (page, key) => act(page, key === "S" ? "startHere" : "stopHere")],
   [["I", "O"], "Mark from, up to the frame on screen", (page, key) => act(page, key === "I" ? "markIn" : "markOut")],
   [["A"], "Make the mark a bout of the behaviour", (page) => act(page, "add")],
   [["R"], "Relabel the bout: choose a behaviour", (page) => byId("bout-behaviour").focus()],
+  [["M"], "The bout is another animal's: choose it", (page) => focusAnimals(page, "bout-animal")],
+  [["Shift+M"], "Exchange animals in the mark: choose with which", (page) => focusAnimals(page, "exchange-with")],
   [["Delete", "Backspace", "X"], "Delete the bout", (page) => act(page, "remove")],
   [["Enter"], "Accept the bout; keep the answer to an interval to label", (page) => (page.run.suggestions ? keepAnswer(page) : act(page, "accept"))],
   [["C"], "The mark (or what is in sight) is checked, or no longer", (page) => act(page, "checked")],
+  [["Shift+C"], "The same, for every animal", (page) => act(page, "allChecked")],
   [["T"], "Threshold: then left and right", () => byId("threshold").focus()],
   [["+", "=", "-"], "Zoom in, out", (page, key) => page.view.zoom(key === "-" ? 2 : 1 / 2, page.player.time)],
   [["0", "Z"], "Whole video, selected bout in sight", (page, key) => (key === "0" ? page.view.show(0, page.view.duration) : act(page, "zoomToBout"))],
   [["F"], "Flow on or off", () => byId("flow-on").click()],
+  [["L"], "Boxes of the animals on or off", () => byId("boxes-on").click()],
   [["V", "Shift+V"], "Next video, video before", (page, key) => turnVideo(page, key === "V" ? 1 : -1)],
   [["G", "Shift+G"], "Next interval to label, interval before", (page, key) => page.run.suggestions && suggest(page, page.suggestion + (key === "G" ? 1 : -1))],
   [["1–9"], "Choose a behaviour for the interval to label", () => {}],
@@ -99,6 +113,11 @@ function turnVideo(page, direction) {
   const count = page.run.videos.length;
   page.showVideo((page.video + direction + count) % count);
   page.say(page.run.videos[page.video].video);
+}
+
+function focusAnimals(page, list) {
+  if (page.unitsOf(page.video).length > 1) byId(list).focus();
+  else page.say("there is no other animal in this video");
 }
 
 function letGo(page) {

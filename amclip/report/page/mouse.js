@@ -55,24 +55,22 @@ function wheel(page, event, place) {
   }
 }
 
-const rowAt = (page, y) => {
-  const row = Math.floor(y / ROW);
-  return row >= 0 && row < page.run.classes.length ? row : null;
-};
+/** The row at a height: { unit, column }; the column is null in the row of an animal itself. */
+const rowAt = (page, y) => page.rows[Math.floor(y / ROW)] ?? null;
 
-function boutAt(page, column, time) {
-  return page.corrections.bouts(page.video, column).find((b) => b.start <= time && time < b.stop) ?? null;
+function boutAt(page, unit, column, time) {
+  return page.corrections.bouts(unit, column).find((b) => b.start <= time && time < b.stop) ?? null;
 }
 
-/** The edge under the mouse: { column, bout, side }; the selected bout's first, then the nearest. */
+/** The edge under the mouse: { row, bout, side }; the selected bout's first, then the nearest. */
 function edgeAt(page, { x, y, width }) {
-  const column = rowAt(page, y);
-  if (column === null) return null;
+  const row = rowAt(page, y);
+  if (!row || row.column === null) return null;
   let best = null;
-  for (const bout of page.corrections.bouts(page.video, column)) {
+  for (const bout of page.corrections.bouts(row.unit, row.column)) {
     for (const side of ["start", "stop"]) {
       const away = Math.abs(page.view.x(bout[side], width) - x) - (bout === page.bout ? 1 : 0);
-      if (away <= GRIP && (!best || away < best.away)) best = { column, bout, side, away };
+      if (away <= GRIP && (!best || away < best.away)) best = { row, bout, side, away };
     }
   }
   // A bout a few pixels wide is to be clicked on, not to be pulled at, unless it is selected already.
@@ -85,21 +83,23 @@ function edgeAt(page, { x, y, width }) {
 function beginDrag(page, place, rows, drawing) {
   const { view, scores } = page;
   const time = view.time(place.x, place.width);
-  const column = rows ? rowAt(page, place.y) : null;
+  const row = rows ? rowAt(page, place.y) : null;
+  const behaviour = row && row.column !== null;
   const edge = rows && !drawing ? edgeAt(page, place) : null;
-  if (drawing && column !== null) return drawDrag(page, column, scores.snapped(time));
+  if (drawing && behaviour) return drawDrag(page, row, scores.snapped(time));
   if (edge) return edgeDrag(page, edge);
   page.player.until = null;
   page.player.seek(time);
-  if (column !== null) page.selectBout(column, boutAt(page, column, time), false);
+  if (behaviour) page.selectBout(row, boutAt(page, row.unit, row.column, time), false);
+  else if (row) page.selectRow(row.unit, page.column);
   return {
     move: (now) => page.player.seek(view.time(now.x, now.width)),
     end: () => {},
   };
 }
 
-function edgeDrag(page, { column, bout, side }) {
-  page.selectBout(column, bout, false);
+function edgeDrag(page, { row, bout, side }) {
+  page.selectBout(row, bout, false);
   const interval = { start: bout.start, stop: bout.stop };
   let moved = false;
   return {
@@ -108,7 +108,7 @@ function edgeDrag(page, { column, bout, side }) {
       if (side === "start" ? time >= interval.stop : time <= interval.start) return;
       moved ||= time !== interval[side];
       interval[side] = time;
-      page.preview = { bout, column, ...interval };
+      page.preview = { bout, ...row, ...interval };
       page.player.seek(time);
       page.changed();
     },
@@ -121,14 +121,14 @@ function edgeDrag(page, { column, bout, side }) {
   };
 }
 
-function drawDrag(page, column, begin) {
-  page.selectColumn(column);
+function drawDrag(page, row, begin) {
+  page.selectRow(row.unit, row.column);
   let interval = null;
   return {
     move: (now) => {
       const time = page.scores.snapped(page.view.time(now.x, now.width));
       interval = [Math.min(begin, time), Math.max(begin, time)];
-      page.preview = { bout: null, column, start: interval[0], stop: interval[1] };
+      page.preview = { bout: null, ...row, start: interval[0], stop: interval[1] };
       page.player.seek(time);
       page.changed();
     },
@@ -141,9 +141,17 @@ function drawDrag(page, column, begin) {
 }
 
 function addBout(page, start, stop) {
-  page.corrections.add(page.video, page.column, start, stop);
+  page.corrections.add(page.unit, page.column, start, stop);
   page.selected = { start, stop };
   page.selected = page.bout;
+  warnOfAbsence(page, start, stop);
+}
+
+/** Say it where the selected animal was not tracked all of the time of a bout. */
+function warnOfAbsence(page, start, stop) {
+  const { label, absent } = page.run.units[page.unit];
+  const away = covered(absent, start, stop);
+  if (away > SAME_TIME) page.say(`${label} has no box for ${away.toFixed(2)} s of this: nothing can be trained on there`);
 }
 
 function connectOverview(page, at) {

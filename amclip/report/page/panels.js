@@ -9,48 +9,78 @@ function describeBout(page, bout) {
   const whose = bout.human ? "yours" : "the model's";
   const length = (bout.stop - bout.start).toFixed(2);
   return (
-    `${page.run.classes[page.column]}, ${clock(bout.start)} to ${clock(bout.stop)} (${length} s), ${whose}; ` +
+    `${page.rowName}, ${clock(bout.start)} to ${clock(bout.stop)} (${length} s), ${whose}; ` +
     `probability ${percent(mean)} on average, ${percent(peak)} at its highest`
   );
 }
 
+/** The id of a row's name: of its place among all rows of the video, whether they are shown or not. */
+const rowId = ({ run }, unit, column) => `class-${run.units[unit].place * run.classes.length + column}`;
+
+const countOf = (number) => `${number} bout${number === 1 ? "" : "s"}`;
+
+/** The names beside the rows, those of an animal's behaviours below its own; and the lists to choose from. */
 function fillClasses(page) {
   const colours = palette();
-  const rows = page.run.classes.map((name, column) => {
+  const named = (name, colour) => {
     const swatch = element("span", { className: "swatch" });
-    swatch.style.background = colourOf(column, colours);
-    const row = element(
-      "div",
-      { id: `class-${column}`, title: name, role: "option" },
-      swatch,
-      element("span", { className: "name", textContent: name }),
-      element("span", { className: "count" }),
-    );
-    row.addEventListener("click", () => page.selectColumn(column));
-    return row;
+    swatch.style.background = colour;
+    const parts = [swatch, element("span", { className: "name", textContent: name }), element("span", { className: "count" })];
+    return parts;
+  };
+  const behaviours = (unit) =>
+    page.run.classes.map((name, column) => {
+      const row = element("div", { id: rowId(page, unit, column), title: name, role: "option" }, ...named(name, colourOf(column, colours)));
+      row.classList.toggle("stripe", column % 2 === 1);
+      row.addEventListener("click", () => page.selectRow(unit, column));
+      return row;
+    });
+  const units = page.unitsOf(page.video);
+  const groups = units.map((unit) => {
+    const { label, place } = page.run.units[unit];
+    const folded = page.folded.has(unit);
+    // For the mouse; who listens is told the name of the group, and folds by a key.
+    const title = `${label}: click to ${folded ? "show" : "hide"} its rows`;
+    const fold = element("span", { className: "fold", textContent: folded ? "▸" : "▾" });
+    const head = element("div", { className: "animal", title, "aria-hidden": true }, fold, ...named(label, animalColour(place)));
+    head.addEventListener("click", () => page.fold(unit));
+    const group = element("div", { id: `animal-${place}`, role: "group", "aria-label": label }, head);
+    group.append(...(folded ? [] : behaviours(unit)));
+    return group;
   });
-  byId("classes").replaceChildren(...rows);
+  const apart = page.run.units[units[0]].label;
+  byId("classes").replaceChildren(...(apart ? groups : behaviours(units[0])));
   byId("bout-behaviour").replaceChildren(
     ...page.run.classes.map((name, column) => element("option", { value: column, textContent: name })),
   );
+  byId("bout-animal").replaceChildren(...optionsFor(page, units));
+  for (const item of document.querySelectorAll(".of-animals")) item.hidden = !apart;
 }
 
+const optionsFor = (page, units) =>
+  units.map((unit) => element("option", { value: unit, textContent: page.run.units[unit].label }));
+
 function updateClasses(page) {
-  const list = byId("classes");
-  list.setAttribute("aria-activedescendant", `class-${page.column}`);
-  [...list.children].forEach((row, column) => {
-    row.setAttribute("aria-selected", column === page.column);
-    const count = page.corrections.bouts(page.video, column).length;
+  byId("classes").setAttribute("aria-activedescendant", rowId(page, page.unit, page.column));
+  const counts = new Map();
+  for (const { unit, column } of page.rows) {
+    if (column === null) continue;
+    const row = byId(rowId(page, unit, column));
+    const count = page.corrections.bouts(unit, column).length;
+    row.setAttribute("aria-selected", unit === page.unit && column === page.column);
     row.lastChild.textContent = count;
-    row.setAttribute("aria-label", `${page.run.classes[column]}, ${count} bout${count === 1 ? "" : "s"}`);
-  });
+    row.setAttribute("aria-label", `${page.run.classes[column]}, ${countOf(count)}`);
+    counts.set(unit, (counts.get(unit) ?? 0) + count);
+  }
 }
 
 /** The list of videos says how much of each was checked. */
 function updateVideos(page) {
   for (const [index, option] of [...byId("videos").options].entries()) {
     const { video, duration } = page.run.videos[index];
-    const share = covered(page.corrections.checked(index), 0, duration) / duration;
+    const units = page.unitsOf(index);
+    const checked = units.reduce((sum, unit) => sum + covered(page.corrections.checked(unit), 0, duration), 0);
+    const share = checked / (duration * units.length);
     const text = share > 0 ? `${video} (${Math.max(1, Math.floor(100 * share))} % checked)` : video;
     if (option.textContent !== text) option.textContent = text;
   }
@@ -71,6 +101,7 @@ function connectPanels(page) {
   byId("flow-opacity").addEventListener("input", (event) => (byId("flow").style.opacity = event.target.value));
   byId("flow").style.opacity = byId("flow-opacity").value;
   byId("curves").addEventListener("change", () => page.changed());
+  byId("boxes-on").addEventListener("change", () => page.frameChanged(page.frame));
   on("zoom-in", () => page.view.zoom(1 / 2, page.player.time));
   on("zoom-out", () => page.view.zoom(2, page.player.time));
   on("zoom-all", () => page.view.show(0, page.view.duration));
@@ -86,6 +117,8 @@ function connectPanels(page) {
   on("mark-out", () => act(page, "markOut"));
   on("mark-add", () => act(page, "add"));
   on("mark-checked", () => act(page, "checked"));
+  on("mark-all-checked", () => act(page, "allChecked"));
+  on("exchange", () => act(page, "exchange"));
   connectRelabelling(page);
   for (const id of ["bout-start", "bout-stop"]) onNumber(page, byId(id), () => moveByNumbers(page));
   for (const name of SLIDERS) connectSlider(page, name);
@@ -111,8 +144,7 @@ function connectSlider(page, name) {
   });
   slider.addEventListener("change", () => {
     dragging = false;
-    const count = page.corrections.bouts(page.video, page.column).length;
-    page.say(`${count} bout${count === 1 ? "" : "s"} of ${page.run.classes[page.column]}`);
+    page.say(`${countOf(page.corrections.bouts(page.unit, page.column).length)} of ${page.rowName}`);
   });
   onNumber(page, number, () => {
     const value = number.valueAsNumber;
@@ -150,45 +182,68 @@ function moveBout(page, bout, start, stop) {
   const { scores } = page;
   if (scores.frameAt(stop) - scores.frameAt(start) < 0.5) return page.say("a bout lasts at least one frame");
   if (Math.abs(start - bout.start) < SAME_TIME && Math.abs(stop - bout.stop) < SAME_TIME) return page.changed();
-  page.corrections.move(page.video, page.column, bout, start, stop);
+  page.corrections.move(page.unit, page.column, bout, start, stop);
   page.selected = { start, stop };
   page.selected = page.bout;
+  warnOfAbsence(page, start, stop);
   page.changed();
 }
 
 /**
- * The list of behaviours relabels the selected bout. Keys run through a closed list and change it at every step: each
- * step begins from the bout as it was when the list was entered, so that what lies between leaves no trace.
+ * The lists of behaviours and of animals relabel the selected bout, and give it to another animal. Keys run through a closed
+ * list and change it at every step: each step begins from the bout as it was when the list was entered, so that what lies
+ * between leaves no trace.
  */
 function connectRelabelling(page) {
-  const list = byId("bout-behaviour");
-  let entered = null;
-  const enter = () => {
-    const { bout, column, video } = page;
-    entered = bout && { bout, column, video, state: page.corrections.state, changed: false };
+  const connect = (list, change) => {
+    let entered = null;
+    const enter = () => {
+      const { bout, column, unit } = page;
+      entered = bout && { bout, column, unit, state: page.corrections.state, changed: false };
+    };
+    list.addEventListener("focus", enter);
+    list.addEventListener("change", () => {
+      if (!entered) enter();
+      if (!entered) return;
+      const { bout, column, unit, state, changed } = entered;
+      entered.changed = true;
+      change(state, unit, column, bout, Number(list.value), !changed);
+      page.selected = { start: bout.start, stop: bout.stop };
+      page.selected = page.bout;
+      warnOfAbsence(page, bout.start, bout.stop);
+      page.changed();
+    });
+    list.addEventListener("blur", () => (entered = null));
+    page.store.addEventListener("change", () => (entered = null)); // another tab has changed the state it began from
   };
-  list.addEventListener("focus", enter);
-  list.addEventListener("change", () => {
-    if (!entered) enter();
-    if (!entered) return;
-    const { bout, column, video, state, changed } = entered;
-    entered.changed = true;
-    page.corrections.relabel(state, video, column, bout, Number(list.value), !changed);
-    page.selectColumn(Number(list.value));
-    page.selected = { start: bout.start, stop: bout.stop };
-    page.selected = page.bout;
-    page.changed();
+  connect(byId("bout-behaviour"), (state, unit, column, bout, other, undoable) => {
+    page.corrections.relabel(state, unit, column, bout, other, undoable);
+    page.selectRow(unit, other);
   });
-  list.addEventListener("blur", () => (entered = null));
-  page.store.addEventListener("change", () => (entered = null)); // another tab has changed the state it began from
+  connect(byId("bout-animal"), (state, unit, column, bout, other, undoable) => {
+    page.corrections.give(state, unit, column, bout, other, undoable);
+    page.selectRow(other, column);
+  });
+}
+
+/** The animals that the selected one can be exchanged with; what a person chose stays chosen. */
+function updateExchange(page) {
+  const list = byId("exchange-with");
+  const others = page.unitsOf(page.video).filter((unit) => unit !== page.unit);
+  const { value } = list;
+  if (list.dataset.of !== `${others}`) list.replaceChildren(...optionsFor(page, others));
+  list.dataset.of = others;
+  if (others.includes(Number(value))) list.value = value;
+  byId("exchange").disabled = list.disabled = !others.length;
 }
 
 function updatePanels(page) {
   const { bout, corrections } = page;
   const name = page.run.classes[page.column];
+  const { label } = page.run.units[page.unit];
   byId("bout-text").textContent = bout
     ? describeBout(page, bout)
-    : `No bout of ${name} is selected: click on one, or press N for the next.`;
+    : `No bout of ${page.rowName} is selected: click on one, or press N for the next.`;
   for (const id of ["bout-play", "bout-set-start", "bout-set-stop", "bout-accept", "bout-delete", "zoom-bout"])
     byId(id).disabled = !bout;
   for (const field of byId("bout-fields").querySelectorAll("input, select")) {
@@ -196,6 +251,8 @@ function updatePanels(page) {
     if (!("typing" in field.dataset)) field.value = "";
   }
   byId("bout-behaviour").value = page.column;
+  byId("bout-animal").value = page.unit;
+  if (label) updateExchange(page);
   if (bout) {
     const frame = 1 / page.run.videos[page.video].fps;
     for (const [id, value] of [
@@ -210,7 +267,7 @@ function updatePanels(page) {
   byId("undo").disabled = !corrections.done.length;
   byId("redo").disabled = !corrections.undone.length;
   const settings = corrections.settings(page.column);
-  byId("settings-title").textContent = `Thresholds of ${name}`;
+  byId("settings-title").textContent = `Thresholds of ${name}${label && ", for every animal"}`;
   for (const key of SLIDERS) {
     if (key.startsWith("minimum")) byId(key).max = Math.max(10, settings[key]);
     byId(key).value = settings[key];
@@ -220,11 +277,11 @@ function updatePanels(page) {
   byId("smoothing").textContent = settings.smoothing
     ? `The curve was smoothed over ${settings.smoothing} s by the run.`
     : "";
-  byId("curve-title").textContent = `Probability of ${name}`;
-  const count = corrections.bouts(page.video, page.column).length;
+  byId("curve-title").textContent = `Probability of ${page.rowName}`;
+  const count = corrections.bouts(page.unit, page.column).length;
   byId("curve").setAttribute(
     "aria-label",
-    `Probability of ${name} over time; ${count} bouts at threshold ${settings.threshold.toFixed(2)}`,
+    `Probability of ${page.rowName} over time; ${count} bouts at threshold ${settings.threshold.toFixed(2)}`,
   );
   byId("warning").hidden = corrections.kept.works;
   if (!corrections.kept.works)

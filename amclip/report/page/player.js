@@ -5,7 +5,7 @@ class Player {
   /**
    * @param video the video element
    * @param flow the video element of the overlay
-   * @param on { time(seconds), state(playing), problem(message or null) }
+   * @param on { time(seconds), frame(its number, or null), state(playing), problem(message or null) }
    */
   constructor(video, flow, on) {
     Object.assign(this, { video, flow, on });
@@ -19,6 +19,7 @@ class Player {
     video.addEventListener("play", () => this.follow());
     video.addEventListener("pause", () => this.paused());
     video.addEventListener("ended", () => this.paused());
+    this.watchFrames();
     flow.addEventListener("error", () => this.overlay && this.on.problem("The flow video cannot be played."));
   }
 
@@ -27,6 +28,7 @@ class Player {
     this.video.pause();
     Object.assign(this, { scores, addresses: [...addresses], ready: false, until: null, waiting: null, time: 0 });
     this.playWhenReady = false;
+    this.on.frame(null);
     this.hasFlow = Boolean(flowAddress);
     this.flow.removeAttribute("src");
     if (flowAddress) this.flow.src = flowAddress;
@@ -72,6 +74,21 @@ class Player {
   pageTime(media) {
     const { fps, offset } = this.scores.video;
     return this.byFrames ? this.scores.timeOf(media * fps) : media - offset;
+  }
+
+  /** Tell of every frame that comes on screen, when it does: later than the time is set, and not in step with it. */
+  watchFrames() {
+    const { video } = this;
+    if (!video.requestVideoFrameCallback) {
+      for (const event of ["timeupdate", "seeked"]) video.addEventListener(event, () => this.on.frame(this.scores.shownAt(this.time)));
+      return;
+    }
+    const came = (now, { mediaTime }) => {
+      video.requestVideoFrameCallback(came);
+      const { scores } = this;
+      this.on.frame(clamp(Math.round(scores.frameAt(this.pageTime(mediaTime))), 0, scores.video.num_frames - 1));
+    };
+    video.requestVideoFrameCallback(came);
   }
 
   /** Go to a time; the picture shown is that of the frame it falls in. */

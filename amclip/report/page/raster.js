@@ -1,4 +1,5 @@
-// The raster: a row per behaviour over time, with bouts as bars and the probability as a line above its row's floor.
+// The raster: a row per behaviour over time, with bouts as bars and the probability as a line above its row's floor; where
+// animals are told apart the rows of each lie below a row of its own, which says when it is in the picture.
 // Drawn by hand on a canvas: thousands of bouts stay quick, and raster, overview and curve share one time axis.
 
 const ROW = 26; // pixels
@@ -47,7 +48,7 @@ class View {
 
 /** The pen of a canvas at the screen's resolution; drawing is in CSS pixels. */
 function prepare(canvas, width, height, clear = true) {
-  const ratio = window.devicePixelRatio || 1;
+  const ratio = Math.min(window.devicePixelRatio || 1, 16000 / height); // no canvas may be higher than 16384
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== w || canvas.height !== h) {
     Object.assign(canvas, { width: w, height: h });
@@ -65,6 +66,7 @@ function palette() {
   const colour = (name) => style.getPropertyValue(`--${name}`).trim();
   return {
     paper: colour("paper"),
+    panel: colour("panel"),
     ink: colour("ink"),
     faint: colour("faint"),
     line: colour("line"),
@@ -112,12 +114,12 @@ function drawAxis(canvas, width, view, state) {
     pen.fillText(text, clamp(x - wide / 2, 2, width - wide - 2), AXIS / 2 - 2);
   }
   pen.fillStyle = colours.checked;
-  for (const [start, stop] of state.corrections.checked(state.video))
+  for (const [start, stop] of state.corrections.checked(state.unit))
     pen.fillRect(view.x(start, width), AXIS - 4, Math.max(1, view.x(stop, width) - view.x(start, width)), 4);
   drawMarks(pen, 0, AXIS, width, view, state.marks, colours);
 }
 
-/** The line of a curve; where several cells fall on one pixel, the highest shows. */
+/** The line of a curve; where several cells fall on one pixel, the highest shows. Where nothing is known there is none. */
 function traceCurve(pen, scores, curve, view, width, y, height) {
   const { edges } = scores;
   const first = Math.max(0, lastNotAbove(edges, view.from));
@@ -131,7 +133,9 @@ function traceCurve(pen, scores, curve, view, width, y, height) {
   for (let cell = first; cell < curve.length && edges[cell] < view.to; cell++) {
     const left = Math.max(0, view.x(edges[cell], width));
     const right = Math.min(width, view.x(edges[cell + 1], width));
-    if (right - left >= 1) {
+    if (Number.isNaN(curve[cell])) {
+      [column, started] = [-1, false];
+    } else if (right - left >= 1) {
       point(left, curve[cell]);
       point(right, curve[cell]);
       column = -1;
@@ -147,31 +151,87 @@ function traceCurve(pen, scores, curve, view, width, y, height) {
 }
 
 /**
- * Draw the rows. `state` has corrections, video, column, bout, marks, curves, preview. Only rows that differ from what the
- * canvas shows are drawn again: a moved threshold costs one row, however many there are.
+ * Draw the rows. `state` has corrections, rows, unit, column, bout, marks, curves, preview. Only rows that differ from what
+ * the canvas shows are drawn again: a moved threshold costs one row per animal, however many behaviours there are.
+ *
+ * @param scoresOf index of a unit to its Scores
  */
-function drawRaster(canvas, width, view, scores, state) {
-  const { classes } = state.corrections.run;
+function drawRaster(canvas, width, view, scoresOf, state) {
   const colours = palette();
-  const whole = JSON.stringify([view.from, view.to, width, devicePixelRatio, colours, state.curves, state.video, state.marks]);
+  const { corrections, curves, marks, rows } = state;
+  const which = rows.map(({ unit, column }) => `${unit}/${column}`);
+  const whole = JSON.stringify([view.from, view.to, width, devicePixelRatio, colours, curves, which, marks]);
   const fresh = canvas.shown?.whole !== whole;
   if (fresh) canvas.shown = { whole, rows: [] };
-  const pen = prepare(canvas, width, classes.length * ROW, fresh);
-  classes.forEach((_, column) => {
-    const mine = state.preview?.column === column ? state.preview : null;
-    const chosen = column === state.column;
-    const row = { bouts: state.corrections.bouts(state.video, column), mine, chosen, bout: chosen ? state.bout : null };
-    const before = canvas.shown.rows[column];
+  const pen = prepare(canvas, width, rows.length * ROW, fresh);
+  rows.forEach(({ unit, column, folded }, place) => {
+    const at = { pen, y: place * ROW, width, view, colours, unit: corrections.run.units[unit] };
+    const mine = state.preview?.unit === unit && state.preview.column === column ? state.preview : null;
+    const chosen = unit === state.unit && column === state.column;
+    const row =
+      column === null
+        ? { checked: corrections.checked(unit), ...(folded ? corrections.run.classes.map((_, c) => corrections.bouts(unit, c)) : []) }
+        : { bouts: corrections.bouts(unit, column), mine, chosen, bout: chosen ? state.bout : null };
+    const before = canvas.shown.rows[place];
     if (before && Object.keys(row).every((key) => row[key] === before[key])) return;
-    canvas.shown.rows[column] = row;
-    drawRow(pen, column * ROW, width, view, scores, state, column, row, colours);
+    canvas.shown.rows[place] = row;
+    pen.clearRect(0, at.y, width, ROW);
+    if (column === null) drawAnimal(at, row, folded ? corrections.run.classes.map((_, c) => row[c]) : []);
+    else drawRow(at, scoresOf(unit), state, column, row);
+    drawMarks(pen, at.y, ROW, width, view, marks, colours);
   });
 }
 
-function drawRow(pen, y, width, view, scores, state, column, row, colours) {
-  pen.clearRect(0, y, width, ROW);
+/** The row of an animal: when it is in the picture, what was checked of it, and, where its rows are folded, its bouts. */
+function drawAnimal({ pen, y, width, view, colours, unit }, { checked }, bouts) {
+  pen.fillStyle = colours.panel;
+  pen.fillRect(0, y, width, ROW);
+  const span = ([start, stop], top, height) => {
+    if (stop < view.from || start > view.to) return;
+    pen.fillRect(view.x(start, width), top, Math.max(1, view.x(stop, width) - view.x(start, width)), height);
+  };
+  if (!bouts.length) {
+    pen.fillStyle = animalColour(unit.place);
+    for (const one of unit.present) span(one, y + ROW / 2 - 2, 4);
+  }
+  drawAbsence(pen, y, ROW, width, view, unit, colours);
+  const each = (ROW - 8) / bouts.length;
+  bouts.forEach((mine, column) => {
+    pen.fillStyle = colourOf(column, colours);
+    for (const { start, stop } of mine) span([start, stop], y + 2 + column * each, Math.max(0.7, each));
+  });
+  pen.fillStyle = colours.checked;
+  for (const one of checked) span(one, y + ROW - 4, 4);
+  pen.fillStyle = colours.line;
+  pen.fillRect(0, y, width, 1);
+}
+
+/** Hatch a band of the canvas where an animal is not in the picture. */
+function drawAbsence(pen, y, height, width, view, unit, colours) {
+  for (const [start, stop] of unit.absent) {
+    if (stop <= view.from || start >= view.to) continue;
+    const [left, right] = [view.x(Math.max(start, view.from), width), view.x(Math.min(stop, view.to), width)];
+    pen.save();
+    pen.beginPath();
+    pen.rect(left, y, right - left, height);
+    pen.clip();
+    pen.strokeStyle = colours.faint;
+    pen.globalAlpha = 0.45;
+    pen.lineWidth = 1;
+    pen.beginPath();
+    for (let x = left - height - ((left - height) % 7); x < right; x += 7) {
+      pen.moveTo(x, y + height);
+      pen.lineTo(x + height, y);
+    }
+    pen.stroke();
+    pen.restore();
+  }
+}
+
+function drawRow({ pen, y, width, view, colours, unit }, scores, state, column, row) {
   pen.fillStyle = row.chosen ? colours.selected : column % 2 ? colours.stripe : "transparent";
   pen.fillRect(0, y, width, ROW);
+  drawAbsence(pen, y, ROW, width, view, unit, colours);
   const colour = colourOf(column, colours);
   let drawn = -Infinity; // up to where a bar reaches already
   for (const bout of row.bouts) {
@@ -191,7 +251,6 @@ function drawRow(pen, y, width, view, scores, state, column, row, colours) {
     pen.stroke();
     pen.globalAlpha = 1;
   }
-  drawMarks(pen, y, ROW, width, view, state.marks, colours);
 }
 
 /** The part of the marked interval that lies in a band of the canvas. */
@@ -225,36 +284,36 @@ function drawBout(pen, { start, stop }, human, y, width, view, colour, colours, 
   return left + wide;
 }
 
-/** The whole video in a strip: bouts of all behaviours, what was checked, and the part in sight. */
+/** The whole video in a strip: bouts of all behaviours and animals, what was checked, and the part in sight. */
 function drawOverview(canvas, width, view, state) {
   const colours = palette();
-  const { classes } = state.corrections.run;
-  const height = clamp(2 * classes.length, 30, 60) + 6;
+  const rows = state.units.flatMap((unit) => state.corrections.run.classes.map((_, column) => ({ unit, column })));
+  const height = clamp(2 * rows.length, 30, 60) + 6;
   const x = (time) => (time / view.duration) * width;
-  const each = (height - 6) / classes.length;
+  const each = (height - 6) / rows.length;
   // The bouts lie on a canvas of their own, where only the rows that changed are drawn again.
   canvas.bars ??= document.createElement("canvas");
-  const whole = JSON.stringify([width, devicePixelRatio, colours, state.video]);
+  const whole = JSON.stringify([width, devicePixelRatio, colours, state.units]);
   const fresh = canvas.bars.whole !== whole;
   if (fresh) Object.assign(canvas.bars, { whole, rows: [] });
   const bars = prepare(canvas.bars, width, height, fresh);
-  classes.forEach((_, column) => {
-    const bouts = state.corrections.bouts(state.video, column);
-    if (canvas.bars.rows[column] === bouts) return;
-    canvas.bars.rows[column] = bouts;
-    bars.clearRect(0, column * each, width, each);
+  rows.forEach(({ unit, column }, row) => {
+    const bouts = state.corrections.bouts(unit, column);
+    if (canvas.bars.rows[row] === bouts) return;
+    canvas.bars.rows[row] = bouts;
+    bars.clearRect(0, row * each, width, each);
     bars.fillStyle = colourOf(column, colours);
     let drawn = -Infinity;
     for (const { start, stop } of bouts) {
       if (x(stop) < drawn) continue;
       drawn = x(start) + Math.max(0.7, x(stop) - x(start));
-      bars.fillRect(x(start), column * each, drawn - x(start), Math.max(0.7, each - 0.5));
+      bars.fillRect(x(start), row * each, drawn - x(start), Math.max(0.7, each - 0.5));
     }
   });
   const pen = prepare(canvas, width, height);
   pen.drawImage(canvas.bars, 0, 0, width, height);
   pen.fillStyle = colours.checked;
-  for (const [start, stop] of state.corrections.checked(state.video))
+  for (const [start, stop] of state.corrections.checked(state.unit))
     pen.fillRect(x(start), height - 5, Math.max(1, x(stop) - x(start)), 4);
   const [a, b] = [x(view.from), x(view.to)];
   pen.fillStyle = colours.accent;
@@ -276,9 +335,10 @@ function drawCurve(canvas, width, view, scores, state) {
   const y = (p) => curveY(p, height);
   pen.fillStyle = colour;
   pen.globalAlpha = 0.2;
-  for (const { start, stop } of state.corrections.bouts(state.video, state.column))
+  for (const { start, stop } of state.corrections.bouts(state.unit, state.column))
     pen.fillRect(view.x(start, width), y(1), view.x(stop, width) - view.x(start, width), y(0) - y(1));
   pen.globalAlpha = 1;
+  drawAbsence(pen, y(1), y(0) - y(1), width, view, state.corrections.run.units[state.unit], colours);
   pen.font = "11px system-ui, sans-serif";
   pen.textBaseline = "middle";
   for (const p of [0, 0.25, 0.5, 0.75, 1]) {

@@ -1,13 +1,14 @@
 // What is kept of a person's work: in the browser between visits, and in files that carry it to another one. A record
-// per video, found by a digest of the video's scores: a report with more videos, or cut by other settings, finds it again.
+// per unit (a video, or an animal in it), found by a digest of the unit's scores: a report with more videos or animals, or
+// cut by other settings, finds it again.
 
-const PARTS = ["rulings", "checked", "answers"]; // of a state, each by name of the video
+const PARTS = ["rulings", "checked", "answers"]; // of a state, each by name of the unit
 
 class Kept {
   constructor(run, store) {
     this.run = run;
     this.store = store;
-    this.keys = run.videos.map(({ scores }) => scores);
+    this.keys = run.units.map(({ scores }) => scores);
     this.seen = null; // the state that was read or written last
   }
 
@@ -18,7 +19,7 @@ class Kept {
 
   /** The state that the browser has kept; what it has not is as in `first`. */
   read(first) {
-    const records = this.keys.map((key, index) => this.record(key, this.run.videos[index].duration));
+    const records = this.keys.map((key, index) => this.record(key, this.run.units[index].duration));
     this.seen = withRecords(first, this.run, records);
     return this.seen;
   }
@@ -36,19 +37,19 @@ class Kept {
   }
 
   /**
-   * Keep a state; only what differs from the one before is written. Thresholds are kept with the first video and with
+   * Keep a state; only what differs from the one before is written. Thresholds are kept with the first unit and with
    * those that were worked on: a slider must not write the records of hundreds of videos.
    */
   write(state) {
     const before = this.seen;
     this.seen = state;
     const moved = movedSettings(state, this.run);
-    this.run.videos.forEach(({ video }, index) => {
+    this.run.units.forEach(({ name }, index) => {
       const key = this.keys[index];
-      const same = PARTS.every((part) => own(before[part], video) === own(state[part], video));
-      const touched = index === 0 || PARTS.some((part) => own(state[part], video));
+      const same = PARTS.every((part) => own(before[part], name) === own(state[part], name));
+      const touched = index === 0 || PARTS.some((part) => own(state[part], name));
       if (this.store.keeps(key) && same && (before.settings === state.settings || !touched)) return;
-      const record = recordOf(state, video, touched ? moved : {});
+      const record = recordOf(state, name, touched ? moved : {});
       if (Object.keys(record).length) this.store.set(key, JSON.stringify(record));
       else this.store.remove(key);
     });
@@ -58,9 +59,9 @@ class Kept {
 /** Where a record is put that cannot be read. */
 const aside = (key) => `${key}:unreadable`;
 
-/** What is to be kept of a video. Thresholds that nobody moved are not: they are those of the run, also of a later one. */
-function recordOf(state, video, moved) {
-  const parts = PARTS.map((part) => [part, own(state[part], video)]).filter(([, value]) => value);
+/** What is to be kept of a unit. Thresholds that nobody moved are not: they are those of the run, also of a later one. */
+function recordOf(state, unit, moved) {
+  const parts = PARTS.map((part) => [part, own(state[part], unit)]).filter(([, value]) => value);
   return Object.fromEntries([...parts, ...(Object.keys(moved).length ? [["settings", moved]] : [])]);
 }
 
@@ -69,13 +70,13 @@ function movedSettings(state, run) {
   return Object.fromEntries(Object.entries(state.settings).filter(differs));
 }
 
-/** A state with records, one per video of the run or null, in place of what it had; the first says the thresholds. */
+/** A state with records, one per unit of the run or null, in place of what it had; the first says the thresholds. */
 function withRecords(state, run, records) {
   const next = { ...state };
-  [...run.videos.entries()].reverse().forEach(([index, { video }]) => {
+  [...run.units.entries()].reverse().forEach(([index, { name }]) => {
     const record = records[index];
     if (!record) return;
-    for (const part of PARTS) if (record[part]) next[part] = { ...next[part], [video]: record[part] };
+    for (const part of PARTS) if (record[part]) next[part] = { ...next[part], [name]: record[part] };
     const settings = run.classes.map((name) => [name, { ...own(next.settings, name), ...own(record.settings, name) }]);
     next.settings = Object.fromEntries(settings);
   });
@@ -124,8 +125,8 @@ function asRecord(value, run, duration) {
 /** All work on a report as the text of a file, for another browser or another person: videos that were worked on. */
 function asFile(corrections) {
   const { run, state } = corrections;
-  const videos = run.videos.map(({ video }) => [video, recordOf(state, video, {})]);
-  const worked = Object.fromEntries(videos.filter(([, record]) => Object.keys(record).length));
+  const units = run.units.map(({ name }) => [name, recordOf(state, name, {})]);
+  const worked = Object.fromEntries(units.filter(([, record]) => Object.keys(record).length));
   const told = { amclip: "corrections", classes: run.classes, settings: state.settings, videos: worked };
   return JSON.stringify(told, null, 1) + "\n";
 }
@@ -143,8 +144,8 @@ function takeFile(corrections, text) {
   try {
     const told = JSON.parse(text);
     if (told.amclip !== "corrections") throw new TypeError("of another kind");
-    records = run.videos.map(({ video, duration }) => {
-      const one = own(told.videos, video);
+    records = run.units.map(({ name, duration }) => {
+      const one = own(told.videos, name);
       return one ? asRecord({ ...one, settings: {} }, run, duration) : null;
     });
     settings = asRecord({ settings: told.settings }, run, 0).settings;
@@ -153,7 +154,7 @@ function takeFile(corrections, text) {
     throw new Error("this is not work that a report of amclip has saved");
   }
   if (!settings) throw new Error("the file has work on other videos than those of this report");
-  const count = records.filter(Boolean).length;
+  const count = new Set(run.units.filter((_, index) => records[index]).map(({ video }) => video)).size;
   const all = run.classes.map((name) => [name, { ...own(run.settings, name), ...own(settings, name) }]);
   const next = withRecords({ ...state, settings: Object.fromEntries(all) }, run, records);
   corrections.put(next, `work on ${count} of ${run.videos.length} videos taken up`);

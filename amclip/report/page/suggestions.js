@@ -1,7 +1,7 @@
 // Intervals that `amclip suggest` asks a person to label, one after the other.
 
-function answerTo(page, { video, start, stop }) {
-  return page.corrections.answers(video).find((answer) => answer[0] === start && answer[1] === stop);
+function answerTo(page, { unit, start, stop }) {
+  return page.corrections.answers(unit).find((answer) => answer[0] === start && answer[1] === stop);
 }
 
 const isAnswered = (page, suggestion) => answerTo(page, suggestion) !== undefined;
@@ -10,8 +10,9 @@ const isAnswered = (page, suggestion) => answerTo(page, suggestion) !== undefine
 function suggest(page, index) {
   const all = page.run.suggestions;
   page.suggestion = (index + all.length) % all.length;
-  const { video, start, stop } = all[page.suggestion];
+  const { video, unit, start, stop } = all[page.suggestion];
   if (video !== page.video) page.showVideo(video);
+  if (unit !== page.unit) page.selectRow(unit, page.column);
   const margin = Math.max(2, stop - start);
   page.view.show(start - margin, stop + margin);
   page.marks = { from: start, to: stop };
@@ -22,11 +23,11 @@ function suggest(page, index) {
 
 /** What is ticked: the answer, where there is one, or else what the network says. */
 function choices(page) {
-  const { video, start, stop } = page.run.suggestions[page.suggestion];
+  const { unit, start, stop } = page.run.suggestions[page.suggestion];
   page.answer = answerTo(page, page.run.suggestions[page.suggestion]);
   const holds = (column) => {
     if (page.answer) return page.answer[2].includes(page.run.classes[column]);
-    const bouts = withIntervals(page.corrections.bouts(video, column));
+    const bouts = withIntervals(page.corrections.bouts(unit, column));
     return covered(bouts, start, stop) >= 0.5 * (stop - start) - SAME_TIME;
   };
   page.chosen = new Set([...page.run.classes.keys()].filter(holds));
@@ -65,8 +66,8 @@ function playSuggestion(page) {
 }
 
 function keepAnswer(page) {
-  const { video, start, stop } = page.run.suggestions[page.suggestion];
-  page.corrections.answer(video, [start, stop], page.chosen);
+  const { unit, start, stop } = page.run.suggestions[page.suggestion];
+  page.corrections.answer(unit, [start, stop], page.chosen);
   const open = page.run.suggestions.filter((one) => !isAnswered(page, one)).length;
   if (open === 0) return page.say("every interval is labelled: download the table");
   let next = page.suggestion + 1;
@@ -78,10 +79,11 @@ function updateSuggestion(page) {
   const all = page.run.suggestions;
   const one = all[page.suggestion ?? 0];
   const open = all.filter((other) => !isAnswered(page, other)).length;
+  const { label } = page.run.units[one.unit];
   byId("suggestion-title").textContent = `Interval ${(page.suggestion ?? 0) + 1} of ${all.length}`;
   byId("suggestion-text").textContent =
-    `${page.run.videos[one.video].video}, ${clock(one.start)} to ${clock(one.stop)}` +
-    `${isAnswered(page, one) ? ", labelled" : ""}; ${open} still to label. Choose what it shows; nothing is an answer too.`;
+    `${label && `${label} in `}${page.run.videos[one.video].video}, ${clock(one.start)} to ${clock(one.stop)}` +
+    `${isAnswered(page, one) ? ", labelled" : ""}; ${open} still to label. Choose what ${label || "it"} shows; nothing is an answer too.`;
   for (const box of byId("suggestion-classes").querySelectorAll("input"))
     box.checked = page.chosen?.has(Number(box.value)) ?? false;
 }

@@ -1,0 +1,111 @@
+"""`amclip check`: which data set its words and config files describe, and what becomes of the report."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+
+from amclip.atomic import refuse_overwriting
+from amclip.commands.check import check_data
+from amclip.commands.check_report import report_table_errors
+from amclip.commands.settings_words import add_input, configs_first, files_named, nulls_as_config
+from amclip.data.label_error import LabelError
+from amclip.data.video_data import VideoData
+from amclip.plain import class_path, from_plain
+
+__all__ = ["run_check"]
+
+CHECK_HELP = """\
+usage: amclip check [--config FILE] --data.source.labels TABLE.csv [--data.source.root FOLDER] [--report FILE]
+                    [--thorough]
+
+Go over a data set before training: files that are missing, unreadable, empty or too short, times outside a video,
+classes without examples, the same recording in two splits; with tracks, how much of each animal's labels has one.
+Prints what it finds, writes the whole list, and exits with 1 where training would be wrong.
+
+  --report FILE   where the list goes: .csv or .json (default: check_report.csv)
+  --thorough      decode every video from end to end, which finds damage in the middle of a file
+  --data.source.labels   one table, several "[a.csv,b.csv]", or one per split "{train: a.csv, val: b.csv}"
+  others          as for `amclip fit`: the same config and --data options describe the same data set; what a config says
+                  of network and training is left to `amclip fit`"""
+
+#: Groups of a config file that say nothing of a data set.
+OTHER_GROUPS = (
+    *("checkpoint", "ckpt_path", "last_checkpoint", "model", "pictures", "predictions", "seed_everything", "step"),
+    *("trainer", "weights_only"),
+)
+_NOT_DATA = tuple(f"--{group}" for group in OTHER_GROUPS)
+
+
+def run_check(args: list[str]) -> None:
+    """`amclip check`: go over a data set as a config describes it; takes what `amclip fit` takes.
+
+    Args:
+        args: The words after ``check``; ``--report FILE`` says where the report goes.
+
+    Raises:
+        SystemExit: With 1 where training would be wrong.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--report", default="check_report.csv")
+    parser.add_argument("--thorough", action="store_true")
+    if not args or "-h" in args or "--help" in args:
+        print(CHECK_HELP)
+        return
+    own, rest = parser.parse_known_args(args)
+    try:
+        config, data = _described_data(rest)
+        refuse_overwriting("--report", own.report, [*files_named(config), *data.label_files])
+        table, animals = data.read_table(), data.labels.animals
+    except LabelError as error:
+        report = report_table_errors(error)
+    else:
+        if Path(own.report).exists():
+            refuse_overwriting("--report", own.report, (data.root_folder / video for video in table.videos()))
+        report = check_data(
+            table,
+            data.root_folder,
+            positions=data.input.num_positions,
+            flow_gap=None if data.input.modality == "frames" else data.input.flow.gap_seconds,
+            timeout=data.probe_timeout,
+            cache=data.cache_dir,
+            thorough=own.thorough,
+            animals=animals,
+        )
+    report.show()
+    print(f"The whole list is in {report.write_report(own.report)}")
+    if report.fatal:
+        raise SystemExit(1)
+
+
+def _described_data(args: list[str]) -> tuple[Any, VideoData]:
+    """All settings, and the data set that they describe.
+
+    Words that say more than what data there is, or that are wrong, are for the parser of `amclip fit`, which takes
+    seconds to load.
+    """
+    config = _data_settings(args)
+    if config is None:
+        from amclip.commands.lightning import DataOnly
+
+        given = DataOnly.run("fit", args)
+        return given.config["fit"], given.datamodule
+    return config, from_plain(VideoData, config["data"].as_dict())
+
+
+def _data_settings(args: list[str]) -> Namespace | None:
+    """The settings of words that describe data alone; None where there are others."""
+    if any(word.startswith(_NOT_DATA) or word.partition("=")[0].endswith(".help") for word in args):
+        return None
+    parser = ArgumentParser(exit_on_error=False, print_config=None)
+    parser.add_argument("-c", "--config", action="config")
+    for group in OTHER_GROUPS:
+        parser.add_argument(f"--{group}", type=Any)
+    parser.add_subclass_arguments(VideoData, "data", fail_untyped=False, required=True)
+    parser.set_defaults({"data": {"class_path": class_path(VideoData), "init_args": {}}})
+    add_input(parser, "data")
+    try:
+        return parser.parse_args(nulls_as_config(configs_first(args)))
+    except Exception:  # of whatever kind: the other parser says what is wrong
+        return None

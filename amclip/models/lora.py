@@ -1,0 +1,71 @@
+"""Low-rank updates of an image tower's blocks (LoRA, Hu et al., arXiv 2106.09685), by peft."""
+
+import re
+from typing import Any
+
+from torch import nn
+
+from amclip.models.tower import blocks_of
+
+__all__ = ["add_lora"]
+
+
+def add_lora(visual: nn.Module, trainable_blocks: int, rank: int, alpha: int) -> None:
+    """Freeze a tower and let low-rank updates of its last blocks' attention and MLP train; at first they add nothing.
+
+    Args:
+        visual: The tower; changed in place. Its own weights are then named ``….base_layer.…``.
+        trainable_blocks: How many blocks learn, counted from the output; -1 for all.
+        rank: Rank of the updates, 1 or more.
+        alpha: They are scaled by ``alpha / rank``.
+
+    Raises:
+        ValueError: If a number is out of range, no block is to learn, or the blocks compute with matrices that have no
+            layer of their own.
+        ModuleNotFoundError: If peft is not installed.
+    """
+    try:
+        from peft import LoraConfig, inject_adapter_in_model
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            'network.lora.rank: LoRA needs the library peft: pip install "amclip[lora]"'
+        ) from error
+    if rank < 0 or not trainable_blocks:
+        raise ValueError(
+            f"network.lora.rank: expected 0 (none) or more, and trainable_blocks other than 0, got {rank} and "
+            f"{trainable_blocks}"
+        )
+    if alpha < 1:
+        raise ValueError(f"network.lora.alpha: expected 1 or more, got {alpha}; the updates are scaled by it")
+    blocks = blocks_of(visual)
+    chosen = blocks if trainable_blocks < 0 else blocks[-trainable_blocks:]
+    names = {id(module): name for name, module in visual.named_modules()}
+    targets = [names[id(layer)] for block in chosen for layer in _layers(block)]
+    visual.requires_grad_(False)
+    pattern = "|".join(re.escape(name) for name in targets)
+    inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=alpha, target_modules=f"({pattern})"), visual)
+
+
+def _layers(block: nn.Module) -> list[nn.Module]:
+    """The layers of a block's attention and MLP, each of which gets an update."""
+    found: list[nn.Module] = []
+
+    def walk(module: Any) -> None:
+        if isinstance(module, (nn.MultiheadAttention, nn.Linear)):
+            found.append(module)
+            return
+        if "in_proj_weight" in dict(module.named_parameters(recurse=False)):
+            raise ValueError(
+                f"network.lora.rank: the attention of this image tower's blocks ({type(module).__name__}) multiplies "
+                "with a matrix that is no layer, so that LoRA would pass it by; set 0"
+            )
+        if hasattr(module, "qkv_bias_separate"):
+            # timm's EVA and BEiT multiply with the layer's matrix by hand, past its LoRA, unless they are told to call
+            # the layer and add the bias afterwards: the same sum.
+            module.qkv_bias_separate = True
+        for child_name, child in module.named_children():
+            if child_name != "rel_pos":  # a small network of positions, not of tokens
+                walk(child)
+
+    walk(block)
+    return found
