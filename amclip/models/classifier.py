@@ -261,9 +261,10 @@ class InterleavedClassifier(nn.Module):
                 for m, classifier in enumerate(self.classifiers)
             ]
             pooled, logits, streams = (torch.stack(x, dim=1) for x in zip(*answers, strict=True))
-        each = [self.aggregator(pooled, streams[:, :, stream]) for stream in range(streams.shape[2])]
         joint = self.aggregator(pooled, logits)
-        return Answer(joint, pooled, torch.stack(each, dim=1) if each else joint.new_empty(len(joint), 0, 1))
+        apart = [joint.new_empty(len(joint), 0, joint.shape[1])]
+        apart += [self.aggregator(pooled, stream)[:, None] for stream in streams.unbind(2)]
+        return Answer(joint, pooled, torch.cat(apart, dim=1))
 
     def _drop_streams(self, sequences: Tensor) -> Tensor:
         """In training, leave some clips only one of their streams, the same in all segments: the others become zero."""
