@@ -13,10 +13,11 @@ from amclip.models.config import FusionConfig
 from amclip.models.pretrained import describe_backbone
 from amclip.models.segments import LateFusion, TemporalTransformer
 
+LATE = FusionConfig()
 SEGMENTS = torch.tensor([[[0, 1], [1, 2]]]).expand(2, -1, -1)
 
 
-def build(fusion: FusionConfig = FusionConfig(), **settings: object) -> InterleavedClassifier:
+def build(fusion: FusionConfig = LATE, **settings: object) -> InterleavedClassifier:
     torch.manual_seed(0)
     defaults = {"num_segments": 2, "positions_per_segment": 2, "temporal_heads": 4, "fusion": fusion}
     return make_classifier(describe_backbone("amclip-tiny", None, 64), 5, **{**defaults, **settings})
