@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from amclip.flow.image import encode_flow
     from amclip.flow.tvl1 import TVL1
     from amclip.inference import TrainedModel, load_model
-    from amclip.inputs import FlowInput, NetworkInput
+    from amclip.inputs import CropInput, FlowInput, NetworkInput
     from amclip.models.classifier import InterleavedClassifier
     from amclip.models.config import NetworkConfig
     from amclip.optimiser import Optimiser
@@ -27,6 +27,7 @@ __all__ = [
     "TVL1",
     "Augmentation",
     "BehaviourTask",
+    "CropInput",
     "FlowInput",
     "InterleavedClassifier",
     "LabelSource",
@@ -45,6 +46,7 @@ __all__ = [
 _HOMES = {
     "Augmentation": "amclip.augmentation",
     "BehaviourTask": "amclip.task",
+    "CropInput": "amclip.inputs",
     "FlowInput": "amclip.inputs",
     "InterleavedClassifier": "amclip.models.classifier",
     "LabelSource": "amclip.data.source",

@@ -17,6 +17,7 @@ class Augmentation(Configurable):
 
     Args:
         flip: Probability of a mirror image, in [0, 1]; 0 where left and right matter.
+        turn: Whether clips are turned by quarter turns, to all four sides alike: of animals seen from above.
         crop_scale: Random crops keep this fraction of the area (least, most); [1, 1] crops nothing.
         color_jitter: Strength of random brightness, contrast and saturation, in [0, 1]; 0 for none.
         mixup: Blends whole clips and their labels; parameter of a Beta distribution, 0 for none (X-CLIP: 0.8).
@@ -27,6 +28,7 @@ class Augmentation(Configurable):
     """
 
     flip: float = 0.5
+    turn: bool = False
     crop_scale: tuple[float, float] = (0.7, 1.0)
     color_jitter: float = 0.2
     mixup: float = 0.0
@@ -47,18 +49,19 @@ class Augmentation(Configurable):
     @property
     def moves(self) -> bool:
         """Whether :meth:`crop` does anything but scale."""
-        return self.crop_scale != (1.0, 1.0) or self.flip != 0
+        return self.crop_scale != (1.0, 1.0) or self.flip != 0 or self.turn
 
     def crop(self, pixels: "Tensor", image_size: int) -> "tuple[Tensor, Tensor]":
-        """A random crop and mirror image of each clip, scaled to the network's size.
+        """A random crop, mirror image and turn of each clip, scaled to the network's size.
 
         Args:
             pixels: float32 in ``[0, 1]``, shape ``(B, K, V, 3, H, W)``.
             image_size: Side of the result in pixels, ``S``.
 
         Returns:
-            Pixels, float32 in ``[0, 1]``, shape ``(B, K, V, 3, S, S)``; and the fractions of each clip's height and
-            width that are still shown, float32 in ``(0, 1]``, shape ``(B, 2)``, by which flow must be scaled.
+            Pixels, float32 in ``[0, 1]``, shape ``(B, K, V, 3, S, S)``; and which fractions of a side of the decoded
+            picture the result's height and width show, float32 in ``(0, 1]``, shape ``(B, 2)``, by which flow must be
+            scaled.
         """
         # torchvision's and not kornia's crop, as it smooths when it shrinks like evaluation does: unlike sharpness in
         # training and evaluation would also mean unlike flow.
@@ -77,8 +80,10 @@ class Augmentation(Configurable):
         for clip in pixels:
             box = cut.make_params([clip])
             part = v2.functional.resized_crop(clip.flatten(0, 1), **box, size=list(size), antialias=True)
-            moved.append(mirror(part))
-            shown.append((box["height"] / height, box["width"] / width))
+            quarters = int(torch.randint(4, ())) if self.turn else 0
+            moved.append(torch.rot90(mirror(part), quarters, (-2, -1)))
+            fractions = box["height"] / height, box["width"] / width
+            shown.append(fractions[::-1] if quarters % 2 else fractions)
         images = torch.stack(moved).clamp_(0, 1)
         return images.view(*pixels.shape[:3], *images.shape[2:]), pixels.new_tensor(shown)
 

@@ -26,6 +26,8 @@ _TEXT: dict[str, Any] = {"newline": "", "encoding": "utf-8", "errors": "surrogat
 class PredictionWriter(Callback):
     """Writes one CSV: a row per clip, a column per class with its probability, and the error where there was one.
 
+    Where clips are of animals there is a column ``subject`` behind ``filepath``.
+
     Each process writes its own part as it goes; the parts are merged in the table's order at the end. Where a run is
     cut short the parts stay beside the target as ``NAME.partN.csv``.
 
@@ -91,6 +93,7 @@ class PredictionWriter(Callback):
             refuse_overwriting(option, self._part(rank), inputs)
         self._table = data.tables[split]
         self._with_labels = split == "test"
+        self._with_subjects = any(clip.subject for clip in self._table.clips)
         target.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._part(trainer.global_rank).open("w", **_TEXT)
         self._rows = csv.writer(self._file)
@@ -108,7 +111,8 @@ class PredictionWriter(Callback):
             numbers = ["" if math.isnan(value) else f"{value:.6f}" for value in values]
             times = ["" if time is None else repr(float(time)) for time in (clip.start, clip.stop)]
             truth = [";".join(clip.labels or ())] if self._with_labels else []
-            self._rows.writerow([row, path_cell(clip.video), *times, *truth, *numbers, text_cell(error)])
+            whose = [clip.subject] if self._with_subjects else []
+            self._rows.writerow([row, path_cell(clip.video), *whose, *times, *truth, *numbers, text_cell(error)])
         self._file.flush()
 
     def _merge(self, trainer: Trainer) -> None:
@@ -121,9 +125,10 @@ class PredictionWriter(Callback):
         parts = [self._part(rank) for rank in range(trainer.world_size)]
         rows = sorted((row for part in parts for row in _read(part)), key=lambda row: int(row[0]))
         truth = ["label"] if self._with_labels else []
+        whose = ["subject"] if self._with_subjects else []
         with writing_text(self._target) as file:
             writer = csv.writer(file)
-            writer.writerow(["filepath", "start", "stop", *truth, *self._table.classes, "error"])
+            writer.writerow(["filepath", *whose, "start", "stop", *truth, *self._table.classes, "error"])
             writer.writerows(row[1:] for row in rows)
         for part in parts:
             part.unlink()
@@ -182,7 +187,8 @@ class TensorBoardPictures(Callback):
             clip = data.tables[name].clips[int(batch["clip"][i])]
             tag = f"{name}/{i}"
             board.add_image(tag, strip(images), trainer.current_epoch)
-            board.add_text(tag, f"{clip.video}: {', '.join(clip.labels or ())}", trainer.current_epoch)
+            of_whom = f"{clip.video}, {clip.subject}" if clip.subject else clip.video
+            board.add_text(tag, f"{of_whom}: {', '.join(clip.labels or ())}", trainer.current_epoch)
 
     def _curves(self, trainer: Trainer, pl_module: LightningModule, name: str) -> None:
         board = _board(trainer)

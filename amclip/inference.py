@@ -28,7 +28,7 @@ from amclip.data.table import Clip, LabelTable
 from amclip.data.tracks import Track, Tracks
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
-from amclip.inputs import NetworkInput
+from amclip.inputs import CropInput, NetworkInput
 from amclip.losses import BCE, Loss
 from amclip.models.classifier import InterleavedClassifier
 from amclip.models.config import NetworkConfig
@@ -184,13 +184,19 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", allow: Sequ
     return model
 
 
-def zero_shot_model(classes: Sequence[str], backbone: str | None = None, pretrained: str | None = None) -> TrainedModel:
+def zero_shot_model(
+    classes: Sequence[str],
+    backbone: str | None = None,
+    pretrained: str | None = None,
+    crop: CropInput | None = None,
+) -> TrainedModel:
     """A published CLIP and the names of behaviours in place of a trained model, as `configs/zero_shot.yaml` sets it up.
 
     Args:
         classes: Names of the behaviours, in words that CLIP may know.
         backbone: Image tower, as for :class:`amclip.models.config.NetworkConfig`; default: the config's.
         pretrained: Its weights; default: the config's, or none where a backbone is given, which may bring its own.
+        crop: How animals are cut out; default: they are not.
 
     Returns:
         The model in evaluation mode, on the CPU. It looks at frames alone: flow images mean nothing to CLIP.
@@ -214,7 +220,7 @@ def zero_shot_model(classes: Sequence[str], backbone: str | None = None, pretrai
     input = NetworkInput.from_dict(settings["input"])
     config = from_plain(NetworkConfig, network).with_architecture(input.image_size)
     assert config.architecture is not None
-    input = replace(input, mean=config.architecture["mean"], std=config.architecture["std"])
+    input = replace(input, mean=config.architecture["mean"], std=config.architecture["std"], crop=crop)
     config.check_zero_shot(input.modality)
     made = InterleavedClassifier(
         config, len(classes), input.num_segments, input.positions_per_segment, input.num_streams

@@ -76,25 +76,27 @@ class Preprocess(nn.Module):
             raise ValueError("unit_speed: flow in body lengths needs the speeds of the data, `batch['unit_speed']`")
         with torch.no_grad(), torch.autocast(frames.device.type, enabled=False):
             pixels, kept = self._resize_and_crop(frames, augment)
-            pixels = pixels.unflatten(2, (crops, per_crop))  # (B, K, G, F, 3, S, S)
+            pixels = pixels.reshape(*pixels.shape[:2], crops, per_crop, *pixels.shape[3:])  # (B, K, G, F, 3, S, S)
             streams = []
             if self.input.modality != "flow":
                 still = pixels[:, :, :, 0].flatten(1, 2)
                 still = self.augmentation.jitter_colors(still) if augment else still
-                streams.append(still.unflatten(1, (-1, crops)))
+                streams.append(still.reshape(len(still), -1, crops, *still.shape[2:]))
             if self.input.modality != "frames":
                 streams.append(self._flow_images(pixels, kept * kept.new_tensor(shown), unit_speed))
             return self._normalise(torch.stack(streams, dim=3).flatten(2, 3))
 
     def _flow_images(self, pixels: Tensor, kept: Tensor, unit_speed: Tensor | None) -> Tensor:
         """Pictures of flow ``(B, K, G, 3, S, S)``, of which ``kept``, ``(B, 2)``, of the decoded height and width."""
-        flow = self.flow(pixels.flatten(0, 2)).unflatten(0, pixels.shape[:3])
+        flow: Tensor = self.flow(pixels.flatten(0, 2))
+        flow = flow.reshape(*pixels.shape[:3], *flow.shape[1:])
         scale = kept.flip(1)[:, None, None]  # (u, v): u is along the width
         if self.input.flow.unit == "body lengths":
             assert unit_speed is not None
             scale = scale * (unit_speed.to(scale) / self.input.image_size)[..., None]
         flow = (flow * scale[..., None, None]).flatten(0, 2)
-        return encode_flow(flow, self.input.flow.image, self.input.flow.bound).unflatten(0, pixels.shape[:3])
+        pictures = encode_flow(flow, self.input.flow.image, self.input.flow.bound)
+        return pictures.reshape(*pixels.shape[:3], *pictures.shape[1:])
 
     def denormalise(self, images: Tensor) -> Tensor:
         """Undo the normalisation, for looking at: any shape ``(..., 3, S, S)``, values clipped to ``[0, 1]``."""

@@ -42,3 +42,32 @@ def test_with_both_each_batch_draws_one_and_with_none_nothing_changes() -> None:
     assert unchanged is labels
     with pytest.raises(ValueError, match="cutmix: expected 0"):
         Augmentation(cutmix=-1.0)
+
+
+def test_clips_are_turned_to_all_four_sides_all_pictures_of_a_clip_alike() -> None:
+    torch.manual_seed(0)
+    corner = torch.zeros(3, 2, 2, 3, 8, 8)
+    corner[..., :4, :4] = 1
+    found = set()
+    for _ in range(20):
+        turned, shown = Augmentation(flip=0, turn=True, crop_scale=(1.0, 1.0)).crop(corner, 8)
+        torch.testing.assert_close(shown, torch.ones(3, 2))
+        for clip in turned:
+            torch.testing.assert_close(clip, clip[:1, :1, :1].expand_as(clip))
+            found.add(tuple(clip[0, 0, 0, ::7, ::7].flatten().round().int().tolist()))
+    assert found == {(1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)}
+    assert Augmentation(flip=0, turn=True, crop_scale=(1.0, 1.0)).moves
+
+
+def test_a_turned_clip_knows_what_its_sides_show() -> None:
+    """Columns of the picture count up: of the fraction that is shown a turned crop counts along the other side."""
+    ramp = torch.linspace(0, 1, 64).expand(1, 1, 1, 3, 64, 64).contiguous()
+    turns = 0
+    torch.manual_seed(0)
+    for _ in range(20):
+        turned, shown = Augmentation(flip=0, turn=True, crop_scale=(0.3, 0.6)).crop(ramp, 64)
+        picture = turned[0, 0, 0, 0]
+        along = [float((picture.amax(side) - picture.amin(side)).mean()) for side in (0, 1)]  # height, width
+        turns += along[0] > along[1]
+        assert max(along) == pytest.approx(float(shown[0, 0 if along[0] > along[1] else 1]), abs=0.03)
+    assert 4 < turns < 16

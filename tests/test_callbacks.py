@@ -59,6 +59,24 @@ def test_an_answer_that_is_no_number_is_an_error_and_no_cell_begins_like_a_formu
     ]
 
 
+@pytest.mark.parametrize("split", ["predict", "test"])
+def test_predictions_say_of_which_animal_they_are(tmp_path: Path, split: str) -> None:
+    clips = (Clip("a.mp4", 0.0, 1.0, ("walking",), subject="hen"), Clip("a.mp4", 0.0, 1.0, (), subject="cock"))
+    table = LabelTable((*clips, Clip("b.mp4", 0.0, 1.0, ())), ("walking",), "table")
+    writer = PredictionWriter(str(tmp_path / "out.csv"), str(tmp_path / "out.csv"))
+    trainer = fake_trainer(datamodule=SimpleNamespace(tables={split: table}))
+    getattr(writer, f"on_{split}_start")(trainer, None)
+    batch = {"clip": torch.tensor([1, 0, 2]), "error": [""] * 3}
+    getattr(writer, f"on_{split}_batch_end")(trainer, None, torch.tensor([[0.25], [0.75], [0.5]]), batch, 0)
+    getattr(writer, f"on_{split}_end")(trainer, None)
+    truth = {"predict": ["", ""], "test": [",label", ",walking"]}[split]
+    assert (tmp_path / "out.csv").read_text().splitlines()[:3] == [
+        f"filepath,subject,start,stop{truth[0]},walking,error",
+        f"a.mp4,hen,0.0,1.0{truth[1]},0.750000,",
+        f"a.mp4,cock,0.0,1.0{truth[0] and ','},0.250000,",
+    ]
+
+
 @pytest.mark.parametrize("kind", ["wheel", "uvm"])
 @pytest.mark.parametrize(("pixels", "words"), [(0.3, "nearly blank.*about 0.5"), (2.0, None), (30.0, "is beyond")])
 def test_flow_images_without_contrast_are_noticed(

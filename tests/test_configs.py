@@ -9,6 +9,7 @@ import layouts
 import pytest
 import yaml
 from drawn import draw_video
+from drawn_animals import write_labelled
 
 from amclip.cli import main
 from amclip.commands.lightning import AmclipCLI
@@ -85,6 +86,9 @@ def test_every_config_trains_for_a_step(
     monkeypatch.setattr(BehaviourTask, "on_after_backward", every_weight_learns)
     monkeypatch.chdir(datasets)
     own = [] if name in LAYOUTS else [f"--data.source.labels={drawn / 'labels.csv'}", f"--data.source.root={drawn}"]
+    if name == "per_animal":
+        write_labelled(animals := datasets / "animals")
+        own = [f"--data.source.labels={animals / 'labels.csv'}", f"--data.source.tracks={animals / 'tracks.csv'}"]
     words = [*TINY, "--trainer.fast_dev_run=1", "--trainer.logger=false", *own]
     main(["fit", f"--config={CONFIGS[name]}", *(overlay(*one) for one in overlays), *words])
 

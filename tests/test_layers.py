@@ -23,6 +23,7 @@ LAYERS = {
         "plain",
         "config_path",
         "guard",
+        "rank_zero",
     ),
     "flow, models, metrics, calibration, checkpoint, configs": (
         *(

@@ -74,6 +74,7 @@ def annotate(
     videos: list[str],
     output: str,
     checkpoint: str | None = None,
+    tracks: str | list[str] | None = None,
     restart: bool = False,
     zero_shot: ZeroShotOptions = ZeroShotOptions(),
     scoring: ScoringOptions = ScoringOptions(),
@@ -89,7 +90,9 @@ def annotate(
     Args:
         videos: Videos, folders of videos, or patterns in quotes.
         output: Folder for the results, new or of this very annotation.
-        checkpoint: A checkpoint of `amclip fit`; classes, sampling and flow come with it.
+        checkpoint: A checkpoint of `amclip fit`; classes, sampling, flow and crops come with it.
+        tracks: Where each animal is, as a file or folder, or several: [FILE, FILE]; each tracked animal is scored. For
+            a checkpoint that was trained on animals cut out, and for zero-shot.
         restart: Throw away what earlier runs scored, and begin anew.
         zero_shot: Class names in place of a checkpoint.
         scoring: How windows are scored.
@@ -101,6 +104,8 @@ def annotate(
         FileNotFoundError: If a video or the checkpoint does not exist.
         SystemExit: With 1 where videos could not be annotated; all others are.
     """
+    from amclip.commands.video_tracks import fingerprint_of, refuse_lone_tracks, tracks_of_sources
+    from amclip.data.tracks import track_files
     from amclip.data.video import READING_RULES
     from amclip.ethogram.annotation_file import Scoring
     from amclip.ethogram.inputs import find_sources
@@ -111,9 +116,12 @@ def annotate(
     sources = find_sources(videos)
     given = filter(None, (checkpoint, bouts.settings, zero_shot.pretrained))
     inputs: list[str | Path] = [*(source.path for source in sources), *given]
+    inputs += [] if tracks is None else track_files(tracks)
     for name in FILES:
         refuse_overwriting("--output", Path(output) / name, inputs)
-    model, identity = _model(checkpoint, zero_shot)
+    boxes = None if tracks is None else tracks_of_sources(tracks, sources)
+    model, identity = _model(checkpoint, zero_shot, cropped=boxes is not None)
+    refuse_lone_tracks(model.input, boxes)
     # Here, since wrong options are answered without Lightning.
     from amclip.ethogram.annotator import AnnotateConfig, Annotator, VideoShares, collect_scores, errors_of
 
@@ -127,13 +135,17 @@ def annotate(
         "reading_rules": READING_RULES,
         "version": __version__,
     }
-    config = AnnotateConfig(window, hop, scoring.batch, fingerprint, scoring.probe_timeout)
+    if boxes is not None:
+        fingerprint["tracks"] = fingerprint_of(boxes)
+    config = AnnotateConfig(window, hop, scoring.batch, fingerprint, scoring.probe_timeout, boxes)
     trainer = _trainer("gpu" if scoring.gpu else "cpu", machines)
     say_what_is_kept("What was scored is kept: the same command goes on from there.")
     output_folder = OutputFolder(Path(output))
     with output_folder.claimed(fingerprint, restart, first=trainer.is_global_zero):
         if trainer.is_global_zero:
             print(_plan_in_words(model, len(sources), window, hop, scoring.window is None))
+            for note in () if boxes is None else boxes.notes:
+                print(printable(note), file=sys.stderr)
         annotator = Annotator(model, sources, output_folder.journals, config)
         try:
             trainer.predict(annotator, datamodule=VideoShares(sources), return_predictions=False)
@@ -152,7 +164,7 @@ def annotate(
         paths = {source.name: str(source.path) for source in sources}
         highest = dict.fromkeys(cutting, 0.0)
         scores = _watched(collect_scores(sources, output_folder.journals, fingerprint), highest)
-        errors.update(write_outputs(output, scores, cutting, how, paths, errors))
+        errors.update(write_outputs(output, scores, cutting, how, paths, errors, boxes))
     print(f"{output}: {len(sources) - len(errors)} of {len(sources)} videos annotated")
     for name, peak in highest.items():
         if peak < cutting[name].threshold and len(errors) < len(sources):
@@ -179,8 +191,8 @@ def _never_shown(name: str, peak: float, threshold: float) -> str:
     )
 
 
-def _model(checkpoint: str | None, zero_shot: ZeroShotOptions) -> "tuple[TrainedModel, str]":
-    """The network, and its fingerprint."""
+def _model(checkpoint: str | None, zero_shot: ZeroShotOptions, cropped: bool) -> "tuple[TrainedModel, str]":
+    """The network, and its fingerprint; zero-shot looks at animals cut out where there are tracks."""
     from amclip.data.class_name_rules import refuse_class_names
     from amclip.plain import to_plain
 
@@ -197,9 +209,11 @@ def _model(checkpoint: str | None, zero_shot: ZeroShotOptions) -> "tuple[Trained
         raise ValueError(f"--classes: expected different names with commas between, got {zero_shot.classes!r}")
     refuse_class_names(names, "--classes")
     from amclip.inference import zero_shot_model
+    from amclip.inputs import CropInput
 
     try:
-        model = zero_shot_model(names, zero_shot.backbone, zero_shot.pretrained)
+        crop = CropInput() if cropped else None
+        model = zero_shot_model(names, zero_shot.backbone, zero_shot.pretrained, crop)
     except ValueError as error:  # names the settings of `amclip fit`, and here they are options
         message = re.sub(r"^(?:network\.)?(backbone|pretrained): ", r"--\1: ", str(error))
         raise ValueError(message.replace("--model.network.pretrained", "--pretrained")) from error
@@ -246,7 +260,8 @@ def _plan_in_words(model: "TrainedModel", videos: int, window: float, hop: float
     network = model.network
     shared = "" if not network.cross_frame and not network.prompted else "; each window's images are embedded anew"
     between = f"; {hop - window:g} s between windows are not sampled" if hop > window else ""
-    return f"{videos} video(s), windows of {window:g} s{where}, every {hop:g} s{between}{shared}"
+    cut = "" if model.input.crop is None else "; each tracked animal is cut out"
+    return f"{videos} video(s), windows of {window:g} s{where}, every {hop:g} s{between}{shared}{cut}"
 
 
 def _digest(path: Path) -> str:

@@ -4,7 +4,7 @@ import csv
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from amclip.atomic import refuse_overwriting, writing_text
 from amclip.text import path_cell, printable
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["agreement_rows", "evaluate"]
 
 MEAN = "(mean)"
+ALL_ANIMALS = "(all)"
 _FPS = 25.0  # where nobody knows
 
 
@@ -29,11 +30,13 @@ def evaluate(
     label_fps: float | None = None,
     predicted_observations: str | list[str] | None = None,
     label_observations: str | list[str] | None = None,
+    subjects: Literal["each", "merged"] = "each",
 ) -> None:
     """Compare an annotation with labels, or two human coders with each other, frame by frame and bout by bout.
 
     Prints a table and writes agreement.csv (a row per behaviour), confusion.csv and confusion.png (behaviours taken for
-    each other, in frames) and matches.csv (every bout with its counterpart). Videos are matched by name.
+    each other, in frames) and matches.csv (every bout with its counterpart). Videos are matched by name, and where both
+    say which animal shows a behaviour, animals too.
 
     Args:
         predicted: What is judged: the folder that `amclip annotate` wrote, or any table of bouts: its bouts.csv, BORIS,
@@ -48,14 +51,16 @@ def evaluate(
         label_fps: Frames per second, for labels per frame of videos that are not there.
         predicted_observations: Which observations of BORIS are judged, by name or pattern: "*coder A". Default: all.
         label_observations: Which they are judged by: "*coder B" compares two coders of one project.
+        subjects: each compares animal by animal, where both name them; merged what any of them shows.
 
     Raises:
-        ValueError: If a file cannot be used, or the two have no video or no behaviour in common.
+        ValueError: If a file cannot be used, or the two have no video, no behaviour or no animal in common.
     """
     from amclip.data.formats import Observations
     from amclip.ethogram.agreement import NONE, agreement
-    from amclip.ethogram.annotations import pair_up, read_annotation
+    from amclip.ethogram.annotations import read_annotation
     from amclip.ethogram.confusion_figure import draw_confusion
+    from amclip.ethogram.pairing import pair_up
 
     if fps is not None and not 0 < fps < math.inf:
         raise ValueError(f"--fps: expected frames per second above 0, got {fps}")
@@ -71,22 +76,34 @@ def evaluate(
     judged, judges = (
         read_annotation(path, root, label_fps, names) for path, names in zip((predicted, labels), chosen, strict=True)
     )
-    pairs, classes, notes = pair_up(judged, judges, start, stop)
+    pairs, classes, notes = pair_up(judged, judges, start, stop, subjects)
     if not pairs:
         raise ValueError("nothing is left to compare: no video lasts until --start, or none was observed by both")
     rate = fps or next((pair.fps for pair in pairs if pair.fps is not None), _FPS)
     found = agreement(pairs, classes, rate)
+    animals = {
+        subject: agreement([pair for pair in pairs if pair.subject == subject], classes, rate)
+        for subject in dict.fromkeys(pair.subject for pair in pairs)
+    }
+    if not any(animals):
+        animals = {}
     rows = list(agreement_rows(found))
+    by_animal = {subject: list(agreement_rows(one)) for subject, one in animals.items()}
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "agreement.csv", list(rows[0]), (row.values() for row in rows))
+    table = rows
+    if animals:
+        named = [*by_animal.items(), (ALL_ANIMALS, rows)]
+        table = [{"subject": subject, **row} for subject, of_whom in named for row in of_whom]
+    _write(folder / "agreement.csv", list(table[0]), (row.values() for row in table))
     names = [*classes, NONE]
-    table = zip(names, found.confusion.tolist(), strict=True)
+    lines = zip(names, found.confusion.tolist(), strict=True)
     _write(
-        folder / "confusion.csv", ["labelled \\ predicted", *names], ([name, *map(_text, row)] for name, row in table)
+        folder / "confusion.csv", ["labelled \\ predicted", *names], ([name, *map(_text, row)] for name, row in lines)
     )
     draw_confusion(folder / "confusion.png", found.confusion, names)
-    _write(folder / "matches.csv", _MATCH_COLUMNS, map(_match_row, found.matches))
-    _print(rows, len(pairs), found)
+    columns = _MATCH_COLUMNS if not animals else (_MATCH_COLUMNS[0], "subject", *_MATCH_COLUMNS[1:])
+    _write(folder / "matches.csv", columns, (_match_row(match, bool(animals)) for match in found.matches))
+    _print(rows, len({pair.video for pair in pairs}), found, by_animal)
     for note in notes:
         print(printable(f"  note: {note}"))
     print(f"Wrote agreement.csv, confusion.csv, confusion.png and matches.csv to {folder}")
@@ -147,13 +164,14 @@ def _quartiles(values: Sequence[float]) -> list[str]:
     return [_text(float(value)) for value in np.quantile(values, (0.25, 0.5, 0.75))] if values else ["", "", ""]
 
 
-def _match_row(match: "BoutMatch") -> list[str]:
+def _match_row(match: "BoutMatch", named: bool) -> list[str]:
     times = [
         "" if bout is None else f"{time:.6f}"
         for bout in (match.predicted, match.labelled)
         for time in ((bout.start, bout.stop) if bout is not None else (0.0, 0.0))
     ]
-    return [path_cell(match.video), match.behaviour, *times, _text(match.iou)]
+    whose = [match.subject] if named else []
+    return [path_cell(match.video), *whose, match.behaviour, *times, _text(match.iou)]
 
 
 def _text(value: float) -> str:
@@ -167,7 +185,9 @@ def _write(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> 
         writer.writerows(rows)
 
 
-def _print(rows: Sequence[dict[str, Any]], videos: int, found: "Agreement") -> None:
+def _print(
+    rows: Sequence[dict[str, Any]], videos: int, found: "Agreement", by_animal: dict[str, list[dict[str, Any]]]
+) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -175,6 +195,8 @@ def _print(rows: Sequence[dict[str, Any]], videos: int, found: "Agreement") -> N
     from amclip.ethogram.agreement import IOUS
 
     title = f"{found.seconds:g} s of {videos} {'videos' if videos > 1 else 'video'}"
+    if by_animal:
+        title = f"{found.seconds:g} s of {len(by_animal)} animal(s) in {videos} {'videos' if videos > 1 else 'video'}"
     frames = Table(title=f"{title}, frame by frame at {found.fps:g} per second", title_justify="left")
     bouts = Table(
         title="Bout by bout",
@@ -200,6 +222,28 @@ def _print(rows: Sequence[dict[str, Any]], videos: int, found: "Agreement") -> N
         )
     Console().print(frames)
     Console().print(bouts)
+    if by_animal:
+        _print_animals(by_animal, rows[-1])
+
+
+def _print_animals(by_animal: dict[str, list[dict[str, Any]]], total: dict[str, Any]) -> None:
+    """A line per animal: the means over the behaviours that the labels show of it."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from amclip.ethogram.agreement import IOUS
+
+    scores = {"precision": "precision", "recall": "recall", "f1": "F1", "kappa": "kappa"}
+    scores |= {f"bout_f1_iou_{iou:g}": f"bout F1 {iou:g}" for iou in IOUS}
+    table = Table(title="Animal by animal, means over behaviours", title_justify="left")
+    table.add_column("animal")
+    for name in scores.values():
+        table.add_column(name, justify="right")
+    means = {subject or "(no animal)": rows[-1] for subject, rows in by_animal.items()}
+    for subject, mean in (means | {ALL_ANIMALS: total}).items():
+        table.add_row(Text(subject), *(_short(mean[name]) for name in scores))
+    Console().print(table)
 
 
 def _short(text: str, form: str = ".2f") -> str:

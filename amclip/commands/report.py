@@ -64,8 +64,9 @@ def report(
         *(video.path for video in run.videos if video.path),
     ]
     refuse_overwriting("--output", target, inputs)
-    animals = run.tracks is not None and any(video.subjects for video in run.videos)
-    tracks = read_tracks(str(run.folder / run.tracks)) if animals else None
+    tracks = None
+    if run.tracks is not None and any(video.subjects for video in run.videos):  # a table without boxes is refused
+        tracks = read_tracks(str(run.folder / run.tracks))
     overlay = (flow_size, flow_bound, flow_preset, run.scoring.flow_gap) if flow_overlay else None
     media, notes = make_media(run.videos, target.parent / "media", transcode, overlay)
     place = [] if output is None else ["--output", output]

@@ -41,6 +41,7 @@ def suggest(
     videos: list[str],
     checkpoint: str,
     output: str,
+    tracks: str | list[str] | None = None,
     count: int = 50,
     transcode: bool = False,
     seed: int = 0,
@@ -56,6 +57,8 @@ def suggest(
         videos: Videos, folders of videos, or patterns in quotes.
         checkpoint: A checkpoint of `amclip fit`.
         output: Folder for list and page.
+        tracks: Where each animal is, as a file or folder, or several: [FILE, FILE]; windows of each tracked animal are
+            suggested. For a checkpoint that was trained on animals cut out.
         count: How many windows to suggest.
         transcode: Make copies, in `media` beside the page, of videos that browsers do not play (AVI and others).
         seed: Of the grouping of windows.
@@ -67,7 +70,9 @@ def suggest(
         FileNotFoundError: If a video, the checkpoint or the table does not exist.
         SystemExit: With 1 where videos could not be read; windows of all others are suggested.
     """
+    from amclip.commands.video_tracks import refuse_lone_tracks, tracks_of_sources
     from amclip.data.sources import default_root, files_read
+    from amclip.data.tracks import track_files
     from amclip.ethogram.inputs import find_sources
 
     if count < 1:
@@ -76,8 +81,10 @@ def suggest(
         raise ValueError(f"--seed: expected a number from 0 to {2**32 - 1}, got {seed}")
     sources = find_sources(videos)
     tables, root = labelled.labelled, labelled.root
+    boxes = None if tracks is None else tracks_of_sources(tracks, sources)
     inputs: list[str | Path] = [checkpoint, *(source.path for source in sources)]
     inputs += [] if tables is None else files_read(tables)
+    inputs += [] if tracks is None else track_files(tracks)
     for name in ("suggestions.csv", "suggest.html"):
         refuse_overwriting("--output", Path(output) / name, inputs)
     from amclip.inference import load_model  # here, since wrong options are answered without PyTorch
@@ -87,13 +94,17 @@ def suggest(
     taken = {} if tables is None else labelled_intervals(tables, root, labelled.label_fps)
     if tables is not None:
         _tell_labelled(taken, sources, default_root(tables) if root is None else Path(root))
+    for note in () if boxes is None else boxes.notes:
+        print(printable(note), file=sys.stderr)
     model = load_model(checkpoint, "cuda" if scoring.gpu else "cpu")
+    refuse_lone_tracks(model.input, boxes)
     length, hop = scoring.windows(model, 1.0)
-    pool, errors = embed_pool(model, sources, length, hop, scoring.batch, scoring.probe_timeout)
+    pool, errors = embed_pool(model, sources, length, hop, scoring.batch, scoring.probe_timeout, boxes)
     chosen, free = choose_from(pool, taken, count, seed, apart=hop >= length)
     folder = Path(output)
     write_list(folder / "suggestions.csv", chosen)
-    page = write_suggestions(folder, chosen, dict(zip(model.classes, model.thresholds, strict=True)), length, transcode)
+    thresholds = dict(zip(model.classes, model.thresholds, strict=True))
+    page = write_suggestions(folder, pool, chosen, thresholds, length, transcode, boxes)
     print(f"{len(chosen)} of {free} windows of {length:g} s suggested")
     print(f"  list  {folder / 'suggestions.csv'}\n  page  {page}")
     if errors:

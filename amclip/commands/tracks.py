@@ -39,7 +39,8 @@ def tracks(
         output: The table to write, such as tracks.csv. Default: none, only what the files hold is shown.
         root: Folder of the videos. With it the table names them as they lie there, and boxes outside of the image and
             behind the end of the video are counted.
-        names: Other names for animals, by those in the files: '{track_0: male, track_1: female}'.
+        names: Other names for animals, by those in the files: '{track_0: male, track_1: female}'. Tracks of a video
+            that get one name become one, as where an animal left and came back under another.
         min_likelihood: Body points less likely than this are left out. Default: 0.6 for DeepLabCut, which writes a
             place for every point however unlikely; none for SLEAP, which leaves out what it did not find.
         offset: Left and top, in pixels of the video, of the part that was tracked, where positions are measured in that

@@ -120,7 +120,8 @@ class Animal:
         sides = np.floor(side * wider + 0.5)
         corners = np.floor(((low + high) / 2)[:, None] - sides[..., None] / 2 + 0.5)
         squares = np.concatenate([corners, sides[..., None]], axis=-1).astype(np.int64)
-        return np.broadcast_to(squares, (len(frames), *squares.shape[1:])).copy()
+        everywhere: NDArray[np.int64] = np.broadcast_to(squares, (len(frames), *squares.shape[1:])).copy()
+        return everywhere
 
     def unit_speed(self, crops: NDArray[np.int64], seconds: NDArray[np.float64]) -> NDArray[np.float32]:
         """Body lengths per second of what moves by a crop's whole side from a frame to its partner.

@@ -5,7 +5,6 @@ hold for all formats (known classes, sensible times, no clip twice) are written 
 """
 
 import csv
-import math
 import os
 import posixpath
 from collections.abc import Iterable, Sequence
@@ -19,9 +18,10 @@ from numpy.typing import NDArray
 from amclip.atomic import writing_text
 from amclip.data.class_name_rules import refuse_class_names, refuse_columns, round_trips, unknown_class
 from amclip.data.label_error import LabelError, raise_together
+from amclip.data.row_checks import check_times, checked_path
 from amclip.data.split_names import split_name
 from amclip.data.subject_names import refuse_subject
-from amclip.text import holds_control, is_formula, path_cell
+from amclip.text import path_cell
 
 __all__ = [
     "Clip",
@@ -31,9 +31,6 @@ __all__ = [
     "refuse_unwritable",
     "write_table",
 ]
-
-# Of a file, in bytes: what Linux, macOS and Windows take at most.
-_LONGEST_NAME, _LONGEST_PATH = 255, 4096
 
 
 @dataclass(frozen=True, slots=True)  # tables have millions of them
@@ -136,7 +133,11 @@ class NoClassError(LabelError):
 
 
 def build_table(
-    clips: Iterable[Clip], source: str, classes: Sequence[str] | None = None, found: Sequence[str] | None = None
+    clips: Iterable[Clip],
+    source: str,
+    classes: Sequence[str] | None = None,
+    found: Sequence[str] | None = None,
+    hint: str = "",
 ) -> LabelTable:
     """Check rows against the rules that hold for every format, and settle the classes and their order.
 
@@ -146,6 +147,7 @@ def build_table(
         classes: The classes to use, in this order; a row that names another one is refused.
         found: Classes in the order of the file, where the file itself has one (one-hot columns); without either,
             classes are sorted by name.
+        hint: What is added where a clip appears twice.
 
     Raises:
         LabelError: If there is no row, a clip appears twice, times make no sense, or a class is not known.
@@ -164,11 +166,11 @@ def build_table(
     for number, clip in enumerate(rows):
         try:
             if clip.video not in paths:
-                paths[clip.video] = _checked_path(clip, source)
+                paths[clip.video] = checked_path(clip.video, source, clip.line)
             if clip.subject and clip.subject not in subjects:
                 refuse_subject(clip.subject, source, clip.line, "subject")
                 subjects.add(clip.subject)
-            _check_times(clip, source)
+            check_times(clip.start, clip.stop, source, clip.line)
             labels = clip.labels
             if labels is not None and labels not in ordered:
                 for name in labels:
@@ -185,42 +187,13 @@ def build_table(
         checked.append(clip)
         numbers.append(number)
     for first, second in _duplicates(checked):
-        reason = _duplicate_message(checked[first], checked[second])
+        reason = _duplicate_message(checked[first], checked[second]) + hint
         errors.append((numbers[second], LabelError(reason, source, checked[second].line)))
     raise_together([error for _, error in sorted(errors, key=lambda pair: pair[0])])
     table = LabelTable(tuple(checked), names, source)
     if not names and any(clip.labels is not None for clip in checked):
         raise NoClassError(table)
     return table
-
-
-def _checked_path(clip: Clip, source: str) -> str:
-    """The path of a row's video, with ``/`` between folders.
-
-    Raises:
-        LabelError: If no file can have that name.
-    """
-    path = clip.video.replace("\\", "/")  # Windows' way to write a path
-    if path.startswith("./") and is_formula(path[2:]):  # as tables are written
-        path = path[2:]
-    if not path.strip():
-        raise LabelError("the path of the video is empty", source, clip.line)
-    longest = max(len(os.fsencode(part)) for part in path.split("/"))
-    if longest > _LONGEST_NAME or len(os.fsencode(path)) > _LONGEST_PATH:
-        raise LabelError(
-            f"the path of the video has {len(path)} characters, more than any file's ({path[:40]!r} …); is a quote "
-            "missing, or is it another column?",
-            source,
-            clip.line,
-        )
-    if holds_control(path):
-        raise LabelError(
-            f"the path of the video, {path!r}, holds control characters; write it without them (and rename the file "
-            "if it has them)",
-            source,
-            clip.line,
-        )
-    return clip.video if path == clip.video else path
 
 
 def _duplicates(clips: Sequence[Clip]) -> list[tuple[int, int]]:
@@ -282,25 +255,6 @@ def refuse_unwritable(table: LabelTable) -> None:
         if not round_trips(clip.video):
             reason = "tables do not keep tabs, line breaks, and blanks at the ends of a name; rename the file"
             raise LabelError(f"{clip.video!r}: {reason}", table.file_of(clip), clip.line)
-
-
-def _check_times(clip: Clip, source: str) -> None:
-    start, stop = clip.start, clip.stop
-    if start is None and stop is None:
-        return
-    if start is None or stop is None:
-        given, missing = ("start", "stop") if stop is None else ("stop", "start")
-        raise LabelError(
-            f"has a {given} and no {missing}; give both in seconds, or neither for the whole video",
-            source,
-            clip.line,
-            missing,
-        )
-    for column, value in (("start", start), ("stop", stop)):
-        if not 0 <= value < math.inf:
-            raise LabelError(f"{value} is not a time in seconds since the first frame", source, clip.line, column)
-    if stop <= start:
-        raise LabelError(f"the clip stops at {stop} s, at or before its start at {start} s", source, clip.line, "stop")
 
 
 def _duplicate_message(first: Clip, second: Clip) -> str:

@@ -86,5 +86,5 @@ def position_views(values: "Tensor", temporal: int, spatial: int) -> "Tensor":
     Returns:
         Shape ``(B * T * S, K, …)``.
     """
-    views = values.unflatten(1, (-1, temporal)).transpose(1, 2).flatten(0, 1)
+    views = values.reshape(len(values), -1, temporal, *values.shape[2:]).transpose(1, 2).flatten(0, 1)
     return views.repeat_interleave(spatial, dim=0)

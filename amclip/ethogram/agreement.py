@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amclip.data.intervals import Bout
-from amclip.ethogram.annotations import Pair
+from amclip.ethogram.pairing import Pair
 
 __all__ = ["IOUS", "NONE", "Agreement", "BoutMatch", "ClassAgreement", "agreement", "match_bouts"]
 
@@ -29,6 +29,7 @@ class BoutMatch:
         predicted: Bout of the first annotation; ``None`` where it has none.
         labelled: Bout of the second; ``None`` where it has none.
         iou: Their intersection over union in time; 0 for one alone.
+        subject: The animal; ``""`` is the whole scene.
     """
 
     video: str
@@ -36,6 +37,7 @@ class BoutMatch:
     predicted: Bout | None
     labelled: Bout | None
     iou: float
+    subject: str = ""
 
 
 @dataclass
@@ -106,7 +108,7 @@ class Agreement:
             shows, where the labels miss nothing, counts as none taken for it. So a row sums to the frames labelled with
             it.
         matches: Every bout, matched at the least of :data:`IOUS` or alone.
-        seconds: Time compared.
+        seconds: Time compared, of each animal where they are told apart.
         fps: Frames per second that were compared.
     """
 
@@ -121,7 +123,7 @@ def agreement(pairs: Sequence[Pair], classes: Sequence[str], fps: float) -> Agre
     """Compare two annotations of the same videos.
 
     Args:
-        pairs: The videos.
+        pairs: The videos, or the animals in them.
         classes: Behaviours, C.
         fps: Frames per second at which the annotations are compared.
     """
@@ -181,7 +183,8 @@ def _compare_bouts(pair: Pair, scored: ClassAgreement) -> list[BoutMatch]:
     for iou in reversed(IOUS):  # the least one comes last
         found = match_bouts(predicted, labelled, iou)
         scored.matched[iou] += len(found)
-    rows = [BoutMatch(pair.video, name, predicted[i], labelled[j], overlap) for i, j, overlap in found]
+    whose = pair.subject
+    rows = [BoutMatch(pair.video, name, predicted[i], labelled[j], overlap, whose) for i, j, overlap in found]
     first_seen, last_seen = ({part[side] for part in pair.seen} for side in (0, 1))
     for row in rows:
         assert row.predicted is not None
@@ -192,8 +195,11 @@ def _compare_bouts(pair: Pair, scored: ClassAgreement) -> list[BoutMatch]:
         if last_seen.isdisjoint((row.predicted.stop, row.labelled.stop)):
             scored.offset_errors.append(row.predicted.stop - row.labelled.stop)
     with_first, with_second = {i for i, _, _ in found}, {j for _, j, _ in found}
-    rows += [BoutMatch(pair.video, name, bout, None, 0.0) for i, bout in enumerate(predicted) if i not in with_first]
-    rows += [BoutMatch(pair.video, name, None, bout, 0.0) for j, bout in enumerate(labelled) if j not in with_second]
+    alone: list[tuple[Bout | None, Bout | None]] = [
+        (bout, None) for i, bout in enumerate(predicted) if i not in with_first
+    ]
+    alone += [(None, bout) for j, bout in enumerate(labelled) if j not in with_second]
+    rows += [BoutMatch(pair.video, name, one, other, 0.0, whose) for one, other in alone]
     return sorted(rows, key=lambda row: min(bout.start for bout in (row.predicted, row.labelled) if bout is not None))
 
 

@@ -213,12 +213,12 @@ class Annotator(LightningModule):
         if animals is None or crop is None:
             return rows_of_windows(plan), None
         times = video.timestamps()
-        ends = np.append(times, video.duration)
+        rows, ends = rows_of_animals(plan, times, animals, crop), np.append(times, video.duration)
         present = tuple(
-            tuple((first, stop, float(ends[first]), float(ends[stop])) for first, stop in stretches.tolist())
-            for stretches in (animal.stretches(video.num_frames) for animal in animals)
+            tuple((first, stop, float(ends[first]), float(ends[stop])) for first, stop in rows.seen(number, stretches))
+            for number, stretches in enumerate(animal.stretches(video.num_frames) for animal in animals)
         )
-        return rows_of_animals(plan, times, animals, crop), present
+        return rows, present
 
     def _journal(self, source: Source) -> Path:
         return journal_path(self.folder, source.path)

@@ -5,14 +5,13 @@ whatever time stamp that has. Image indices are those of the frames shown at the
 """
 
 import json
-import math
-import string
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
-from itertools import chain, count, repeat
+from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, Protocol
 
+from amclip.data import boris_layout
 from amclip.data.boris_columns import AGGREGATED, NOBODY, TABULAR
 from amclip.ethogram.bouts import ScoredBout
 
@@ -181,33 +180,13 @@ def observation(about: Recording, bouts: Sequence[ScoredBout], path: str | None)
     if path is not None and Path(path).is_file():  # the nearest to when it was recorded; the same in every run
         written = datetime.fromtimestamp(int(Path(path).stat().st_mtime), tz=timezone.utc)
         date = written.strftime("%Y-%m-%dT%H:%M:%S")
-    return {
-        "type": "MEDIA",
-        "date": date,
-        "description": "annotated by amclip",
-        "time offset": 0.0,
-        "events": [
-            [round(time, 6), subject, name, "", comments[time, subject, name] if kind == "START" else "", frame]
-            for time, subject, name, kind, frame in _events(bouts, about.num_frames)
-        ],
-        "observation time interval": [0, 0],
-        "file": {"1": [media], **{str(player): [] for player in range(2, 9)}},
-        "media_info": {
-            # BORIS cuts it to milliseconds and leaves out what is later, so it must not be shorter by rounding.
-            "length": {media: math.ceil(round(about.duration * 1000, 3)) / 1000 + 0.0005},
-            "fps": {media: about.fps},
-            "hasVideo": {media: True},
-            "hasAudio": {media: False},
-            "offset": {"1": 0.0},
-        },
-        "independent_variables": {},
-        "close_behaviors_between_videos": False,
-        "visualize_spectrogram": False,
-        "visualize_waveform": False,
-        "media_creation_date_as_offset": False,
-        "media_scan_sampling_duration": 0,
-        "image_display_duration": 1,
-    }
+    events = [
+        [round(time, 6), subject, name, "", comments[time, subject, name] if kind == "START" else "", frame]
+        for time, subject, name, kind, frame in _events(bouts, about.num_frames)
+    ]
+    return boris_layout.media_observation(
+        media, boris_layout.safe_length(about.duration), about.fps, events, "annotated by amclip", date
+    )
 
 
 def project_frame(classes: Sequence[str], settings: Mapping[str, str], subjects: Sequence[str] = ()) -> tuple[str, str]:
@@ -224,36 +203,8 @@ def project_frame(classes: Sequence[str], settings: Mapping[str, str], subjects:
 
 def project_head(classes: Sequence[str], settings: Mapping[str, str], named: bool) -> str:
     """The first of the two texts; animals that are ``named`` are listed in the second, once all are known."""
-    keys = _keys(classes)
-    behaviours = {
-        str(index): {
-            "type": "State event",
-            "key": keys[name],
-            "code": name,
-            "description": settings.get(name, ""),
-            "color": "",
-            "category": "",
-            "modifiers": {},
-            "excluded": "",
-            "coding map": "",
-        }
-        for index, name in enumerate(classes)
-    }
-    project = {
-        "time_format": "hh:mm:ss",
-        "project_date": "",
-        "project_name": "amclip",
-        "project_description": "Bouts found by amclip",
-        "project_format_version": "7.0",
-        **({} if named else {"subjects_conf": {}}),
-        "behaviors_conf": behaviours,
-        "behavioral_categories": [],
-        "behavioral_categories_config": {},
-        "independent_variables": {},
-        "coding_map": {},
-        "behaviors_coding_map": [],
-        "converters": {},
-    }
+    listed = None if named else ()
+    project = boris_layout.project_frame("amclip", "Bouts found by amclip", classes, settings, listed)
     text = json.dumps(project, ensure_ascii=False, indent=1)
     return text[:-2] + ',\n "observations": {'
 
@@ -262,22 +213,5 @@ def project_tail(classes: Sequence[str], subjects: Sequence[str] | None) -> str:
     """The second of the two texts; ``subjects`` are ``None`` where the first one says that there are none."""
     if subjects is None:
         return "}\n}\n"
-    taken = _keys(classes).values()
-    free = [key for key in string.digits[1:] + string.digits[0] + string.ascii_lowercase if key not in taken]
-    listed = {
-        str(index): {"key": key, "name": name, "description": ""}
-        for index, (name, key) in enumerate(zip(subjects, chain(free, repeat("")), strict=False))
-    }
-    text = json.dumps({"subjects_conf": listed}, ensure_ascii=False, indent=1)
+    text = json.dumps({"subjects_conf": boris_layout.subjects_conf(classes, subjects)}, ensure_ascii=False, indent=1)
     return "},\n" + text[2:] + "\n"
-
-
-def _keys(classes: Sequence[str]) -> dict[str, str]:
-    free = list(string.ascii_lowercase + string.digits)
-    keys = {}
-    for name in classes:
-        wanted = [letter for letter in name.lower() if letter in free] or free[:1]
-        keys[name] = wanted[0] if wanted else ""
-        if wanted:
-            free.remove(wanted[0])
-    return keys

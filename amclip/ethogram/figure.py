@@ -106,8 +106,11 @@ def draw_ethogram(
     legend = _legend_of(panels, classes, tracks)
     if named:
         height += 0.2 * math.ceil(len(legend) / _LEGEND_COLUMNS)
-    # Text stays text in SVG, to be edited; a fixed salt makes the same drawing the same file.
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "amclip", "font.size": 7, "axes.linewidth": 0.6}):
+    # Text stays text in SVG, to be edited, and names with $ are no formulas; a fixed salt makes the same drawing the
+    # same file.
+    style: Any = {"svg.fonttype": "none", "svg.hashsalt": "amclip", "text.parse_math": False}
+    style |= {"font.size": 7, "axes.linewidth": 0.6}
+    with rc_context(style):
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         FigureCanvasAgg(figure)
         ratios = {"height_ratios": heights} if named else None

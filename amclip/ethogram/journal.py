@@ -44,7 +44,8 @@ _FORMAT = 2
 
 
 Presence = tuple[tuple[int, int, float, float], ...]
-"""When an animal is in the picture: first frame, the frame after the last, and both in seconds, of each stretch."""
+"""When an animal is in the picture, as far as windows look at it: of each stretch the first frame, the frame after the
+last, and both in seconds."""
 
 
 @dataclass(frozen=True)

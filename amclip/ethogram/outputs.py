@@ -31,6 +31,7 @@ FILES = (
 )
 """What the folder holds beside the files of each video."""
 
+_LONGEST_NAME = 255  # of a file, in bytes
 # Of the figure: what still fits a page.
 _MAX_PANELS = 12
 _MAX_ROWS = 60
@@ -189,6 +190,7 @@ class _Writer:
         video.given.add(scores.subject)
         try:
             _refuse_subject(scores)
+            self._refuse_long_names(video, scores.subject)
             curves = timeline(scores)
             video.about = video.describe(scores)
         except ValueError as error:
@@ -203,6 +205,15 @@ class _Writer:
         video.bouts += bouts
         video.absences[scores.subject] = scores.absences()
         return ""
+
+    def _refuse_long_names(self, video: _Video, subject: str) -> None:
+        stem = video.stem or observation_id(video.name, set(self.stems))
+        longest = max((Path(file).name for file in files_of(stem, (subject,))), key=lambda name: len(os.fsencode(name)))
+        if len(os.fsencode(longest)) > _LONGEST_NAME:
+            raise ValueError(
+                f"{video.name}: the file {longest[:40]}… would have a name of {len(os.fsencode(longest))} bytes, and "
+                f"disks take {_LONGEST_NAME}; shorten the name of the video{' or of the animal' if subject else ''}"
+            )
 
     def finish(self, video: _Video) -> None:
         """Write what holds all animals of a video."""

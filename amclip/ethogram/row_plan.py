@@ -64,6 +64,17 @@ class RowPlan:
         """When each row's window ends, float64 ``[R]``, seconds."""
         return self.windows.stop[self.window]
 
+    def seen(self, subject: int, stretches: NDArray[np.int64]) -> list[tuple[int, int]]:
+        """The stretches of an animal's presence that a row of it looks at; of a shorter appearance nothing is known.
+
+        Args:
+            subject: Its number.
+            stretches: First frame and the frame after the last, int64 ``[n, 2]``.
+        """
+        mine = self.window[self.subject == subject]
+        first, stop = self.windows.start_frame[mine], self.windows.stop_frame[mine]
+        return [(a, b) for a, b in stretches.tolist() if ((first < b) & (stop > a)).any()]
+
 
 def rows_of_windows(plan: WindowPlan) -> RowPlan:
     """A row per window, at whole frames."""

@@ -154,8 +154,11 @@ def _decoded(
         numbers = np.minimum(np.arange(at, at + size), len(rows.frames) - 1)
         pixels = torch.stack([next(pictures) for _ in range(at, min(at + size, len(rows.frames)))])
         pixels = pixels[torch.from_numpy(numbers - at)]
-        shape = -1, rows.positions
-        yield pixels.unflatten(0, shape), torch.from_numpy(rows.unit_speed[numbers]).unflatten(0, shape)
+        unit_speed = torch.from_numpy(rows.unit_speed[numbers])
+        yield (
+            pixels.reshape(-1, rows.positions, *pixels.shape[1:]),
+            unit_speed.reshape(-1, rows.positions, unit_speed.shape[1]),
+        )
 
 
 def _frames(video: Video, rows: RowPlan, begin: int, input: NetworkInput) -> Iterator[Tensor]:

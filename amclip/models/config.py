@@ -224,7 +224,13 @@ class NetworkConfig:
         Raises:
             ValueError: If it could not; says why.
         """
-        trained = self.architecture is not None and "xclip" in self.architecture  # its parts come with weights
+        architecture = self.architecture or {}
+        trained = "xclip" in architecture  # its parts come with weights
+        if architecture.get("image_only"):
+            raise ValueError(
+                f"backbone: {self.backbone} is an image encoder alone: it has no text tower, and zero-shot "
+                "compares with class names; take a CLIP-like backbone"
+            )
         if self.head.kind != "text":
             raise ValueError(
                 f"network.head.kind: zero-shot compares with the class names; set text, not {self.head.kind}"

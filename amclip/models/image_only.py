@@ -93,7 +93,7 @@ def holds_image_tower_alone(path: str) -> bool:
         if path.endswith(".safetensors"):
             from safetensors import safe_open
 
-            with safe_open(path, "pt") as opened:  # type: ignore[no-untyped-call]
+            with safe_open(path, "pt") as opened:
                 names: Iterable[str] = list(opened.keys())
         else:
             # Only what lies where is read, not the weights; older formats cannot be mapped, and go the usual way.

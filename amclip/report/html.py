@@ -29,18 +29,9 @@ from amclip.report.media import Media
 __all__ = ["SCRIPTS", "Page", "Suggestion", "write_page"]
 
 SCRIPTS = (
-    *(
-        "basics.js",
-        "bouts.js",
-        "units.js",
-        "store.js",
-        "storage.js",
-        "corrections.js",
-        "exports.js",
-        "figure.js",
-        "player.js",
-    ),
-    *("raster.js", "panels.js", "downloads.js", "suggestions.js", "mouse.js", "keys.js", "page.js"),
+    *("basics.js", "bouts.js", "units.js", "store.js", "storage.js", "corrections.js", "exports.js", "figure.js"),
+    *("player.js", "raster.js", "strips.js", "names.js", "panels.js", "downloads.js", "suggestions.js", "mouse.js"),
+    *("keys.js", "page.js"),
 )
 """Parts of the page's script, in the order in which they need each other."""
 
@@ -170,7 +161,7 @@ def _shown(page: Page, media: Media, units: Sequence[ScoreTimeline]) -> dict[str
     edges = np.concatenate([one.edges for one in smoothed])[first]
     cells = [np.searchsorted(one.edge_frames, edge_frames[:-1], "right") - 1 for one in smoothed]
     probabilities = np.concatenate([one.probabilities[mine] for one, mine in zip(smoothed, cells, strict=True)], axis=1)
-    shown: dict[str, Any] = _encoded(edges, edge_frames, probabilities)
+    shown: dict[str, Any] = _curves(edges, edge_frames, probabilities)
     boxes = [_boxes(page.tracks, curves) for curves in units]
     if any(boxes):
         shown |= {"boxes": boxes, "size": media.size}
@@ -199,12 +190,12 @@ def _units(units: Sequence[ScoreTimeline]) -> dict[str, Any]:
 def _digest_of(curves: ScoreTimeline) -> str:
     """Of scores: the page keeps corrections under it, and finds them again wherever these scores are."""
     who = [curves.subject] if curves.subject else []
-    cells = _encoded(curves.edges, curves.edge_frames, curves.probabilities)
+    cells = _curves(curves.edges, curves.edge_frames, curves.probabilities)
     scored = json.dumps([curves.classes, curves.video, *who, cells])
     return hashlib.sha256(scored.encode()).hexdigest()[:24]
 
 
-def _encoded(
+def _curves(
     edges: NDArray[np.float64], edge_frames: NDArray[np.int64], probabilities: NDArray[np.float32]
 ) -> dict[str, str]:
     return {

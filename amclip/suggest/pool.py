@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,26 +13,50 @@ from rich.progress import Progress, TaskID
 
 from amclip.data.clock import Clock
 from amclip.data.formats import NoObservationsError, Observations, Reading, read_part
-from amclip.data.locate import locate_videos
+from amclip.data.locate import locate_videos, same_name
 from amclip.data.probe import probe
 from amclip.data.sources import Labels, default_root, label_files
+from amclip.data.tracks import Tracks, tracks_of
 from amclip.data.video_file import VideoError
 from amclip.ethogram.inputs import Source
 from amclip.inference import TrainedModel
 from amclip.suggest.choose import choose_windows, uncertainty
 from amclip.suggest.windows import EmbeddedWindows, embed_windows
 
-__all__ = ["Chosen", "PoolVideo", "choose_from", "embed_pool", "labelled_intervals"]
+__all__ = ["Chosen", "Labelled", "PoolVideo", "choose_from", "embed_pool", "labelled_intervals"]
 
-Intervals = Mapping[Path, Sequence[tuple[float, float]]]
+
+class Labelled(NamedTuple):
+    """An interval that has labels: start and stop in seconds, and the animal; ``""``: the whole scene."""
+
+    start: float
+    stop: float
+    subject: str = ""
+
+
+Intervals = Mapping[Path, Sequence[Labelled]]
 
 
 @dataclass(frozen=True)
 class PoolVideo:
-    """One video of the pool and its windows."""
+    """One video of the pool and its windows; where animals are told apart, one animal in it.
+
+    Attributes:
+        source: The video.
+        windows: The windows.
+        alone: Whether there is no other animal in the video: labels that name none are of this one.
+    """
 
     source: Source
     windows: EmbeddedWindows
+    alone: bool = True
+
+    def is_labelled_by(self, label: Labelled) -> bool:
+        """Whether a label is of the animal that this is of. Any animal's is a label of the whole scene."""
+        subject = self.windows.scores.subject
+        if not label.subject:
+            return self.alone
+        return not subject or same_name(label.subject) == same_name(subject)
 
 
 @dataclass(frozen=True)
@@ -39,8 +64,8 @@ class Chosen:
     """A window to label.
 
     Attributes:
-        video: Its video.
-        row: Its number among the windows of the video.
+        video: Its video, and the animal in it.
+        row: Its number among the windows of the animal or video.
         uncertainty: See :func:`amclip.suggest.choose.uncertainty`; 1 is usual.
     """
 
@@ -60,12 +85,18 @@ class Chosen:
 
 
 def embed_pool(
-    model: TrainedModel, sources: Sequence[Source], window: float, hop: float, batch: int, probe_timeout: float
+    model: TrainedModel,
+    sources: Sequence[Source],
+    window: float,
+    hop: float,
+    batch: int,
+    probe_timeout: float,
+    tracks: Tracks | None = None,
 ) -> tuple[list[PoolVideo], dict[str, str]]:
-    """Score and embed the windows of all videos.
+    """Score and embed the windows of all videos, or, where there are tracks, of the animals in them.
 
     Returns:
-        The videos that could be read, and by name why others could not.
+        The videos that could be read, those of one video one after the other, and by name why others could not.
     """
     found = probe((source.path for source in sources), timeout=probe_timeout)
     if words := model.describe_slow(found):
@@ -81,8 +112,9 @@ def embed_pool(
                 if isinstance(info, VideoError):
                     raise info
                 advance = partial(_advance, bar, task)
-                windows = embed_windows(model, source.name, source.path, info, window, hop, batch, advance)
-                pool.append(PoolVideo(source, windows))
+                found_of = embed_windows(model, source.name, source.path, info, window, hop, batch, advance, tracks)
+                alone = tracks is None or len(tracks_of(tracks, source.name)) == 1
+                pool += [PoolVideo(source, windows, alone) for windows in found_of]
             except VideoError as error:
                 errors[source.name] = error.reason
             bar.remove_task(task)
@@ -90,10 +122,8 @@ def embed_pool(
     return pool, errors
 
 
-def labelled_intervals(
-    labels: Labels, root: str | None, fps: float | None = None
-) -> dict[Path, list[tuple[float, float]]]:
-    """Which intervals tables have labels for, by video; a clip without times is its whole video.
+def labelled_intervals(labels: Labels, root: str | None, fps: float | None = None) -> dict[Path, list[Labelled]]:
+    """Which intervals tables have labels for, by video, and of which animal; a clip without times is its whole video.
 
     Args:
         labels: A table or several; what they say of one interval need not be the same.
@@ -104,17 +134,17 @@ def labelled_intervals(
         LabelError: If a table cannot be read.
     """
     home = Path(root) if root is not None else default_root(labels)
-    intervals: dict[Path, list[tuple[float, float]]] = {}
+    intervals: dict[Path, list[Labelled]] = {}
     clock = Clock(home, fps)
     for file in label_files(labels):
         try:
             # Whoever looked, somebody did.
-            table = read_part(file, Reading(clock=clock, observations=Observations("*")))
+            table = read_part(file, Reading(clock=clock, observations=Observations("*"), subjects="each"))
         except NoObservationsError:
-            table = read_part(file, Reading(clock=clock))
+            table = read_part(file, Reading(clock=clock, subjects="each"))
         for clip in locate_videos(table, home).clips:
-            interval = (0.0, float("inf")) if clip.start is None or clip.stop is None else (clip.start, clip.stop)
-            intervals.setdefault((home / clip.video).resolve(), []).append(interval)
+            times = (0.0, float("inf")) if clip.start is None or clip.stop is None else (clip.start, clip.stop)
+            intervals.setdefault((home / clip.video).resolve(), []).append(Labelled(*times, clip.subject))
     return intervals
 
 
@@ -124,12 +154,12 @@ def choose_from(
     """Choose windows from the pool that overlap no interval that is labelled already.
 
     Args:
-        pool: The videos.
+        pool: The videos, or the animals in them; a window of one of these is one candidate.
         taken: What is labelled, by video.
         count: How many windows; all, where there are fewer.
         seed: Of the grouping.
-        apart: Windows of one video shall not overlap. The last one ends with its video and may reach into the one
-            before it; then the more unsure of the two is there to be chosen.
+        apart: Windows of one video, or of one animal in it, shall not overlap. The last one ends with its video and may
+            reach into the one before it; then the more unsure of the two is there to be chosen.
 
     Returns:
         The chosen, in the order of choosing, and how many there were to choose from.
@@ -156,7 +186,7 @@ def choose_from(
 
 
 def _apart(free: Sequence[tuple[PoolVideo, int]], unsure: NDArray[np.float64]) -> list[int]:
-    """Numbers of windows of which none overlaps the one kept before it in its video."""
+    """Numbers of windows of which none overlaps the one kept before it in its video, of its animal."""
     kept: list[int] = []
     for index, (video, row) in enumerate(free):
         if kept and free[kept[-1]][0] is video:
@@ -173,8 +203,10 @@ def _advance(bar: Progress, task: TaskID, share: float) -> None:
     bar.update(task, completed=share)
 
 
-def _is_free(video: PoolVideo, row: int, intervals: Sequence[tuple[float, float]]) -> bool:
+def _is_free(video: PoolVideo, row: int, intervals: Sequence[Labelled]) -> bool:
     scores = video.windows.scores
     start, stop = float(scores.start[row]), float(scores.stop[row])
     margin = 0.5 / scores.fps  # tables are rounded: half a frame is no overlap
-    return not any(a < stop - margin and b > start + margin for a, b in intervals)
+    return not any(
+        one.start < stop - margin and one.stop > start + margin and video.is_labelled_by(one) for one in intervals
+    )

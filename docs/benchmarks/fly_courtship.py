@@ -32,10 +32,11 @@ from amclip.data.formats import Reading, boris_events
 from amclip.data.intervals import Timeline, Windows, clips_of
 from amclip.data.table import LabelTable, build_table, write_table
 from amclip.ethogram.agreement import Agreement, agreement
-from amclip.ethogram.annotations import Annotation, pair_up, read_annotation
+from amclip.ethogram.annotations import Annotation, read_annotation
 from amclip.ethogram.bouts import BoutSettings, find_bouts, timeline
 from amclip.ethogram.figure import Panel, Track, draw_ethogram
 from amclip.ethogram.outputs import write_outputs
+from amclip.ethogram.pairing import pair_up
 from amclip.ethogram.scores import WindowScores
 from amclip.flow.tvl1 import TVL1
 

@@ -87,7 +87,7 @@ def texts(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(autouse=True)
 def no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures take longer than these videos, and have tests of their own."""
-    monkeypatch.setattr(outputs, "_draw", lambda *_: None)
+    monkeypatch.setattr(outputs._Figure, "draw", lambda *_: None)
 
 
 @pytest.fixture(scope="module")
@@ -407,6 +407,12 @@ def test_zero_shot_scores_windows_as_predict_scores_clips(
         assert float(row[label]) == pytest.approx(float(expected[label]), abs=2e-6)  # which predict rounds to
     notes = json.loads((tmp_path / "out" / "annotation.json").read_text())
     assert notes["checkpoint"] == f"zero-shot: amclip-tiny {weights}"
+    boxes = ["video,frame,subject,x,y,width,height", "a.mp4,0,ada,10,10,20,16", "a.mp4,59,ada,30,12,20,16"]
+    (tmp_path / "boxes.csv").write_text("\n".join([*boxes, *(f"a.mp4,{n},bob,40,20,9,9" for n in range(60))]))
+    words = [f"--tracks={tmp_path / 'boxes.csv'}", f"--output={tmp_path / 'animals'}", "--window=2", "--hop=2"]
+    main(["annotate", str(videos), *zero_shot, *words, "--accelerator=cpu"])
+    found = table(tmp_path / "animals" / "windows.csv")
+    assert [(one["subject"], one["start"][:1]) for one in found] == [("bob", "0"), ("bob", "2")]
     capsys.readouterr()
     torch.save({}, tmp_path / "nothing.pt")
     torch.save([1], tmp_path / "list.pt")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amclip.data.tracks import Track, Tracks
+from amclip.data.tracks import Track, Tracks, write_tracks
 
 SIZE = (96, 128)
 COLOURS = {"ada": (230, 20, 20), "bob": (20, 230, 20), "cid": (30, 30, 240)}
@@ -55,3 +55,19 @@ def draw_animals(path: Path, num_frames: int = 50, animals: tuple[str, ...] = tu
 
 def tracks_of_video(video: str, num_frames: int = 50, animals: tuple[str, ...] = tuple(COLOURS)) -> Tracks:
     return Tracks.of("drawn.csv", [(video, track_of(name, np.arange(num_frames))) for name in animals])
+
+
+def write_labelled(folder: Path) -> None:
+    """Three videos of three animals, one per split, with their ``labels.csv`` and ``tracks.csv``."""
+    folder.mkdir(exist_ok=True)
+    videos = {f"{name}.mkv": split for name, split in zip("abc", ("train", "val", "test"), strict=True)}
+    tracks = []
+    rows = ["filepath,start,stop,subject,label,split"]
+    for video, split in videos.items():
+        draw_animals(folder / video)
+        tracks += [(video, track_of(name, np.arange(50))) for name in COLOURS]
+        for name in COLOURS:
+            shown = "runs" if name == "ada" else "rests"
+            rows += [f"{video},{start},{start + 0.5},{name},{shown},{split}" for start in (0.0, 0.5, 1.0)]
+    write_tracks(Tracks.of("drawn", tracks), folder / "tracks.csv")
+    (folder / "labels.csv").write_text("\n".join(rows) + "\n")

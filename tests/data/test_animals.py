@@ -222,10 +222,13 @@ class TestDataModule:
         write_tracks(tracks_of_video("a.mkv"), tmp_path / "boxes.csv")
         return str(tmp_path / "boxes.csv")
 
-    def test_a_batch_has_four_streams_of_each_animal(self, videos: Path, tmp_path: Path, boxes: str) -> None:
+    def test_a_batch_has_four_streams_of_each_animal_and_decodes_frames_once(
+        self, videos: Path, tmp_path: Path, boxes: str, asked: list[int]
+    ) -> None:
         data = module(videos, table(), boxes, tmp_path)
         data.setup("fit")
         batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
+        assert len(asked) == len(set(asked)) <= 8  # four positions and their partners, for all three
         assert batch["images"].shape == (3, 4, 4, 3, 32, 32)
         assert "unit_speed" not in batch
         assert data.label_files == [tmp_path / "labels.csv", tmp_path / "boxes.csv"]

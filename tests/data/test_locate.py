@@ -11,8 +11,9 @@ from amclip.data.formats import read_labels
 from amclip.data.label_error import LabelError
 from amclip.data.locate import Locator, locate_videos, spelled
 from amclip.data.table import Clip, LabelTable, build_table
-from amclip.ethogram.annotations import pair_up, read_annotation
+from amclip.ethogram.annotations import read_annotation
 from amclip.ethogram.inputs import find_sources
+from amclip.ethogram.pairing import pair_up
 
 COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "Gänse") for form in ("NFC", "NFD"))
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from test_boris_project import observation, project, write
 
 from amclip.cli import main
+from amclip.commands.check import check_data
 from amclip.data.clock import Clock
 from amclip.data.formats import WRITERS, Reading, export, read_labels, read_noted, read_splits
 from amclip.data.intervals import Bout, Subjects, Timeline, Windows, clips_of, scene_gaps, timelines_of
@@ -22,7 +23,7 @@ from amclip.data.subject_names import split_stem, stem_with_subject
 from amclip.data.table import Clip, LabelTable, build_table, write_table
 
 FPS = 25.0
-QUICK = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 FLIES = (
     "filepath,subject,start,stop,label\n"
     "a.mp4,fly 1,0,2,walk\na.mp4,fly 2,0,2,\na.mp4,fly 1,2,4,\na.mp4,fly 2,2,4,rest;walk\nb.mp4,,0,4,rest\n"
@@ -76,6 +77,15 @@ def test_the_column_is_written_where_an_animal_is_named(tmp_path: Path) -> None:
 def test_one_animal_twice_at_one_time_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(LabelError, match=r"line 7: a.mp4 of 'fly 2' from 2.0 to 4.0 s appears twice \(first in line 5"):
         read(tmp_path, FLIES + "a.mp4,fly 2,2,4,walk\n")
+
+
+@pytest.mark.parametrize("column", ["Animal", "individual_id", "subject id"])
+def test_a_column_that_may_name_animals_is_told_of(tmp_path: Path, column: str) -> None:
+    text = FLIES.replace("subject", column)
+    with pytest.raises(
+        LabelError, match=f"appears twice .* If the column '{column}' tells which animal it is, name it"
+    ):
+        read(tmp_path, text)
 
 
 @pytest.mark.parametrize("column", ["animal", "individual", "id"])
@@ -163,6 +173,14 @@ def test_animals_follow_their_video_into_its_split() -> None:
         for clip in divided.clips:
             by_time.setdefault((clip.video, clip.start), set()).add(clip.split)
         assert all(len(splits) == 1 for splits in by_time.values())
+
+
+def test_animals_of_one_time_in_two_splits_are_an_error_of_the_check(tmp_path: Path) -> None:
+    clips = [Clip("a.mp4", 0, 2, ("walk",), split, subject=who) for who, split in (("x", "train"), ("y", "val"))]
+    report = check_data(build_table(clips, "t"), tmp_path, lengths={})
+    assert [finding.subject for finding in report.findings if finding.kind == "the same frames in two splits"] == [
+        "a.mp4"
+    ]
 
 
 def test_the_label_source_reads_each_animal(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from amclip.data.views import clip_views
+from amclip.data.views import clip_views, position_views
 
 
 def test_temporal_views_interleave_and_spatial_ones_run_along_the_longer_side() -> None:
@@ -30,3 +30,11 @@ def test_one_view_is_the_clip_and_positions_must_divide() -> None:
     assert torch.equal(clip_views(frames, 1, 1), frames)
     with pytest.raises(ValueError, match="4 positions do not divide among 3"):
         clip_views(frames, 3, 1)
+
+
+@pytest.mark.parametrize(("temporal", "spatial"), [(1, 1), (2, 1), (2, 3)])
+def test_what_is_known_of_positions_goes_with_their_views(temporal: int, spatial: int) -> None:
+    values = torch.arange(2 * 6 * 2, dtype=torch.float32).view(2, 6, 2)
+    frames = values[..., None, None, None].expand(-1, -1, -1, 3, 8, 8)
+    views = clip_views(frames, temporal, spatial)
+    assert torch.equal(position_views(values, temporal, spatial), views[..., 0, 0, 0])

@@ -36,7 +36,9 @@ def main(path: str, folder: Path) -> None:
     _, _, project, message = projects.open_project_json(path)
     assert "error" not in project, project
     codes = [behaviour[cfg.BEHAVIOR_CODE] for behaviour in project[cfg.ETHOGRAM].values()]
-    chosen = {"time": cfg.TIME_FULL_OBS, cfg.SELECTED_SUBJECTS: [cfg.NO_FOCAL_SUBJECT], cfg.SELECTED_BEHAVIORS: codes}
+    animals = [subject[cfg.SUBJECT_NAME] for subject in project[cfg.SUBJECTS].values()]
+    everybody = [*animals, cfg.NO_FOCAL_SUBJECT]
+    chosen = {"time": cfg.TIME_FULL_OBS, cfg.SELECTED_SUBJECTS: everybody, cfg.SELECTED_BEHAVIORS: codes}
     for number, (name, observation) in enumerate(project[cfg.OBSERVATIONS].items()):
         good, said = exports.export_tabular_events(
             project, chosen, name, observation, project[cfg.ETHOGRAM], str(folder / f"tabular_{number}.csv"), "csv"
@@ -47,6 +49,7 @@ def main(path: str, folder: Path) -> None:
     report = {
         "observations": list(project[cfg.OBSERVATIONS]),
         "converted": message,
+        "animals": animals,
         "integrity": projects.check_project_integrity(project, cfg.HHMMSS, path, media_file_available=False),
     }
     (folder / "report.json").write_text(json.dumps(report))

@@ -12,7 +12,8 @@ from sklearn.metrics import cohen_kappa_score, confusion_matrix, precision_recal
 
 from amclip.data.intervals import Bout, Timeline
 from amclip.ethogram.agreement import IOUS, agreement, match_bouts
-from amclip.ethogram.annotations import Annotation, Pair, pair_up
+from amclip.ethogram.annotations import Annotation
+from amclip.ethogram.pairing import Pair, pair_up
 
 FPS = 10.0
 CLASSES = ("a", "b", "c")

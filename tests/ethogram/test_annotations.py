@@ -6,9 +6,10 @@ from drawn_scores import CLASSES, scores_of
 
 from amclip.data.intervals import Bout, Timeline
 from amclip.data.label_error import LabelError
-from amclip.ethogram.annotations import Annotation, pair_up, read_annotation
+from amclip.ethogram.annotations import Annotation, read_annotation
 from amclip.ethogram.bouts import BoutSettings
 from amclip.ethogram.outputs import write_outputs
+from amclip.ethogram.pairing import pair_up
 
 
 def annotation(*timelines: Timeline, classes: tuple[str, ...] = ("a", "b"), source: str = "x.csv") -> Annotation:

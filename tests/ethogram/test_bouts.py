@@ -215,7 +215,7 @@ def in_parts(
     return sorted(bouts, key=lambda bout: (bout.start, CLASSES.index(bout.behaviour)))
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(windows, presences, bout_settings, bout_settings)
 def test_an_animal_that_comes_and_leaves_shows_in_each_presence_what_it_would_alone(
     found: list[tuple[int, int, float, float]],

@@ -9,7 +9,7 @@ from matplotlib.image import imread
 
 from amclip.data.intervals import Bout
 from amclip.ethogram.bouts import ScoreTimeline
-from amclip.ethogram.figure import Panel, Track, _time_ticks, draw_ethogram
+from amclip.ethogram.figure import Panel, Track, _curve, _time_ticks, draw_ethogram, panel_rows
 
 
 def share_of(picture: Path, colour: str) -> float:
@@ -35,6 +35,62 @@ def test_observers_are_told_apart_by_colour_and_named(tmp_path: Path) -> None:
     assert share_of(paths[0], "#0072B2") == pytest.approx(0.2, abs=0.05)  # and the legend's patch
     texts = re.findall(r">([^<>]+)</text>", paths[1].read_text())
     assert {"walking", "still", "by hand", "amclip", "courtship", "0:30", "time (min:s)"} <= set(texts)
+
+
+def animals_of(number: int) -> Panel:
+    """Animals that walk 10 s each, one after the other; the second is away for half of the time."""
+    names = [f"a{index} $x$" for index in range(number)]
+    bouts = [Bout(10.0 * index, 10.0 * index + 10, "walking", subject=name) for index, name in enumerate(names)]
+    return Panel("pen", [Track("amclip", bouts)], 0, 10.0 * number, subjects=names, absences={names[1]: [(0, 15)]})
+
+
+def texts_of(picture: Path) -> list[str]:
+    return re.findall(r">([^<>]+)</text>", picture.read_text())
+
+
+def test_each_animal_has_rows_of_its_own(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.png", tmp_path / "a.svg"]
+    draw_ethogram(paths, [animals_of(3)], ["walking", "still"])
+    assert share_of(paths[0], "#0072B2") == pytest.approx(1, abs=0.02)  # all over the time, in three places
+    assert texts_of(paths[1]).count("walking") == 3
+    assert {"a0 $x$", "a1 $x$", "a2 $x$", "not in the picture"} <= set(texts_of(paths[1]))
+    pixels = (imread(paths[0])[..., :3] * 255).round().astype(int)
+    blue = (np.abs(pixels - [0, 0x72, 0xB2]).max(axis=2) < 3).any(axis=1)
+    assert np.diff(blue.astype(int)).tolist().count(1) == 3
+    grey = (np.abs(pixels - 224).max(axis=2) < 2).sum(axis=1)
+    line = (pixels.max(axis=2) < 60).sum(axis=1).max()
+    assert np.median(grey[grey > line / 4]) == pytest.approx(line / 2, rel=0.02)
+
+
+def test_many_animals_have_a_row_each_and_a_legend_tells_their_behaviours(tmp_path: Path) -> None:
+    classes = ["walking", "still", "eating", "wing"]
+    draw_ethogram([tmp_path / "a.png", tmp_path / "a.svg"], [animals_of(12)], classes)
+    texts = texts_of(tmp_path / "a.svg")
+    assert all(texts.count(name) == 1 for name in (*classes, "a0 $x$", "a11 $x$", "not in the picture"))
+    assert share_of(tmp_path / "a.png", "#0072B2") == pytest.approx(1, abs=0.05)
+    assert panel_rows(animals_of(12), classes) < 16
+    draw_ethogram(tmp_path / "b.svg", [animals_of(90)], classes)
+    said = [text for text in texts_of(tmp_path / "b.svg") if text.startswith("pen")]
+    assert re.fullmatch(r"pen  \(the first \d\d of 90 animals\)", said[0])
+
+
+def test_a_curve_stops_where_the_animal_leaves(tmp_path: Path) -> None:
+    edges = np.arange(9001, dtype=np.float64) / 100
+    probabilities = np.full((9000, 1), 0.5, np.float32)
+    probabilities[3000:6000] = np.nan
+    for cells in (slice(None), slice(0, 9000, 10)):  # averaged, and as it is
+        curves = ScoreTimeline(
+            "a",
+            ("walking",),
+            edges[:: cells.step or 1],
+            np.arange(len(edges))[:: cells.step or 1],
+            probabilities[cells],
+            "hen",
+        )
+        times, values = _curve(curves, "walking", Panel("", [], 0, 90, curves))
+        inside = (times > 30.1) & (times < 59.9)
+        assert np.isnan(values[inside]).all()
+        assert values[~inside & ((times < 29.9) | (times > 60.1))] == pytest.approx(0.5)
 
 
 def test_forty_classes_and_a_curve_of_a_day_stay_small(tmp_path: Path) -> None:

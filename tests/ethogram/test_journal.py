@@ -19,9 +19,11 @@ from amclip.ethogram.journal import (
     read_scores,
 )
 from amclip.ethogram.plan import WindowPlan, plan_windows
+from amclip.ethogram.row_plan import rows_of_windows
 
 FINGERPRINT = {"checkpoint": "abc", "window": 2.0}
 PLAN = plan_windows(np.arange(200) / 10, 20.0, 2.0, 0.5, 4)
+ROWS = rows_of_windows(PLAN)
 SCORES = np.random.default_rng(0).random((len(PLAN), 3), np.float32)
 
 
@@ -41,15 +43,14 @@ def video(tmp_path: Path) -> Path:
 def written(path: Path, video: Path, blocks: list[int]) -> Path:
     with Journal(path, header_of(video)) as journal:
         for size in blocks:
-            journal.add(PLAN, SCORES[journal.rows : journal.rows + size])
+            journal.add(ROWS, SCORES[journal.rows : journal.rows + size])
             journal.sync()
     return path
 
 
 def test_what_is_read_is_what_was_written(tmp_path: Path, video: Path) -> None:
     path = written(tmp_path / "a.scores", video, [3, 1, len(PLAN) - 4])
-    scores = read_scores(path, "day 1/video.mp4", video, FINGERPRINT)
-    assert scores is not None
+    (scores,) = read_scores(path, "day 1/video.mp4", video, FINGERPRINT)
     assert (scores.video, scores.classes, scores.offset) == ("day 1/video.mp4", ("a", "b", "ü"), 0.5)
     assert (scores.fps, scores.num_frames, scores.duration) == (10.0, 200, 20.0)
     np.testing.assert_array_equal(scores.probabilities, SCORES)
@@ -76,22 +77,20 @@ def test_after_any_cut_or_damage_whole_blocks_remain_and_the_rest_can_be_added(
     else:
         damaged = content[:at] + bytes([content[at] ^ 0x10]) + content[at + 1 :] if at < len(content) else content
     path.write_bytes(damaged)
-    ends = begin + np.cumsum([12 + size * (32 + 12) for size in blocks])
+    ends = begin + np.cumsum([12 + size * (40 + 12) for size in blocks])
     assert ends[-1] == len(content)
     intact = [size for size, end in zip(blocks, ends, strict=True) if damaged[:end] == content[:end]]
     with Journal(path, header_of(video)) as journal:
         assert journal.rows == sum(intact)
-        journal.add(PLAN, SCORES[journal.rows :])
-    scores = read_scores(path, "a", video, FINGERPRINT)
-    assert scores is not None
+        journal.add(ROWS, SCORES[journal.rows :])
+    (scores,) = read_scores(path, "a", video, FINGERPRINT)
     np.testing.assert_array_equal(scores.probabilities, SCORES)
     np.testing.assert_array_equal(scores.start_frame, PLAN.start_frame)
 
 
 def test_scores_of_a_part_end_with_it(tmp_path: Path, video: Path) -> None:
     path = written(tmp_path / "a.scores", video, [5])
-    scores = read_scores(path, "a", video, FINGERPRINT)
-    assert scores is not None
+    (scores,) = read_scores(path, "a", video, FINGERPRINT)
     assert (scores.num_frames, scores.duration) == (int(PLAN.stop_frame[4]), float(PLAN.stop[4]))
     assert not is_finished(path, video, FINGERPRINT)
 
@@ -99,17 +98,17 @@ def test_scores_of_a_part_end_with_it(tmp_path: Path, video: Path) -> None:
 def test_another_video_other_settings_and_other_files_are_no_progress(tmp_path: Path, video: Path) -> None:
     path = written(tmp_path / "a.scores", video, [len(PLAN)])
     assert not is_finished(path, video, {**FINGERPRINT, "window": 3.0})
-    assert read_scores(path, "a", video, {**FINGERPRINT, "window": 3.0}) is None
-    with Journal(path, replace(header_of(video), windows=99)) as journal:
+    assert read_scores(path, "a", video, {**FINGERPRINT, "window": 3.0}) == []
+    with Journal(path, replace(header_of(video), rows=99)) as journal:
         assert journal.rows == 0  # begun anew
-    assert read_scores(path, "a", video, FINGERPRINT) is None  # which holds no windows yet
+    assert read_scores(path, "a", video, FINGERPRINT) == []  # which holds no windows yet
 
     path = written(path, video, [len(PLAN)])
     video.write_bytes(b"other pixels")
     assert not is_finished(path, video, FINGERPRINT)
-    assert read_scores(path, "a", video, FINGERPRINT) is None
+    assert read_scores(path, "a", video, FINGERPRINT) == []
     video.unlink()
-    assert read_scores(path, "a", video, FINGERPRINT) is None
+    assert read_scores(path, "a", video, FINGERPRINT) == []
     with pytest.raises(VideoError, match="cannot be read: No such file"):
         file_state(video)
 
@@ -118,19 +117,19 @@ def test_another_video_other_settings_and_other_files_are_no_progress(tmp_path: 
 def test_what_is_no_journal_is_none(tmp_path: Path, video: Path, content: bytes) -> None:
     path = tmp_path / "a.scores"
     path.write_bytes(content)
-    assert read_scores(path, "a", video, FINGERPRINT) is None
+    assert read_scores(path, "a", video, FINGERPRINT) == []
     with Journal(path, header_of(video)) as journal:
         assert journal.rows == 0
-        journal.add(PLAN, SCORES[:2])
-    assert len(read_scores(path, "a", video, FINGERPRINT).start) == 2  # type: ignore[union-attr]
+        journal.add(ROWS, SCORES[:2])
+    assert len(read_scores(path, "a", video, FINGERPRINT)[0].start) == 2
 
 
 def test_an_error_keeps_what_was_added(tmp_path: Path, video: Path) -> None:
     path = tmp_path / "a.scores"
     with contextlib.suppress(KeyboardInterrupt), Journal(path, header_of(video)) as journal:
-        journal.add(PLAN, SCORES[:7])
+        journal.add(ROWS, SCORES[:7])
         raise KeyboardInterrupt
-    assert len(read_scores(path, "a", video, FINGERPRINT).start) == 7  # type: ignore[union-attr]
+    assert len(read_scores(path, "a", video, FINGERPRINT)[0].start) == 7
 
 
 def test_a_full_disk_is_told_and_leaves_no_half_file(
@@ -144,10 +143,9 @@ def test_a_full_disk_is_told_and_leaves_no_half_file(
     with contextlib.ExitStack() as stack:
         stack.enter_context(pytest.raises(OSError, match="No space left"))
         journal = stack.enter_context(Journal(path, header_of(video)))
-        journal.add(PLAN, SCORES[4:9])
+        journal.add(ROWS, SCORES[4:9])
         journal.sync()
-    scores = read_scores(path, "a", video, FINGERPRINT)
-    assert scores is not None
+    (scores,) = read_scores(path, "a", video, FINGERPRINT)
     np.testing.assert_array_equal(scores.probabilities, SCORES[: len(scores.start)])  # none is there twice
     assert len(scores.start) in (4, 9)
     with pytest.raises(OSError, match="No space left"):
@@ -161,3 +159,29 @@ def test_names_that_repeat_and_names_that_no_disk_takes_get_journals_of_their_ow
     assert len(set(paths)) == len(paths)
     assert all(len(path.name) < 80 and path.name.isascii() for path in paths)
     assert paths[0] == journal_path(tmp_path, Path("/a/x.mp4"))
+
+
+def test_animals_share_a_journal_and_are_told_apart(tmp_path: Path, video: Path) -> None:
+    window = np.repeat(np.arange(len(PLAN)), 2)
+    rows = replace(ROWS, window=window[:-10], subject=np.tile([0, 1], len(PLAN))[:-10])
+    scores = np.random.default_rng(1).random((len(rows), 3), np.float32)
+    present = (((0, 200, 0.0, 20.0),), ((0, 50, 0.0, 5.0), (60, 155, 6.0, 15.5)), ())
+    header = replace(header_of(video), rows=len(rows), subjects=("ada", "bob", "cid"), present=present)
+    path = tmp_path / "a.scores"
+    with Journal(path, header) as journal:
+        journal.add(rows, scores[:7])
+    ada, bob, cid = read_scores(path, "a", video, FINGERPRINT)
+    assert [len(one.start) for one in (ada, bob, cid)] == [4, 3, 0]
+    assert ada.num_frames == int(PLAN.stop_frame[3])  # as far as it got
+    assert bob.present == ((0.0, float(PLAN.stop[3])),)
+    with Journal(path, header) as journal:
+        assert journal.rows == 7
+        journal.add(rows, scores[7:])
+    ada, bob, cid = read_scores(path, "a", video, FINGERPRINT)
+    assert [one.subject for one in (ada, bob, cid)] == ["ada", "bob", "cid"]
+    np.testing.assert_array_equal(bob.probabilities, scores[1::2])
+    np.testing.assert_array_equal(bob.start_frame, PLAN.start_frame[: len(bob.start)])
+    assert bob.present == ((0.0, 5.0), (6.0, 15.5))
+    assert bob.present_frames == ((0, 50), (60, 155))
+    assert (len(cid.start), cid.present) == (0, ())
+    assert is_finished(path, video, FINGERPRINT)

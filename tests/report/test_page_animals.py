@@ -9,6 +9,8 @@ import pytest
 from animals import AWAY, CLASSES, FPS, SIDE, SIZE
 from pages import Opened, OpenPage
 
+from amclip.cli import main
+from amclip.config_path import config_path
 from amclip.data.formats import Reading, boris_events, read_labels
 from amclip.ethogram.bouts import BoutSettings, find_bouts, timeline
 
@@ -115,6 +117,10 @@ def test_keys_go_from_animal_to_animal(page: Opened) -> None:
     page.tab.click("#animal-1 .animal")
     assert page.tab.evaluate(at) == [ADA, 2]
     assert page.tab.is_hidden("#class-4")
+    page.press("?")
+    listed = page.tab.inner_text("#help")
+    assert "Next animal, animal before" in listed
+    assert "name of an animal" in listed
 
 
 def test_corrections_are_those_of_one_animal_and_stay_so(page: Opened, tmp_path: Path) -> None:
@@ -271,3 +277,18 @@ def test_accessibility_of_many_animals(tmp_path: Path, opened: OpenPage) -> None
     assert told is not None
     assert told.count("animal ") == 6
     assert np.all([f"animal {number}: " in told for number in range(6)])
+
+
+def test_what_is_corrected_trains_on_the_boxes_of_each_animal(written: Path, page: Opened, tmp_path: Path) -> None:
+    page.press("n", "Delete", "d")
+    page.tab.fill("#window-length", "1")
+    page.tab.fill("#window-hop", "0.5")
+    table = page.download("#download-labels", tmp_path)
+    source = {"labels": table, "root": written.parent, "tracks": written.parent / "tracks.csv", "synthetic_clips": 0}
+    words = [
+        *("fit", f"--config={config_path('demo')}", *(f"--data.source.{name}={is_}" for name, is_ in source.items())),
+        *("--input.crop.margin=0.25", "--input.num_segments=1", "--input.positions_per_segment=2"),
+        *("--data.num_workers=0", "--data.cache_dir=null", f"--trainer.logger.save_dir={tmp_path}"),
+        "--trainer.fast_dev_run=true",
+    ]
+    main(words)

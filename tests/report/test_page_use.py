@@ -485,8 +485,9 @@ def test_zoom_shows_more_of_less(page: Opened) -> None:
 def test_help_lists_every_key_and_keys_can_be_switched_off(page: Opened) -> None:
     page.press("?")
     listed = page.tab.inner_text("#keys")
-    for keys in page.tab.evaluate("KEYS.flatMap(([keys]) => keys.map(shown))"):
+    for keys in page.tab.evaluate("keysOf(page).flatMap(([keys]) => keys.map(shown))"):
         assert keys in listed
+    assert "nimal" not in page.tab.inner_text("body")  # there are none
     page.tab.uncheck("#keys-on")
     page.press("Escape")
     page.press("ArrowDown")

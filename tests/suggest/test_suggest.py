@@ -30,7 +30,7 @@ def test_an_embedding_is_what_the_window_was_classified_from(trained: Path, draw
     path = drawn / "videos" / "clip_00000.mp4"
     info = probe([path], progress=False)[path]
     shares: list[float] = []
-    found = embed_windows(model, "clip", path, info, 0.5, 0.25, batch=2, progress=shares.append)  # type: ignore[arg-type]
+    (found,) = embed_windows(model, "clip", path, info, 0.5, 0.25, batch=2, progress=shares.append)  # type: ignore[arg-type]
     windows = len(found.scores.start)
     assert windows > 2
     assert found.embeddings.shape == (windows, model.network.encoder.width)
@@ -48,7 +48,7 @@ def test_windows_of_segments_that_overlap_are_embedded(drawn: Path, tmp_path: Pa
     model = load_model(untrained.make_checkpoint(tmp_path, settings))
     path = drawn / "videos" / "clip_00000.mp4"
     info = probe([path], progress=False)[path]
-    found = embed_windows(model, "clip", path, info, 0.8, 0.2, batch=1, progress=lambda share: None)  # type: ignore[arg-type]
+    (found,) = embed_windows(model, "clip", path, info, 0.8, 0.2, batch=1, progress=lambda share: None)  # type: ignore[arg-type]
     with Video(path, (36, 36)) as video:
         seen = model.input
         times = video.timestamps()

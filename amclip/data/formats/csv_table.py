@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from amclip.data.clock import Clock
-from amclip.data.formats.delimited import delimiter_of, first_line, number, rows
+from amclip.data.formats.delimited import cells_of, delimiter_of, first_line, number, rows
 from amclip.data.formats.label_format import ClipReader, LabelFormat, Reading, Writer
 from amclip.data.formats.notes import unnamed
 from amclip.data.label_error import LabelError, raise_together
@@ -32,6 +32,8 @@ VIDEO_COLUMNS = _COLUMNS["video"]
 """Names of the column of the videos, lower case."""
 _ROLE = {name: role for role, names in _COLUMNS.items() for name in names}
 _BOUTS = {"behaviour", "start", "stop", "peak_probability"}  # of bouts.csv
+# Of columns that may tell animals apart, where there is a label column.
+_ANIMALS = {f"{name}{end}" for name in ("animal", "individual", "subject") for end in ("", "s", "_id", " id", "id")}
 _IGNORED = ("site",)  # zamba's; not a class in the 0/1 form
 _MOST_CLASSES = 10_000
 _TRUTH = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
@@ -68,7 +70,9 @@ def read(text: str, source: str, reading: Reading) -> LabelTable:
             errors.append(error)
     raise_together(errors)
     if not class_columns:
-        return build_table(clips, source, classes)
+        apart = [name for name in header if name.lower() in _ANIMALS and "subject" not in roles]
+        hint = f". If the column {apart[0]!r} tells which animal it is, name it 'subject'" if apart else ""
+        return build_table(clips, source, classes, hint=hint)
     columns.refuse_class_subject()
     found = [header[index] for index in class_columns]
     if classes is not None:  # columns are known classes or a slip, even where all their cells are 0
@@ -151,11 +155,7 @@ class _Columns:
             LabelError: If it cannot be used.
         """
         header, roles, source = self.header, self.roles, self.source
-        if len(row) > len(header) and not any(row[len(header) :]):  # spreadsheet programs may add empty cells
-            row = row[: len(header)]
-        if len(row) != len(header):
-            hint = "; quote cells that hold the delimiter" if len(row) > len(header) else ""
-            raise LabelError(f"has {len(row)} cells where the header has {len(header)}{hint}", source, line)
+        row = cells_of(row, header, source, line)
         video = row[roles["video"]]
         if not video:
             raise LabelError("the path of the video is empty", source, line, header[roles["video"]])

@@ -7,7 +7,17 @@ from itertools import islice
 
 from amclip.data.label_error import LabelError
 
-__all__ = ["DELIMITERS", "delimiter_of", "find_header", "first_line", "lines_of", "number", "parse_number", "rows"]
+__all__ = [
+    "DELIMITERS",
+    "cells_of",
+    "delimiter_of",
+    "find_header",
+    "first_line",
+    "lines_of",
+    "number",
+    "parse_number",
+    "rows",
+]
 
 DELIMITERS = (",", "\t", ";", " ")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
@@ -75,6 +85,20 @@ def rows(text: str, delimiter: str, source: str, skip: int = 0) -> Iterator[tupl
             raise LabelError(f"cannot be split into columns ({reason}); check the quotes", source, line) from None
         if any(row):
             yield line, row
+
+
+def cells_of(row: Sequence[str], header: Sequence[str], source: str, line: int) -> Sequence[str]:
+    """The cells of a row below a header, one for each column; empty cells behind the last are left out.
+
+    Raises:
+        LabelError: If there are more or fewer.
+    """
+    if len(row) > len(header) and not any(row[len(header) :]):  # spreadsheet programs may add empty cells
+        return row[: len(header)]
+    if len(row) != len(header):
+        hint = "; quote cells that hold the delimiter" if len(row) > len(header) else ""
+        raise LabelError(f"has {len(row)} cells where the header has {len(header)}{hint}", source, line)
+    return row
 
 
 def number(

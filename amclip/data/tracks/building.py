@@ -4,13 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amclip.data.class_name_rules import round_trips
 from amclip.data.label_error import LabelError
 from amclip.data.tracks.track import Track
 from amclip.text import holds_control
 
-__all__ = ["LARGEST_FRAME", "LARGEST_PIXEL", "BoxRows", "Edges", "checked_box", "checked_subject", "distinct_tracks"]
+__all__ = [
+    "LARGEST_FRAME",
+    "LARGEST_PIXEL",
+    "BoxRows",
+    "Edges",
+    "checked_box",
+    "checked_subject",
+    "distinct_tracks",
+    "joined",
+]
 
 LARGEST_FRAME = 10**9
 """No video has as many frames: at 1000 per second it would last eleven days."""
@@ -77,6 +87,7 @@ class _Rows:
     boxes: list[Edges] = field(default_factory=list)
     places: list[int | str] = field(default_factory=list)
     lengths: list[float] = field(default_factory=list)
+    blocks: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]] = field(default_factory=list)
 
 
 class BoxRows:
@@ -116,6 +127,20 @@ class BoxRows:
         if body_length is not None:
             rows.lengths.append(body_length)
 
+    def add_block(
+        self,
+        video: str,
+        subject: str,
+        frames: NDArray[np.int64],
+        boxes: NDArray[np.float64],
+        lines: NDArray[np.int64],
+        lengths: Sequence[float] = (),
+    ) -> None:
+        """Add boxes ``[n, 4]`` of one animal at once, with their frames and lines ``[n]``; else as :meth:`add`."""
+        rows = self._rows.setdefault((video, subject), _Rows())
+        rows.blocks.append((frames, boxes, lines))
+        rows.lengths += lengths
+
     def tracks(self) -> list[tuple[str, Track]]:
         """A track per video and subject, in the order of the file.
 
@@ -127,11 +152,19 @@ class BoxRows:
         return [(video, self._track(subject, video, rows)) for (video, subject), rows in self._rows.items()]
 
     def _track(self, subject: str, video: str, rows: _Rows) -> Track:
-        frames = np.array(rows.frames, np.int64)
+        parts = [np.array(rows.frames, np.int64)], [np.array(rows.boxes, np.float64).reshape(-1, 4)]
+        places = list(rows.places)
+        for block in rows.blocks:
+            parts[0].append(block[0])
+            parts[1].append(block[1])
+            places += block[2].tolist()
+        frames, boxes = np.concatenate(parts[0]), np.concatenate(parts[1])
         order = np.argsort(frames, kind="stable")
         twice = np.flatnonzero(np.diff(frames[order]) == 0)
         if len(twice):
-            first, second = (rows.places[order[at]] for at in (twice[0], twice[0] + 1))
+            first, second = (places[order[at]] for at in (twice[0], twice[0] + 1))
+            if isinstance(first, int) and isinstance(second, int):
+                first, second = min(first, second), max(first, second)
             where = f" of {video}" if video else ""
             here = f"line {first}" if isinstance(first, int) else first
             reason = f"{subject!r} has two boxes in frame {frames[order[twice[0]]]}{where} (the first in {here})"
@@ -140,10 +173,9 @@ class BoxRows:
                 raise LabelError(reason, self._source, second)
             raise LabelError(f"{second}: {reason}", self._source)
         length = float(np.median(rows.lengths)) if rows.lengths else None
-        boxes = np.array(rows.boxes, np.float64).reshape(-1, 4)[order]
-        place = rows.places[0]
+        place = places[0]
         origin = f"{self._source}, line {place}" if isinstance(place, int) else f"{self._source}, {place}"
-        return Track(subject, frames[order], boxes, length, origin)
+        return Track(subject, frames[order], boxes[order], length, origin)
 
 
 def distinct_tracks(tracks: Sequence[Track]) -> tuple[list[Track], list[str]]:
@@ -164,3 +196,29 @@ def distinct_tracks(tracks: Sequence[Track]) -> tuple[list[Track], list[str]]:
     if len(set(names)) == len(names):
         return found, []
     return found, ["tracks of one name are numbered (#1, #2): the file does not say whether they are one animal"]
+
+
+def joined(tracks: Sequence[Track], source: str) -> Track:
+    """Tracks that are said to be of one animal as one: pieces of its path that a tracker gave names of their own.
+
+    Its body length is the median of theirs, by their frames.
+
+    Raises:
+        LabelError: If two of them have a box in the same frame.
+    """
+    first = tracks[0]
+    if len(tracks) == 1:
+        return first
+    frames = np.concatenate([track.frames for track in tracks])
+    order = np.argsort(frames, kind="stable")
+    twice = np.flatnonzero(np.diff(frames[order]) == 0)
+    if len(twice):
+        reason = (
+            f"{first.subject!r} would have two boxes in frame {frames[order[twice[0]]]}: tracks that are given one name"
+        )
+        raise LabelError(f"{reason} must not be there at the same time", source)
+    known = [(track.body_length, len(track.frames)) for track in tracks if track.body_length is not None]
+    lengths = np.repeat(*map(np.array, zip(*known, strict=True))) if known else np.empty(0)
+    length = float(np.median(lengths)) if len(lengths) else None
+    boxes = np.concatenate([track.boxes for track in tracks])
+    return Track(first.subject, frames[order], boxes[order], length, first.origin)

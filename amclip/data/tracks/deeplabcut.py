@@ -106,7 +106,7 @@ def _refuse_images(index: str, source: str, line: int | None = None) -> None:
 
 def matches_hdf5(file: Any) -> bool:
     """Whether a group of the file is a pandas table; DeepLabCut writes one."""
-    return any("pandas_type" in group.attrs for group in file.values())
+    return any("pandas_type" in getattr(group, "attrs", ()) for group in file.values())
 
 
 def read_hdf5(file: Any, source: str, reading: TrackReading) -> Found:
@@ -116,7 +116,7 @@ def read_hdf5(file: Any, source: str, reading: TrackReading) -> Found:
         LabelError: If it is not as DeepLabCut writes it.
         ModuleNotFoundError: If pandas or PyTables is not installed.
     """
-    keys = [key for key, group in file.items() if "pandas_type" in group.attrs]
+    keys = [key for key, group in file.items() if "pandas_type" in getattr(group, "attrs", ())]
     if len(keys) != 1:
         raise LabelError(f"holds the tables {', '.join(keys)}; DeepLabCut writes one a file", source)
     pandas = required("pandas", source)

@@ -16,6 +16,10 @@ __all__ = ["SIGNATURE", "array_of", "names_of", "opened", "required"]
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 """The first bytes of an HDF5 file."""
+_LARGEST = 1 << 33
+"""Bytes of a data set: 8 GiB are a day of ten animals. A broken file may ask for any number."""
+_OF_BROKEN_FILES = (OSError, RuntimeError, KeyError, MemoryError, ValueError, TypeError, AttributeError)
+"""What h5py raises where bytes of a file are others than they were."""
 
 
 def required(library: str, source: str) -> Any:
@@ -49,7 +53,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Any]:
             yield file
     except LabelError:
         raise
-    except (OSError, RuntimeError, KeyError, MemoryError) as error:  # what h5py raises for broken files
+    except _OF_BROKEN_FILES as error:
         reason = " ".join(str(error).split())[:200]
         raise LabelError(
             f"is HDF5 that cannot be read ({reason}); is it whole? Export or copy it again", source
@@ -60,11 +64,13 @@ def array_of(file: Any, name: str, source: str) -> NDArray[Any]:
     """A data set as a numpy array.
 
     Raises:
-        LabelError: If there is none of this name.
+        LabelError: If there is none of this name, or it is larger than tracks can be.
     """
     found = file.get(name)
     if not hasattr(found, "shape"):
         raise LabelError(f"has no data set {name!r}; there are {', '.join(map(str, file))}", source)
+    if found.dtype.itemsize * found.size > _LARGEST:
+        raise LabelError(f"data set {name!r} says that it holds {found.shape}: more than any tracks do", source)
     return np.asarray(found[()])
 
 

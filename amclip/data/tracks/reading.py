@@ -12,7 +12,7 @@ from amclip.data.formats.delimited import first_line
 from amclip.data.formats.files import file_bytes, file_text
 from amclip.data.label_error import LabelError
 from amclip.data.locate import spelled
-from amclip.data.tracks.building import checked_subject
+from amclip.data.tracks.building import checked_subject, joined
 from amclip.data.tracks.hdf5 import SIGNATURE, opened
 from amclip.data.tracks.known import FORMATS
 from amclip.data.tracks.track import Track, Tracks
@@ -66,13 +66,10 @@ def read_tracks(given: Given, reading: TrackReading | None = None) -> Tracks:
             continue
         sources.append(source)
         notes += [f"{source}: {note}" for note in read.notes]
-        for video, track in read.tracks:
+        seen.update(track.subject for _, track in read.tracks)
+        for (video, _), pieces in _named(read.tracks, reading).items():
             name = video or _video_name(path, folder, read.stem)
-            seen.add(track.subject)
-            subject = reading.names.get(track.subject, track.subject)
-            boxes = track.boxes + np.tile(np.array(reading.offset, np.float64), 2)
-            moved = replace(track, subject=checked_subject(subject, source), boxes=boxes)
-            found.append((name, moved, source))
+            found.append((name, joined(pieces, source), source))
     if not sources:
         raise LabelError(
             "holds no file of tracks in a form known here", ", ".join(os.fspath(one) for one in _listed(given))
@@ -88,6 +85,17 @@ def read_tracks(given: Given, reading: TrackReading | None = None) -> Tracks:
             raise LabelError(reason, source)
     name = ", ".join(sources[:_NAMED]) + (f" and {len(sources) - _NAMED} more" if len(sources) > _NAMED else "")
     return Tracks.of(name, ((video, track) for video, track, _ in found), notes)
+
+
+def _named(tracks: Sequence[tuple[str, Track]], reading: TrackReading) -> dict[tuple[str, str], list[Track]]:
+    """The tracks of a file by video and the name that the animal is to have, in pixels of the whole video."""
+    offset = np.tile(np.array(reading.offset, np.float64), 2)
+    named: dict[tuple[str, str], list[Track]] = {}
+    for video, track in tracks:
+        subject = checked_subject(reading.names.get(track.subject, track.subject), track.origin)
+        moved = replace(track, subject=subject, boxes=track.boxes + offset)
+        named.setdefault((video, subject), []).append(moved)
+    return named
 
 
 def _listed(given: Given) -> list[str | os.PathLike[str]]:

@@ -27,7 +27,8 @@ class TrackReading:
             their track.
         offset: Left and top, in pixels of the video, of the part that was tracked; for programs that measure positions
             in the part alone, as DeepLabCut does where it crops.
-        names: Other names for animals, by those in the files: ``{"track_0": "male"}``.
+        names: Other names for animals, by those in the files: ``{"track_0": "male"}``. Tracks of a video that get one
+            name become one track.
 
     Raises:
         ValueError: If a value is out of range.

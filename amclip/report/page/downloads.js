@@ -7,10 +7,13 @@ function openDownload(page) {
   countDownload(page);
   byId("window-length").value ||= page.run.window;
   byId("window-hop").value ||= page.run.window;
+  const animals = page.run.units.some(({ label }) => label)
+    ? " To learn what each animal shows, give the tracks too: --data.source.tracks."
+    : "";
   tellDownload(
     `Videos are named as in the run; give their folder as --data.source.root. A behaviour that nobody shows is in no row: ` +
       `name all of them by --data.source.classes to keep the order (${page.run.classes.length}). Without a split, clips of one ` +
-      `video are divided by --data.splits.by time.`,
+      `video are divided by --data.splits.by time.${animals}`,
   );
   byId("download").showModal();
 }

@@ -61,7 +61,12 @@ function mark(page, side, time) {
   page.say(`marked ${side} ${clock(time)}`);
 }
 
-/** Each: keys as `event.key` gives them, what the table says, what happens. "Shift+" only where it matters. */
+const OF_ANIMALS = true;
+
+/**
+ * Each: keys as `event.key` gives them, what the table says, what happens, and whether it needs animals that are told apart.
+ * "Shift+" only where it matters.
+ */
 const KEYS = [
   [["Space", "K"], "Play or pause", (page) => page.player.toggle()],
   [[",", "."], "One frame back, on", (page, key) => page.player.step(key === "," ? -1 : 1)],
@@ -75,24 +80,24 @@ const KEYS = [
   [["N", "P"], "Next bout, bout before, of the behaviour", (page, key) => page.jump(key === "N" ? 1 : -1)],
   [["Shift+N", "Shift+P"], "The same, of any behaviour", (page, key) => page.jump(key === "Shift+N" ? 1 : -1, true)],
   [["ArrowUp", "ArrowDown"], "Behaviour above, below", (page, key) => page.moveRow(key === "ArrowUp" ? -1 : 1)],
-  [["W", "Shift+W"], "Next animal, animal before", (page, key) => page.turnAnimal(key === "W" ? 1 : -1)],
-  [["Y"], "Fold the rows of the other animals, unfold all", (page) => page.foldOthers()],
+  [["W", "Shift+W"], "Next animal, animal before", (page, key) => page.turnAnimal(key === "W" ? 1 : -1), OF_ANIMALS],
+  [["Y"], "Fold the rows of the other animals, unfold all", (page) => page.foldOthers(), OF_ANIMALS],
   [["B"], "Play the bout, or the interval to label", (page) => (page.run.suggestions && !page.bout ? playSuggestion(page) : act(page, "playBout"))],
   [["S", "E"], "The bout starts with, ends with the frame on screen", (page, key) => act(page, key === "S" ? "startHere" : "stopHere")],
   [["I", "O"], "Mark from, up to the frame on screen", (page, key) => act(page, key === "I" ? "markIn" : "markOut")],
   [["A"], "Make the mark a bout of the behaviour", (page) => act(page, "add")],
   [["R"], "Relabel the bout: choose a behaviour", (page) => byId("bout-behaviour").focus()],
-  [["M"], "The bout is another animal's: choose it", (page) => focusAnimals(page, "bout-animal")],
-  [["Shift+M"], "Exchange animals in the mark: choose with which", (page) => focusAnimals(page, "exchange-with")],
+  [["M"], "The bout is another animal's: choose it", (page) => focusAnimals(page, "bout-animal"), OF_ANIMALS],
+  [["Shift+M"], "Exchange animals in the mark: choose with which", (page) => focusAnimals(page, "exchange-with"), OF_ANIMALS],
   [["Delete", "Backspace", "X"], "Delete the bout", (page) => act(page, "remove")],
   [["Enter"], "Accept the bout; keep the answer to an interval to label", (page) => (page.run.suggestions ? keepAnswer(page) : act(page, "accept"))],
   [["C"], "The mark (or what is in sight) is checked, or no longer", (page) => act(page, "checked")],
-  [["Shift+C"], "The same, for every animal", (page) => act(page, "allChecked")],
+  [["Shift+C"], "The same, for every animal", (page) => act(page, "allChecked"), OF_ANIMALS],
   [["T"], "Threshold: then left and right", () => byId("threshold").focus()],
   [["+", "=", "-"], "Zoom in, out", (page, key) => page.view.zoom(key === "-" ? 2 : 1 / 2, page.player.time)],
   [["0", "Z"], "Whole video, selected bout in sight", (page, key) => (key === "0" ? page.view.show(0, page.view.duration) : act(page, "zoomToBout"))],
   [["F"], "Flow on or off", () => byId("flow-on").click()],
-  [["L"], "Boxes of the animals on or off", () => byId("boxes-on").click()],
+  [["L"], "Boxes of the animals on or off", () => byId("boxes-on").click(), OF_ANIMALS],
   [["V", "Shift+V"], "Next video, video before", (page, key) => turnVideo(page, key === "V" ? 1 : -1)],
   [["G", "Shift+G"], "Next interval to label, interval before", (page, key) => page.run.suggestions && suggest(page, page.suggestion + (key === "G" ? 1 : -1))],
   [["1–9"], "Choose a behaviour for the interval to label", () => {}],
@@ -126,10 +131,12 @@ function letGo(page) {
   page.changed();
 }
 
+const keysOf = ({ run }) => KEYS.filter(([, , , ofAnimals]) => !ofAnimals || run.units.some(({ label }) => label));
+
 function connectKeys(page) {
   const table = byId("keys");
   const known = new Map();
-  for (const [keys, says, run] of KEYS) {
+  for (const [keys, says, run] of keysOf(page)) {
     const named = keys.flatMap((key, k) => [...(k ? [" "] : []), element("kbd", { textContent: shown(key) })]);
     table.append(element("tr", {}, element("td", {}, ...named), element("td", { textContent: says })));
     for (const key of keys) known.set(key, run);

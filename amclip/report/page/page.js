@@ -18,6 +18,8 @@ const page = {
 
   async begin() {
     this.run.units = unitsOf(this.run);
+    this.unitsOfVideos = this.run.videos.map(() => []);
+    for (const [unit, { video }] of this.run.units.entries()) this.unitsOfVideos[video].push(unit);
     for (const one of this.run.suggestions ?? [])
       one.unit = this.unitsOf(one.video).find((unit) => this.run.units[unit].subject === one.subject);
     this.store = new Store([THEME, ...this.run.units.map(({ scores }) => scores)]);
@@ -70,7 +72,7 @@ const page = {
 
   /** Units of a video, by their index. */
   unitsOf(video) {
-    return [...this.run.units.keys()].filter((unit) => this.run.units[unit].video === video);
+    return this.unitsOfVideos[video];
   },
 
   /** What the raster shows: { unit, column }, and for each animal a row of its own, with null for the column. */
@@ -144,7 +146,6 @@ const page = {
   /** To the next animal (1) or the one before (-1), and its row of the same behaviour. */
   turnAnimal(direction) {
     const units = this.unitsOf(this.video);
-    if (!this.run.units[this.unit].label) return this.say("animals are not told apart in this run");
     const unit = units[(units.indexOf(this.unit) + direction + units.length) % units.length];
     this.selectRow(unit, this.column);
     this.say(this.rowName);

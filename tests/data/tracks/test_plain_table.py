@@ -1,12 +1,13 @@
 """amclip's own table of tracks, and how files and folders of it are joined."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from amclip.data.label_error import LabelError
-from amclip.data.tracks import Track, Tracks, read_tracks, write_tracks
+from amclip.data.tracks import Track, TrackReading, Tracks, read_tracks, write_tracks
 
 HEADER = "video,frame,subject,x,y,width,height\n"
 TABLE = HEADER + "a.mp4,1,ann,10,20,30,40\na.mp4,0,ann,1.5,2,30,40\nday/b.mp4,7,ann,-5,0,10,10\na.mp4,0,bob,0,0,5,5\n"
@@ -124,3 +125,45 @@ def test_where_there_are_no_tracks_that_is_said(tmp_path: Path) -> None:
         read(tmp_path, "hello\n")
     with pytest.raises(LabelError, match="the file is empty"):
         read(tmp_path, "\n")
+
+
+def test_an_animal_that_came_back_under_another_name_is_one_by_its_name(tmp_path: Path) -> None:
+    rows = ["a.mp4,5,t7,0,0,8,8,30", "a.mp4,0,t0,1,1,8,8,10", "a.mp4,1,t0,2,1,8,8,10", "a.mp4,5,t3,2,1,8,8,"]
+    (tmp_path / "tracks.csv").write_text(HEADER.strip() + ",body_length\n" + "\n".join(rows) + "\n")
+    tracks = read_tracks(tmp_path / "tracks.csv", TrackReading(names={"t0": "ann", "t7": "ann"}))
+    ann = tracks.videos["a.mp4"][0]
+    assert tracks.subjects("a.mp4") == ("ann", "t3")
+    assert ann.frames.tolist() == [0, 1, 5]
+    assert ann.boxes[:, 0].tolist() == [1, 2, 0]
+    assert ann.body_length == 10
+    with pytest.raises(LabelError, match=r"tracks.csv: 'ann' would have two boxes in frame 5: tracks that are given"):
+        read_tracks(tmp_path / "tracks.csv", TrackReading(names={"t3": "ann", "t7": "ann"}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"min_likelihood": 2}, "min_likelihood: expected a number from 0 to 1, got 2"),
+        ({"mot_first_pixel": 2}, "mot_first_pixel: expected 0 or 1, got 2"),
+        ({"coco_first_frame": -1}, "coco_first_frame: expected 0 or 1, got -1"),
+        ({"offset": (0, float("nan"))}, "offset: expected two numbers of pixels"),
+    ],
+)
+def test_settings_that_cannot_be(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        TrackReading(**settings)
+
+
+def test_long_tables_are_read_as_short_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    rows = []
+    for frame in rng.permutation(60):
+        for animal in ("ann", "bob"):
+            x, y, width, height = rng.integers(0, 99, 4) / 4
+            cells = ["", "", "", "", ""] if rng.random() < 0.05 else [x, y, width, height, 7 if animal == "ann" else ""]
+            rows.append(",".join(map(str, ["a.mp4", frame, animal, *cells])))
+    text = HEADER.strip() + ",body_length\n" + "\n".join(rows) + "\n"
+    monkeypatch.setattr("amclip.data.tracks.plain_table._BLOCK", 7)  # most blocks are usual, some hold an empty box
+    quick = read(tmp_path, text)
+    monkeypatch.setattr("amclip.data.tracks.plain_table._Columns.add_block", lambda *_: False)
+    assert same(quick, read(tmp_path, text))

@@ -6,9 +6,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from drawn import draw_video
 
 from amclip.data.label_error import LabelError
 from amclip.data.tracks import TrackReading, read_tracks, tracks_of
+from amclip.data.tracks.hdf5 import opened
 
 h5py = pytest.importorskip("h5py")
 
@@ -223,3 +225,26 @@ def test_without_the_library_the_error_says_how_to_get_it(tmp_path: Path, monkey
     monkeypatch.setitem(__import__("sys").modules, "h5py", None)
     with pytest.raises(ModuleNotFoundError, match=r"a\.h5: needs h5py, .*pip install 'amclip\[tracks\]'"):
         read_tracks(path)
+
+
+@pytest.mark.parametrize("error", [OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError])
+def test_whatever_h5py_raises_within_a_broken_file_is_said_of_the_file(tmp_path: Path, error: type[Exception]) -> None:
+    path = analysis(tmp_path / "a.h5", POINTS)
+    with pytest.raises(LabelError, match=r"a\.h5: is HDF5 that cannot be read \(.*no such type"), opened(path):
+        raise error("no such type")
+
+
+def test_a_data_set_that_says_it_is_giant_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("tracks", (2, 2, 3, 10**12), np.float64, chunks=(1, 2, 3, 64))
+        file["track_occupancy"] = np.ones((1, 2), np.uint8)
+    with pytest.raises(LabelError, match=r"'tracks' says that it holds \(2, 2, 3, 1000000000000\)"):
+        read_tracks(tmp_path / "a.h5")
+
+
+def test_positions_in_a_part_of_a_video_are_those_of_the_whole(maker: Maker, tmp_path: Path) -> None:
+    draw_video(tmp_path / "a.mp4", 10)
+    part = maker.sio.Video.from_crop(maker.sio.load_video(str(tmp_path / "a.mp4")), (16, 8, 48, 40))
+    maker.labels({3: [maker.seen(ANN_8, maker.ann)]}, part).save(str(tmp_path / "a.slp"))
+    (track,) = tracks_of(read_tracks(tmp_path / "a.slp"), "a.mp4")
+    assert track.boxes.tolist() == [[17.5, 8.5, 57.5, 48.5]]
