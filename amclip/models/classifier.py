@@ -28,7 +28,8 @@ class Answer(NamedTuple):
 
     Attributes:
         logits: Shape ``(B, C)``.
-        embeddings: The embedding of each segment that they were made from, ``(B, M, D)``.
+        embeddings: The embedding of each segment that they were made from, ``(B, M, E)``; ``E`` is ``D``, or ``V * D``
+            where streams are joined late for a linear head.
         streams: In training with late fusion, what each stream says by itself, logits ``(B, V, C)``; else ``V`` is 0.
     """
 
@@ -93,6 +94,8 @@ class InterleavedClassifier(nn.Module):
         self.prompted = head.video_prompt_layers > 0
 
         late = config.fusion.kind == "late" and num_streams > 1
+        joined = head.kind == "text"
+        joint_width = width if joined or not late else num_streams * width
 
         def pooling(streams: int) -> TemporalTransformer | MultiFrameIntegration:
             if temporal.kind == "mit":
@@ -102,23 +105,23 @@ class InterleavedClassifier(nn.Module):
                 width, positions_per_segment, streams, temporal.layers, temporal.heads, temporal.dropout
             )
 
-        def new_head() -> LinearHead | TextHead:
+        def new_head(size: int) -> LinearHead | TextHead:
             if head.kind == "text":
-                return TextHead(width, num_classes, bool(head.background_prompts))
-            return LinearHead(width, num_classes)
+                return TextHead(size, num_classes, bool(head.background_prompts))
+            return LinearHead(size, num_classes)
 
         def classifier() -> SegmentClassifier:
             return SegmentClassifier(
-                LateFusion([pooling(1) for _ in range(num_streams)], width) if late else pooling(num_streams),
-                new_head(),
+                LateFusion([pooling(1) for _ in range(num_streams)], width, joined) if late else pooling(num_streams),
+                new_head(joint_width),
                 VideoPrompts(width, self.encoder.patch_width, head.video_prompt_layers, head.video_prompt_heads)
                 if self.prompted
                 else None,
-                [new_head() for _ in range(num_streams)] if late and config.fusion.stream_loss else (),
+                [new_head(width) for _ in range(num_streams)] if late and config.fusion.stream_loss else (),
             )
 
         self.classifiers = nn.ModuleList(classifier() for _ in range(1 if config.share_classifiers else num_segments))
-        self.aggregator = SegmentAggregator(config.aggregation, width)
+        self.aggregator = SegmentAggregator(config.aggregation, joint_width)
 
     def set_text_features(self, features: Tensor) -> None:
         """Give every text head the classes' embeddings, shape ``(C, D)``, with a background ``(C + 1, D)``."""

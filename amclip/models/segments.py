@@ -170,20 +170,30 @@ class TextHead(nn.Module):
 
 
 class LateFusion(nn.Module):
-    """Each stream of a segment pooled over time by itself, then joined by a linear map, which starts as their mean.
+    """Each stream of a segment pooled over time by itself, then side by side, so that a head weighs each on its own.
+
+    A head that compares with text needs an embedding of the text's size: there a linear map joins the streams, which
+    starts as their mean.
 
     Args:
         streams: For each of the ``V`` streams what pools ``(N, P, D)`` to ``(N, D)``.
         width: Size of an embedding, ``D``.
+        joined: Whether the linear map joins them.
     """
 
-    def __init__(self, streams: Sequence[TemporalTransformer | MultiFrameIntegration], width: int) -> None:
+    def __init__(
+        self, streams: Sequence[TemporalTransformer | MultiFrameIntegration], width: int, joined: bool = False
+    ) -> None:
         super().__init__()
         self.streams = nn.ModuleList(streams)
-        self.join = nn.Linear(len(streams) * width, width)
-        with torch.no_grad():
-            self.join.weight.copy_(torch.eye(width).repeat(1, len(streams)) / len(streams))
-            self.join.bias.zero_()
+        self.width = width if joined else len(streams) * width
+        """Size of the joint embedding, ``E``."""
+        self.join: nn.Module = nn.Identity()
+        if joined:
+            self.join = linear = nn.Linear(len(streams) * width, width)
+            with torch.no_grad():
+                linear.weight.copy_(torch.eye(width).repeat(1, len(streams)) / len(streams))
+                linear.bias.zero_()
 
     def forward(self, sequence: Tensor) -> tuple[Tensor, Tensor]:
         """Embed segments.
@@ -192,7 +202,7 @@ class LateFusion(nn.Module):
             sequence: Interleaved embeddings, shape ``(N, P * V, D)``.
 
         Returns:
-            The joint embedding ``(N, D)``, and each stream's, ``(N, V, D)``.
+            The joint embedding ``(N, E)``, and each stream's, ``(N, V, D)``.
         """
         apart = deinterleave(sequence, len(self.streams))
         each = torch.stack([pool(apart[:, :, stream]) for stream, pool in enumerate(self.streams)], dim=1)
@@ -203,8 +213,8 @@ class SegmentClassifier(nn.Module):
     """One segment's classifier: embeddings over time to one, then head.
 
     Args:
-        temporal: Pools ``(N, P * V, D)`` to ``(N, D)``.
-        head: Maps ``(N, D)`` to ``(N, C)``.
+        temporal: Pools ``(N, P * V, D)`` to ``(N, E)``, where ``E`` is ``D`` unless :class:`LateFusion` says otherwise.
+        head: Maps ``(N, E)`` to ``(N, C)``.
         prompts: Fits the head's text features to each segment, or None.
         stream_heads: With :class:`LateFusion`, a head for each stream where each has a loss of its own in training.
     """
@@ -230,7 +240,7 @@ class SegmentClassifier(nn.Module):
             patches: With prompts, ``(N, L, W)`` as :class:`amclip.models.xclip_layers.VideoPrompts` takes them.
 
         Returns:
-            Embedding ``(N, D)``, logits ``(N, C)``, and in training those of each stream with a head of its own,
+            Embedding ``(N, E)``, logits ``(N, C)``, and in training those of each stream with a head of its own,
             ``(N, V, C)``; else ``V`` is 0.
         """
         pooled = self.temporal(sequence)

@@ -28,14 +28,17 @@ def images() -> Tensor:
     return torch.randn(2, 3, 2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
 
-def test_a_fresh_late_fusion_is_the_mean_of_the_streams_pooled_by_themselves() -> None:
+@pytest.mark.parametrize("joined", [False, True])
+def test_streams_are_pooled_by_themselves_then_stand_side_by_side_or_start_as_their_mean(joined: bool) -> None:
     torch.manual_seed(0)
     pools = [TemporalTransformer(8, 3, 1, heads=2) for _ in range(2)]
     sequence = torch.randn(4, 3 * 2, 8)
-    joint, each = LateFusion(pools, 8)(sequence)
+    fusion = LateFusion(pools, 8, joined)
+    joint, each = fusion(sequence)
     for stream, pool in enumerate(pools):
         torch.testing.assert_close(each[:, stream], pool(sequence[:, stream::2]))
-    torch.testing.assert_close(joint, each.mean(dim=1))
+    torch.testing.assert_close(joint, each.mean(dim=1) if joined else each.flatten(1))
+    assert joint.shape == (4, fusion.width)
 
 
 def test_streams_keep_to_themselves_until_they_are_joined(images: Tensor) -> None:
