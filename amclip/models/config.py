@@ -75,6 +75,11 @@ class FusionConfig:
             raise ValueError(
                 f"network.fusion.stream_dropout: expected a probability in [0, 1), got {self.stream_dropout}"
             )
+        if self.stream_loss and self.kind != "late":
+            raise ValueError(
+                f"network.fusion.stream_loss: only streams that are joined late have answers of their own; set kind "
+                f"late, or 0, got {self.stream_loss} with kind {self.kind}"
+            )
 
 
 @dataclass(frozen=True)
