@@ -211,7 +211,8 @@ class NetworkConfig:
         if self.head.kind == "text" and found.get("image_only"):
             raise ValueError(
                 f"backbone: {self.backbone} is an image encoder alone, without a text tower that could embed class "
-                "names: set network.head.kind linear, or take a CLIP-like backbone for text prompts and zero-shot"
+                "names: take a CLIP-like backbone for text prompts and zero-shot, or train with network.head.kind "
+                "linear"
             )
         return replace(self, architecture=found)
 
