@@ -206,8 +206,8 @@ def in_parts(
     found: list[tuple[int, int, float, float]], there: tuple[tuple[int, int], ...], chosen: dict[str, BoutSettings]
 ) -> list[ScoredBout]:
     """Bouts of each presence by itself: its cells as a video of their own."""
-    # Every other stretch, then those between: cut at the same edges, since a cell that no window covers may be nearer to
-    # another one when it is cut.
+    # Every other stretch, then those between: cut at the same edges, since a cell that no window covers may be nearer
+    # to another one when it is cut.
     stretches = list(pairwise(sorted({0, NUM_FRAMES, *(edge for stretch in there for edge in stretch)})))
     halves = []
     for half in (stretches[::2], stretches[1::2]):
