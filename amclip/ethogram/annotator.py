@@ -20,6 +20,7 @@ from amclip.data.crops import Animal
 from amclip.data.label_error import LabelError
 from amclip.data.probe import probe
 from amclip.data.tracks import Tracks, tracks_of
+from amclip.data.tracks.summary import describe_odd
 from amclip.data.video import Video, VideoInfo
 from amclip.data.video_file import VideoError
 from amclip.ethogram.inputs import Source
@@ -130,6 +131,8 @@ class Annotator(LightningModule):
         self.found = probe((source.path for source in todo), timeout=self.config.probe_timeout, progress=show)
         if words := self.model.describe_slow(self.found):
             warnings.warn(words, stacklevel=1)
+        if words := self._odd_tracks(todo):
+            warnings.warn(words, stacklevel=1)
         seconds = [info.duration for info in self.found.values() if isinstance(info, VideoInfo)]
         self._bar = Progress(len(seconds), sum(seconds), show)
 
@@ -191,6 +194,11 @@ class Annotator(LightningModule):
                         journal.sync()
                         synced = time.monotonic()
                     at(float(rows.stop[journal.rows - 1]))
+
+    def _odd_tracks(self, todo: list[Source]) -> str:
+        """What is odd about the tracks of videos that are to be scored, in words."""
+        infos = {source.name: info for source in todo if isinstance(info := self.found.get(source.path), VideoInfo)}
+        return "" if self.config.tracks is None else describe_odd(self.config.tracks, infos)
 
     def _animals(self, source: Source, info: VideoInfo) -> list[Animal] | None:
         """The animals tracked in a video; None for whole frames.
