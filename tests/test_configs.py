@@ -140,8 +140,9 @@ def test_overlays_change_what_their_names_say_and_nothing_else(name: str, machin
                 temporal = {"kind": "mit", "layers": 1, "heads": width // 64}
                 prompts = {"video_prompt_layers": 2, "video_prompt_heads": width // 64}
                 head = {"kind": "text", "prompt_templates": ["{}"], **prompts}
-                xclip = {"temporal": temporal, "fusion": {"kind": "interleaved"}, "head": head}
-                assert network == (xclip if video else {"temporal": {}, "fusion": {}, "head": {}})
+                fusion = {"kind": "interleaved"}
+                wanted = {"temporal": temporal, "fusion": fusion, "head": head}
+                assert network == (wanted if video else {part: {} for part in wanted})
                 rest.append(config)
     assert all(config == rest[0] for config in rest)
 

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from amclip.atomic import write_bytes
 from amclip.data.probe import probe
 from amclip.data.tracks import Tracks
+from amclip.data.tracks.summary import describe_odd
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
 from amclip.ethogram.inputs import Source
@@ -126,6 +127,8 @@ class Annotator(LightningModule):
         self.found = probe((source.path for source in todo), timeout=self.config.probe_timeout, progress=show)
         if words := self.model.describe_slow(self.found):
             warnings.warn(words, stacklevel=1)
+        if words := self._odd_tracks(todo):
+            warnings.warn(words, stacklevel=1)
         seconds = [info.duration for info in self.found.values() if isinstance(info, VideoInfo)]
         self._bar = Progress(len(seconds), sum(seconds), show)
 
@@ -187,6 +190,11 @@ class Annotator(LightningModule):
                         journal.sync()
                         synced = time.monotonic()
                     at(float(rows.stop[journal.rows - 1]))
+
+    def _odd_tracks(self, todo: list[Source]) -> str:
+        """What is odd about the tracks of videos that are to be scored, in words."""
+        infos = {source.name: info for source in todo if isinstance(info := self.found.get(source.path), VideoInfo)}
+        return "" if self.config.tracks is None else describe_odd(self.config.tracks, infos)
 
     def _journal(self, source: Source) -> Path:
         return journal_path(self.folder, source.path)

@@ -237,4 +237,8 @@ def _cut(noted: Noted, source: str, reading: Reading) -> LabelTable:
 
 def _refuse_windows(reading: Reading, form: LabelFormat, source: str) -> None:
     if reading.windows is not None:
-        raise GivenClipsError(f"is {form.title}: its clips are given, and set data.window to null", source)
+        raise GivenClipsError(
+            f"is {form.title}: its rows are clips already, and windows do not cut them; leave out --data.source.window "
+            "(of the command that has it: --window)",
+            source,
+        )
