@@ -93,6 +93,12 @@ class InterleavedClassifier(nn.Module):
         self.num_frames = num_frames
         self.prompted = head.video_prompt_layers > 0
 
+        if config.fusion.stream_dropout and num_streams > 1 and (self.cross_frame or self.prompted):
+            option = "cross_frame" if self.cross_frame else "head.video_prompt_layers"
+            raise ValueError(
+                f"network.fusion.stream_dropout: a stream that is left out would still be seen by way of {option}; set "
+                "0, or do without that"
+            )
         late = config.fusion.kind == "late" and num_streams > 1
         joined = head.kind == "text"
         joint_width = width if joined or not late else num_streams * width
@@ -235,7 +241,7 @@ class InterleavedClassifier(nn.Module):
         self.answer = torch.compile(self.answer, *args, **kwargs)  # type: ignore[method-assign]
 
     def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = super().__getstate__()
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[no-untyped-call]
         return {name: value for name, value in state.items() if name != "answer"}
 
     def answer(self, images: Tensor, segments: Tensor) -> Answer:

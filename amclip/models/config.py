@@ -56,7 +56,7 @@ class FusionConfig:
         stream_loss: Weight of a loss for each stream's own answer in training, beside the loss of the joint one (kind
             late); 0 for none.
         stream_dropout: Probability that a training clip shows only one of its streams (Neverova et al., arXiv
-            1501.00102); 0 for never.
+            1501.00102); 0 for never. Not with cross_frame or video prompts, by which images see each other before.
 
     Raises:
         ValueError: If a value is out of range, or values do not go together.

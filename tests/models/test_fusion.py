@@ -98,6 +98,20 @@ def test_a_dropped_stream_is_dropped_in_training_alone(images: Tensor) -> None:
     assert 0 < empty.float()[..., 0].mean() < 1  # not always the same one
 
 
+@pytest.mark.parametrize(
+    ("settings", "option"),
+    [
+        ({"cross_frame": True}, "cross_frame"),
+        ({"head": "text", "video_prompt_layers": 1, "video_prompt_heads": 4}, "head.video_prompt_layers"),
+    ],
+)
+def test_a_stream_is_not_dropped_where_it_would_be_seen_all_the_same(settings: dict[str, Any], option: str) -> None:
+    fusion = FusionConfig(stream_dropout=0.5)
+    with pytest.raises(ValueError, match=rf"fusion.stream_dropout: .* by way of {option}"):
+        build(fusion, **settings)
+    build(fusion, num_streams=1, **settings)
+
+
 def test_each_streams_loss_is_added_with_its_weight(images: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     labels = torch.tensor([[1.0, 0, 0], [0, 1, 1]])
     batch = {"images": images, "segments": SEGMENTS, "labels": labels, "skipped": torch.zeros(2)}
