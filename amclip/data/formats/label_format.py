@@ -11,7 +11,7 @@ from amclip.data.formats.observations import Observations
 from amclip.data.intervals import Subjects, Timeline, Windows
 from amclip.data.label_error import LabelError, raise_together
 from amclip.data.merge_subjects import merge_subjects
-from amclip.data.table import LabelTable
+from amclip.data.table import LabelTable, lost_of
 
 __all__ = ["BookReader", "BoutReader", "ClipReader", "LabelFormat", "Noted", "Reading", "Sheets", "Writer"]
 
@@ -55,6 +55,8 @@ class Reading:
         Raises:
             LabelError: If the rows do not say what the whole scene shows.
         """
+        if parts:
+            table = replace(table, lost=lost_of({name for part in parts for name in part.lost}, table))
         if self.subjects == "each":
             return table
         table = merge_subjects(table)

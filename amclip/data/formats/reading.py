@@ -19,7 +19,7 @@ from amclip.data.intervals import Subjects, Windows, clips_of
 from amclip.data.label_error import LabelError
 from amclip.data.locate import spelled
 from amclip.data.split_names import split_name
-from amclip.data.table import Clip, LabelTable, NoClassError, build_table
+from amclip.data.table import Clip, LabelTable, NoClassError, build_table, lost_of
 
 __all__ = ["GivenClipsError", "joined_classes", "read_labels", "read_noted", "read_part", "read_splits", "read_table"]
 
@@ -228,7 +228,14 @@ def _read_bouts(reader: BoutReader, text: str, source: str, reading: Reading) ->
 
 def _cut(noted: Noted, source: str, reading: Reading) -> LabelTable:
     clips = clips_of(noted.timelines, reading.windows, source, reading.subjects)
-    table = build_table(clips, source, reading.classes, noted.classes)
+    noted_names: set[str] = set()
+    if reading.windows is not None:
+        noted_names = {bout.label for timeline in noted.timelines for bout in timeline.bouts}
+    try:
+        table = build_table(clips, source, reading.classes, noted.classes)
+    except NoClassError as error:
+        raise NoClassError(replace(error.table, lost=lost_of(noted_names, error.table))) from error
+    table = replace(table, lost=lost_of(noted_names, table))
     if reading.subjects == "each":
         return table
     merged = {name for timeline in noted.timelines for name in timeline.subjects if name}
