@@ -1,5 +1,6 @@
 """Several label tables joined to one."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import layouts
@@ -108,6 +109,11 @@ def test_behaviours_that_fill_too_little_of_every_window_are_known(tmp_path: Pat
     table = read_table(paths[0], whole)
     assert (table.classes, table.lost) == (("calling",), ("resting", "walking"))
     assert describe_lost(table).startswith("'resting', 'walking': noted, and in no clip")
+    assert read_table(paths[0], replace(whole, classes=table.classes)) == table  # as a checkpoint names them
+    with pytest.raises(LabelError, match=r"line 2, column 'Behavior': unknown class 'walking'"):
+        read_table(paths[0], Reading(classes=table.classes))
+    with pytest.raises(LabelError, match=r"line 2, column 'Behavior': unknown class 'walking'"):
+        read_table(paths[0], Reading(classes=table.classes, windows=Windows(0.6, 0.6)))
     assert read_several(paths, whole).lost == ("resting",)  # the other table shows walking
     lines = layouts.BORIS_AGGREGATED.splitlines(keepends=True)
     Path(paths[0]).write_text("".join(line for line in lines if "POINT" not in line))
