@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import math
 import re
 import sys
 import warnings
@@ -185,6 +186,7 @@ def _watched(scores: "Iterable[WindowScores]", highest: dict[str, float]) -> "It
 
 
 def _never_shown(name: str, peak: float, threshold: float) -> str:
+    peak = math.floor(100 * peak) / 100  # not rounded up to a threshold that it does not reach
     return (
         f"  no bout of {name}: its probability is {peak:.2f} at most, and its threshold {threshold:.2f}. A threshold "
         "from few validation clips is a guess: `amclip report` shows the curves, and --threshold sets another"

@@ -30,7 +30,7 @@ class Answer(NamedTuple):
         logits: Shape ``(B, C)``.
         embeddings: The embedding of each segment that they were made from, ``(B, M, E)``; ``E`` is ``D``, or ``V * D``
             where streams are joined late for a linear head.
-        streams: In training with late fusion, what each stream says by itself, logits ``(B, V, C)``; else ``V`` is 0.
+        streams: In training with a loss for each stream, what it says by itself, logits ``(B, V, C)``; else ``V`` is 0.
     """
 
     logits: Tensor
@@ -228,8 +228,15 @@ class InterleavedClassifier(nn.Module):
         return self.answer(images, segments).logits
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Compile what :meth:`forward` and training go through (torch.compile, whose arguments these are)."""
+        """Compile what :meth:`forward` and training go through (torch.compile, whose arguments these are).
+
+        A copy of the network is not compiled: what was compiled computes with these weights.
+        """
         self.answer = torch.compile(self.answer, *args, **kwargs)  # type: ignore[method-assign]
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "answer"}
 
     def answer(self, images: Tensor, segments: Tensor) -> Answer:
         """As :meth:`forward`, with the embedding of each segment and what each stream says."""

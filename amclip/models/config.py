@@ -75,6 +75,11 @@ class FusionConfig:
             raise ValueError(
                 f"network.fusion.stream_dropout: expected a probability in [0, 1), got {self.stream_dropout}"
             )
+        if self.stream_loss and self.kind != "late":
+            raise ValueError(
+                f"network.fusion.stream_loss: only streams that are joined late have answers of their own; set kind "
+                f"late, or 0, got {self.stream_loss} with kind {self.kind}"
+            )
 
 
 @dataclass(frozen=True)
@@ -206,7 +211,8 @@ class NetworkConfig:
         if self.head.kind == "text" and found.get("image_only"):
             raise ValueError(
                 f"backbone: {self.backbone} is an image encoder alone, without a text tower that could embed class "
-                "names: set network.head.kind linear, or take a CLIP-like backbone for text prompts and zero-shot"
+                "names: take a CLIP-like backbone for text prompts and zero-shot, or train with network.head.kind "
+                "linear"
             )
         return replace(self, architecture=found)
 

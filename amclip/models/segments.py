@@ -188,12 +188,11 @@ class LateFusion(nn.Module):
         self.streams = nn.ModuleList(streams)
         self.width = width if joined else len(streams) * width
         """Size of the joint embedding, ``E``."""
-        self.join: nn.Module = nn.Identity()
-        if joined:
-            self.join = linear = nn.Linear(len(streams) * width, width)
+        self.join = nn.Linear(len(streams) * width, width) if joined else None
+        if self.join is not None:
             with torch.no_grad():
-                linear.weight.copy_(torch.eye(width).repeat(1, len(streams)) / len(streams))
-                linear.bias.zero_()
+                self.join.weight.copy_(torch.eye(width).repeat(1, len(streams)) / len(streams))
+                self.join.bias.zero_()
 
     def forward(self, sequence: Tensor) -> tuple[Tensor, Tensor]:
         """Embed segments.
@@ -206,7 +205,11 @@ class LateFusion(nn.Module):
         """
         apart = deinterleave(sequence, len(self.streams))
         each = torch.stack([pool(apart[:, :, stream]) for stream, pool in enumerate(self.streams)], dim=1)
-        return self.join(each.flatten(1)), each
+        joint = each.flatten(1)
+        if self.join is None:
+            return joint, each
+        with _full_precision(joint):  # what a text head compares, as it is without joining
+            return F.linear(_single(joint), _single(self.join.weight), _single(self.join.bias)), each
 
 
 class SegmentClassifier(nn.Module):

@@ -41,10 +41,10 @@ from amclip.inputs import CropInput, FlowInput, NetworkInput
 
 HERE = Path(__file__).parent
 CONFIG = HERE.parents[1] / "configs/demo.yaml"
-FPS, SIDE = 25.0, 512  # what the 1024 x 1024 video is shrunk to once, with key frames only: clips are read at random
+FPS, SIDE = 25.0, 384  # what the 1024 x 1024 video is shrunk to once, with key frames only: clips are read at random
 SIZE, POSITIONS, GAP, BOUND = 64, 4, 2, 3.0
 MARGIN = 0.35  # body lengths; the crop of a fly is then 168 to 192 pixels of the 1024
-EPOCHS = 12
+EPOCHS = 8
 PARTS = {"train": TRAIN, "val": VALIDATION, "held out": HELD_OUT}
 CLASSES = fly_tracks.BEHAVIOURS
 ANIMALS, SCENE, STATISTICS = "amclip per animal", "amclip whole frames", "flow statistics per animal"

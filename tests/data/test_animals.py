@@ -1,5 +1,7 @@
 """Clips of single animals: what is cut out of which frame, how often frames are decoded, and in which order."""
 
+import gc
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain, pairwise
@@ -184,6 +186,26 @@ def test_an_animal_without_boxes_is_an_error_of_its_row_alone(videos: Path) -> N
     trained = dataset(videos, clips, tracks, training=True).__getitems__([(1, 0, 0), (0, 0, 0)])
     assert [int(sample["clip"]) for sample in trained] == [0, 0]
     assert [int(sample["skipped"]) for sample in trained] == [3, 0]
+
+
+def test_an_animal_that_is_missing_leaves_nothing_of_the_others_in_memory(videos: Path) -> None:
+    """An error that is kept keeps its traceback, and this all that its window's other animals were read into."""
+    clips = table(["ada", "bob", "cid"], [(0.0, 0.4)])
+    tracks = Tracks.of(
+        "drawn", [("a.mkv", track_of("ada", np.arange(50))), ("a.mkv", track_of("cid", np.arange(25, 50)))]
+    )
+    data = dataset(videos, clips, tracks)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(2):
+            samples = data.__getitems__([0, 1, 2])
+            assert [bool(sample["error"]) for sample in samples] == [False, True, True]
+            pixels = weakref.ref(samples[0]["frames"])
+            del samples
+            assert pixels() is None
+    finally:
+        gc.enable()
 
 
 def test_the_one_animal_of_a_video_needs_no_name(videos: Path) -> None:

@@ -1,5 +1,7 @@
 """How frames and flow images come together: each pooled by itself, or in one sequence."""
 
+import copy
+import pickle
 from typing import Any
 
 import pytest
@@ -109,12 +111,38 @@ def test_each_streams_loss_is_added_with_its_weight(images: Tensor, monkeypatch:
     torch.testing.assert_close(task.training_step(batch, 0), expected)
 
 
+def test_joined_streams_are_compared_with_text_in_single_precision() -> None:
+    torch.manual_seed(0)
+    network = build(head="text")
+    network.set_text_features(torch.randn(5, network.encoder.width))
+    embeddings = torch.randn(2, 3, 2, network.encoder.width)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        pooled = network.classify(embeddings, SEGMENTS).embeddings
+    assert pooled.dtype == torch.float32
+    with torch.no_grad():  # and networks whose weights themselves are half as precise have no other path
+        assert network.bfloat16().classify(embeddings.bfloat16(), SEGMENTS).logits.dtype == torch.float32
+
+
+def test_a_copy_of_a_compiled_network_computes_with_its_own_weights(images: Tensor) -> None:
+    network = build().eval()
+    network.compile(backend="eager")
+    with torch.no_grad():
+        before = network(images, SEGMENTS)
+        for other in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+            torch.testing.assert_close(other(images, SEGMENTS), before)
+            for weight in other.parameters():
+                weight.zero_()
+            assert other(images, SEGMENTS).abs().max() == 0
+        torch.testing.assert_close(network(images, SEGMENTS), before)
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
         ({"kind": "early"}, "expected late or interleaved, got 'early'"),
         ({"stream_loss": -1.0}, "fusion.stream_loss: expected a weight of 0 or more"),
         ({"stream_dropout": 1.0}, r"fusion.stream_dropout: expected a probability in \[0, 1\)"),
+        ({"kind": "interleaved", "stream_loss": 0.5}, "fusion.stream_loss: only streams that are joined late"),
     ],
 )
 def test_what_makes_no_sense_is_refused(values: dict[str, Any], words: str) -> None:
