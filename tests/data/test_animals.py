@@ -3,6 +3,7 @@
 import gc
 import weakref
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
@@ -266,6 +267,16 @@ class TestDataModule:
         assert data.left_out_clips == 1
         with pytest.raises(ValueError, match=r"none of the 1 clips in 'train' can be read; .* boxes are those of"):
             module(videos, table(["dan"]), boxes, tmp_path).setup("fit")
+
+    def test_tracks_that_are_not_of_the_video_are_told_when_training_begins(
+        self, videos: Path, tmp_path: Path, boxes: str
+    ) -> None:
+        known = tracks_of_video("a.mkv")
+        far = [("a.mkv", replace(one, boxes=one.boxes + 5000)) for one in known.videos["a.mkv"]]
+        write_tracks(Tracks.of("", far), tmp_path / "boxes.csv")
+        data = module(videos, table(), boxes, tmp_path)
+        with pytest.warns(UserWarning, match=r"a.mkv: 100% of the boxes of '\w+' lie outside of the image"):
+            data.setup("test")
 
     def test_without_labels_each_tracked_animal_is_predicted(self, videos: Path, tmp_path: Path, boxes: str) -> None:
         source = LabelSource(root=str(videos), classes=["x"], tracks=boxes)
