@@ -179,7 +179,10 @@ def choose_from(
         if _is_free(video, row, taken.get(video.source.path.resolve(), ()))
     ]
     if not free:
-        raise ValueError("there is no window to suggest: no video could be read, or all are labelled already")
+        raise ValueError(
+            "there is no window to suggest: no video could be read, all are labelled already, or no animal has boxes "
+            "in half of the frames of one"
+        )
     probabilities = np.stack([video.windows.scores.probabilities[row] for video, row in free])
     if apart:
         kept = _apart(free, uncertainty(probabilities))

@@ -146,3 +146,13 @@ def test_tracks_that_are_not_of_the_video_are_told(folder: Path, tmp_path: Path)
         assert annotate(folder, tmp_path / "run", f"--tracks={tmp_path / 'scaled.csv'}") == 0
     said = next(str(one.message) for one in warned if "outside" in str(one.message))
     assert "a.mkv: 100% of the boxes of 'ada' lie outside of the image" in said
+
+
+def test_animals_in_no_window_are_named_and_nothing_is_said_of_their_behaviours(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_tracks(Tracks.of("", [("a.mkv", track_of("cid", np.arange(4)))]), tmp_path / "brief.csv")
+    assert annotate(folder, tmp_path / "run", f"--tracks={tmp_path / 'brief.csv'}", "--threshold=1") == 0
+    said = capsys.readouterr().out
+    assert "'cid' of a.mkv has boxes in half of the frames of no window, and so no scores" in said
+    assert "no bout of" not in said

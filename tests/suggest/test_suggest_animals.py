@@ -86,3 +86,14 @@ def test_tracks_that_are_not_of_the_video_are_told(place: Path, tmp_path: Path) 
     write_tracks(Tracks.of("", far), tmp_path / "far.csv")
     with pytest.warns(UserWarning, match=r"pair.mp4: 100% of the boxes of 'Ada' lie outside of the image"):
         run("suggest", place, tmp_path / "next", "--tracks", tmp_path / "far.csv")
+
+
+def test_animals_too_brief_for_any_window_are_a_reason(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (known,) = animals.tracks("pair.mp4", ("Ada", "Bo")).videos.values()
+    brief = [("pair.mp4", Track(one.subject, one.frames[:3], one.boxes[:3])) for one in known]
+    write_tracks(Tracks.of("", brief), tmp_path / "brief.csv")
+    with pytest.raises(SystemExit):
+        run("suggest", place, tmp_path / "next", "--tracks", tmp_path / "brief.csv")
+    assert "or no animal has boxes in half of the frames of one" in capsys.readouterr().err
