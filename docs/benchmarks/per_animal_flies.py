@@ -164,7 +164,7 @@ def scores_in(folder: Path, flies: Sequence[str]) -> Scores:
 
     table = pd.read_parquet(folder / "windows.parquet")
     with Video(folder.parents[1] / "videos" / fly_tracks.VIDEO) as video:
-        told = {"fps": video.fps, "num_frames": len(video.timestamps), "duration": video.duration}
+        told = {"fps": video.fps, "num_frames": video.num_frames, "duration": video.duration}
     found = {}
     for fly in flies:
         mine = table[table["subject"] == fly] if "subject" in table else table
@@ -384,14 +384,25 @@ def report(found: Mapping[str, Found], agreeing: float, seeds: int) -> str:
         "follows from its own track by the rules that the scene's labels were made by; joined, the flies' labels "
         f"agree with the scene's in {agreeing:.1%} of frames and behaviours. "
         f"Trained on {TRAIN[0]:g} to {TRAIN[1]:g} s, tuned on {VALIDATION[0]:g} to {VALIDATION[1]:g} s, compared on "
-        f"{HELD_OUT[0]:g} to {HELD_OUT[1]:g} s, which nothing was tuned on. Windows of {WINDOW:g} s. Mean over "
-        f"{seeds} seeds of amclip, least and greatest in brackets. One video is little: the figures show that the way "
+        f"{HELD_OUT[0]:g} to {HELD_OUT[1]:g} s, which nothing was tuned on. Windows of {WINDOW:g} s. "
+        + (
+            f"Mean over {seeds} seeds of amclip, least and greatest in brackets. "
+            if seeds > 1
+            else "Seed 0 of amclip. "
+        )
+        + "One video is little: the figures show that the way "
         "works on real pixels, not how good amclip is.",
         "",
         f"- {ANIMALS}: the demo's tiny network at {SIZE} × {SIZE} on crops of each fly (its body length and "
         f"{MARGIN:g} of it on each side, fixed over a window), {POSITIONS} positions, flow over {GAP} frames.",
-        f"- {SCENE}: the same network at {SIZE} × {SIZE} on whole frames, trained on the scene's labels; its scores "
-        "are taken for each of the flies.",
+        *(
+            [
+                f"- {SCENE}: the same network at {SIZE} × {SIZE} on whole frames, trained on the scene's labels; its "
+                "scores are taken for each of the flies."
+            ]
+            if SCENE in found
+            else []
+        ),
         f"- {STATISTICS}: thirteen statistics of flow within the same crops at {SIZE} × {SIZE}, their mean, deviation "
         "and greatest value over a window, and a logistic regression per behaviour, its strength chosen on validation.",
         "",
