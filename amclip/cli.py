@@ -4,6 +4,7 @@ import io
 import os
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
@@ -79,11 +80,30 @@ def main(args: Sequence[str] | None = None) -> None:
         return
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may be no UTF-8: show them, in place of an error
         sys.stdout.reconfigure(errors="backslashreplace")
+    _warn_in_words()
     command, rest = words[0], words[1:]
     if command not in (*LIGHTNING_COMMANDS, *PLAIN_COMMANDS):
         print(OVERVIEW, file=sys.stderr)
         raise SystemExit(f"amclip: there is no command {command!r}; see the list above")
     run_stoppable(command, lambda: _run_or_explain(command, rest))
+
+
+def _warn_in_words() -> None:
+    """Print warnings of our own without the line of code that gave them; those of others stay as they are."""
+    of_others = warnings.formatwarning
+    if getattr(of_others, "in_words", False):
+        return
+    own = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+    def in_words(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+    ) -> str:
+        if os.path.abspath(filename).startswith(own):
+            return f"warning: {message}\n"
+        return of_others(message, category, filename, lineno, line)
+
+    in_words.in_words = True  # type: ignore[attr-defined]
+    warnings.formatwarning = in_words
 
 
 def _run_or_explain(command: str, rest: list[str]) -> None:

@@ -82,7 +82,7 @@ def test_predictions_say_of_which_animal_they_are(tmp_path: Path, split: str) ->
 def test_flow_images_without_contrast_are_noticed(
     recwarn: pytest.WarningsRecorder, kind: Any, pixels: float, words: str | None
 ) -> None:
-    preprocess = Preprocess(NetworkInput(image_size=32, flow=FlowInput(image=kind, bound=5.0)))
+    preprocess = Preprocess(NetworkInput(modality="flow", image_size=32, flow=FlowInput(image=kind, bound=5.0)))
     direction = torch.nn.functional.normalize(
         torch.randn(6, 2, 8, 8, generator=torch.Generator().manual_seed(0)), dim=1
     )

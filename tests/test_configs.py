@@ -133,14 +133,16 @@ def test_overlays_change_what_their_names_say_and_nothing_else(name: str, machin
                 assert pick(config, "data.batch_size") == batch
                 assert config["step"] == {"clips": 256}
                 assert 256 % (batch * devices) == 0
-                network = {part: pick(config, f"model.network.{part}", {}) for part in ("temporal", "head")}
+                network = {part: pick(config, f"model.network.{part}", {}) for part in ("temporal", "fusion", "head")}
                 assert pick(config, "model.network.backbone") == f"{backbone}-quickgelu"
                 assert pick(config, "model.network.cross_frame", False) is video
                 assert pick(config, "model.network.message_init", "zero") == "zero"
                 temporal = {"kind": "mit", "layers": 1, "heads": width // 64}
                 prompts = {"video_prompt_layers": 2, "video_prompt_heads": width // 64}
                 head = {"kind": "text", "prompt_templates": ["{}"], **prompts}
-                assert network == ({"temporal": temporal, "head": head} if video else {"temporal": {}, "head": {}})
+                fusion = {"kind": "interleaved"}
+                wanted = {"temporal": temporal, "fusion": fusion, "head": head}
+                assert network == (wanted if video else {part: {} for part in wanted})
                 rest.append(config)
     assert all(config == rest[0] for config in rest)
 

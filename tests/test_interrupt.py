@@ -168,15 +168,15 @@ def test_a_killed_reading_process_is_told_with_the_way_on(
     # As in a command's own process: PyTorch looks out for killed workers by a handler that it sets once, and Lightning
     # takes it away at the end of each run, so the tests before this one have left none.
     monkeypatch.setattr("torch.utils.data._utils.signal_handling._SIGCHLD_handler_set", False)
-    read = ClipDataset.__getitem__
+    read = ClipDataset.__getitems__
     parent = os.getpid()
 
-    def killed(self: ClipDataset, key: Any) -> Any:
-        if os.getpid() != parent and isinstance(key, tuple) and key[1] == 1:  # in the second epoch
+    def killed(self: ClipDataset, keys: Any) -> Any:
+        if os.getpid() != parent and any(isinstance(key, tuple) and key[1] == 1 for key in keys):  # in the second epoch
             os.kill(os.getpid(), signal.SIGKILL)
-        return read(self, key)
+        return read(self, keys)
 
-    monkeypatch.setattr(ClipDataset, "__getitem__", killed)
+    monkeypatch.setattr(ClipDataset, "__getitems__", killed)
     with pytest.raises(SystemExit) as ended:
         main(
             [

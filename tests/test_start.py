@@ -5,11 +5,13 @@ How long they take is measured by docs/benchmarks/start.py.
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 from pages import write_run, write_video
 
+from amclip import cli
 from amclip.config_path import config_path
 
 SLOW = ("torch", "lightning", "torchvision", "torchmetrics", "numba")
@@ -85,3 +87,11 @@ def test_a_check_is_fast(tmp_path: Path, words: tuple[str, ...]) -> None:
     (tmp_path / "own.yaml").write_text(config_path("own_videos").read_text())
     assert run(tmp_path, "check", "--data.cache_dir=null", *words) == "loaded: [] code: 1"
     assert (tmp_path / "check_report.csv").exists()
+
+
+def test_own_warnings_are_printed_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)  # as it was, afterwards
+    for _ in range(2):
+        cli._warn_in_words()
+    assert warnings.formatwarning("a.mp4: odd", UserWarning, str(Path(cli.__file__)), 3) == "warning: a.mp4: odd\n"
+    assert "UserWarning: odd" in warnings.formatwarning("odd", UserWarning, "/elsewhere/other.py", 3)

@@ -13,6 +13,7 @@ from lightning.pytorch.loggers import CSVLogger
 from amclip.data.datamodule import VideoDataModule
 from amclip.inputs import NetworkInput
 from amclip.losses import LDAM, ClassBalanced
+from amclip.models.config import FusionConfig
 from amclip.plain import to_plain
 from amclip.task import BehaviourTask
 
@@ -189,6 +190,7 @@ XCLIP = {
     "video_prompt_heads": 4,
     "head": "text",
     "prompt_templates": ["{}"],
+    "fusion": FusionConfig("interleaved"),
 }
 
 

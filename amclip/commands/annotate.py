@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import math
 import re
 import sys
 import warnings
@@ -162,10 +163,13 @@ def annotate(
         scored_by = str(Path(checkpoint).absolute()) if checkpoint else _published(model)
         how = Scoring(scored_by, window, hop, model.input.flow.gap_seconds)
         paths = {source.name: str(source.path) for source in sources}
-        highest = dict.fromkeys(cutting, 0.0)
-        scores = _watched(collect_scores(sources, output_folder.journals, fingerprint), highest)
+        highest: dict[str, float] = {}
+        unscored: list[str] = []
+        scores = _watched(collect_scores(sources, output_folder.journals, fingerprint), highest, unscored)
         errors.update(write_outputs(output, scores, cutting, how, paths, errors, boxes))
     print(f"{output}: {len(sources) - len(errors)} of {len(sources)} videos annotated")
+    for who in unscored:
+        print(printable(f"  {who} has boxes in half of the frames of no window, and so no scores"))
     for name, peak in highest.items():
         if peak < cutting[name].threshold and len(errors) < len(sources):
             print(printable(_never_shown(name, peak, cutting[name].threshold)))
@@ -176,15 +180,22 @@ def annotate(
         raise SystemExit(1)
 
 
-def _watched(scores: "Iterable[WindowScores]", highest: dict[str, float]) -> "Iterator[WindowScores]":
-    """Hand scores on, and keep each behaviour's highest probability."""
+def _watched(
+    scores: "Iterable[WindowScores]", highest: dict[str, float], unscored: list[str]
+) -> "Iterator[WindowScores]":
+    """Hand scores on, and keep each behaviour's highest probability, and the animals that no window is of."""
     for one in scores:
+        if one.subject and not len(one.start):
+            unscored.append(f"{one.subject!r} of {one.video}")
+            yield one
+            continue
         for name, peak in zip(one.classes, one.probabilities.max(axis=0, initial=0.0), strict=True):
-            highest[name] = max(highest[name], float(peak))
+            highest[name] = max(highest.get(name, 0.0), float(peak))
         yield one
 
 
 def _never_shown(name: str, peak: float, threshold: float) -> str:
+    peak = math.floor(100 * peak) / 100  # not rounded up to a threshold that it does not reach
     return (
         f"  no bout of {name}: its probability is {peak:.2f} at most, and its threshold {threshold:.2f}. A threshold "
         "from few validation clips is a guess: `amclip report` shows the curves, and --threshold sets another"

@@ -13,7 +13,7 @@ from amclip.data.frame_rates import describe_rates, explain_slow, gap_in_frames,
 from amclip.data.locate import video_path
 from amclip.data.probe import probe
 from amclip.data.split_names import SPLITS
-from amclip.data.table import Clip, LabelTable
+from amclip.data.table import Clip, LabelTable, describe_lost
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
 
@@ -140,6 +140,8 @@ def _check_rates(
 
 def _check_classes(table: LabelTable) -> list[Finding]:
     findings = []
+    if table.lost:
+        findings.append(Finding("behaviours that no clip shows", False, table.source, describe_lost(table)))
     counts = _class_counts(table)
     splits = [split for split in SPLITS if any(clip.split == split for clip in table.clips)] or ["-"]
     for split in splits:

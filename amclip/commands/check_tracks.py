@@ -4,22 +4,17 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from amclip.commands.check_report import Coverage, Finding
 from amclip.data.animals import Animals
 from amclip.data.crops import PRESENT
 from amclip.data.label_error import LabelError
 from amclip.data.table import Clip, LabelTable
-from amclip.data.tracks import Track, tracks_of
-from amclip.data.tracks.summary import outside
+from amclip.data.tracks import tracks_of
+from amclip.data.tracks.summary import beside_video
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
 
 __all__ = ["check_tracks"]
-
-_MANY_OUTSIDE = 0.05  # an animal leaves the image; whose boxes lie outside more often is of a video of another size
-_EARLY = 0.95  # of the frames: where each frame up to here shows an animal, and none later
 
 
 def check_tracks(
@@ -72,8 +67,8 @@ def check_tracks(
             continue  # said of its clips
         for track in there:
             covered.setdefault(track.subject, Coverage(track.subject))
-        if isinstance(info, VideoInfo) and there:
-            findings += _beside_the_video(video, there, info)
+        if isinstance(info, VideoInfo):
+            findings += [Finding(kind, False, video, detail) for kind, detail in beside_video(there, info)]
     return findings, tuple(covered.values())
 
 
@@ -90,28 +85,4 @@ def _without_boxes(seen: Mapping[tuple[str, str], list[tuple[Clip, float]]]) -> 
             f"{name!r} has boxes in less than {PRESENT:.0%} of the frames of {len(absent)} of {len(clips)} clips{when}"
         )
         findings.append(Finding("labels of animals that have no box", False, video, detail, first.line, first.file))
-    return findings
-
-
-def _beside_the_video(video: str, there: tuple[Track, ...], info: VideoInfo) -> list[Finding]:
-    """Tracks that do not look as if they were of this video."""
-    findings = []
-    for track in there:
-        late = track.frames[track.frames >= info.num_frames]
-        if len(late):
-            detail = f"{track.subject!r} has boxes up to frame {late[-1]}, and the last of the video is "
-            detail += f"{info.num_frames - 1}; are they of this video, and do they count from 0?"
-            findings.append(Finding("tracks longer than their video", False, video, detail))
-        share = outside(track, info.width, info.height)
-        if share > _MANY_OUTSIDE:
-            detail = f"{share:.0%} of the boxes of {track.subject!r} lie outside of the image of {info.width} × "
-            detail += f"{info.height} pixels; was the video scaled or cut after it was tracked?"
-            findings.append(Finding("tracks outside of the image", False, video, detail))
-    frames = np.unique(np.concatenate([track.frames for track in there]))
-    if len(frames) and frames[0] == 0 and len(frames) == frames[-1] + 1 < _EARLY * info.num_frames:
-        detail = (
-            f"each of the first {len(frames)} frames shows an animal and none of the {info.num_frames - len(frames)} "
-        )
-        detail += "later ones. SLEAP's analysis files may hold labelled frames only, and do not say of which numbers"
-        findings.append(Finding("tracks that end before their video", False, video, detail))
     return findings

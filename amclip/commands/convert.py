@@ -65,6 +65,7 @@ def convert(
     from amclip.data.intervals import Windows
     from amclip.data.locate import locate_videos
     from amclip.data.sources import default_root, files_read, label_files, read_given
+    from amclip.data.table import describe_lost
 
     if window is None and (hop is not None or share != 0.5):
         raise ValueError("--hop and --share say how windows lie and are labelled; give the length, --window, too")
@@ -85,5 +86,7 @@ def convert(
     if table.merged:
         who = f"{len(table.merged)} animals ({', '.join(table.merged)})" if len(table.merged) > 1 else table.merged[0]
         print(printable(f"  behaviours of {who} are those of the whole scene; --subjects each tells whose they are"))
+    if words := describe_lost(table):
+        print(printable(f"  {words}"))
     for note in notes:
         print(printable(f"  not held by this format: {note}"))

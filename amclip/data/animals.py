@@ -52,8 +52,8 @@ class Animals:
         if key not in self._known:
             self._known[key] = self._find(clip, fps)
         known = self._known[key]
-        if isinstance(known, VideoError):
-            raise known
+        if isinstance(known, VideoError):  # anew: one that is kept would gather tracebacks, and all that they hold
+            raise VideoError(known.path, known.reason)
         return known
 
     def _find(self, clip: Clip, fps: float) -> Animal | VideoError:

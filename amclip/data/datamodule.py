@@ -13,12 +13,20 @@ from amclip.class_groups import ClassStatistics, class_groups_by_count
 from amclip.data.dataset import ClipDataset, collate
 from amclip.data.label_error import LabelError
 from amclip.data.probe import probe
-from amclip.data.readable import Found, explain_unreadable, median_length, readable_clips, tell_frame_rates
+from amclip.data.readable import (
+    Found,
+    explain_unreadable,
+    median_length,
+    readable_clips,
+    tell_frame_rates,
+    tell_odd_tracks,
+)
 from amclip.data.samplers import ClassAwareSampler, EpochSampler, WindowSampler, process_group
-from amclip.data.table import LabelTable
+from amclip.data.table import LabelTable, describe_lost
 from amclip.data.video_data import VideoData
 from amclip.data.views import clip_views, position_views
 from amclip.preprocess import Preprocess
+from amclip.rank_zero import rank_zero_warn
 
 __all__ = ["VideoDataModule"]
 
@@ -70,6 +78,10 @@ class VideoDataModule(VideoData, LightningDataModule):
         self.tables = self._tables(stage)
         found = self._probe(self.tables)
         animals = None if self.input.crop is None else self.labels.animals
+        if animals is not None:
+            tell_odd_tracks(animals, self.tables.values(), self.root_folder, found)
+        if stage == "fit" and self.labels.table and (words := describe_lost(self.labels.table)):
+            rank_zero_warn(words)
         if self.input.modality != "frames":
             tell_frame_rates(found, self.input.flow.gap_seconds)
         self.datasets = {}

@@ -213,7 +213,7 @@ class ClipDataset(Dataset[Sample]):
             try:
                 found.append(self.animals.present(self.table.clips[row], video)[0])
             except VideoError as error:
-                found.append(error)
+                found.append(error.with_traceback(None))  # which holds this frame, and with it the pixels to come
         there = [animal for animal in found if isinstance(animal, Animal)]
         crops = [animal.crops(self.input.crop, frames, partners, span.start, span.stop) for animal in there]
         wanted = np.stack([frames, partners][: self.input.frames_per_position], axis=1)
@@ -250,8 +250,8 @@ class ClipDataset(Dataset[Sample]):
         video = self._readers.pop(path, None)
         if video is None:
             found = self.found.get(path)
-            if isinstance(found, VideoError):
-                raise found
+            if isinstance(found, VideoError):  # anew: one that is kept would gather tracebacks, and all that they hold
+                raise VideoError(found.path, found.reason)
             video = open_video(path, self.input, found)
         self._readers[path] = video
         if len(self._readers) > _OPEN_VIDEOS:

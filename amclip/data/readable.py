@@ -1,6 +1,6 @@
 """Which clips of a table can be read, by what probing found of their videos."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +9,12 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from amclip.data.animals import Animals
 from amclip.data.frame_rates import describe_rates, describe_slow
 from amclip.data.table import Clip, LabelTable
+from amclip.data.tracks.summary import describe_odd
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
 from amclip.text import printable
 
-__all__ = ["Found", "median_length", "readable_clips", "tell_frame_rates"]
+__all__ = ["Found", "median_length", "readable_clips", "tell_frame_rates", "tell_odd_tracks"]
 
 Found = Mapping[Path, VideoInfo | VideoError]
 _EXAMPLES = 5
@@ -94,3 +95,20 @@ def median_length(table: LabelTable, root: Path, found: Found) -> float | None:
             stop = info.duration if clip.stop is None else min(clip.stop, info.duration)
             lengths.append(stop - (clip.start or 0.0))
     return round(float(np.median(lengths)), 3) if lengths else None
+
+
+def tell_odd_tracks(animals: Animals, tables: Iterable[LabelTable], root: Path, found: Found) -> None:
+    """Warn of what the tracks leave out, and of those that do not look as if they were of their video.
+
+    Args:
+        animals: The animals by their tracks.
+        tables: What is trained on, or scored.
+        root: Folder that their paths are relative to.
+        found: What probing found.
+    """
+    for note in animals.tracks.notes:
+        rank_zero_warn(note)
+    videos = dict.fromkeys(video for table in tables for video in table.videos())
+    infos = {video: info for video in videos if isinstance(info := found[root / video], VideoInfo)}
+    if words := describe_odd(animals.tracks, infos):
+        rank_zero_warn(words)

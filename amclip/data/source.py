@@ -287,8 +287,6 @@ class OpenedLabels:
             LabelError: If the tracks cannot be used.
         """
         tracks = self.source.read_tracks()
-        for note in () if tracks is None else tracks.notes:
-            rank_zero_warn(note)
         return None if tracks is None else Animals(tracks)
 
     @property

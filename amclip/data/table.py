@@ -28,6 +28,8 @@ __all__ = [
     "LabelTable",
     "NoClassError",
     "build_table",
+    "describe_lost",
+    "lost_of",
     "refuse_unwritable",
     "write_table",
 ]
@@ -80,12 +82,14 @@ class LabelTable:
         classes: Names of the ``C`` classes; their order is the order of the model's outputs.
         source: Where the table came from, for messages.
         merged: Animals that the source tells apart, and whose behaviours are here those of the whole scene.
+        lost: Behaviours that the source notes and no clip shows: windows have as labels what fills a part of them.
     """
 
     clips: tuple[Clip, ...]
     classes: tuple[str, ...]
     source: str
     merged: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -125,11 +129,25 @@ class NoClassError(LabelError):
     """
 
     def __init__(self, table: LabelTable) -> None:
-        super().__init__(
-            "no row names a class; fill the label column, or leave the column out of a table for prediction",
-            table.source,
-        )
+        reason = "no row names a class; fill the label column, or leave the column out of a table for prediction"
+        super().__init__(describe_lost(table) or reason, table.source)
         self.table = table
+
+
+def lost_of(noted: Iterable[str], table: LabelTable) -> tuple[str, ...]:
+    """Those of the behaviours that a source notes which no clip of its table shows, sorted."""
+    return tuple(sorted(set(noted) - {name for clip in table.clips for name in clip.labels or ()}))
+
+
+def describe_lost(table: LabelTable) -> str:
+    """What became of the behaviours that are noted and that no clip shows, in words; ``""`` where there is none."""
+    if not table.lost:
+        return ""
+    names = ", ".join(map(repr, table.lost))
+    return (
+        f"{names}: noted, and in no clip, as no bout fills enough of a window; take shorter windows, windows that "
+        "overlap, or a smaller fraction (window, window_hop, window_fraction)"
+    )
 
 
 def build_table(

@@ -11,32 +11,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from lightning.pytorch import LightningDataModule, LightningModule
 from torch.utils.data import DataLoader
 
 from amclip.atomic import write_bytes
-from amclip.data.crops import Animal
-from amclip.data.label_error import LabelError
 from amclip.data.probe import probe
-from amclip.data.tracks import Tracks, tracks_of
-from amclip.data.video import Video, VideoInfo
+from amclip.data.tracks import Tracks
+from amclip.data.tracks.summary import describe_odd
+from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
 from amclip.ethogram.inputs import Source
 from amclip.ethogram.journal import (
     Journal,
     JournalHeader,
-    Presence,
     file_state,
     is_finished,
     journal_path,
+    noted_presence,
     read_scores,
 )
-from amclip.ethogram.plan import WindowPlan
 from amclip.ethogram.progress import Progress
-from amclip.ethogram.row_plan import RowPlan, rows_of_animals, rows_of_windows
 from amclip.ethogram.scores import WindowScores
 from amclip.ethogram.stream import open_windows, stream_windows
+from amclip.ethogram.video_rows import rows_of_video
 from amclip.inference import TrainedModel
 
 __all__ = ["AnnotateConfig", "Annotator", "VideoShares", "collect_scores", "errors_of"]
@@ -130,6 +127,8 @@ class Annotator(LightningModule):
         self.found = probe((source.path for source in todo), timeout=self.config.probe_timeout, progress=show)
         if words := self.model.describe_slow(self.found):
             warnings.warn(words, stacklevel=1)
+        if words := self._odd_tracks(todo):
+            warnings.warn(words, stacklevel=1)
         seconds = [info.duration for info in self.found.values() if isinstance(info, VideoInfo)]
         self._bar = Progress(len(seconds), sum(seconds), show)
 
@@ -164,8 +163,8 @@ class Annotator(LightningModule):
         config = self.config
         assert self._bar is not None
         with open_windows(self.model, source.path, info, config.window, config.hop) as (video, plan):
-            animals = self._animals(source, info)
-            rows, present = self._rows(video, plan, animals)
+            found = rows_of_video(video, source.name, plan, self.model.input.crop, config.tracks)
+            rows, present = found.rows, found.present
             header = JournalHeader(
                 path=str(source.path),
                 state=file_state(source.path),
@@ -176,8 +175,8 @@ class Annotator(LightningModule):
                 num_frames=video.num_frames,
                 duration=video.duration,
                 offset=video.offset,
-                subjects=("",) if animals is None else tuple(animal.track.subject for animal in animals),
-                present=present,
+                subjects=found.subjects,
+                present=None if present is None else tuple(map(noted_presence, present)),
             )
             with Journal(self._journal(source), header) as journal, self._bar.video(source.name, video.duration) as at:
                 batch = max(1, min(config.batch, len(rows)))
@@ -192,33 +191,10 @@ class Annotator(LightningModule):
                         synced = time.monotonic()
                     at(float(rows.stop[journal.rows - 1]))
 
-    def _animals(self, source: Source, info: VideoInfo) -> list[Animal] | None:
-        """The animals tracked in a video; None for whole frames.
-
-        Raises:
-            VideoError: If there are none, or a track does not say how large its animal is.
-        """
-        if self.config.tracks is None:
-            return None
-        try:
-            return [Animal.of(track, info.fps) for track in tracks_of(self.config.tracks, source.name)]
-        except ValueError as error:
-            raise VideoError(source.path, error.reason if isinstance(error, LabelError) else str(error)) from error
-
-    def _rows(
-        self, video: Video, plan: WindowPlan, animals: list[Animal] | None
-    ) -> tuple[RowPlan, tuple[Presence, ...] | None]:
-        """What is scored of a video, and when its animals are in the picture."""
-        crop = self.model.input.crop
-        if animals is None or crop is None:
-            return rows_of_windows(plan), None
-        times = video.timestamps()
-        rows, ends = rows_of_animals(plan, times, animals, crop), np.append(times, video.duration)
-        present = tuple(
-            tuple((first, stop, float(ends[first]), float(ends[stop])) for first, stop in rows.seen(number, stretches))
-            for number, stretches in enumerate(animal.stretches(video.num_frames) for animal in animals)
-        )
-        return rows, present
+    def _odd_tracks(self, todo: list[Source]) -> str:
+        """What is odd about the tracks of videos that are to be scored, in words."""
+        infos = {source.name: info for source in todo if isinstance(info := self.found.get(source.path), VideoInfo)}
+        return "" if self.config.tracks is None else describe_odd(self.config.tracks, infos)
 
     def _journal(self, source: Source) -> Path:
         return journal_path(self.folder, source.path)

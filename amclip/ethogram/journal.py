@@ -14,7 +14,7 @@ import os
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,16 +25,17 @@ from numpy.typing import NDArray
 
 from amclip.atomic import write_bytes
 from amclip.data.video_file import VideoError
-from amclip.ethogram.row_plan import RowPlan
-from amclip.ethogram.scores import WindowScores
+from amclip.ethogram.row_plan import RowPlan, looked_at
+from amclip.ethogram.scores import Presence, WindowScores
 
 __all__ = [
     "Journal",
     "JournalHeader",
-    "Presence",
+    "NotedPresence",
     "file_state",
     "is_finished",
     "journal_path",
+    "noted_presence",
     "read_scores",
 ]
 
@@ -43,7 +44,7 @@ _MARK = b"rows"
 _FORMAT = 2
 
 
-Presence = tuple[tuple[int, int, float, float], ...]
+NotedPresence = tuple[tuple[int, int, float, float], ...]
 """When an animal is in the picture, as far as windows look at it: of each stretch the first frame, the frame after the
 last, and both in seconds."""
 
@@ -76,7 +77,7 @@ class JournalHeader:
     duration: float
     offset: float
     subjects: tuple[str, ...] = ("",)
-    present: tuple[Presence, ...] | None = None
+    present: tuple[NotedPresence, ...] | None = None
 
     def line(self) -> bytes:
         """As the first line of a file."""
@@ -154,7 +155,7 @@ def read_scores(path: Path, name: str, video: Path, fingerprint: dict[str, Any])
     Returns:
         All windows of each animal, or of the whole scene; nothing where there are none, or they are of a file that was
         there before, or were made otherwise. Where there are fewer rows than the video has, the scores end with the
-        window of the last of them, as if the video did.
+        window of the last of them, as if the video did; an animal is then in the picture where its own rows look.
     """
     header, rows = _load(path, video, fingerprint)
     whole = header is not None and len(rows) == header.rows
@@ -165,7 +166,7 @@ def read_scores(path: Path, name: str, video: Path, fingerprint: dict[str, Any])
     found = []
     for number, subject in enumerate(header.subjects):
         mine = rows[rows["subject"] == number]
-        presence = None if header.present is None else _until(header.present[number], num_frames, duration)
+        presence = None if header.present is None else _until(header.present[number], num_frames, duration, mine)
         found.append(
             WindowScores(
                 video=name,
@@ -187,12 +188,12 @@ def read_scores(path: Path, name: str, video: Path, fingerprint: dict[str, Any])
     return found
 
 
-def _until(presence: Presence, num_frames: int, duration: float) -> Presence:
-    """What lies within so many frames and seconds."""
+def _until(presence: NotedPresence, num_frames: int, duration: float, rows: NDArray[Any]) -> NotedPresence:
+    """What lies within so many frames and seconds, and some row looks at."""
     return tuple(
         (first, min(last, num_frames), start, min(stop, duration))
         for first, last, start, stop in presence
-        if first < num_frames and start < duration
+        if first < num_frames and start < duration and looked_at(first, last, rows["start_frame"], rows["stop_frame"])
     )
 
 
@@ -200,6 +201,11 @@ def is_finished(path: Path, video: Path, fingerprint: dict[str, Any]) -> bool:
     """Whether a journal holds all windows of a video as it is now, made so."""
     header, rows = _load(path, video, fingerprint)
     return header is not None and len(rows) == header.rows
+
+
+def noted_presence(presence: Iterable[Presence]) -> NotedPresence:
+    """When an animal is in the picture, as a journal notes it."""
+    return tuple((one.start_frame, one.stop_frame, one.start, one.stop) for one in presence)
 
 
 def file_state(video: Path) -> tuple[int, int]:

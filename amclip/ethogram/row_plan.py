@@ -16,7 +16,7 @@ from amclip.data.crops import PRESENT, Animal
 from amclip.ethogram.plan import WindowPlan
 from amclip.inputs import CropInput
 
-__all__ = ["RowPlan", "rows_of_animals", "rows_of_windows"]
+__all__ = ["RowPlan", "looked_at", "rows_of_animals", "rows_of_windows"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,19 @@ class RowPlan:
         """
         mine = self.window[self.subject == subject]
         first, stop = self.windows.start_frame[mine], self.windows.stop_frame[mine]
-        return [(a, b) for a, b in stretches.tolist() if ((first < b) & (stop > a)).any()]
+        return [(a, b) for a, b in stretches.tolist() if looked_at(a, b, first, stop)]
+
+
+def looked_at(first: int, stop: int, start_frame: NDArray[np.int64], stop_frame: NDArray[np.int64]) -> bool:
+    """Whether any window looks at some of the frames ``first`` to ``stop - 1``.
+
+    Args:
+        first: The first of them.
+        stop: The frame after the last.
+        start_frame: First frame of each window, int64 ``[W]``.
+        stop_frame: The frame after its last.
+    """
+    return bool(((start_frame < stop) & (stop_frame > first)).any())
 
 
 def rows_of_windows(plan: WindowPlan) -> RowPlan:

@@ -1,6 +1,6 @@
 """The network: normalised images of a clip in, one logit per behaviour out."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from amclip.models.encoder import ImageEncoder
 from amclip.models.interleave import gather_segments
 from amclip.models.pretrained import Pretrained
 from amclip.models.segments import (
+    LateFusion,
     LinearHead,
     SegmentAggregator,
     SegmentClassifier,
@@ -23,10 +24,18 @@ __all__ = ["Answer", "InterleavedClassifier"]
 
 
 class Answer(NamedTuple):
-    """Logits ``(B, C)``, and the embedding of each segment that they were made from, ``(B, M, D)``."""
+    """What the network says of clips.
+
+    Attributes:
+        logits: Shape ``(B, C)``.
+        embeddings: The embedding of each segment that they were made from, ``(B, M, E)``; ``E`` is ``D``, or ``V * D``
+            where streams are joined late for a linear head.
+        streams: In training with a loss for each stream, what it says by itself, logits ``(B, V, C)``; else ``V`` is 0.
+    """
 
     logits: Tensor
     embeddings: Tensor
+    streams: Tensor
 
 
 class InterleavedClassifier(nn.Module):
@@ -84,23 +93,41 @@ class InterleavedClassifier(nn.Module):
         self.num_frames = num_frames
         self.prompted = head.video_prompt_layers > 0
 
+        if config.fusion.stream_dropout and num_streams > 1 and (self.cross_frame or self.prompted):
+            option = "cross_frame" if self.cross_frame else "head.video_prompt_layers"
+            raise ValueError(
+                f"network.fusion.stream_dropout: a stream that is left out would still be seen by way of {option}; set "
+                "0, or do without that"
+            )
+        late = config.fusion.kind == "late" and num_streams > 1
+        joined = head.kind == "text"
+        joint_width = width if joined or not late else num_streams * width
+
+        def pooling(streams: int) -> TemporalTransformer | MultiFrameIntegration:
+            if temporal.kind == "mit":
+                images = positions_per_segment * streams
+                return MultiFrameIntegration(width, images, temporal.layers, temporal.heads)
+            return TemporalTransformer(
+                width, positions_per_segment, streams, temporal.layers, temporal.heads, temporal.dropout
+            )
+
+        def new_head(size: int) -> LinearHead | TextHead:
+            if head.kind == "text":
+                return TextHead(size, num_classes, bool(head.background_prompts))
+            return LinearHead(size, num_classes)
+
         def classifier() -> SegmentClassifier:
             return SegmentClassifier(
-                MultiFrameIntegration(width, num_frames, temporal.layers, temporal.heads)
-                if temporal.kind == "mit"
-                else TemporalTransformer(
-                    width, positions_per_segment, num_streams, temporal.layers, temporal.heads, temporal.dropout
-                ),
-                TextHead(width, num_classes, bool(head.background_prompts))
-                if head.kind == "text"
-                else LinearHead(width, num_classes),
+                LateFusion([pooling(1) for _ in range(num_streams)], width, joined) if late else pooling(num_streams),
+                new_head(joint_width),
                 VideoPrompts(width, self.encoder.patch_width, head.video_prompt_layers, head.video_prompt_heads)
                 if self.prompted
                 else None,
+                [new_head(width) for _ in range(num_streams)] if late and config.fusion.stream_loss else (),
             )
 
         self.classifiers = nn.ModuleList(classifier() for _ in range(1 if config.share_classifiers else num_segments))
-        self.aggregator = SegmentAggregator(config.aggregation, width)
+        self.aggregator = SegmentAggregator(config.aggregation, joint_width)
 
     def set_text_features(self, features: Tensor) -> None:
         """Give every text head the classes' embeddings, shape ``(C, D)``, with a background ``(C + 1, D)``."""
@@ -109,8 +136,7 @@ class InterleavedClassifier(nn.Module):
 
     def text_heads(self) -> list[TextHead]:
         """The heads that compare with text."""
-        heads = [classifier.head for classifier in self.classifiers if isinstance(classifier, SegmentClassifier)]
-        return [head for head in heads if isinstance(head, TextHead)]
+        return [module for module in self.classifiers.modules() if isinstance(module, TextHead)]
 
     def load(self, weights: Pretrained) -> list[str]:
         """Take over published weights: the image tower, the text features, and X-CLIP's own parts where it is one.
@@ -135,9 +161,10 @@ class InterleavedClassifier(nn.Module):
             notes.append(f"the {len(video.messages)} weights of the messages are left out (cross_frame is false)")
         for classifier in self.classifiers:
             assert isinstance(classifier, SegmentClassifier)
-            if isinstance(classifier.temporal, MultiFrameIntegration):
-                notes += _load_integration(classifier.temporal, video.temporal)
-            else:
+            integrations = [part for part in classifier.temporal.modules() if isinstance(part, MultiFrameIntegration)]
+            for part in integrations:
+                notes += _load_integration(part, video.temporal)
+            if not integrations:
                 notes.append(
                     f"the {len(video.temporal)} weights of the integration are left out (temporal.kind is not mit)"
                 )
@@ -206,8 +233,19 @@ class InterleavedClassifier(nn.Module):
         """Logits ``(B, C)`` from images ``(B, K, V, 3, S, S)`` and segments ``(B, M, P)``."""
         return self.answer(images, segments).logits
 
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile what :meth:`forward` and training go through (torch.compile, whose arguments these are).
+
+        A copy of the network is not compiled: what was compiled computes with these weights.
+        """
+        self.answer = torch.compile(self.answer, *args, **kwargs)  # type: ignore[method-assign]
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[no-untyped-call]
+        return {name: value for name, value in state.items() if name != "answer"}
+
     def answer(self, images: Tensor, segments: Tensor) -> Answer:
-        """As :meth:`forward`, with the embedding of each segment."""
+        """As :meth:`forward`, with the embedding of each segment and what each stream says."""
         if not self.cross_frame and not self.prompted:
             return self.classify(self.embed(images), segments)
         if not self.cross_frame:
@@ -228,17 +266,32 @@ class InterleavedClassifier(nn.Module):
     def _classify(self, sequences: Tensor, patches: Tensor | None) -> Answer:
         """Answers from sequences ``(B, M, T, D)`` and patches ``(B, M, L, W)``."""
         num_segments = sequences.shape[1]
+        sequences = self._drop_streams(sequences)
         if len(self.classifiers) == 1:
             flat = None if patches is None else patches.flatten(0, 1)
-            pooled, logits = self.classifiers[0](sequences.flatten(0, 1), flat)
-            pooled, logits = (x.unflatten(0, (-1, num_segments)) for x in (pooled, logits))
+            answers = [self.classifiers[0](sequences.flatten(0, 1), flat)]
+            pooled, logits, streams = (x.unflatten(0, (-1, num_segments)) for x in answers[0])
         else:
             answers = [
                 classifier(sequences[:, m], None if patches is None else patches[:, m])
                 for m, classifier in enumerate(self.classifiers)
             ]
-            pooled, logits = (torch.stack(x, dim=1) for x in zip(*answers, strict=True))
-        return Answer(self.aggregator(pooled, logits), pooled)
+            pooled, logits, streams = (torch.stack(x, dim=1) for x in zip(*answers, strict=True))
+        joint = self.aggregator(pooled, logits)
+        apart = [joint.new_empty(len(joint), 0, joint.shape[1])]
+        apart += [self.aggregator(pooled, stream)[:, None] for stream in streams.unbind(2)]
+        return Answer(joint, pooled, torch.cat(apart, dim=1))
+
+    def _drop_streams(self, sequences: Tensor) -> Tensor:
+        """In training, leave some clips only one of their streams, the same in all segments: the others become zero."""
+        share, streams = self.config.fusion.stream_dropout, self.num_streams
+        if not self.training or not share or streams == 1:
+            return sequences
+        size, device = len(sequences), sequences.device
+        alone = torch.rand(size, device=device) < share
+        chosen = F.one_hot(torch.randint(streams, (size,), device=device), streams).bool()
+        keep = (chosen | ~alone[:, None]).to(sequences.dtype)
+        return sequences * keep.repeat(1, sequences.shape[2] // streams)[:, None, :, None]
 
     def _check(self, images: Tensor, segments: Tensor) -> None:
         if images.shape[2] != self.num_streams:

@@ -1,5 +1,6 @@
 """What a network is made of, in plain values: the group ``model.network`` of configs, and what a checkpoint holds."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal, get_args
@@ -10,7 +11,7 @@ from amclip.models.tower import Architecture
 from amclip.models.xclip_layers import MessageInit
 from amclip.plain import to_plain
 
-__all__ = ["HeadConfig", "LoraConfig", "NetworkConfig", "TemporalConfig"]
+__all__ = ["FusionConfig", "HeadConfig", "LoraConfig", "NetworkConfig", "TemporalConfig"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,46 @@ class TemporalConfig:
         if self.kind == "mit" and self.dropout:
             raise ValueError(
                 "network.temporal.dropout: X-CLIP's multi-frame integration (kind mit) has no dropout; set 0"
+            )
+
+
+@dataclass(frozen=True)
+class FusionConfig:
+    """How frames and flow images, and any other streams, come together; nothing of it is used where there is only one.
+
+    A network that is fed both learns first what is easiest to see, mostly in the frames, and then has little reason to
+    look at the motion: it can be worse at movements than one that sees flow alone (Wang et al., arXiv 1905.12681). A
+    loss of its own makes each stream learn what it can tell.
+
+    Args:
+        kind: late pools each stream over time by itself and then joins them; interleaved is the paper's: one sequence
+            of frames and flow images in time.
+        stream_loss: Weight of a loss for each stream's own answer in training, beside the loss of the joint one (kind
+            late); 0 for none.
+        stream_dropout: Probability that a training clip shows only one of its streams (Neverova et al., arXiv
+            1501.00102); 0 for never. Not with cross_frame or video prompts, by which images see each other before.
+
+    Raises:
+        ValueError: If a value is out of range, or values do not go together.
+    """
+
+    kind: Literal["late", "interleaved"] = "late"
+    stream_loss: float = 0.0
+    stream_dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("late", "interleaved"):
+            raise ValueError(f"network.fusion.kind: expected late or interleaved, got {self.kind!r}")
+        if not 0 <= self.stream_loss < math.inf:
+            raise ValueError(f"network.fusion.stream_loss: expected a weight of 0 or more, got {self.stream_loss}")
+        if not 0 <= self.stream_dropout < 1:
+            raise ValueError(
+                f"network.fusion.stream_dropout: expected a probability in [0, 1), got {self.stream_dropout}"
+            )
+        if self.stream_loss and self.kind != "late":
+            raise ValueError(
+                f"network.fusion.stream_loss: only streams that are joined late have answers of their own; set kind "
+                f"late, or 0, got {self.stream_loss} with kind {self.kind}"
             )
 
 
@@ -114,6 +155,7 @@ class NetworkConfig:
             its own, where otherwise images are embedded once for all segments.
         message_init: zero (the start is frame-wise CLIP; a gate per block lets messages in) or xclip (as there).
         temporal: What pools a segment's embeddings over time.
+        fusion: How frames and flow images come together.
         head: What makes logits of the pooled embedding.
         share_classifiers: One classifier for all segments (true), or own weights for each (false).
         aggregation: How segments become one answer: mean, max, or attention (learned weights).
@@ -131,6 +173,7 @@ class NetworkConfig:
     cross_frame: bool = False
     message_init: MessageInit = "zero"
     temporal: TemporalConfig = field(default_factory=TemporalConfig)
+    fusion: FusionConfig = field(default_factory=FusionConfig)
     head: HeadConfig = field(default_factory=HeadConfig)
     share_classifiers: bool = True
     aggregation: Aggregation = "mean"
@@ -143,7 +186,8 @@ class NetworkConfig:
     #: weights, and the architecture follows the backbone.
     FREE: ClassVar[tuple[str, ...]] = (
         *("pretrained", "trainable_blocks", "gradient_checkpointing", "architecture"),
-        *("temporal.dropout", "head.prompt_templates", "head.background_prompts"),
+        *("temporal.dropout", "fusion.stream_dropout"),
+        *("head.prompt_templates", "head.background_prompts"),
     )
 
     def __post_init__(self) -> None:
@@ -167,7 +211,8 @@ class NetworkConfig:
         if self.head.kind == "text" and found.get("image_only"):
             raise ValueError(
                 f"backbone: {self.backbone} is an image encoder alone, without a text tower that could embed class "
-                "names: set network.head.kind linear, or take a CLIP-like backbone for text prompts and zero-shot"
+                "names: take a CLIP-like backbone for text prompts and zero-shot, or train with network.head.kind "
+                "linear"
             )
         return replace(self, architecture=found)
 

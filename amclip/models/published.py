@@ -64,7 +64,14 @@ def load_zero_shot(network: InterleavedClassifier, classes: Sequence[str], exclu
     Raises:
         ValueError: If the weights cannot be had or do not fit, or an open list has nothing to compare with.
     """
-    found, notes = load_published(network, classes)
+    try:
+        found, notes = load_published(network, classes)
+    except NoTextTowerError as error:
+        config = network.config
+        raise ValueError(
+            f"network.pretrained: {config.pretrained} holds the image tower of {config.backbone} alone, and zero-shot "
+            "compares with class names, which a text tower reads; name weights with both towers"
+        ) from error
     background = network.config.head.background_prompts
     if not exclusive and not background and not found.bias:
         raise ValueError(

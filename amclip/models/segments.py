@@ -5,15 +5,25 @@ and 2, and cosines that are scaled by 100 behind it would make the same logit of
 """
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from amclip.models.interleave import deinterleave
 from amclip.models.xclip_layers import MultiFrameIntegration, VideoPrompts
 
-__all__ = ["Aggregation", "LinearHead", "SegmentAggregator", "SegmentClassifier", "TemporalTransformer", "TextHead"]
+__all__ = [
+    "Aggregation",
+    "LateFusion",
+    "LinearHead",
+    "SegmentAggregator",
+    "SegmentClassifier",
+    "TemporalTransformer",
+    "TextHead",
+]
 
 Aggregation = Literal["mean", "max", "attention"]
 
@@ -159,35 +169,93 @@ class TextHead(nn.Module):
             return scale * cosines + _single(self.bias)
 
 
+class LateFusion(nn.Module):
+    """Each stream of a segment pooled over time by itself, then side by side, so that a head weighs each on its own.
+
+    A head that compares with text needs an embedding of the text's size: there a linear map joins the streams, which
+    starts as their mean.
+
+    Args:
+        streams: For each of the ``V`` streams what pools ``(N, P, D)`` to ``(N, D)``.
+        width: Size of an embedding, ``D``.
+        joined: Whether the linear map joins them.
+    """
+
+    def __init__(
+        self, streams: Sequence[TemporalTransformer | MultiFrameIntegration], width: int, joined: bool = False
+    ) -> None:
+        super().__init__()
+        self.streams = nn.ModuleList(streams)
+        self.width = width if joined else len(streams) * width
+        """Size of the joint embedding, ``E``."""
+        self.join = nn.Linear(len(streams) * width, width) if joined else None
+        if self.join is not None:
+            with torch.no_grad():
+                self.join.weight.copy_(torch.eye(width).repeat(1, len(streams)) / len(streams))
+                self.join.bias.zero_()
+
+    def forward(self, sequence: Tensor) -> tuple[Tensor, Tensor]:
+        """Embed segments.
+
+        Args:
+            sequence: Interleaved embeddings, shape ``(N, P * V, D)``.
+
+        Returns:
+            The joint embedding ``(N, E)``, and each stream's, ``(N, V, D)``.
+        """
+        apart = deinterleave(sequence, len(self.streams))
+        each = torch.stack([pool(apart[:, :, stream]) for stream, pool in enumerate(self.streams)], dim=1)
+        joint = each.flatten(1)
+        if self.join is None:
+            return joint, each
+        with _full_precision(joint):  # what a text head compares, as it is without joining
+            return F.linear(_single(joint), _single(self.join.weight), _single(self.join.bias)), each
+
+
 class SegmentClassifier(nn.Module):
     """One segment's classifier: embeddings over time to one, then head.
 
     Args:
-        temporal: Pools ``(N, P * V, D)`` to ``(N, D)``.
-        head: Maps ``(N, D)`` to ``(N, C)``.
+        temporal: Pools ``(N, P * V, D)`` to ``(N, E)``, where ``E`` is ``D`` unless :class:`LateFusion` says otherwise.
+        head: Maps ``(N, E)`` to ``(N, C)``.
         prompts: Fits the head's text features to each segment, or None.
+        stream_heads: With :class:`LateFusion`, a head for each stream where each has a loss of its own in training.
     """
 
     def __init__(
         self,
-        temporal: TemporalTransformer | MultiFrameIntegration,
+        temporal: TemporalTransformer | MultiFrameIntegration | LateFusion,
         head: LinearHead | TextHead,
         prompts: VideoPrompts | None = None,
+        stream_heads: Sequence[LinearHead | TextHead] = (),
     ) -> None:
         super().__init__()
         self.temporal = temporal
         self.head = head
         self.prompts = prompts
+        self.stream_heads = nn.ModuleList(stream_heads)
 
-    def forward(self, sequence: Tensor, patches: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Embedding ``(N, D)`` and logits ``(N, C)`` of segments ``(N, P * V, D)``.
+    def forward(self, sequence: Tensor, patches: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Classify segments.
 
-        With prompts, ``patches`` ``(N, L, W)`` as :class:`amclip.models.xclip_layers.VideoPrompts` takes them.
+        Args:
+            sequence: Shape ``(N, P * V, D)``.
+            patches: With prompts, ``(N, L, W)`` as :class:`amclip.models.xclip_layers.VideoPrompts` takes them.
+
+        Returns:
+            Embedding ``(N, E)``, logits ``(N, C)``, and in training those of each stream with a head of its own,
+            ``(N, V, C)``; else ``V`` is 0.
         """
-        embedding = self.temporal(sequence)
-        if self.prompts is None or not isinstance(self.head, TextHead) or patches is None:
-            return embedding, self.head(embedding)
-        return embedding, self.head(embedding, self.prompts(self.head.text_features, patches))
+        pooled = self.temporal(sequence)
+        embedding, each = pooled if isinstance(self.temporal, LateFusion) else (pooled, None)
+        text = None
+        if self.prompts is not None and isinstance(self.head, TextHead) and patches is not None:
+            text = self.prompts(self.head.text_features, patches)
+        logits = self.head(embedding) if text is None else self.head(embedding, text)
+        streams = logits.new_empty(len(logits), 0, logits.shape[1])
+        if self.training and each is not None and len(self.stream_heads):
+            streams = torch.stack([head(each[:, stream]) for stream, head in enumerate(self.stream_heads)], dim=1)
+        return embedding, logits, streams
 
 
 class SegmentAggregator(nn.Module):

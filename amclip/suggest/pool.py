@@ -17,6 +17,8 @@ from amclip.data.locate import locate_videos, same_name
 from amclip.data.probe import probe
 from amclip.data.sources import Labels, default_root, label_files
 from amclip.data.tracks import Tracks, tracks_of
+from amclip.data.tracks.summary import describe_odd
+from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
 from amclip.ethogram.inputs import Source
 from amclip.inference import TrainedModel
@@ -101,6 +103,9 @@ def embed_pool(
     found = probe((source.path for source in sources), timeout=probe_timeout)
     if words := model.describe_slow(found):
         warnings.warn(words, stacklevel=1)
+    infos = {source.name: info for source in sources if isinstance(info := found[source.path], VideoInfo)}
+    if tracks is not None and (words := describe_odd(tracks, infos)):
+        warnings.warn(words, stacklevel=1)
     pool: list[PoolVideo] = []
     errors: dict[str, str] = {}
     with Progress(transient=True) as bar:
@@ -174,7 +179,10 @@ def choose_from(
         if _is_free(video, row, taken.get(video.source.path.resolve(), ()))
     ]
     if not free:
-        raise ValueError("there is no window to suggest: no video could be read, or all are labelled already")
+        raise ValueError(
+            "there is no window to suggest: no video could be read, all are labelled already, or no animal has boxes "
+            "in half of the frames of one"
+        )
     probabilities = np.stack([video.windows.scores.probabilities[row] for video, row in free])
     if apart:
         kept = _apart(free, uncertainty(probabilities))

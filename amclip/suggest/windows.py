@@ -1,21 +1,17 @@
 """Scores and embeddings of the windows of a video, or of the animals in it, from one pass over it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from amclip.data.crops import Animal
-from amclip.data.label_error import LabelError
-from amclip.data.tracks import Tracks, tracks_of
+from amclip.data.tracks import Tracks
 from amclip.data.video import Video, VideoInfo
-from amclip.data.video_file import VideoError
-from amclip.ethogram.plan import WindowPlan
-from amclip.ethogram.row_plan import RowPlan, rows_of_animals, rows_of_windows
 from amclip.ethogram.scores import WindowScores
 from amclip.ethogram.stream import open_windows, stream_windows
+from amclip.ethogram.video_rows import VideoRows, rows_of_video
 from amclip.inference import TrainedModel
 
 __all__ = ["EmbeddedWindows", "embed_windows"]
@@ -66,8 +62,8 @@ def embed_windows(
         VideoError: If the video cannot be read, or has no track that can be used.
     """
     with open_windows(model, path, info, window, hop) as (video, plan):
-        animals = None if tracks is None else _animals(tracks, name, path, info)
-        rows = _rows(model, video, plan, animals)
+        whose = rows_of_video(video, name, plan, model.input.crop, tracks)
+        rows = whose.rows
         probabilities = np.empty((len(rows), len(model.classes)), np.float32)
         embeddings: list[NDArray[np.float32]] = []
         batch = max(1, min(batch, len(rows)))
@@ -79,45 +75,25 @@ def embed_windows(
             progress(done / len(rows))
         pooled = np.concatenate(embeddings) if embeddings else np.empty((0, 0), np.float32)
         found = []
-        for number, animal in enumerate([None] if animals is None else animals):
+        for number in range(len(whose.subjects)):
             mine = np.flatnonzero(rows.subject == number)
             if len(mine):
-                scores = _scores(model, name, video, rows, mine, probabilities[mine], animal)
+                scores = _scores(model, name, video, whose, number, mine, probabilities[mine])
                 found.append(EmbeddedWindows(scores, pooled[mine]))
     return found
-
-
-def _animals(tracks: Tracks, name: str, path: Path, info: VideoInfo) -> list[Animal]:
-    try:
-        return [Animal.of(track, info.fps) for track in tracks_of(tracks, name)]
-    except LabelError as error:
-        raise VideoError(path, error.reason) from error
-    except ValueError as error:
-        raise VideoError(path, str(error)) from error
-
-
-def _rows(model: TrainedModel, video: Video, plan: WindowPlan, animals: Sequence[Animal] | None) -> RowPlan:
-    crop = model.input.crop
-    if animals is None or crop is None:
-        return rows_of_windows(plan)
-    return rows_of_animals(plan, video.timestamps(), animals, crop)
 
 
 def _scores(
     model: TrainedModel,
     name: str,
     video: Video,
-    rows: RowPlan,
+    whose: VideoRows,
+    number: int,
     mine: NDArray[np.int64],
     probabilities: NDArray[np.float32],
-    animal: Animal | None,
 ) -> WindowScores:
-    plan, windows = rows.windows, rows.window[mine]
-    present = frames = None
-    if animal is not None:
-        ends = np.append(video.timestamps(), video.duration)
-        frames = tuple((int(first), int(stop)) for first, stop in animal.stretches(video.num_frames))
-        present = tuple((float(ends[first]), float(ends[stop])) for first, stop in frames)
+    plan, windows = whose.rows.windows, whose.rows.window[mine]
+    presence = None if whose.present is None else whose.present[number]
     return WindowScores(
         video=name,
         classes=model.classes,
@@ -130,7 +106,7 @@ def _scores(
         num_frames=video.num_frames,
         duration=video.duration,
         offset=video.offset,
-        subject="" if animal is None else animal.track.subject,
-        present=present,
-        present_frames=frames,
+        subject=whose.subjects[number],
+        present=None if presence is None else tuple((one.start, one.stop) for one in presence),
+        present_frames=None if presence is None else tuple((one.start_frame, one.stop_frame) for one in presence),
     )

@@ -136,3 +136,23 @@ def test_tracks_and_crops_belong_together(folder: Path, tmp_path: Path, capsys: 
     assert "trained on whole frames, and would look at no tracks" in capsys.readouterr().err
     assert annotate(folder, tmp_path, f"--tracks={folder / 'boxes.csv'}", video="without.mkv") == 2
     assert "of none of the videos" in capsys.readouterr().err
+
+
+def test_tracks_that_are_not_of_the_video_are_told(folder: Path, tmp_path: Path) -> None:
+    track = track_of("ada", np.arange(100))
+    scaled = Track("ada", track.frames, track.boxes * 40)
+    write_tracks(Tracks.of("", [("a.mkv", scaled)]), tmp_path / "scaled.csv")
+    with pytest.warns(UserWarning, match="boxes up to frame 99, and the last of the video is 74") as warned:
+        assert annotate(folder, tmp_path / "run", f"--tracks={tmp_path / 'scaled.csv'}") == 0
+    said = next(str(one.message) for one in warned if "outside" in str(one.message))
+    assert "a.mkv: 100% of the boxes of 'ada' lie outside of the image" in said
+
+
+def test_animals_in_no_window_are_named_and_nothing_is_said_of_their_behaviours(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_tracks(Tracks.of("", [("a.mkv", track_of("cid", np.arange(4)))]), tmp_path / "brief.csv")
+    assert annotate(folder, tmp_path / "run", f"--tracks={tmp_path / 'brief.csv'}", "--threshold=1") == 0
+    said = capsys.readouterr().out
+    assert "'cid' of a.mkv has boxes in half of the frames of no window, and so no scores" in said
+    assert "no bout of" not in said

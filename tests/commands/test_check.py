@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -50,6 +51,13 @@ def three(**changes: Clip) -> list[Clip]:
 def only(report: Report) -> Finding:
     assert len(report.findings) == 1, report.findings
     return report.findings[0]
+
+
+def test_behaviours_that_windows_lose_are_told(tmp_path: Path) -> None:
+    table = replace(build_table(three(), "labels.csv", ["x"]), lost=("y",))
+    report = check_data(table, tmp_path, lengths={tmp_path / one.video: info() for one in table.clips}, training=True)
+    found = [one for one in report.findings if one.kind == "behaviours that no clip shows"]
+    assert [(one.fatal, one.detail.partition(",")[0]) for one in found] == [(False, "'y': noted")]
 
 
 def test_nothing_wrong(tmp_path: Path) -> None:

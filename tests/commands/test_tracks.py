@@ -65,3 +65,19 @@ def test_what_is_read_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureF
         main(["tracks", str(tmp_path), "--output", str(tmp_path / "tracks.csv")])
     assert "--output" in capsys.readouterr().err
     assert (tmp_path / "tracks.csv").read_text() == texts.PLAIN
+
+
+def test_a_name_that_labels_cannot_have_is_refused_and_can_be_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "boxes.csv"
+    table.write_text("video,frame,subject,x,y,width,height\na.mp4,0,ann;bob,1,2,3,4\na.mp4,0,cid,1,2,3,4\n")
+    target = tmp_path / "tracks.csv"
+    with pytest.raises(SystemExit):
+        main(["tracks", str(table), "--output", str(target)])
+    assert "line 2: subject 'ann;bob': holds ';'" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["tracks", str(table), "--output", str(target), "--names", "{cid: '=x'}"])
+    assert not target.exists()
+    main(["tracks", str(table), "--output", str(target), "--names", "{'ann;bob': ann}"])
+    assert read_tracks(target).subjects("a.mp4") == ("ann", "cid")

@@ -1,6 +1,9 @@
 """Clips of single animals: what is cut out of which frame, how often frames are decoded, and in which order."""
 
+import gc
+import weakref
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
@@ -185,6 +188,26 @@ def test_an_animal_without_boxes_is_an_error_of_its_row_alone(videos: Path) -> N
     assert [int(sample["skipped"]) for sample in trained] == [3, 0]
 
 
+def test_an_animal_that_is_missing_leaves_nothing_of_the_others_in_memory(videos: Path) -> None:
+    """An error that is kept keeps its traceback, and this all that its window's other animals were read into."""
+    clips = table(["ada", "bob", "cid"], [(0.0, 0.4)])
+    tracks = Tracks.of(
+        "drawn", [("a.mkv", track_of("ada", np.arange(50))), ("a.mkv", track_of("cid", np.arange(25, 50)))]
+    )
+    data = dataset(videos, clips, tracks)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(2):
+            samples = data.__getitems__([0, 1, 2])
+            assert [bool(sample["error"]) for sample in samples] == [False, True, True]
+            pixels = weakref.ref(samples[0]["frames"])
+            del samples
+            assert pixels() is None
+    finally:
+        gc.enable()
+
+
 def test_the_one_animal_of_a_video_needs_no_name(videos: Path) -> None:
     clips = build_table([Clip("a.mkv", *WINDOWS[0])], "test", [])
     sample = dataset(videos, clips, tracks_of_video("a.mkv", animals=("bob",)))[0]
@@ -244,6 +267,16 @@ class TestDataModule:
         assert data.left_out_clips == 1
         with pytest.raises(ValueError, match=r"none of the 1 clips in 'train' can be read; .* boxes are those of"):
             module(videos, table(["dan"]), boxes, tmp_path).setup("fit")
+
+    def test_tracks_that_are_not_of_the_video_are_told_when_training_begins(
+        self, videos: Path, tmp_path: Path, boxes: str
+    ) -> None:
+        known = tracks_of_video("a.mkv")
+        far = [("a.mkv", replace(one, boxes=one.boxes + 5000)) for one in known.videos["a.mkv"]]
+        write_tracks(Tracks.of("", far), tmp_path / "boxes.csv")
+        data = module(videos, table(), boxes, tmp_path)
+        with pytest.warns(UserWarning, match=r"a.mkv: 100% of the boxes of '\w+' lie outside of the image"):
+            data.setup("test")
 
     def test_without_labels_each_tracked_animal_is_predicted(self, videos: Path, tmp_path: Path, boxes: str) -> None:
         source = LabelSource(root=str(videos), classes=["x"], tracks=boxes)

@@ -344,6 +344,15 @@ def test_bouts_are_cut_into_windows_on_the_way_in(videos: Path, tmp_path: Path) 
         build(tmp_path, labels=str(tmp_path / "events.csv"), window=0.6, window_hop=0)
 
 
+def test_behaviours_too_short_for_windows_are_told_when_training_begins(videos: Path, tmp_path: Path) -> None:
+    short = BORIS_AGGREGATED.replace("calling,,,POINT,0.4,0.4,NA", "calling,,,STATE,1.05,1.1,0.05")
+    (tmp_path / "events.csv").write_text(short)
+    data = build(tmp_path, labels=str(tmp_path / "events.csv"), root=str(videos), window=0.2, split_by="time")
+    with pytest.warns(UserWarning, match="'calling': noted, and in no clip, as no bout fills enough of a window"):
+        data.setup("fit")
+    assert data.classes == ["resting", "walking"]
+
+
 @pytest.mark.parametrize("stage", ["fit", "validate", "test"])
 def test_classes_that_are_not_known_are_refused_where_labels_are_needed(drawn: Path, stage: str) -> None:
     data = build(drawn, classes=["walking", "running"])

@@ -124,5 +124,5 @@ def test_clips_that_are_given_are_not_cut(tmp_path: Path, name: str, text: str) 
     assert not form.reader.takes_windows
     path = tmp_path / "labels"
     path.write_text(text)
-    with pytest.raises(GivenClipsError, match=f"is {form.title}: its clips are given"):
+    with pytest.raises(GivenClipsError, match=f"is {form.title}: its rows are clips already"):
         read_labels(path, windows=Windows(1, 1))

@@ -1,14 +1,16 @@
 """Several label tables joined to one."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import layouts
 import pytest
 
-from amclip.data.formats import Reading
+from amclip.data.formats import Reading, read_table
 from amclip.data.intervals import Windows
 from amclip.data.label_error import LabelError
 from amclip.data.sources import default_root, label_files, read_given, read_several
+from amclip.data.table import NoClassError, describe_lost
 
 
 def tables(folder: Path, *texts: str, header: str = "filepath,start,stop,label") -> list[str]:
@@ -95,8 +97,28 @@ def test_windows_cut_tables_of_bouts_and_leave_clips_as_they_are(tmp_path: Path)
         ("a.mp4", 1.8, 2.4),
         ("b.mp4", 0, 0.8),
     ]
-    with pytest.raises(LabelError, match=r"b.csv: is a table of clips: its clips are given"):
+    with pytest.raises(LabelError, match=r"b.csv: is a table of clips: its rows are clips already, .*source.window"):
         read_several(paths[1:], Reading(windows=Windows(0.6, 0.6)))
+
+
+def test_behaviours_that_fill_too_little_of_every_window_are_known(tmp_path: Path) -> None:
+    paths = tables(tmp_path, layouts.BORIS_AGGREGATED, "b.mp4,0,0.8,walking")
+    whole = Reading(windows=Windows(2, 2, 1.0))
+    assert read_table(paths[0], Reading()).lost == ()
+    assert read_table(paths[0], Reading(windows=Windows(0.6, 0.6))).lost == ()
+    table = read_table(paths[0], whole)
+    assert (table.classes, table.lost) == (("calling",), ("resting", "walking"))
+    assert describe_lost(table).startswith("'resting', 'walking': noted, and in no clip")
+    assert read_table(paths[0], replace(whole, classes=table.classes)) == table  # as a checkpoint names them
+    with pytest.raises(LabelError, match=r"line 2, column 'Behavior': unknown class 'walking'"):
+        read_table(paths[0], Reading(classes=table.classes))
+    with pytest.raises(LabelError, match=r"line 2, column 'Behavior': unknown class 'walking'"):
+        read_table(paths[0], Reading(classes=table.classes, windows=Windows(0.6, 0.6)))
+    assert read_several(paths, whole).lost == ("resting",)  # the other table shows walking
+    lines = layouts.BORIS_AGGREGATED.splitlines(keepends=True)
+    Path(paths[0]).write_text("".join(line for line in lines if "POINT" not in line))
+    with pytest.raises(NoClassError, match="'resting', 'walking': noted, and in no clip, as no bout fills enough"):
+        read_table(paths[0], whole)
 
 
 @pytest.mark.parametrize(

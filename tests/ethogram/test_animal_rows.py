@@ -12,12 +12,13 @@ from drawn_animals import COLOURS, draw_animals, track_of
 from amclip.data import _reader
 from amclip.data.crops import Animal, read_crops
 from amclip.data.probe import probe
-from amclip.data.tracks import Track
+from amclip.data.tracks import Track, Tracks
 from amclip.data.video import Video, VideoInfo
 from amclip.ethogram.row_plan import RowPlan, rows_of_animals
 from amclip.ethogram.stream import open_windows, stream_windows
 from amclip.inference import TrainedModel, load_model
 from amclip.inputs import CropInput
+from amclip.suggest.windows import embed_windows
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 WINDOW, HOP = 0.8, 0.2
@@ -110,6 +111,16 @@ def test_scores_from_any_row_on_are_those_of_the_whole_run(model: TrainedModel, 
     whole = scores(model, recording, batch=batch, **two)
     for first in range(batch, len(whole), 5 * batch):
         np.testing.assert_array_equal(scores(model, recording, first, batch, **two), whole[first:])
+
+
+def test_of_an_appearance_that_no_row_looks_at_nothing_is_known(model: TrainedModel, recording: Path) -> None:
+    cid = track_of("cid", np.r_[0:20, 33:37, 50:75])
+    info = probe([recording], progress=False)[recording]
+    assert isinstance(info, VideoInfo)
+    tracks = Tracks.of("drawn", [("a.mkv", cid)])
+    (found,) = embed_windows(model, "a.mkv", recording, info, WINDOW, HOP, tracks=tracks)
+    assert found.scores.present_frames == ((0, 20), (50, 75))
+    assert found.scores.present == ((0.0, 0.8), (2.0, 3.0))
 
 
 def test_other_animals_in_the_picture_change_nothing(model: TrainedModel, recording: Path) -> None:

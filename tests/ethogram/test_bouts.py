@@ -1,6 +1,7 @@
 """Curves and bouts against a walk over frames, one at a time."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -205,7 +206,15 @@ def in_parts(
     found: list[tuple[int, int, float, float]], there: tuple[tuple[int, int], ...], chosen: dict[str, BoutSettings]
 ) -> list[ScoredBout]:
     """Bouts of each presence by itself: its cells as a video of their own."""
-    whole = timeline(scores_of(found))
+    # Every other stretch, then those between: cut at the same edges, since a cell that no window covers may be nearer
+    # to another one when it is cut.
+    stretches = list(pairwise(sorted({0, NUM_FRAMES, *(edge for stretch in there for edge in stretch)})))
+    halves = []
+    for half in (stretches[::2], stretches[1::2]):
+        seconds = tuple((float(TIMES[first]), float(TIMES[stop])) for first, stop in half)
+        halves.append(timeline(replace(scores_of(found), present=seconds, present_frames=tuple(half))))
+    values = [half.probabilities for half in halves]
+    whole = replace(halves[0], probabilities=np.where(np.isnan(values[0]), values[1], values[0]))
     bouts = []
     for first, stop in there:
         edges = np.unique([first, stop, *(edge for edge in whole.edge_frames if first < edge < stop)])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from amclip.atomic import write_bytes
 from amclip.data.video_file import VideoError
+from amclip.ethogram.bouts import timeline
 from amclip.ethogram.journal import (
     Journal,
     JournalHeader,
@@ -185,3 +186,18 @@ def test_animals_share_a_journal_and_are_told_apart(tmp_path: Path, video: Path)
     assert bob.present_frames == ((0, 50), (60, 155))
     assert (len(cid.start), cid.present) == (0, ())
     assert is_finished(path, video, FINGERPRINT)
+
+
+def test_of_an_animal_that_comes_behind_the_last_row_nothing_is_known(tmp_path: Path, video: Path) -> None:
+    """Rows end where a video cannot be decoded: also between the animals of one window."""
+    rows = replace(ROWS, window=np.array([0, 1, 2, 2, 3, 3]), subject=np.array([0, 0, 0, 1, 0, 1]))
+    present = (((0, 35, 0.0, 3.5),), ((22, 35, 2.2, 3.5),))
+    header = replace(header_of(video), rows=len(rows), subjects=("ada", "bob"), present=present)
+    path = tmp_path / "a.scores"
+    with Journal(path, header) as journal:
+        journal.add(rows, SCORES[:3])
+    ada, bob = read_scores(path, "a", video, FINGERPRINT)
+    assert int(PLAN.stop_frame[2]) > 22
+    assert ada.present == ((0.0, float(PLAN.stop[2])),)
+    assert (len(bob.start), bob.present) == (0, ())
+    assert timeline(bob).absent.all()

@@ -34,6 +34,7 @@ def test_the_same_settings_go_on_and_others_are_refused(tmp_path: Path) -> None:
     ("change", "words"),
     [
         ({"version": "1.1"}, r"made with amclip 1\.0"),
+        ({"tracks": "of others"}, "made with other tracks, or without any: give"),
         ({"reading_rules": 3}, "made with other rules of which frame is shown when"),
         ({"version": "1.1", "reading_rules": 3}, r"made with other rules .*, amclip 1\.0"),
     ],

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from amclip.models import xclip
 from amclip.models.classifier import InterleavedClassifier
+from amclip.models.config import FusionConfig
 from amclip.models.pretrained import describe_backbone, load_pretrained
 
 transformers = pytest.importorskip("transformers")
@@ -45,7 +46,7 @@ def network(architecture: dict[str, Any], positions: int, streams: int = 1, **se
 def loaded(folder: Path, positions: int, streams: int = 1, **settings: Any) -> tuple[InterleavedClassifier, list[str]]:
     backbone = f"xclip-dir:{folder}"
     architecture = describe_backbone(backbone, None, 224)
-    model = network(architecture, positions, streams, **settings)
+    model = network(architecture, positions, streams, **{"fusion": FusionConfig("interleaved"), **settings})
     weights = load_pretrained(backbone, None, architecture, [[f"animal number {i}"] for i in range(CLASSES)])
     notes = model.load(weights)
     model.set_scale(weights.log_scale, bias=0.0)  # X-CLIP has none
@@ -120,6 +121,17 @@ def test_a_table_of_another_length_is_interpolated_and_says_so(tmp_path: Path) -
     old, new = theirs.mit.position_embedding[0], ours.classifiers[0].temporal.position
     torch.testing.assert_close(new[[0, 7]], old[[0, 3]])
     torch.testing.assert_close(new[1], old[0] + 3 / 7 * (old[1] - old[0]))
+
+
+def test_each_streams_integration_begins_as_the_published_one(tmp_path: Path) -> None:
+    theirs = published(frames=4)
+    theirs.save_pretrained(tmp_path)
+    ours, notes = loaded(tmp_path, positions=4, streams=2, fusion=FusionConfig("late"))
+    assert notes == []
+    for stream in ours.classifiers[0].temporal.streams:
+        torch.testing.assert_close(stream.position, theirs.mit.position_embedding[0])
+    images = torch.randn(1, 4, 2, 3, 224, 224)
+    assert ours(images, torch.arange(4).expand(1, 1, 4)).shape == (1, CLASSES)
 
 
 def test_parts_that_are_switched_off_are_named_and_the_others_stay(tmp_path: Path) -> None:

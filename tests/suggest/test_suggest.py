@@ -33,7 +33,7 @@ def test_an_embedding_is_what_the_window_was_classified_from(trained: Path, draw
     (found,) = embed_windows(model, "clip", path, info, 0.5, 0.25, batch=2, progress=shares.append)  # type: ignore[arg-type]
     windows = len(found.scores.start)
     assert windows > 2
-    assert found.embeddings.shape == (windows, model.network.encoder.width)
+    assert found.embeddings.shape == (windows, 2 * model.network.encoder.width)  # frames, and flow images
     assert shares[-1] >= 1
     # Of the one segment that a window of this network has.
     (classifier,) = model.network.classifiers
@@ -55,7 +55,7 @@ def test_windows_of_segments_that_overlap_are_embedded(drawn: Path, tmp_path: Pa
         plan = plan_windows(times, video.duration, 0.8, 0.2, seen.num_positions, seen.flow.gap_seconds)
         want = np.concatenate([some.probabilities for some in stream_windows(model, video, plan)])
     np.testing.assert_allclose(found.scores.probabilities, want, atol=1e-5)
-    assert found.embeddings.shape == (len(plan), model.network.encoder.width)
+    assert found.embeddings.shape == (len(plan), 2 * model.network.encoder.width)
 
 
 def test_list_and_page_of_some_videos(trained: Path, drawn: Path, tmp_path: Path) -> None:

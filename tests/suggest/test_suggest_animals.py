@@ -10,7 +10,7 @@ import pytest
 import untrained
 
 from amclip.cli import main
-from amclip.data.tracks import write_tracks
+from amclip.data.tracks import Track, Tracks, write_tracks
 from amclip.ethogram.annotation_file import read_run
 from amclip.inputs import CropInput
 from amclip.report.windows import read_windows
@@ -78,3 +78,22 @@ def test_a_checkpoint_of_animals_needs_tracks(place: Path, tmp_path: Path, capsy
     with pytest.raises(SystemExit):
         run("suggest", place, tmp_path / "next")
     assert "--tracks" in capsys.readouterr().err
+
+
+def test_tracks_that_are_not_of_the_video_are_told(place: Path, tmp_path: Path) -> None:
+    (known,) = animals.tracks("pair.mp4", ("Ada", "Bo")).videos.values()
+    far = [("pair.mp4", Track(one.subject, one.frames, one.boxes + 5000)) for one in known]
+    write_tracks(Tracks.of("", far), tmp_path / "far.csv")
+    with pytest.warns(UserWarning, match=r"pair.mp4: 100% of the boxes of 'Ada' lie outside of the image"):
+        run("suggest", place, tmp_path / "next", "--tracks", tmp_path / "far.csv")
+
+
+def test_animals_too_brief_for_any_window_are_a_reason(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (known,) = animals.tracks("pair.mp4", ("Ada", "Bo")).videos.values()
+    brief = [("pair.mp4", Track(one.subject, one.frames[:3], one.boxes[:3])) for one in known]
+    write_tracks(Tracks.of("", brief), tmp_path / "brief.csv")
+    with pytest.raises(SystemExit):
+        run("suggest", place, tmp_path / "next", "--tracks", tmp_path / "brief.csv")
+    assert "or no animal has boxes in half of the frames of one" in capsys.readouterr().err

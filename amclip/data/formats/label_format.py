@@ -1,6 +1,6 @@
 """What a format of labels is: how it is told and read, how it is written, and what it can hold."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -11,7 +11,7 @@ from amclip.data.formats.observations import Observations
 from amclip.data.intervals import Subjects, Timeline, Windows
 from amclip.data.label_error import LabelError, raise_together
 from amclip.data.merge_subjects import merge_subjects
-from amclip.data.table import LabelTable
+from amclip.data.table import LabelTable, lost_of
 
 __all__ = ["BookReader", "BoutReader", "ClipReader", "LabelFormat", "Noted", "Reading", "Sheets", "Writer"]
 
@@ -55,6 +55,8 @@ class Reading:
         Raises:
             LabelError: If the rows do not say what the whole scene shows.
         """
+        if parts:
+            table = replace(table, lost=lost_of({name for part in parts for name in part.lost}, table))
         if self.subjects == "each":
             return table
         table = merge_subjects(table)
@@ -76,8 +78,13 @@ class Noted:
     classes: list[str] | None
     column: str | None
 
-    def refuse_others(self, classes: Sequence[str] | None, source: str) -> None:
+    def refuse_others(self, classes: Sequence[str] | None, source: str, shown: Collection[str] | None = None) -> None:
         """Refuse behaviours that are none of the classes: here the line is known; clips know their video's.
+
+        Args:
+            classes: The classes; None: whatever is noted.
+            source: The file, for messages.
+            shown: Behaviours that clips show; others are passed over. Default: all that are noted.
 
         Raises:
             LabelError: If there is one.
@@ -88,7 +95,7 @@ class Noted:
             (bout.label, bout.line or (timeline.line if self.column is None else None)): None
             for timeline in self.timelines
             for bout in sorted(timeline.bouts, key=lambda bout: bout.line or 0)
-            if bout.label not in classes
+            if bout.label not in classes and (shown is None or bout.label in shown)
         }
         raise_together(
             [LabelError(unknown_class(name, classes), source, line, self.column or name) for name, line in unknown]

@@ -19,7 +19,7 @@ from amclip.data.intervals import Subjects, Windows, clips_of
 from amclip.data.label_error import LabelError
 from amclip.data.locate import spelled
 from amclip.data.split_names import split_name
-from amclip.data.table import Clip, LabelTable, NoClassError, build_table
+from amclip.data.table import Clip, LabelTable, NoClassError, build_table, lost_of
 
 __all__ = ["GivenClipsError", "joined_classes", "read_labels", "read_noted", "read_part", "read_splits", "read_table"]
 
@@ -221,14 +221,23 @@ def _read_text(text: str, source: str, reading: Reading, in_sheet: bool = False)
 def _read_bouts(reader: BoutReader, text: str, source: str, reading: Reading) -> Noted:
     if not reader.has_observations:
         refuse_observations(reading.observations, source)
-    noted = reader.read(text, source, reading)
-    noted.refuse_others(reading.classes, source)
-    return noted
+    return reader.read(text, source, reading)
 
 
 def _cut(noted: Noted, source: str, reading: Reading) -> LabelTable:
     clips = clips_of(noted.timelines, reading.windows, source, reading.subjects)
-    table = build_table(clips, source, reading.classes, noted.classes)
+    shown, noted_names = None, set[str]()
+    if reading.windows is not None:
+        # What windows lose is no class where classes are not named. It need not be one where they are: a network is
+        # tested on the table that it was trained on.
+        shown = {name for clip in clips for name in clip.labels or ()}
+        noted_names = {bout.label for timeline in noted.timelines for bout in timeline.bouts}
+    noted.refuse_others(reading.classes, source, shown)
+    try:
+        table = build_table(clips, source, reading.classes, noted.classes)
+    except NoClassError as error:
+        raise NoClassError(replace(error.table, lost=lost_of(noted_names, error.table))) from error
+    table = replace(table, lost=lost_of(noted_names, table))
     if reading.subjects == "each":
         return table
     merged = {name for timeline in noted.timelines for name in timeline.subjects if name}
@@ -237,4 +246,8 @@ def _cut(noted: Noted, source: str, reading: Reading) -> LabelTable:
 
 def _refuse_windows(reading: Reading, form: LabelFormat, source: str) -> None:
     if reading.windows is not None:
-        raise GivenClipsError(f"is {form.title}: its clips are given, and set data.window to null", source)
+        raise GivenClipsError(
+            f"is {form.title}: its rows are clips already, and windows do not cut them; set data.source.window to null "
+            "(`amclip convert`: leave out --window)",
+            source,
+        )

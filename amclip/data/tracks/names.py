@@ -146,14 +146,16 @@ def match_subjects(wanted: Iterable[str], there: Sequence[str], source: str, wha
         UnknownSubjectError: If one is not there; names all of them, with those that are close.
     """
     forms = {same_name(name): name for name in there}
+    forms.update((name, name) for name in there)  # as it is written comes first, where two differ in their form alone
     names = list(dict.fromkeys(wanted))
-    missing = [name for name in names if same_name(name) not in forms]
+    known = {name: forms.get(name) or forms.get(same_name(name)) for name in names}
+    missing = [name for name, found in known.items() if found is None]
     if missing:
         parts = [f"{name!r} has no {what}; {_suggestion(name, there)}" for name in missing]
         raise UnknownSubjectError(
             parts[0], source, others=tuple(UnknownSubjectError(part, source) for part in parts[1:])
         )
-    return {name: forms[same_name(name)] for name in names}
+    return {name: found for name, found in known.items() if found is not None}
 
 
 def _suggestion(name: str, there: Sequence[str]) -> str:

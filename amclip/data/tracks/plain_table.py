@@ -14,6 +14,7 @@ from amclip.data.class_name_rules import round_trips
 from amclip.data.formats.csv_table import VIDEO_COLUMNS
 from amclip.data.formats.delimited import cells_of, delimiter_of, first_line, number, rows
 from amclip.data.label_error import LabelError, raise_together
+from amclip.data.subject_names import refuse_subject
 from amclip.data.tracks.building import LARGEST_FRAME, LARGEST_PIXEL, BoxRows, checked_box, checked_subject
 from amclip.data.tracks.track import Tracks
 from amclip.data.tracks.track_format import Found, TextReader, TrackFormat, TrackReading
@@ -189,6 +190,7 @@ def write_tracks(tracks: Tracks, path: str | os.PathLike[str]) -> Path:
             raise LabelError(f"video {video!r}: {reason}; rename it", tracks.source)
         for track in known:
             checked_subject(track.subject, track.origin or tracks.source)
+            refuse_subject(track.subject, track.origin or tracks.source)
     measured = any(track.body_length is not None for known in tracks.videos.values() for track in known)
     target = Path(path)
     with writing_text(target) as file:

@@ -12,6 +12,7 @@ from amclip.data.formats.delimited import first_line
 from amclip.data.formats.files import file_bytes, file_text
 from amclip.data.label_error import LabelError
 from amclip.data.locate import spelled
+from amclip.data.subject_names import refuse_subject
 from amclip.data.tracks.building import checked_subject, joined
 from amclip.data.tracks.hdf5 import SIGNATURE, opened
 from amclip.data.tracks.known import FORMATS
@@ -76,7 +77,7 @@ def read_tracks(given: Given, reading: TrackReading | None = None) -> Tracks:
         )
     unused = sorted(set(reading.names) - seen)
     if unused:
-        raise LabelError(f"names: no animal is named {unused[0]!r}; there are {', '.join(sorted(seen))}", sources[0])
+        raise LabelError(f"--names: no animal is named {unused[0]!r}; there are {', '.join(sorted(seen))}", sources[0])
     first: dict[tuple[str, str], str] = {}
     for video, track, source in found:
         before = first.setdefault((video, track.subject), source)
@@ -93,6 +94,7 @@ def _named(tracks: Sequence[tuple[str, Track]], reading: TrackReading) -> dict[t
     named: dict[tuple[str, str], list[Track]] = {}
     for video, track in tracks:
         subject = checked_subject(reading.names.get(track.subject, track.subject), track.origin)
+        refuse_subject(subject, track.origin)  # here and not in the file: whoever reads it can give another name
         moved = replace(track, subject=subject, boxes=track.boxes + offset)
         named.setdefault((video, subject), []).append(moved)
     return named

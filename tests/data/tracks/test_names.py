@@ -79,3 +79,11 @@ def test_animals_are_matched_by_name_and_a_slip_gets_a_suggestion() -> None:
     with pytest.raises(UnknownSubjectError, match=r"x: 'Fly1' has no track; did you mean 'fly1'\?.*1 more") as refused:
         match_subjects(["Fly1", "zebra"], there, "x")
     assert "'zebra' has no track; there are 'fly1'" in str(refused.value.others[0])
+
+
+def test_a_name_as_it_is_written_comes_before_another_form_of_it() -> None:
+    composed, taken_apart = "K\u00e4the", "Ka\u0308the"
+    for there in ([composed, taken_apart], [taken_apart, composed]):
+        found = match_subjects([composed, taken_apart], there, "tracks.csv")
+        assert dict(found) == {composed: composed, taken_apart: taken_apart}
+    assert dict(match_subjects([composed], [taken_apart], "tracks.csv")) == {composed: taken_apart}
