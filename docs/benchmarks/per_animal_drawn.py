@@ -40,7 +40,7 @@ NOTES = """\
 
 The run was made with `--seeds 1`: 6 epochs, about 1,150 steps, on 27 videos; training on crops was halted for most of
 the time that is told for it. Validation was at 0.44, 0.62, 0.73, 0.78, 0.80, 0.80 of macro mAP after them. Settling,
-rearing and pecking are at 0.94 and more; what is missing is the slow movement of a tail (swaying, 0.46) and what differs
+rearing and pecking are at 0.94 and more; missing is the slow movement of a tail (swaying, 0.46) and what differs
 in speed alone (walking, drinking). Longer training (`--epochs`), more positions in a window and smoothed bouts were not
 tried.
 """
