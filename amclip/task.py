@@ -19,7 +19,7 @@ from amclip.inference import TrainedModel
 from amclip.inputs import NetworkInput
 from amclip.losses import BCE, Loss
 from amclip.metrics import AveragePrecisionScores
-from amclip.models.classifier import Answer, InterleavedClassifier
+from amclip.models.classifier import InterleavedClassifier
 from amclip.models.config import NetworkConfig
 from amclip.models.published import fetch_published, load_published, load_zero_shot
 from amclip.optimiser import Optimiser
@@ -224,12 +224,10 @@ class BehaviourTask(Configurable, LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch."""
-        size = len(batch["labels"])
-        answer: Answer = self.network.answer(batch["images"], batch["segments"])
-        loss = self.loss(answer.logits.float(), batch["labels"])
-        for stream in answer.streams.float().unbind(1):
-            loss = loss + self.network.config.fusion.stream_loss * self.loss(stream, batch["labels"])
-        self.log("train/loss", loss, prog_bar=True, batch_size=size)
+        labels, answer = batch["labels"], self.network.answer(batch["images"], batch["segments"])
+        apart = sum(self.loss(stream, labels) for stream in answer.streams.float().unbind(1))
+        loss = self.loss(answer.logits.float(), labels) + self.network.config.fusion.stream_loss * apart
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(labels))
         self.skipped_clips.update(batch["skipped"].sum())
         return loss
 
