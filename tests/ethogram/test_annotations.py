@@ -29,7 +29,7 @@ def test_an_annotated_folder_is_read_back_from_each_of_its_tables(folder: Path) 
     whole = read_annotation(folder)
     assert whole.classes == CLASSES  # also the one without a bout
     assert [(timeline.video, timeline.fps) for timeline in whole.timelines] == [
-        ("a.mp4", pytest.approx(scores_of().fps)),
+        ("a.mp4", pytest.approx(scores_of().extent.fps)),
         ("night/b.mp4", pytest.approx(scores_of(num_frames=91).extent.fps)),
     ]
     assert read_annotation(folder / "bouts.csv").timelines == whole.timelines

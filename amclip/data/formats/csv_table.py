@@ -155,15 +155,13 @@ class _ClipColumns(Columns):
                 raise self.error(str(error), line, "split") from None
         start = stop = None
         if "start" in roles:
-            start, stop = self._time(row, "start", line), self._time(row, "stop", line)
+            start = self.number(row, "start", line) if row[roles["start"]] else None
+            stop = self.number(row, "stop", line) if row[roles["stop"]] else None
         video, labels = self.videos.setdefault(video, video), self._labels(row, line)
         if "subject" not in roles:
             return Clip(video, start, stop, labels, split, line)
         subject = self.subjects.setdefault(row[roles["subject"]], row[roles["subject"]])
         return Clip(video, start, stop, labels, split, line, subject=subject)
-
-    def _time(self, row: Sequence[str], role: str, line: int) -> float | None:
-        return self.number(row, role, line) if row[self.places[role]] else None
 
     def _labels(self, row: Sequence[str], line: int) -> tuple[str, ...] | None:
         if "label" in self.places:

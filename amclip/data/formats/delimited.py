@@ -179,7 +179,7 @@ class Columns:
 
     def cells(self, row: Sequence[str], line: int) -> Sequence[str]:
         """As :func:`cells_of`."""
-        return cells_of(row, self.header, self.source, line)
+        return row if len(row) == len(self.header) else cells_of(row, self.header, self.source, line)
 
     def video(self, cells: Sequence[str], line: int) -> str:
         """The cell of the role ``video``.
