@@ -9,12 +9,14 @@ import argparse
 import atexit
 import contextlib
 import functools
+import json
 import subprocess
 import sys
 import tempfile
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 __all__ = ["Benchmark", "drawn_clips", "new_parser"]
 
@@ -58,6 +60,7 @@ class Benchmark:
         quick: Whether it is a smoke test.
         output: The page, ``NAME.md``; in a quick run one in a temporary folder.
         work: ``options.work``, made; in a quick run a temporary folder.
+        figures: What was measured, in plain values; where there are any, they are saved as ``NAME.json`` with the page.
     """
 
     def __init__(self, parser: argparse.ArgumentParser, script: str, needs: Sequence[str] = ()) -> None:
@@ -68,6 +71,7 @@ class Benchmark:
         if not self.quick and (missing := [name for name in needs if getattr(self.options, name) in (None, [])]):
             parser.error(f"needed, but with --quick: {', '.join(missing)}")
         self.failed: list[str] = []
+        self.figures: dict[str, Any] = {}
         self._page: list[str] = []
         self._folder = tempfile.TemporaryDirectory(prefix="benchmark-") if self.quick else None
         self.output: Path = self.options.output
@@ -104,8 +108,10 @@ class Benchmark:
             self.write("\n\n".join(self._page))
 
     def write(self, text: str) -> None:
-        """Save the whole page."""
+        """Save the whole page, and the figures."""
         self.output.write_text(text.rstrip() + "\n", encoding="utf-8")
+        if self.figures:
+            self.output.with_suffix(".json").write_text(json.dumps(self.figures, indent=1) + "\n", encoding="utf-8")
 
     def skip(self, name: str, reason: str) -> None:
         """Say why a section is not measured."""
