@@ -5,7 +5,8 @@
 
 Everything is timed in one run, with CUDA events, medians of repeats after a warm-up; methods of a table take turns.
 FOLDER may hold pairs with known flow, as for flow_cpu.py. `--quick` runs it without a GPU (or, with `--device cuda`, on
-one), to see that it works. Sections are in order of their worth, each saved as it is done. Beyond this script, on the same machine:
+one), to see that it works. Sections are in order of their worth, each saved as it is done. Beyond this script, on the
+same machine:
 
     AMCLIP_REQUIRE_GPU=1 python -m pytest -m gpu
     for tool in memcheck racecheck initcheck synccheck; do
@@ -25,7 +26,7 @@ from pairs import Pair, drawn_pairs, read_pairs
 from sections import Benchmark, new_parser
 from torch import Tensor
 
-from amclip.flow import TVL1, end_point_error, reference
+from amclip.flow import TVL1, _cuda, _cut, _plan, end_point_error, reference
 from amclip.flow.pairs import grey_levels
 from amclip.flow.reference import Parameters
 
@@ -98,18 +99,22 @@ def shares(machine: Machine) -> list[str]:
     ]
 
 
-def one_launch_per_iteration(images: Tensor) -> Callable[[], Tensor]:
+class OneLaunchPerIteration(_plan.Planner):
     """Our kernels, but with a launch per iteration, as OpenCV's CUDA version works (which takes two)."""
-    from amclip.flow import _cuda, _cut, _plan
 
-    class Slow(_plan.Planner):
-        def cut(self, height: int, width: int) -> _cut.Cut:
-            tiled = _cut.choose_tiles(height, width, 1, False, self.device.shared_bytes)
-            return replace(tiled, iterations=1)
+    def cut(self, height: int, width: int) -> _cut.Cut:
+        tiled = _cut.choose_tiles(height, width, 1, False, self.device.shared_bytes)
+        return replace(tiled, iterations=1)
 
-    index = images.device.index or 0
+
+def one_launch_per_iteration(images: Tensor) -> Callable[[], object]:
+    """The flow by one launch per iteration; without a GPU only the plan for an H100."""
     count, _, channels, height, width = images.shape
-    plan = Slow(count, channels, True, height, width, Parameters(), _cuda.describe(index)).plan
+    shape = (count, channels, True, height, width, Parameters())
+    if not images.is_cuda:
+        return lambda: OneLaunchPerIteration(*shape, _cut.Device(227 << 10, True)).plan
+    index = images.device.index or 0
+    plan = OneLaunchPerIteration(*shape, _cuda.describe(index)).plan
     call = _cuda.Call(plan, tuple(images.shape), index, torch.cuda.graph_pool_handle())
     return lambda: call.launch(images)
 
@@ -124,9 +129,8 @@ def rivals(machine: Machine) -> list[str]:
     plain = Parameters(warps=1, inner_iterations=2) if machine.quick else Parameters()
     colours = (images.float().div(127.5) - 1).expand(-1, -1, 3, -1, -1)
     updates = 1 if machine.quick else 12
-    nets = [
-        make(weights=None).to(machine.device).eval() for make in (raft_small, raft_large)[: 1 if machine.quick else 2]
-    ]
+    made = (raft_small,) if machine.quick else (raft_small, raft_large)
+    nets = [make(weights=None).to(machine.device).eval() for make in made]
 
     def raft(net: torch.nn.Module) -> Callable[[], object]:
         def call() -> object:
@@ -142,8 +146,7 @@ def rivals(machine: Machine) -> list[str]:
     }
     for name, net in zip(("small", "large"), nets, strict=False):
         calls[f"RAFT {name}, {updates} updates (random weights)"] = raft(net)
-    if machine.device.type == "cuda":
-        calls["TV-L1, default, one launch per iteration"] = one_launch_per_iteration(images)
+    calls["TV-L1, default, one launch per iteration"] = one_launch_per_iteration(images)
     taken = machine.seconds(*calls.values())
     lines = ["| method | pairs per second | relative to TV-L1, default |", "|---|---|---|"]
     return lines + [
