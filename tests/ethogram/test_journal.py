@@ -24,7 +24,7 @@ from amclip.ethogram.row_plan import rows_of_windows
 
 FINGERPRINT = {"checkpoint": "abc", "window": 2.0}
 PLAN = plan_windows(np.arange(200) / 10, 20.0, 2.0, 0.5, 4)
-ROWS = rows_of_windows(PLAN)
+ROWS = rows_of_windows(PLAN, np.arange(200) / 10)
 SCORES = np.random.default_rng(0).random((len(PLAN), 3), np.float32)
 
 
