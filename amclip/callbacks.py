@@ -173,7 +173,7 @@ class TensorBoardPictures(Callback):
         if batch_idx or trainer.sanity_checking or trainer.current_epoch % self.every_n_epochs:
             return
         board, data = _board(trainer), getattr(trainer, "datamodule", None)
-        if board is None or data is None:
+        if board is None or data is None or not batch["images"].shape[2]:
             return
         for i, images in enumerate(data.preprocess.denormalise(batch["images"][: self.clips])):
             clip = data.tables[name].clips[int(batch["clip"][i])]
@@ -199,7 +199,7 @@ class FlowStrength(Callback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Look at the flow images of the first batch."""
         data: Any = getattr(trainer, "datamodule", None)
-        if batch_idx or trainer.current_epoch or not hasattr(data, "input") or data.input.modality == "frames":
+        if batch_idx or trainer.current_epoch or not hasattr(data, "input") or not data.input.shows_flow:
             return
         pictures = data.preprocess.denormalise(batch["images"][:, :, int(data.input.modality == "interleaved")])
         bound, unit = data.input.flow.bound, data.input.flow.unit

@@ -38,6 +38,7 @@ LAYERS = {
             "frame_times",
             "sampling",
             "inputs",
+            "motion",
         ),
         *("augmentation", "losses", "optimiser", "evaluation", "compatible", "draw"),
     ),

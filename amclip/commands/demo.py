@@ -73,7 +73,7 @@ def _draw(tested: object, root: Path) -> list[Path]:
     draw_scores(root / "scores.png", task.classes, scores.per_class.tolist(), scores.support.tolist())
     dataset = data.datasets["test"]
     rows = list(range(0, len(dataset), max(1, len(dataset) // 4)))[:4]
-    images = [data.preprocess.denormalise(data.preprocess(dataset[row]["frames"][None]))[0] for row in rows]
+    images = [data.preprocess.denormalise(data.preprocess(dataset[row]["frames"][None]).images)[0] for row in rows]
     clips = [dataset.table.clips[row] for row in rows]
     draw_clips(
         root / "clips.png",

@@ -133,7 +133,7 @@ class Straightforward:
         indices = np.stack([plan.frames[chosen], plan.partners[chosen]], axis=1)
         with torch.inference_mode():
             pixels = video.read(indices.ravel())
-            images = self.model.preprocess(pixels.view(1, *indices.shape, *pixels.shape[1:]))
+            images = self.model.preprocess(pixels.view(1, *indices.shape, *pixels.shape[1:])).images
             scores = self.model.probabilities(self.model.network(images, self.segments))
             return self.model.calibrate(scores)[0].numpy()
 

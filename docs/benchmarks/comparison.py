@@ -121,7 +121,7 @@ def draw(work: Path, name: str, seed: int, count: int) -> tuple[NDArray[np.uint8
             frames = torch.from_numpy(np.stack(list(iterate_frames(settings_of(seed), index))))
             first = torch.arange(steps) * STRIDE
             pairs = torch.stack([frames[first], frames[first + 1]], dim=1).permute(0, 1, 4, 2, 3)
-            seen = preprocess.denormalise(preprocess(pairs[None]))[0]
+            seen = preprocess.denormalise(preprocess(pairs[None]).images)[0]
             images[row] = (seen * 255).round().to(torch.uint8).numpy()
             coat = coat_of(look_of(settings_of(seed), index).coat)
             found = clip_labels(plan_clip(settings_of(seed), index).bouts, coat)

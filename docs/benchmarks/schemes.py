@@ -66,7 +66,7 @@ def count(video: Path, scheme: Scheme, overlap: float, cross_frame: bool) -> dic
     finally:
         Video.read = read  # type: ignore[method-assign]
     with torch.inference_mode():
-        network(preprocess(sample["frames"][None]), sample["segments"][None])
+        network(preprocess(sample["frames"][None]).images, sample["segments"][None])
     return spent | {"said": network.images_per_clip(dataset.num_positions)}
 
 

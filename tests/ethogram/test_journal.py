@@ -26,7 +26,7 @@ from amclip.ethogram.row_plan import rows_of_windows
 EXTENT = Extent(10.0, 200, 20.0, offset=0.5)
 FINGERPRINT = {"checkpoint": "abc", "window": 2.0}
 PLAN = plan_windows(np.arange(200) / 10, 20.0, 2.0, 0.5, 4)
-ROWS = rows_of_windows(PLAN)
+ROWS = rows_of_windows(PLAN, np.arange(200) / 10)
 SCORES = np.random.default_rng(0).random((len(PLAN), 3), np.float32)
 
 
