@@ -110,11 +110,11 @@ class Clips(Dataset[dict[str, Tensor]]):
             embed = published_tower()
             numbers, images = [index for index, _ in clips], partial(images_of, stream=stream)
             if workers == 0:
-                torch.save(torch.cat([embed(see(images(number)[None])) for number in numbers]), cache)
+                torch.save(torch.cat([embed(see(images(number)[None]).images) for number in numbers]), cache)
             else:
                 with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
                     pairs = pool.map(images, numbers, chunksize=8)
-                    torch.save(torch.cat([embed(see(pair[None])) for pair in pairs]), cache)
+                    torch.save(torch.cat([embed(see(pair[None]).images) for pair in pairs]), cache)
             print(f"{len(clips)} clips drawn in {time.time() - began:.0f} s", flush=True)
         self.embeddings: Tensor = torch.load(cache, weights_only=True)
 
@@ -135,8 +135,13 @@ class Clips(Dataset[dict[str, Tensor]]):
 class EmbeddedTask(BehaviourTask):
     """The task behind the image tower: its batches hold embeddings ``(B, K, V, D)`` where images would be."""
 
-    def forward(self, images: Tensor, segments: Tensor) -> Tensor:
+    def forward(self, images: Tensor, segments: Tensor, motion: Tensor | None = None) -> Tensor:
         return self.network.classify(images, segments).logits
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+        loss: Tensor = self.loss(self(batch["images"], batch["segments"]).float(), batch["labels"])
+        self.skipped_clips.update(batch["skipped"].sum())
+        return loss
 
 
 def new_task(loss: Loss) -> EmbeddedTask:
