@@ -9,7 +9,6 @@ own, as Linux tells it. What is supported is tried, not looked up. `--quick` tak
 beside this file; `--note` adds a sentence on the machine, such as that others worked on it.
 """
 
-import argparse
 import multiprocessing
 import os
 import platform
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from sections import Benchmark, new_parser
 
 from amclip.models.encoder import ImageEncoder
 from amclip.models.pretrained import describe_backbone
@@ -127,42 +127,49 @@ def supported(name: str) -> list[str]:
 
 def main() -> None:
     """Measure, and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
+    global BASE, BATCH, REPEATS
+    parser = new_parser(__doc__)
     parser.add_argument("--note", default="")
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
-    options = parser.parse_args()
-    names = ["ViT-B-32", BASE] if options.quick else list(ENCODERS)
-    ways = [*WAYS.values(), {"gradient_checkpointing": True}]
-    found = speeds(names)
-    rows = []
-    for name in names:
-        ratio = statistics.median(one / base for one, base in zip(found[name], found[BASE], strict=True))
-        total, *trained = weights(name)
-        step = [memory(name, settings) for settings in ways]
-        rows.append(
-            f"| {name} | {ENCODERS[name]} | {statistics.median(found[name]):.1f} | {ratio:.2f} | {total:.0f} | "
-            f"{' / '.join(f'{x:.1f}' for x in trained)} | {' / '.join(str(x) for x in step)} | "
-            f"{' | '.join(supported(name))} |"
-        )
-        print(rows[-1], flush=True)
+    run = Benchmark(parser, __file__)
+    names, ways = list(ENCODERS), [*WAYS.values(), {"gradient_checkpointing": True}]
+    if run.quick:
+        BASE, BATCH, REPEATS = "amclip-tiny", 2, 1
+        ENCODERS[BASE] = 64
+        names, ways = [BASE, "timm:vit_small_patch14_dinov2"], ways[:1]
+        ENCODERS[names[1]] = 56
     head = (
         f"| encoder | pixels | images / s | to {BASE} | weights, M | of these train: {' / '.join(WAYS)} | "
         f"a step's memory, MiB: {' / '.join(WAYS)} / all, checkpointing | last blocks, layer decay | LoRA | "
         "checkpointing | messages | text |"
     )
-    text = f"""# Encoders
+    run.head(
+        f"""# Encoders
 
 Written by `docs/benchmarks/encoders.py` (PyTorch {torch.__version__.split("+")[0]}, {platform.machine()},
-{os.cpu_count()} cores). {options.note}
+{os.cpu_count()} cores). {run.options.note}
 Random weights. Images per second: batches of {BATCH} without gradients, median of {REPEATS}, encoders in turns; the
 ratio is the median of the turns' ratios. A step is one of AdamW on {STEP_BATCH} images, float32; its memory is the peak
-above what the process held with the encoder in it. What is supported was tried.
-
-{head}
-|{"---|" * head.count(" | ")}---|
-"""
-    options.output.write_text(text + "\n".join(rows) + "\n")
+above what the process held with the encoder in it. What is supported was tried."""
+    )
+    rows = []
+    found: dict[str, list[float]] = {}
+    with run.section("Speed"):
+        found = speeds(names)
+    for name in names:
+        with run.section(name):
+            ratio = statistics.median(one / base for one, base in zip(found[name], found[BASE], strict=True))
+            total, *trained = weights(name)
+            # A quick run takes no process of its own for it.
+            step = [0] if run.quick else [memory(name, settings) for settings in ways]
+            rows.append(
+                f"| {name} | {ENCODERS[name]} | {statistics.median(found[name]):.1f} | {ratio:.2f} | {total:.0f} | "
+                f"{' / '.join(f'{x:.1f}' for x in trained)} | {' / '.join(str(x) for x in step)} | "
+                f"{' | '.join(supported(name))} |"
+            )
+            print(rows[-1], flush=True)
+    with run.section("Side by side") as lines:
+        lines += [head, f"|{'---|' * head.count(' | ')}---|", *rows]
+    run.close()
 
 
 if __name__ == "__main__":

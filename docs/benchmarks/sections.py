@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Benchmark", "drawn_clips", "new_parser"]
+__all__ = ["Benchmark", "drawn_clips", "new_parser", "untrained_checkpoint"]
 
 
 # What makes a command of Lightning's a matter of seconds.
@@ -40,6 +40,19 @@ def drawn_clips(animals: int | None = None) -> Path:
     atexit.register(folder.cleanup)
     settings = ClipSettings(seconds=1.4, size=(48, 64))
     return write_dataset(folder.name, 36, settings, workers=1, progress=False, animals=animals).parent
+
+
+def untrained_checkpoint(folder: Path, crops: bool = False) -> Path:
+    """For quick runs: a checkpoint as `amclip fit` writes it, of a network of a few thousand weights, in a folder."""
+    tests = Path(__file__).parents[2] / "tests"
+    sys.path[:0] = [str(tests / name) for name in ("data", "ethogram") if str(tests / name) not in sys.path]
+    from untrained import make_checkpoint
+
+    if not crops:
+        return make_checkpoint(folder)
+    from amclip.inputs import CropInput
+
+    return make_checkpoint(folder, {"crop": CropInput(), "tracks": "boxes.csv"})
 
 
 def new_parser(description: str | None) -> argparse.ArgumentParser:
