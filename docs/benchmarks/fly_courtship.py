@@ -1,6 +1,7 @@
 """Two courting flies, from BORIS labels to bouts of a part of the video that nobody trained or tuned on.
 
     python docs/benchmarks/fly_courtship.py --data FOLDER --work FOLDER
+    python docs/benchmarks/fly_courtship.py --quick      drawn dots in place of flies
 
 `--data` holds `courtship.mp4` (talmolab/sleap, docs/notebooks/analysis_example, Clear BSD) and its bouts as BORIS
 writes them, `courtship_aggregated_events.csv`. amclip is trained on the first part and tuned on the second; so is a
@@ -8,13 +9,10 @@ classical baseline: statistics of the same optical flow, and a logistic regressi
 last part. Writes `fly_courtship.md` and `fly_courtship.png` beside this file.
 """
 
-import argparse
 import itertools
 import json
 import os
 import platform
-import subprocess
-import sys
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, replace
@@ -25,6 +23,7 @@ import numpy as np
 import torch
 import yaml
 from numpy.typing import NDArray
+from sections import Benchmark, new_parser
 
 from amclip.calibration import Calibrator
 from amclip.commands.evaluate import agreement_rows
@@ -41,8 +40,7 @@ from amclip.ethogram.pairing import pair_up
 from amclip.ethogram.scores import WindowScores
 from amclip.flow.tvl1 import TVL1
 
-HERE = Path(__file__).parent
-CONFIG = HERE.parents[1] / "configs/demo.yaml"
+CONFIG = Path(__file__).parents[2] / "configs/demo.yaml"
 # Seconds. Behaviours rare in one part are frequent in another; validation is long enough to hold some of each.
 TRAIN, VALIDATION, HELD_OUT = (0.0, 74.0), (74.0, 92.0), (94.0, 120.0)
 WINDOW, HOP = 0.6, 0.2  # half of all bouts are shorter than 0.8 s
@@ -106,17 +104,14 @@ def windows_table(labels: Timeline) -> LabelTable:
     return build_table(clips, "windows")
 
 
-def amclip(*words: str) -> None:
-    subprocess.run([sys.executable, "-m", "amclip", *words], check=True)
-
-
-def train(work: Path, epochs: int, seed: int) -> tuple[Path, float]:
+def train(run: Benchmark, epochs: int, seed: int) -> tuple[Path, float]:
     """Fit the demo's network on the windows; the checkpoint that was best on validation, and the seconds it took."""
+    work = run.work
     checkpoint = work / "run/version_0/checkpoints/best.ckpt"
     done = work / "run/seconds"
     if not done.exists():
         began = time.time()
-        amclip(
+        run.amclip(
             *(
                 "fit",
                 f"--config={CONFIG}",
@@ -147,11 +142,11 @@ def train(work: Path, epochs: int, seed: int) -> tuple[Path, float]:
     return checkpoint, float(done.read_text())
 
 
-def annotate(work: Path, checkpoint: Path, *more: str) -> Path:
-    folder = work / "amclip"
-    video = work / "videos/courtship.mp4"
+def annotate(run: Benchmark, checkpoint: Path, *more: str) -> Path:
+    folder = run.work / "amclip"
+    video = run.work / "videos/courtship.mp4"
     times = (f"--window={WINDOW}", f"--hop={HOP}")
-    amclip("annotate", str(video), f"--checkpoint={checkpoint}", f"--output={folder}", *times, *more)
+    run.amclip("annotate", str(video), f"--checkpoint={checkpoint}", f"--output={folder}", *times, *more)
     return folder
 
 
@@ -226,11 +221,11 @@ def baseline(work: Path, like: WindowScores, table: LabelTable) -> tuple[WindowS
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    statistics = flow_statistics(work / "videos/courtship.mp4")
+    statistics, fps = flow_statistics(work / "videos/courtship.mp4"), like.extent.fps
 
     def known(split: str) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         rows = table.split(split)
-        frames = [(round((clip.start or 0) * like.fps), round((clip.stop or 0) * like.fps)) for clip in rows.clips]
+        frames = [(round((clip.start or 0) * fps), round((clip.stop or 0) * fps)) for clip in rows.clips]
         return window_features(statistics, *zip(*frames, strict=True)), rows.targets()
 
     (seen, truth), (tuned, tuned_truth) = known("train"), known("val")
@@ -382,14 +377,19 @@ def report(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    global TRAIN, VALIDATION, HELD_OUT
+    parser = new_parser(__doc__)
+    parser.add_argument("--data", type=Path)
     parser.add_argument("--work", type=Path, default=Path("runs/fly_courtship"))
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    work = options.work
-    work.mkdir(parents=True, exist_ok=True)
+    run = Benchmark(parser, __file__, needs=["data"])
+    options, work = run.options, run.work
+    if run.quick:
+        import drawn_flies
+
+        TRAIN, VALIDATION, HELD_OUT = drawn_flies.PARTS
+        options.data = drawn_flies.draw_flies(work)
     took: dict[str, float] = {}
     source = options.data / "courtship_aggregated_events.csv"
     (truth,) = boris_events.read(source.read_text(), str(source), Reading()).timelines
@@ -399,35 +399,39 @@ def main() -> None:
     write_table(table, work / "windows.csv")
     labels = read_annotation(source)
 
-    checkpoint, took["training"] = train(work, options.epochs, options.seed)
-    began = time.time()
-    folder = annotate(work, checkpoint)
-    took["annotating"] = time.time() - began
-    scores = scores_of(folder)
-    tuned = json.loads((folder / "annotation.json").read_text())["settings"]
-    cut = {"amclip": choose_settings(scores, [tuned[name]["threshold"] for name in scores.classes], labels)}
-    (work / "bouts.yaml").write_text(yaml.safe_dump({"classes": {k: asdict(v) for k, v in cut["amclip"].items()}}))
-    annotate(work, checkpoint, f"--settings={work / 'bouts.yaml'}")
+    with run.section("amclip"):
+        checkpoint, took["training"] = train(run, options.epochs, options.seed)
+        began = time.time()
+        folder = annotate(run, checkpoint)
+        took["annotating"] = time.time() - began
+        scores = scores_of(folder)
+        tuned = json.loads((folder / "annotation.json").read_text())["settings"]
+        cut = {"amclip": choose_settings(scores, [tuned[name]["threshold"] for name in scores.classes], labels)}
+        (work / "bouts.yaml").write_text(yaml.safe_dump({"classes": {k: asdict(v) for k, v in cut["amclip"].items()}}))
+        annotate(run, checkpoint, f"--settings={work / 'bouts.yaml'}")
 
-    began = time.time()
-    plain, thresholds = baseline(work, scores, table)
-    took["baseline"] = time.time() - began
-    cut["flow statistics"] = choose_settings(plain, thresholds, labels)
-    write_outputs(work / "baseline", [plain], cut["flow statistics"])
+    with run.section("Flow statistics"):
+        began = time.time()
+        plain, thresholds = baseline(work, scores, table)
+        took["baseline"] = time.time() - began
+        cut["flow statistics"] = choose_settings(plain, thresholds, labels)
+        write_outputs(work / "baseline", [plain], cut["flow statistics"])
 
-    seen = {"amclip": read_annotation(folder), "flow statistics": read_annotation(work / "baseline")}
-    found = {who: compared(one, labels, HELD_OUT) for who, one in seen.items()}
-    for who, one in found.items():
-        print(who, {name: round(mean_of(one, name), 3) for name in ("f1", "kappa", "bout_f1_iou_0.5")})
-    parts = (TRAIN, VALIDATION, HELD_OUT)
-    precision = {
-        who: [window_precision(mine, truth, part) for part in parts]
-        for who, mine in (("amclip", scores), ("flow statistics", plain))
-    }
-    (HERE / "fly_courtship.md").write_text(report(found, cut, precision, took))
-    tracks = [Track("labels", labels.timelines[0].bouts)]
-    tracks += [Track(who, one.timelines[0].bouts) for who, one in seen.items()]
-    draw_ethogram(HERE / "fly_courtship.png", [Panel("", tracks, *HELD_OUT)], labels.classes)
+    with run.section("The page and the picture"):
+        seen = {"amclip": read_annotation(folder), "flow statistics": read_annotation(work / "baseline")}
+        found = {who: compared(one, labels, HELD_OUT) for who, one in seen.items()}
+        for who, one in found.items():
+            print(who, {name: round(mean_of(one, name), 3) for name in ("f1", "kappa", "bout_f1_iou_0.5")})
+        parts = (TRAIN, VALIDATION, HELD_OUT)
+        precision = {
+            who: [window_precision(mine, truth, part) for part in parts]
+            for who, mine in (("amclip", scores), ("flow statistics", plain))
+        }
+        run.write(report(found, cut, precision, took))
+        tracks = [Track("labels", labels.timelines[0].bouts)]
+        tracks += [Track(who, one.timelines[0].bouts) for who, one in seen.items()]
+        draw_ethogram(run.output.with_suffix(".png"), [Panel("", tracks, *HELD_OUT)], labels.classes)
+    run.close()
 
 
 if __name__ == "__main__":
