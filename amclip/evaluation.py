@@ -68,7 +68,7 @@ class Evaluation(nn.Module):
 
 def readable_rows(batch: dict[str, Any]) -> Tensor:
     """Which clips of a batch could be read, bool ``(B,)``."""
-    return torch.tensor([not error for error in batch["error"]], device=batch["images"].device)
+    return torch.tensor([not error for error in batch["error"]], device=batch["labels"].device)
 
 
 def named_scores(

@@ -19,7 +19,7 @@ from amclip.inference import TrainedModel
 from amclip.inputs import NetworkInput
 from amclip.losses import BCE, Loss
 from amclip.metrics import AveragePrecisionScores
-from amclip.models.classifier import InterleavedClassifier
+from amclip.models.classifier import InterleavedClassifier, answer_batch
 from amclip.models.config import NetworkConfig
 from amclip.models.published import fetch_published, load_published, load_zero_shot
 from amclip.optimiser import Optimiser
@@ -224,7 +224,7 @@ class BehaviourTask(Configurable, LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch."""
-        labels, answer = batch["labels"], self.network.answer(batch["images"], batch["segments"])
+        labels, answer = batch["labels"], answer_batch(self.network, batch)
         apart = sum(self.loss(stream, labels) for stream in answer.streams.float().unbind(1))
         loss = self.loss(answer.logits.float(), labels) + self.network.config.fusion.stream_loss * apart
         self.log("train/loss", loss, prog_bar=True, batch_size=len(labels))
@@ -277,7 +277,7 @@ class BehaviourTask(Configurable, LightningModule):
 
     def _score(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits ``(B, W, C)`` of the ``W`` views of each clip, and the probabilities ``(B, C)`` they make together."""
-        logits = self(batch["images"], batch["segments"]).float().unflatten(0, (len(batch["labels"]), -1))
+        logits = answer_batch(self.network, batch).logits.float().unflatten(0, (len(batch["labels"]), -1))
         views = self.loss.probabilities(logits.flatten(0, 1)).view_as(logits)
         return logits, views.amax(dim=1) if self.view_aggregation == "max" else views.mean(dim=1)
 

@@ -22,7 +22,7 @@ from amclip.models.segments import (
 )
 from amclip.models.xclip_layers import MultiFrameIntegration, VideoPrompts
 
-__all__ = ["Answer", "InterleavedClassifier"]
+__all__ = ["Answer", "InterleavedClassifier", "answer_batch"]
 
 
 class Answer(NamedTuple):
@@ -301,6 +301,13 @@ class InterleavedClassifier(nn.Module):
             raise ValueError(
                 f"the network has {len(self.classifiers)} segment classifiers, got {segments.shape[1]} segments"
             )
+
+
+def answer_batch(network: InterleavedClassifier, batch: dict[str, Any]) -> Answer:
+    """What a network says of the clips of a batch, from their images or, where there are such, their embeddings."""
+    if "embeddings" in batch:
+        return network.classify(batch["embeddings"], batch["segments"])
+    return network.answer(batch["images"], batch["segments"])
 
 
 def _load_integration(part: MultiFrameIntegration, weights: dict[str, Tensor]) -> list[str]:
