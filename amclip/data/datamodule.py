@@ -242,7 +242,7 @@ class VideoDataModule(VideoData, LightningDataModule):
     def _loader(self, name: Stage) -> DataLoader[Any]:
         dataset = self.datasets[name]
         if isinstance(dataset, StoredClips):
-            self._look_up_in_store(dataset, name)
+            self.look_up_in_store(dataset, name)
         replicas, rank = process_group()
         if len(dataset) < replicas:
             raise ValueError(f"{len(dataset)} clips in {name!r} cannot be shared among {replicas} processes")
@@ -266,8 +266,12 @@ class VideoDataModule(VideoData, LightningDataModule):
             timeout=10 * self.probe_timeout if self.num_workers else 0,
         )
 
-    def _look_up_in_store(self, dataset: StoredClips, name: Stage) -> None:
-        """Let a dataset read what is stored, of the image tower as it is now."""
+    def look_up_in_store(self, dataset: StoredClips, name: Stage) -> None:
+        """Let a dataset read what is stored, of the image tower as it is now.
+
+        Raises:
+            ValueError: If there is neither a trainer nor :meth:`open_store` has said whose image tower that is.
+        """
         assert self.embeddings is not None
         if self.trainer is not None:
             self.open_store(self.trainer.lightning_module.network, self.trainer.precision_plugin)  # type: ignore[arg-type]
