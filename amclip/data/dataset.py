@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from amclip.data.animals import Animals, windows_of
-from amclip.data.crops import open_video, read_crops
+from amclip.data.crops import open_video, read_crops, unit_speeds
 from amclip.data.locate import video_path
 from amclip.data.table import Clip, LabelTable
 from amclip.data.timeline import Timed
@@ -23,7 +23,7 @@ from amclip.frame_times import clip_span
 from amclip.inputs import NetworkInput
 from amclip.sampling import sample_positions
 
-__all__ = ["Batch", "ClipDataset", "Drawn", "Sample", "Seen", "collate", "random_moments", "stack"]
+__all__ = ["Batch", "ClipDataset", "Drawn", "Pictured", "Sample", "collate", "random_moments", "stack"]
 
 # Opening a recording of an hour takes a second, and its clips are asked for one by one; each open reader holds about
 # 20 MB.
@@ -47,8 +47,8 @@ class Sample(_Tensors):
     """One clip, of the whole frame or of one animal.
 
     ``frames`` uint8 ``[K, V, 3, H, W]`` RGB, where ``V`` is a frame and its flow partner, then both of the wider crop;
-    ``unit_speed`` float32 ``[K, G]``, for each of the ``G`` crops of a position the body lengths per second of what
-    moves by the picture's whole side from frame to partner, 0 for whole frames; ``segments`` int64 ``[M, P]``;
+    ``unit_speed`` float32 ``[K, G, 2]``, for each of the ``G`` crops of a position how fast what moves by the picture's
+    whole side from frame to partner is, see :func:`amclip.data.crops.unit_speeds`; ``segments`` int64 ``[M, P]``;
     ``labels`` float32 ``[C]`` of 0 and 1; ``clip`` int64, the row of the table; ``draw`` int64, how often it was drawn
     before in the epoch; ``skipped`` int64, broken clips skipped to get this one (training), and ``reason`` why the last
     of them was; ``error`` why the frames are all zero, or empty.
@@ -67,11 +67,18 @@ class Batch(_Strings):
     unit_speed: Tensor
 
 
-class Seen(NamedTuple):
+class _Seen(NamedTuple):
     """Pixels and speeds of a clip, as :class:`Sample` has them."""
 
     frames: Tensor
     unit_speed: Tensor
+
+
+class Pictured(NamedTuple):
+    """What is cut out at the positions of a clip, int64 ``[K, G, 3]``, or None; and its speeds, ``[K, G, 2]``."""
+
+    crops: NDArray[np.int64] | None
+    speeds: NDArray[np.float32]
 
 
 class Drawn(NamedTuple):
@@ -183,7 +190,7 @@ class ClipDataset(Dataset[Sample]):
 
     def _blank(self) -> Any:
         frames = (self.num_positions, self.input.pictures_per_position, 3, *self.input.frame_size)
-        return Seen(torch.zeros(frames, dtype=torch.uint8), torch.zeros(self.num_positions, self.input.num_crops))
+        return _Seen(torch.zeros(frames, dtype=torch.uint8), torch.zeros(self.num_positions, self.input.num_crops, 2))
 
     def _sample(self, row: int, seen: Any, draw: int, skipped: int = 0, reason: str = "", error: str = "") -> Sample:
         return {
@@ -210,32 +217,39 @@ class ClipDataset(Dataset[Sample]):
             video = self._video(path)
             frames, partners, span = self._positions(video, path, clip, self._generator(drawn))
             wanted = self._wanted(frames, partners)
-            if self.input.crop is None:
-                pixels = video.read(wanted.ravel()).reshape(*wanted.shape, 3, *self.input.frame_size)
-                return [Seen(pixels, torch.zeros(len(frames), 1))] * len(rows)
-            found = self._crops(rows, video, frames, partners, span)
-            there = [one[0] for one in found if not isinstance(one, VideoError)]
-            pictures = iter(read_crops(video, wanted, there, self.input))
+            seen = self._pictured(rows, video, frames, partners, span)
+            there = [one.crops for one in seen if isinstance(one, Pictured)]
+            pictures = iter(self._decode(video, wanted, there))
             return [
-                one if isinstance(one, VideoError) else Seen(next(pictures), torch.from_numpy(one[1])) for one in found
+                one if isinstance(one, VideoError) else _Seen(next(pictures), torch.from_numpy(one.speeds))
+                for one in seen
             ]
         except VideoError as error:
             self._readers.pop(path, None)  # a reader is of no use after an error
             return [error] * len(rows)
 
+    def _decode(
+        self, video: Video, wanted: NDArray[np.int64], crops: Sequence[NDArray[np.int64] | None]
+    ) -> list[Tensor]:
+        """Pictures of frames ``[K, F]`` for each of several clips, uint8 ``[K, V, 3, H, W]``."""
+        if self.input.crop is not None:
+            return read_crops(video, wanted, [squares for squares in crops if squares is not None], self.input)
+        return [video.read(wanted.ravel()).reshape(*wanted.shape, 3, *self.input.frame_size)] * len(crops)
+
     def _wanted(self, frames: NDArray[np.int64], partners: NDArray[np.int64]) -> NDArray[np.int64]:
         """Frames to decode for each position, ``[K, F]``."""
         return np.stack([frames, partners][: self.input.frames_per_position], axis=1)
 
-    def _crops(
+    def _pictured(
         self, rows: Sequence[int], video: Timed, frames: NDArray[np.int64], partners: NDArray[np.int64], span: range
-    ) -> list[tuple[NDArray[np.int64], NDArray[np.float32]] | VideoError]:
-        """Squares ``[K, G, 3]`` and speeds ``[K, G]`` of each row's animal; one that is not there is an error."""
-        assert self.animals is not None
-        assert self.input.crop is not None
+    ) -> list[Pictured | VideoError]:
+        """What is seen of each row at the positions of a window; an animal that is not there is an error of its row."""
         times = video.timestamps()
         seconds = times[partners] - times[frames]
-        found: list[tuple[NDArray[np.int64], NDArray[np.float32]] | VideoError] = []
+        if self.input.crop is None:
+            return [Pictured(None, unit_speeds(seconds))] * len(rows)
+        assert self.animals is not None
+        found: list[Pictured | VideoError] = []
         for row in rows:
             try:
                 animal = self.animals.present(self.table.clips[row], video)[0]
@@ -243,7 +257,7 @@ class ClipDataset(Dataset[Sample]):
                 found.append(error.with_traceback(None))  # which holds this frame, and with it the pixels to come
             else:
                 crops = animal.crops(self.input.crop, frames, partners, span.start, span.stop)
-                found.append((crops, animal.unit_speed(crops, seconds)))
+                found.append(Pictured(crops, animal.unit_speed(crops, seconds)))
         return found
 
     def _positions(

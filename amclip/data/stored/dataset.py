@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from amclip.augmentation import Augmentation
-from amclip.data.crops import read_crops
 from amclip.data.dataset import Batch, ClipDataset, Drawn, Sample, random_moments, stack
 from amclip.data.locate import video_path
 from amclip.data.stored.keys import augmentation_tag, position_keys
@@ -26,7 +25,7 @@ class StoredSample(Sample):
     """A clip as :class:`amclip.data.dataset.Sample`, but for its pixels.
 
     ``frames`` and ``unit_speed`` are those of the ``n`` positions that are not stored, ``[n, V, 3, H, W]`` and
-    ``[n, G]``; ``missing`` bool ``[K]`` says which they are. ``stored`` float32: by name what is stored of all
+    ``[n, G, 2]``; ``missing`` bool ``[K]`` says which they are. ``stored`` float32: by name what is stored of all
     positions, ``[K, S, …]`` for ``S`` spatial views, zero where it is missing; ``keys`` uint8 ``[K, S, 16]``; ``tag``
     what the randomness of an augmented clip follows, or empty.
     """
@@ -126,7 +125,11 @@ class StoredClips(ClipDataset):
             there = [plan for plan in plans if isinstance(plan, _Plan)]
             known = [self._look_up(plan) for plan in there]
             missing = np.any([lacking for lacking, _ in known], axis=0) if known else np.zeros(len(wanted), bool)
-            pictures = self._decode(path, wanted, there, missing)
+            if missing.any():
+                crops = [None if plan.crops is None else plan.crops[missing] for plan in there]
+                pictures = self._decode(self._video(path), wanted[missing], crops)
+            else:
+                pictures = [self._no_pictures()] * len(there)
             clips = (
                 _Found(
                     frames[torch.from_numpy(lacking[missing])],
@@ -150,21 +153,17 @@ class StoredClips(ClipDataset):
         if digest is None:
             raise VideoError(path, "cannot be read to its end")
         frames, partners, span = self._positions(video, path, clip, self._generator(drawn))
-        if self.input.crop is None:
-            animals: list[Any] = [(None, np.zeros((len(frames), 1), np.float32))] * len(rows)
-        else:
-            animals = self._crops(rows, video, frames, partners, span)
-        flow, in_lengths = self.input.frames_per_position == 2, self.input.flow.unit != "pixels"
+        flow = self.input.frames_per_position == 2
+        scaled = flow and (self.input.flow.unit != "pixels" or self.input.flow.motion is not None)
         plans: list[_Plan | VideoError] = []
-        for row, one in zip(rows, animals, strict=True):
+        seen = self._pictured(rows, video, frames, partners, span)
+        for row, one in zip(rows, seen, strict=True):
             if isinstance(one, VideoError):
                 plans.append(one)
                 continue
-            crops, speeds = one
-            tag = self._tag(row, drawn, digest)
-            scaled = speeds if flow and in_lengths else None
-            keys = position_keys(digest, frames, partners if flow else None, crops, scaled, tag, self.lookup.views)
-            plans.append(_Plan(keys, tag, crops, speeds))
+            tag, speeds = self._tag(row, drawn, digest), one.speeds if scaled else None
+            keys = position_keys(digest, frames, partners if flow else None, one.crops, speeds, tag, self.lookup.views)
+            plans.append(_Plan(keys, tag, one.crops, one.speeds))
         return plans, self._wanted(frames, partners)
 
     def _tag(self, row: int, drawn: Drawn, video: bytes) -> bytes:
@@ -182,18 +181,6 @@ class StoredClips(ClipDataset):
         shape = plan.keys.shape[:2]
         return missing, {name: torch.from_numpy(x.astype(np.float32)).unflatten(0, shape) for name, x in stored.items()}
 
-    def _decode(
-        self, path: Path, wanted: NDArray[np.int64], plans: Sequence[_Plan], missing: NDArray[np.bool_]
-    ) -> list[Tensor]:
-        """Pictures of the missing positions for each of the clips, uint8 ``[n, V, 3, H, W]``."""
-        if not missing.any():
-            return [self._no_pictures()] * len(plans)
-        video, wanted = self._video(path), wanted[missing]
-        if self.input.crop is None:
-            pixels = video.read(wanted.ravel()).reshape(*wanted.shape, 3, *self.input.frame_size)
-            return [pixels] * len(plans)
-        return read_crops(video, wanted, [plan.crops[missing] for plan in plans if plan.crops is not None], self.input)
-
     def _no_pictures(self) -> Tensor:
         return torch.empty(0, self.input.pictures_per_position, 3, *self.input.frame_size, dtype=torch.uint8)
 
@@ -203,7 +190,7 @@ class StoredClips(ClipDataset):
         stored = {name: torch.zeros(positions, views, *shape) for name, shape in self.lookup.store.tensors.items()}
         keys = np.zeros((positions, views, KEY_SIZE), np.uint8)
         none = torch.zeros(positions, dtype=torch.bool)
-        return _Found(self._no_pictures(), torch.empty(0, self.input.num_crops), none, stored, keys, b"")
+        return _Found(self._no_pictures(), torch.empty(0, self.input.num_crops, 2), none, stored, keys, b"")
 
     def _timed(self, path: Path) -> Timed:
         """When the video's frames are shown, without opening it where probing has."""

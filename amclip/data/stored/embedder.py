@@ -13,7 +13,8 @@ from amclip.data.stored.settings import StoredEmbeddings
 from amclip.data.stored.store import PositionStore
 from amclip.data.views import Views, clip_views, position_views
 from amclip.models.classifier import InterleavedClassifier
-from amclip.preprocess import Preprocess
+from amclip.motion import statistics_of_input
+from amclip.preprocess import Preprocess, Seen
 
 __all__ = ["Embedder", "Precision", "changes_pixels", "refuse_unusable"]
 
@@ -51,7 +52,11 @@ class Embedder:
     ) -> None:
         self.network, self.preprocess, self.precision = network, preprocess, precision
         architecture = network.config.architecture or {}
-        tensors = {"features": (preprocess.input.num_streams, network.encoder.width)}
+        shapes = {
+            "features": (preprocess.input.num_streams, network.encoder.width),
+            "motion": (preprocess.input.num_crops, len(statistics_of_input(preprocess.input))),
+        }
+        tensors = {name: shape for name, shape in shapes.items() if min(shape)}
         about = {
             "weights": weights_digest(network.encoder.state_dict()),
             "architecture": architecture,
@@ -62,14 +67,16 @@ class Embedder:
             "dtype": settings.dtype,
         }
         named = {"backbone": network.config.backbone, "pretrained": network.config.pretrained}
-        self.store = PositionStore(settings.path / digest_of(about)[:16], tensors, settings.dtype, {**named, **about})
+        halved = ("features",) if settings.dtype == "float16" else ()
+        self.store = PositionStore(settings.path / digest_of(about)[:16], tensors, halved, {**named, **about})
 
     def complete(self, batch: dict[str, Any], views: Views = Views()) -> None:
         """Turn a batch of :class:`amclip.data.stored.dataset.StoredBatch` into one that the network's head takes.
 
-        ``embeddings``, float32 ``(B * W, K, V, D)`` for ``W`` views of each clip, take the place of all that there is
-        of pixels and keys; ``segments`` are repeated for views. Where nothing of a batch was stored it has ``images``
-        too, ``(B, K, V, 3, S, S)``, to look at.
+        ``embeddings``, those of images, float32 ``(B * W, K, V, D)`` for ``W`` views of each clip, and where the input
+        has numbers of motion ``motion``, ``(B * W, K, G, F)``, take the place of pixels and keys; ``segments`` are
+        repeated for views. Where nothing of a batch was stored it has ``images`` too, ``(B, K, V, 3, S, S)``, to look
+        at.
 
         Args:
             batch: On the network's device.
@@ -81,47 +88,56 @@ class Embedder:
         missing, stored, keys = batch.pop("missing"), batch.pop("stored"), batch.pop("keys")
         frames, unit_speed, tags = batch.pop("frames"), batch.pop("unit_speed"), batch.pop("tag")
         if len(frames):
-            images = self._images(frames, unit_speed, missing.sum(dim=1).tolist(), tags, views.spatial)
-            made = self._embed(images)
+            seen = self._see(frames, unit_speed, missing.sum(dim=1).tolist(), tags, views.spatial)
+            made = self._embed(seen)
             self.store.add(keys[missing.cpu().numpy()].reshape(-1, keys.shape[-1]), _arrays(made))
-            half = self.store.dtype == "float16"
-            for name, tensor in made.items():  # as they will be read the next time
-                rounded = tensor.half().float() if half else tensor
-                stored[name][missing] = rounded.unflatten(0, (-1, views.spatial))
+            for name, tensor in made.items():  # rounded, as they will be read the next time
+                kept = tensor.half().float() if name in self.store.halved else tensor
+                stored[name][missing] = kept.unflatten(0, (-1, views.spatial))
             if missing.all() and views.spatial == 1:
-                batch["images"] = images.view(*missing.shape, *images.shape[2:])
-        by_view = stored["features"].unflatten(1, (-1, views.temporal))  # (B, K, T, S, V, D), as clip_views has them
-        batch["embeddings"] = by_view.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
+                batch["images"] = seen.images.view(*missing.shape, *seen.images.shape[2:])
+        # (B, K * T, S, …) to (B * T * S, K, …), in the order of clip_views
+        found = {
+            name: tensor.unflatten(1, (-1, views.temporal)).movedim(1, 3).flatten(0, 2)
+            for name, tensor in stored.items()
+        }
+        if "motion" in found:
+            batch["motion"] = found["motion"]
+        none = (len(missing) * views.number, missing.shape[1] // views.temporal, 0, self.network.encoder.width)
+        batch["embeddings"] = found["features"] if "features" in found else found["motion"].new_empty(none)
         batch["segments"] = batch["segments"].repeat_interleave(views.number, dim=0)
 
-    def _images(self, frames: Tensor, unit_speed: Tensor, counts: list[int], tags: list[bytes], spatial: int) -> Tensor:
-        """The network's images of missing positions, of each spatial view, ``(N * S, 1, V, 3, S, S)``.
+    def _see(self, frames: Tensor, unit_speed: Tensor, counts: list[int], tags: list[bytes], spatial: int) -> Seen:
+        """What the network sees of missing positions, of each spatial view, ``(N * S, 1, …)``.
 
         Those of an augmented clip are changed together, by random numbers that follow its tag.
         """
         height, width = frames.shape[-2:]
         if not any(tags):
-            seen = clip_views(frames[:, None], 1, spatial) if spatial > 1 else frames[:, None]
+            views = clip_views(frames[:, None], 1, spatial) if spatial > 1 else frames[:, None]
             speeds = position_views(unit_speed[:, None], 1, spatial)
-            shown = (seen.shape[-2] / height, seen.shape[-1] / width)
-            return self.preprocess(seen, shown=shown, unit_speed=speeds)
-        images = []
+            shown = (views.shape[-2] / height, views.shape[-1] / width)
+            return self.preprocess(views, shown=shown, unit_speed=speeds)
+        seen: list[Seen] = []
         for clip, speed, tag in zip(frames.split(counts), unit_speed.split(counts), tags, strict=True):
             if len(clip):
                 with _randomness(tag, frames.device):
-                    made: Tensor = self.preprocess(clip[None], augment=bool(tag), unit_speed=speed[None])
-                images.append(made[0][:, None])
-        return torch.cat(images)
+                    seen.append(self.preprocess(clip[None], augment=bool(tag), unit_speed=speed[None]))
+        return Seen(*(torch.cat([one[0][:, None] for one in kind]) for kind in zip(*seen, strict=True)))
 
     @torch.no_grad()
-    def _embed(self, images: Tensor) -> dict[str, Tensor]:
-        """What is kept of each position, float32 ``(N, …)``: here a further tensor of a position has its place."""
-        encoder = self.network.encoder
-        if self.precision is None:
-            with _evaluating(encoder):
-                return {"features": self.network.embed(images)[:, 0].float()}
-        with _evaluating(encoder), self.precision.forward_context():
-            return {"features": self.network.embed(self.precision.convert_input(images))[:, 0].float()}
+    def _embed(self, seen: Seen) -> dict[str, Tensor]:
+        """What is kept of each position, float32 ``(N, …)``."""
+        made = {"motion": seen.motion[:, 0]}
+        if "features" in self.store.tensors:
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(_evaluating(self.network.encoder))
+                images = seen.images
+                if self.precision is not None:
+                    stack.enter_context(self.precision.forward_context())
+                    images = self.precision.convert_input(images)
+                made["features"] = self.network.embed_images(images)[:, 0].float()
+        return {name: made[name] for name in self.store.tensors}
 
 
 def refuse_unusable(network: InterleavedClassifier, augmentation: Augmentation, training: bool) -> None:

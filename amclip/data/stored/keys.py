@@ -90,7 +90,7 @@ def position_keys(
         frames: Numbers of the frames, int64 ``[K]``.
         partners: Their flow partners; None where there is no flow.
         crops: Squares that are cut out, int64 ``[K, G, 3]``; None: none are.
-        speeds: What flow is scaled with, float32 ``[K, G]``; None where it is in pixels.
+        speeds: What flow and its numbers are scaled with, float32 ``[K, G, 2]``; None where they are not.
         tag: Of an augmented clip, :func:`augmentation_tag`.
         views: Spatial views of a frame, ``S``.
 

@@ -10,7 +10,7 @@ import os
 import secrets
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class PositionStore:
     Args:
         folder: The folder; made with the first write.
         tensors: Name and shape of each tensor that is kept of a position.
-        dtype: What they are kept as.
+        halved: Names of those that are kept in half precision; the others are in single precision.
         about: What the folder holds, in plain values, for people: it is written to ``about.json``.
     """
 
@@ -42,19 +42,18 @@ class PositionStore:
         self,
         folder: str | os.PathLike[str],
         tensors: Mapping[str, tuple[int, ...]],
-        dtype: str = "float32",
+        halved: Collection[str] = (),
         about: Mapping[str, Any] | None = None,
     ) -> None:
         self.folder = Path(folder)
-        self.tensors, self.dtype = dict(tensors), dtype
+        self.tensors, self.halved = dict(tensors), tuple(halved)
         self.about = dict(about or {})
-        little = np.dtype(dtype).newbyteorder("<")
-        self._row = np.dtype([(name, little, shape) for name, shape in tensors.items()])
+        self._row = np.dtype([(name, "<f2" if name in halved else "<f4", shape) for name, shape in tensors.items()])
         self._forget()
 
     def __getstate__(self) -> dict[str, Any]:
         # Files that are open, and what is known of them, belong to one process.
-        plain = ("folder", "tensors", "dtype", "about", "_row")
+        plain = ("folder", "tensors", "halved", "about", "_row")
         return {name: value for name, value in self.__dict__.items() if name in plain}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

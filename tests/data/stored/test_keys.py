@@ -14,7 +14,7 @@ from amclip.augmentation import Augmentation
 from amclip.data.stored.keys import augmentation_tag, position_keys, seen_pixels, weights_digest
 from amclip.data.stored.videos import video_digests
 from amclip.data.table import Clip
-from amclip.inputs import CropInput, FlowInput, NetworkInput
+from amclip.inputs import CropInput, FlowInput, MotionInput, NetworkInput
 
 VIDEO = b"v" * 16
 FRAMES, PARTNERS = np.array([3, 7]), np.array([4, 8])
@@ -73,6 +73,7 @@ SAME: dict[str, Any] = {
 OTHER_FLOW: dict[str, Any] = {
     **{"preset": "fast", "options": {"warps": 3}, "image": "uvm", "bound": 3.0, "unit": "body lengths"},
     "method": {"class_path": "amclip.flow.RAFT"},
+    "motion": MotionInput(),
 }
 SAME_FLOW: dict[str, Any] = {"gap": "4/25", "backend": "reference"}
 
@@ -101,6 +102,7 @@ def test_every_setting_of_the_input_is_known_to_change_pixels_or_not() -> None:
 def test_frames_alone_do_not_depend_on_flow() -> None:
     input = NetworkInput(modality="frames")
     assert seen_pixels(replace(input, flow=FlowInput(bound=3.0))) == seen_pixels(input)
+    assert seen_pixels(replace(input, flow=FlowInput(motion=MotionInput()))) != seen_pixels(input)
 
 
 def test_a_version_of_a_clip_has_a_tag_of_its_own() -> None:

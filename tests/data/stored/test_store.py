@@ -89,7 +89,7 @@ def test_a_position_that_is_written_again_counts_as_it_was_last(tmp_path: Path) 
 
 
 def test_half_precision_takes_half_the_space(tmp_path: Path) -> None:
-    store = PositionStore(tmp_path, {"x": (3,)}, "float16")
+    store = PositionStore(tmp_path, {"x": (3,)}, ["x"])
     keys = content(0, 2)[0]
     store.add(keys, {"x": np.array([[0.1, 1, 2], [3, 4, 5]], np.float32)})
     found = store.get(keys)[1]["x"]

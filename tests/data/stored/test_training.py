@@ -16,7 +16,7 @@ from amclip.data.datamodule import VideoDataModule
 from amclip.data.stored.dataset import StoredClips
 from amclip.data.stored.settings import StoredEmbeddings
 from amclip.data.video import Video
-from amclip.inputs import CropInput
+from amclip.inputs import CropInput, MotionInput
 from amclip.task import BehaviourTask
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is smaller than the logging interval.*")
@@ -137,6 +137,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "plain": {},
     "several views": {"temporal_views": 2, "spatial_views": 3, "modality": "frames"},
     "flow alone, overlapping": {"modality": "flow", "segment_overlap": 0.5},
+    "numbers of motion": {"flow_motion": MotionInput(), "temporal_views": 2, "spatial_views": 2},
+    "numbers alone": {"modality": "motion", "flow_motion": MotionInput()},
     "two workers": {"num_workers": 2},
     "bfloat16": {"precision": "bf16-mixed"},
 }
@@ -160,6 +162,7 @@ def test_animals_that_are_cut_out_are_embedded_each(
     root = tmp_path_factory.mktemp("animals")
     write_labelled(root)
     more = {"tracks": str(root / "tracks.csv"), "crop": CropInput(context=2.0), "flow_unit": "body lengths"}
+    more |= {"flow_motion": MotionInput(), "num_segments": 1}
     expected = predicted(data(root, **more))
     for again in range(2):
         opened.clear()
