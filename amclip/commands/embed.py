@@ -79,13 +79,14 @@ def embed_ahead(data: VideoDataModule, embedder: Embedder) -> None:
         ValueError: If a split has no clips that can be read.
         OSError: If embeddings cannot be written.
     """
+    assert data.embeddings is not None
     store, console = embedder.store, Console(stderr=True, highlight=False)
     interrupt.say_what_is_kept(lambda: "What was embedded is kept; the same command goes on from there.")
     data.prepare_data()
     parts = [part for stage in ("fit", "test") for part in _parts(data, stage)]
     store.refresh()
     shape = " and ".join(f"{name} {' × '.join(map(str, shape))}" for name, shape in store.tensors.items())
-    print(f"Stored embeddings: {printable(str(store.folder))} ({shape} of each position, {store.dtype})")
+    print(f"Stored embeddings: {printable(str(store.folder))} ({shape} of each position, {data.embeddings.dtype})")
     todo: list[tuple[_Part, list[list[Item]]]] = []
     missing = 0
     for part in parts:
@@ -140,7 +141,7 @@ def _embed(
             )
             for batch in loader:
                 refused |= {reason for name in ("reason", "error") for reason in batch[name]} - {""}
-                count = int(batch["missing"].sum()) * part.views.spatial
+                count = len(_distinct(batch["keys"][batch["missing"].numpy()].reshape(-1, KEY_SIZE)))
                 moved = {name: _moved(value, device) for name, value in batch.items()}
                 with torch.inference_mode():
                     embedder.complete(moved, part.views)
