@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 from torch.nn import functional as F
 
-from amclip.models import image_only, xclip
+from amclip.models import image_only, vjepa, xclip
 from amclip.models.config_files import from_hub, read_json
 from amclip.models.tower import Architecture, build_clip, check_tower, quiet
 
@@ -45,8 +45,9 @@ def describe_backbone(backbone: str, pretrained: str | None, image_size: int) ->
         backbone: ``"amclip-tiny"`` (for demo and tests), a model name of open_clip (``"ViT-B-16"``), an open_clip model
             configuration file (``.json``), ``"local-dir:FOLDER"`` or ``"hf-hub:OWNER/NAME"`` (open_clip's layout; reads
             the repository's configuration from the hub or its cache), ``"xclip-dir:FOLDER"`` or
-            ``"xclip-hub:OWNER/NAME"`` (X-CLIP's, see :mod:`amclip.models.xclip`), or ``"timm:NAME"``, an image encoder
-            without a text tower (see :mod:`amclip.models.image_only`).
+            ``"xclip-hub:OWNER/NAME"`` (X-CLIP's, see :mod:`amclip.models.xclip`), ``"timm:NAME"``, an image encoder
+            without a text tower (see :mod:`amclip.models.image_only`), or a video encoder as ``"vjepa:NAME"``,
+            ``"vjepa-dir:FOLDER"`` or ``"vjepa-hub:OWNER/NAME"`` (see :mod:`amclip.models.vjepa`).
         pretrained: The weights' name in open_clip (``"openai"``), ``"synthetic"`` for ``amclip-tiny``, or a local file;
             it can fix the activation function and the normalisation.
         image_size: Side of the square input in pixels; position embeddings are interpolated to it.
@@ -59,6 +60,8 @@ def describe_backbone(backbone: str, pretrained: str | None, image_size: int) ->
     """
     import open_clip
 
+    if vjepa.is_vjepa(backbone):
+        return vjepa.describe(backbone, pretrained, image_size)
     mean, std = _OPENAI_MEAN, _OPENAI_STD
     if xclip.is_xclip(backbone):
         published = xclip.describe(backbone)
@@ -139,7 +142,7 @@ class Pretrained:
 
 def has_builtin_weights(backbone: str) -> bool:
     """Whether the backbone's name alone, without ``pretrained``, means published weights."""
-    return backbone.startswith(("hf-hub:", "local-dir:", *xclip.PREFIXES))
+    return backbone.startswith(("hf-hub:", "local-dir:", *xclip.PREFIXES, *vjepa.BUILTIN))
 
 
 def load_pretrained(
@@ -161,6 +164,12 @@ def load_pretrained(
     """
     import open_clip
 
+    if vjepa.is_vjepa(backbone):
+        if prompts:
+            raise NoTextTowerError(
+                f"network.head.kind: text compares with class names; {backbone} knows no text: set linear"
+            )
+        return Pretrained(vjepa.read(backbone, pretrained, architecture), None, 0.0, 0.0)
     file = pretrained if pretrained and Path(pretrained).is_file() and not has_builtin_weights(backbone) else None
     if architecture.get("image_only") or (file and image_only.holds_image_tower_alone(file)):
         return _load_image_tower(backbone, pretrained, file, architecture, bool(prompts))
