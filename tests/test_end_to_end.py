@@ -280,7 +280,7 @@ def test_the_configs_for_own_videos_train(drawn: Path, tmp_path: Path, config: s
             *data(drawn),
             "--model.network.backbone=amclip-tiny",  # instead of a download
             "--model.network.pretrained=null",
-            "--model.network.trainable_blocks=1",
+            "--model.network.tuning.trainable_blocks=1",
             "--input.image_size=64",
             "--data.num_workers=0",
             "--data.cache_dir=null",

@@ -113,7 +113,7 @@ def test_a_training_with_a_moving_average_goes_on_as_if_it_had_not_stopped(drawn
 
 def test_lora_without_a_scale_is_refused(drawn: Path) -> None:
     pytest.importorskip("peft")
-    with pytest.raises(ValueError, match=r"lora\.alpha: expected 1 or more, got 0"):
+    with pytest.raises(ValueError, match=r"lora_alpha: expected 1 or more, got 0"):
         task(data(drawn), lora_rank=2, lora_alpha=0)
 
 

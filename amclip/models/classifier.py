@@ -72,12 +72,12 @@ class InterleavedClassifier(nn.Module):
         num_frames = positions_per_segment * num_streams
         self.encoder = ImageEncoder(
             config.architecture,
-            config.trainable_blocks,
-            config.gradient_checkpointing,
+            config.tuning.trainable_blocks,
+            config.tuning.gradient_checkpointing,
             config.message_init if config.cross_frame else None,
             num_frames,
-            config.lora.rank,
-            config.lora.alpha,
+            config.tuning.lora_rank,
+            config.tuning.lora_alpha,
         )
         width, temporal, head = self.encoder.width, config.temporal, config.head
         published = config.architecture.get("xclip", {})

@@ -11,7 +11,7 @@ from amclip.models.tower import Architecture
 from amclip.models.xclip_layers import MessageInit
 from amclip.plain import to_plain
 
-__all__ = ["FusionConfig", "HeadConfig", "LoraConfig", "NetworkConfig", "TemporalConfig"]
+__all__ = ["FusionConfig", "HeadConfig", "NetworkConfig", "TemporalConfig", "TuningConfig"]
 
 
 @dataclass(frozen=True)
@@ -128,16 +128,21 @@ class HeadConfig:
 
 
 @dataclass(frozen=True)
-class LoraConfig:
-    """Low-rank updates, which then train in place of the image tower's weights (LoRA, arXiv 2106.09685).
+class TuningConfig:
+    """How the image tower trains.
 
     Args:
-        rank: Their rank; 0 for none.
-        alpha: Their scale, divided by the rank.
+        trainable_blocks: Blocks that train: -1 all, 0 none, n the last n.
+        gradient_checkpointing: Recompute activations in the backward pass: less memory, more time.
+        lora_rank: Rank of low-rank updates, which then train in place of those blocks' weights (LoRA, arXiv
+            2106.09685); 0 for none.
+        lora_alpha: Their scale, divided by the rank.
     """
 
-    rank: int = 0
-    alpha: int = 16
+    trainable_blocks: int = -1
+    gradient_checkpointing: bool = False
+    lora_rank: int = 0
+    lora_alpha: int = 16
 
 
 @dataclass(frozen=True)
@@ -159,9 +164,7 @@ class NetworkConfig:
         head: What makes logits of the pooled embedding.
         share_classifiers: One classifier for all segments (true), or own weights for each (false).
         aggregation: How segments become one answer: mean, max, or attention (learned weights).
-        trainable_blocks: Blocks of the image tower that train: -1 all, 0 none, n the last n.
-        gradient_checkpointing: Recompute the image tower's activations in the backward pass: less memory, more time.
-        lora: Low-rank updates in place of the weights of those blocks.
+        tuning: How the image tower trains.
         architecture: The image tower in plain values. Found from `backbone`; filled in by checkpoints.
 
     Raises:
@@ -177,15 +180,13 @@ class NetworkConfig:
     head: HeadConfig = field(default_factory=HeadConfig)
     share_classifiers: bool = True
     aggregation: Aggregation = "mean"
-    trainable_blocks: int = -1
-    gradient_checkpointing: bool = False
-    lora: LoraConfig = field(default_factory=LoraConfig)
+    tuning: TuningConfig = field(default_factory=TuningConfig)
     architecture: Architecture | None = None
 
     #: What may change after a training: it says where weights came from, or how they train. Prompts have become
     #: weights, and the architecture follows the backbone.
     FREE: ClassVar[tuple[str, ...]] = (
-        *("pretrained", "trainable_blocks", "gradient_checkpointing", "architecture"),
+        *("pretrained", "architecture", "tuning.trainable_blocks", "tuning.gradient_checkpointing"),
         *("temporal.dropout", "fusion.stream_dropout"),
         *("head.prompt_templates", "head.background_prompts"),
     )

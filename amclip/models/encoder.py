@@ -49,12 +49,14 @@ class ImageEncoder(nn.Module):
         self.width: int = architecture["embed_dim"]
         self.num_frames = num_frames if messages else 1
         if trainable_blocks < -1:
-            raise ValueError(f"network.trainable_blocks: expected -1 (all), 0 (none) or more, got {trainable_blocks}")
+            raise ValueError(
+                f"network.tuning.trainable_blocks: expected -1 (all), 0 (none) or more, got {trainable_blocks}"
+            )
         blocks = blocks_of(self.visual)
         if trainable_blocks > len(blocks):
             raise ValueError(
-                f"network.trainable_blocks: this image tower has {len(blocks)} blocks, not {trainable_blocks}; -1 "
-                "trains all weights"
+                f"network.tuning.trainable_blocks: this image tower has {len(blocks)} blocks, not {trainable_blocks}; "
+                "-1 trains all weights"
             )
         if messages and not hasattr(self.visual, "transformer"):
             raise ValueError(

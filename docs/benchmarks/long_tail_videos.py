@@ -39,7 +39,7 @@ from amclip.data.synthetic import BEHAVIOURS, draw_clip, labels_of, plan_clip
 from amclip.data.synthetic.clips import FPS
 from amclip.inputs import FlowInput, NetworkInput
 from amclip.losses import BCE, LDAM, Asymmetric, ClassBalanced, Equalization, Focal, Loss
-from amclip.models.config import NetworkConfig, TemporalConfig
+from amclip.models.config import NetworkConfig, TemporalConfig, TuningConfig
 from amclip.models.published import fetch_published
 from amclip.optimiser import Optimiser
 from amclip.preprocess import Preprocess
@@ -139,7 +139,9 @@ def new_task(loss: Loss) -> EmbeddedTask:
     return EmbeddedTask(
         list(BEHAVIOURS),
         NetworkInput(num_segments=1, positions_per_segment=POSITIONS, image_size=SIZE),
-        NetworkConfig("amclip-tiny", "synthetic", trainable_blocks=0, temporal=TemporalConfig(heads=4)),
+        NetworkConfig(
+            "amclip-tiny", "synthetic", tuning=TuningConfig(trainable_blocks=0), temporal=TemporalConfig(heads=4)
+        ),
         loss,
         Optimiser(learning_rate=2e-3, weight_decay=0.01),
     )

@@ -9,7 +9,7 @@ from amclip.data.source import LabelSource, Splits
 from amclip.data.views import Views
 from amclip.inputs import FlowInput, NetworkInput
 from amclip.models.classifier import InterleavedClassifier
-from amclip.models.config import HeadConfig, LoraConfig, NetworkConfig, TemporalConfig
+from amclip.models.config import HeadConfig, NetworkConfig, TemporalConfig, TuningConfig
 from amclip.optimiser import Optimiser
 from amclip.task import BehaviourTask
 
@@ -32,7 +32,7 @@ def make_network(settings: dict[str, Any]) -> NetworkConfig:
     kinds = {name: {"kind": settings.pop(name)} if name in settings else {} for name in ("temporal", "head")}
     temporal = take(TemporalConfig, settings, "temporal_", **kinds["temporal"])
     head = take(HeadConfig, settings, **kinds["head"])
-    return take(NetworkConfig, settings, temporal=temporal, head=head, lora=take(LoraConfig, settings, "lora_"))
+    return take(NetworkConfig, settings, temporal=temporal, head=head, tuning=take(TuningConfig, settings))
 
 
 def make_data(**settings: Any) -> VideoDataModule:

@@ -244,7 +244,7 @@ def test_a_network_gives_each_layer_of_a_timm_tower_its_rate_and_decay() -> None
 
 def test_lora_is_refused_where_it_would_be_passed_by() -> None:
     custom = {"layers": 2, "width": 32, "head_width": 16, "patch_size": 16, "image_size": 32, "block_type": "custom"}
-    with pytest.raises(ValueError, match=r"network\.lora\.rank: .*a matrix that is no layer"):
+    with pytest.raises(ValueError, match=r"network\.tuning\.lora_rank: .*a matrix that is no layer"):
         ImageEncoder({"embed_dim": 8, "vision_cfg": custom, "quick_gelu": False}, lora_rank=2)
 
 
