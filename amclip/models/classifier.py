@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from amclip.models.config import NetworkConfig
-from amclip.models.encoder import ImageEncoder
-from amclip.models.interleave import gather_segments
+from amclip.models.encoder import ImageEncoder, VideoEncoder, make_encoder
+from amclip.models.interleave import gather_segments, interleave
 from amclip.models.pretrained import Pretrained
 from amclip.models.segments import (
     LateFusion,
@@ -43,8 +43,9 @@ class InterleavedClassifier(nn.Module):
 
     A plain module: it knows neither how frames were chosen nor how it is trained.
 
-    Frame-wise, each unique image is embedded once, however many segments use it. With messages between frames an
-    image's embedding depends on its sequence, so each segment's images are embedded anew: see :meth:`images_per_clip`.
+    Frame-wise, each unique image is embedded once, however many segments use it. With messages between frames, or a
+    video encoder, an image's embedding depends on its sequence, so each segment's images are embedded anew: see
+    :meth:`images_per_clip`.
 
     Args:
         config: What it is made of; its architecture must be known, see :meth:`NetworkConfig.with_architecture`.
@@ -69,16 +70,7 @@ class InterleavedClassifier(nn.Module):
         if config.architecture is None:
             raise ValueError("network.architecture: is not known; NetworkConfig.with_architecture looks it up")
         self.config = config
-        num_frames = positions_per_segment * num_streams
-        self.encoder = ImageEncoder(
-            config.architecture,
-            config.tuning.trainable_blocks,
-            config.tuning.gradient_checkpointing,
-            config.message_init if config.cross_frame else None,
-            num_frames,
-            config.tuning.lora_rank,
-            config.tuning.lora_alpha,
-        )
+        self.encoder: ImageEncoder | VideoEncoder = make_encoder(config, positions_per_segment, num_streams)
         width, temporal, head = self.encoder.width, config.temporal, config.head
         published = config.architecture.get("xclip", {})
         for option, name, value, used in (
@@ -90,8 +82,9 @@ class InterleavedClassifier(nn.Module):
                     f"network.{option}: the X-CLIP checkpoint was trained with {published[name]}, not {value}"
                 )
         self.num_streams, self.num_segments, self.cross_frame = num_streams, num_segments, config.cross_frame
-        self.num_frames = num_frames
+        self.num_frames = positions_per_segment * num_streams
         self.prompted = head.video_prompt_layers > 0
+        moments = positions_per_segment // self.encoder.frames_per_moment
 
         if config.fusion.stream_dropout and num_streams > 1 and (self.cross_frame or self.prompted):
             option = "cross_frame" if self.cross_frame else "head.video_prompt_layers"
@@ -105,11 +98,8 @@ class InterleavedClassifier(nn.Module):
 
         def pooling(streams: int) -> TemporalTransformer | MultiFrameIntegration:
             if temporal.kind == "mit":
-                images = positions_per_segment * streams
-                return MultiFrameIntegration(width, images, temporal.layers, temporal.heads)
-            return TemporalTransformer(
-                width, positions_per_segment, streams, temporal.layers, temporal.heads, temporal.dropout
-            )
+                return MultiFrameIntegration(width, moments * streams, temporal.layers, temporal.heads)
+            return TemporalTransformer(width, moments, streams, temporal.layers, temporal.heads, temporal.dropout)
 
         def new_head(size: int) -> LinearHead | TextHead:
             if head.kind == "text":
@@ -185,9 +175,19 @@ class InterleavedClassifier(nn.Module):
                 if bias is not None:
                     head.bias.fill_(bias)
 
+    @property
+    def segments_apart(self) -> bool:
+        """Whether images of a segment are embedded together, so that two segments cannot share an embedding."""
+        return self.cross_frame or isinstance(self.encoder, VideoEncoder)
+
+    @property
+    def images_alone(self) -> bool:
+        """Whether embeddings of single images are all that is classified: :meth:`embed`, then :meth:`classify`."""
+        return not self.segments_apart and not self.prompted
+
     def images_per_clip(self, num_positions: int) -> int:
         """How many images a clip of ``K`` unique positions costs to embed, which is nearly all the network's cost."""
-        return self.num_segments * self.num_frames if self.cross_frame else num_positions * self.num_streams
+        return self.num_segments * self.num_frames if self.segments_apart else num_positions * self.num_streams
 
     def embed(self, images: Tensor) -> Tensor:
         """Embed each image once.
@@ -199,10 +199,11 @@ class InterleavedClassifier(nn.Module):
             Shape ``(B, K, V, D)``.
 
         Raises:
-            ValueError: If images exchange messages: then there are no embeddings without segments.
+            ValueError: If images see each other: then there are no embeddings without segments.
         """
-        if self.cross_frame:
-            raise ValueError("network.cross_frame: an image's embedding depends on its segment; call the network whole")
+        if self.segments_apart:
+            option = "cross_frame" if self.cross_frame else "backbone"
+            raise ValueError(f"network.{option}: an image's embedding depends on its segment; call the network whole")
         features: Tensor = self.encoder(images.flatten(0, 2))
         return features.view(*images.shape[:3], -1)
 
@@ -246,22 +247,30 @@ class InterleavedClassifier(nn.Module):
 
     def answer(self, images: Tensor, segments: Tensor) -> Answer:
         """As :meth:`forward`, with the embedding of each segment and what each stream says."""
-        if not self.cross_frame and not self.prompted:
+        if self.images_alone:
             return self.classify(self.embed(images), segments)
+        if isinstance(self.encoder, VideoEncoder):
+            chosen = self._images_of(images, segments)
+            embeddings: Tensor = self.encoder(chosen.flatten(0, 1))
+            return self._classify(interleave(embeddings).view(*chosen.shape[:2], -1, self.encoder.width), None)
         if not self.cross_frame:
             features, tokens = self.encoder.with_patches(images.flatten(0, 2))
             leading = images.shape[:3]
             return self.classify(features.view(*leading, -1), segments, tokens.view(*leading, *tokens.shape[1:]))
-        self._check(images, segments)
-        rows = torch.arange(len(images), device=images.device)[:, None, None]
-        # (B, M, P, V, 3, S, S): positions, then streams, are the last to change, so the order is I1, F1, I2, F2, …
-        flat = images[rows, segments].flatten(0, 3)
+        # Positions, then streams, are the last to change, so the order is I1, F1, I2, F2, …
+        flat = self._images_of(images, segments).flatten(0, 3)
         shape = (*segments.shape[:2], self.num_frames)
         if not self.prompted:
             return self._classify(self.encoder(flat).view(*shape, -1), None)
         features, tokens = self.encoder.with_patches(flat)
         patches = VideoPrompts.normalise(tokens).view(*shape, *tokens.shape[1:]).mean(dim=2)
         return self._classify(features.view(*shape, -1), patches)
+
+    def _images_of(self, images: Tensor, segments: Tensor) -> Tensor:
+        """Each segment's own images, shape ``(B, M, P, V, 3, S, S)``."""
+        self._check(images, segments)
+        rows = torch.arange(len(images), device=images.device)[:, None, None]
+        return images[rows, segments]
 
     def _classify(self, sequences: Tensor, patches: Tensor | None) -> Answer:
         """Answers from sequences ``(B, M, T, D)`` and patches ``(B, M, L, W)``."""

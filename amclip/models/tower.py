@@ -57,11 +57,11 @@ def build_clip(architecture: Architecture, meta: bool = False) -> Any:
     return model
 
 
-def build_tower(architecture: Architecture) -> nn.Module:
+def build_tower(architecture: Architecture) -> Any:
     """The tower alone, of images or of videos, with random weights."""
     if "video_cfg" in architecture:
         return VideoTower(**architecture["video_cfg"])
-    return build_clip(architecture).visual  # type: ignore[no-any-return]
+    return build_clip(architecture).visual
 
 
 def blocks_of(visual: nn.Module) -> Sequence[Any]:
@@ -273,8 +273,8 @@ def _brief(error: Exception) -> str:
 
 def _path(visual: nn.Module) -> str | None:
     for path in _PATHS:
-        owner, _, name = path.rpartition(".")
-        if hasattr(getattr(visual, owner, None), name):
+        with contextlib.suppress(AttributeError):
+            visual.get_submodule(path)
             return path
     return None
 

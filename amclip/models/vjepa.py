@@ -123,7 +123,7 @@ def read(backbone: str, pretrained: str | None, architecture: Architecture) -> d
     elif pretrained:
         state = _by_authors_names(_encoder_of(pretrained), architecture["video_cfg"]["version"])
     else:
-        return tower.state_dict()
+        return dict(tower.state_dict())
     own = tower.state_dict().keys()
     if missing := sorted(own - state.keys()):
         raise ValueError(f"{len(missing)} weights are missing ({_first(missing)})")

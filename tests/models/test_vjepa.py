@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny_vjepa  # noqa: F401 (names of small encoders)
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -17,19 +18,16 @@ transformers = pytest.importorskip("transformers")
 modeling = pytest.importorskip("transformers.models.vjepa2.modeling_vjepa2")
 
 TINY = {"hidden_size": 48, "num_attention_heads": 2, "num_hidden_layers": 3, "patch_size": 8, "mlp_ratio": 2.0}
-NAMED = {"tiny_2": ("2", 48, 3, 2, 96), "tiny_2_1": ("2.1", 48, 3, 2, 96)}
 
 
 @pytest.fixture(autouse=True)
-def tiny_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small encoders under names of their own, and nothing is fetched."""
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is fetched."""
 
     def refuse(*_: object, **__: object) -> str:
         raise AssertionError("something is fetched")
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
-    for name, sizes in NAMED.items():
-        monkeypatch.setitem(vjepa.NAMES, name, sizes)
 
 
 def published(size: int = 24, **settings: Any) -> nn.Module:
