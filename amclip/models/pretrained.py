@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 from torch.nn import functional as F
 
-from amclip.models import image_only, vjepa, xclip
+from amclip.models import image_only, torchscript, vjepa, xclip
 from amclip.models.config_files import from_hub, read_json
 from amclip.models.tower import Architecture, build_clip, check_tower, quiet
 
@@ -87,6 +87,8 @@ def describe_backbone(backbone: str, pretrained: str | None, image_size: int) ->
             raise ValueError(
                 f"pretrained: {pretrained!r} is neither a file nor weights known for {backbone}; known: {tags}"
             )
+        elif pretrained and torchscript.is_archive(pretrained):
+            published["model_cfg"]["quick_gelu"] = True  # OpenAI's own file: all of its models have it
     config = published.get("model_cfg", {})
     alone = backbone.startswith(image_only.PREFIX)
     if not isinstance(config, dict) or not ({"embed_dim", "vision_cfg"} <= config.keys() or alone):
@@ -171,7 +173,8 @@ def load_pretrained(
             )
         return Pretrained(vjepa.read(backbone, pretrained, architecture), None, 0.0, 0.0)
     file = pretrained if pretrained and Path(pretrained).is_file() and not has_builtin_weights(backbone) else None
-    if architecture.get("image_only") or (file and image_only.holds_image_tower_alone(file)):
+    archive = file if file and torchscript.is_archive(file) else None
+    if architecture.get("image_only") or (file and not archive and image_only.holds_image_tower_alone(file)):
         return _load_image_tower(backbone, pretrained, file, architecture, bool(prompts))
     video = None
     with quiet():
@@ -186,7 +189,7 @@ def load_pretrained(
             tokenizer: Any = open_clip.SimpleTokenizer(context_length=config["text_cfg"]["context_length"])
         elif "://" not in backbone and (backbone == _TINY or backbone.endswith(".json")):
             config = _named(backbone)["model_cfg"]
-            config["vision_cfg"] = architecture["vision_cfg"]
+            config |= {"vision_cfg": architecture["vision_cfg"], "quick_gelu": architecture["quick_gelu"]}
             tokenizer = _tokenizer(backbone, config["text_cfg"]) if prompts else None
             separate = config.pop("custom_text", False)
             made = open_clip.CustomTextCLIP if separate else open_clip.CLIP
@@ -202,7 +205,7 @@ def load_pretrained(
                 keys = model.load_state_dict(state, strict=False)
                 if keys.unexpected_keys or any(name.startswith("visual.") for name in keys.missing_keys):
                     raise ValueError(f"{stored} does not fit amclip-tiny: {keys}")
-            elif pretrained:
+            elif pretrained and not archive:
                 open_clip.load_checkpoint(model, pretrained, strict=True, weights_only=True)
             if "timm_model_name" in architecture["vision_cfg"]:
                 model.visual.set_input_size(architecture["vision_cfg"]["image_size"])
@@ -211,13 +214,15 @@ def load_pretrained(
             schema = backbone.startswith(("hf-hub:", "local-dir:"))
             model = open_clip.create_model(
                 backbone,
-                pretrained=None if schema else pretrained,
+                pretrained=None if schema or archive else pretrained,
                 force_image_size=image_size,
                 force_quick_gelu=architecture["quick_gelu"],
-                require_pretrained=schema or pretrained is not None,
+                require_pretrained=not archive and (schema or pretrained is not None),
                 weights_only=True,
             )
             tokenizer = open_clip.get_tokenizer(backbone)
+        if archive:
+            _load_archive(model, archive)
     features = None
     if prompts:
         with torch.no_grad():
@@ -231,6 +236,19 @@ def load_pretrained(
         bias=0.0 if bias is None else bias.item(),
         video=video,
     )
+
+
+def _load_archive(model: Any, path: str) -> None:
+    """Give a model of open_clip the weights of OpenAI's archive, which holds some settings as tensors beside them."""
+    import open_clip
+
+    beside = {"input_resolution", "context_length", "vocab_size", "attn_mask"}
+    # In single precision: the CPU cannot interpolate a table of positions in half.
+    state = {name: value.float() for name, value in torchscript.read_weights(path).items() if name not in beside}
+    if "attn_mask" in model.state_dict():
+        state["attn_mask"] = model.attn_mask
+    open_clip.model.resize_pos_embed(state, model)
+    model.load_state_dict(state)
 
 
 def _tokenizer(backbone: str, text: dict[str, Any]) -> Any:
