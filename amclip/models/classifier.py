@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from amclip.models.attentive import AttentiveProbe
 from amclip.models.config import NetworkConfig
 from amclip.models.encoder import ImageEncoder, VideoEncoder, make_encoder
 from amclip.models.interleave import gather_segments, interleave
@@ -13,6 +14,7 @@ from amclip.models.pretrained import Pretrained
 from amclip.models.segments import (
     LateFusion,
     LinearHead,
+    Pooling,
     SegmentAggregator,
     SegmentClassifier,
     TemporalTransformer,
@@ -96,10 +98,11 @@ class InterleavedClassifier(nn.Module):
         joined = head.kind == "text"
         joint_width = width if joined or not late else num_streams * width
 
-        def pooling(streams: int) -> TemporalTransformer | MultiFrameIntegration:
+        def pooling(streams: int) -> Pooling:
             if temporal.kind == "mit":
                 return MultiFrameIntegration(width, moments * streams, temporal.layers, temporal.heads)
-            return TemporalTransformer(width, moments, streams, temporal.layers, temporal.heads, temporal.dropout)
+            kind = AttentiveProbe if temporal.kind == "attentive" else TemporalTransformer
+            return kind(width, moments, streams, temporal.layers, temporal.heads, temporal.dropout)
 
         def new_head(size: int) -> LinearHead | TextHead:
             if head.kind == "text":

@@ -19,8 +19,10 @@ class TemporalConfig:
     """What pools the embeddings of a segment over time.
 
     Args:
-        kind: transformer (amclip's own) or mit (X-CLIP's multi-frame integration).
-        layers: Layers of the transformer; 0 is a plain mean over time.
+        kind: transformer (amclip's own), attentive (an attentive probe, as frozen encoders are evaluated with) or mit
+            (X-CLIP's multi-frame integration).
+        layers: Its layers; 0 is a plain mean over time (kind transformer). Those of attentive count the one in which
+            the query looks at the segment: V-JEPA has 1, V-JEPA 2 has 4.
         heads: Its attention heads.
         dropout: Its dropout probability; X-CLIP's has none.
 
@@ -28,14 +30,14 @@ class TemporalConfig:
         ValueError: If a value is out of range.
     """
 
-    kind: Literal["transformer", "mit"] = "transformer"
+    kind: Literal["transformer", "attentive", "mit"] = "transformer"
     layers: int = 1
     heads: int = 8
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.kind not in ("transformer", "mit"):
-            raise ValueError(f"network.temporal.kind: expected transformer or mit, got {self.kind!r}")
+        if self.kind not in ("transformer", "attentive", "mit"):
+            raise ValueError(f"network.temporal.kind: expected transformer, attentive or mit, got {self.kind!r}")
         if self.kind == "mit" and self.dropout:
             raise ValueError(
                 "network.temporal.dropout: X-CLIP's multi-frame integration (kind mit) has no dropout; set 0"
@@ -248,7 +250,8 @@ class NetworkConfig:
             raise ValueError("network.pretrained: zero-shot has nothing but published weights; name them")
         if self.temporal.layers and not trained:
             raise ValueError(
-                "network.temporal.layers: a transformer that nobody trained says nothing; set 0, the mean over time"
+                "network.temporal.layers: a transformer that nobody trained says nothing; set kind transformer and "
+                "layers 0, the mean over time"
             )
         if self.cross_frame and not trained:
             raise ValueError("network.cross_frame: messages that nobody trained say nothing; zero-shot leaves them out")

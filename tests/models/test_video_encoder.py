@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from amclip.cli import main
 from amclip.models import vjepa
+from amclip.models.attentive import AttentiveProbe
 from amclip.models.classifier import InterleavedClassifier
 from amclip.models.config import FusionConfig, NetworkConfig
 from amclip.models.encoder import VideoEncoder
@@ -54,11 +55,27 @@ def test_each_segment_and_each_of_its_streams_is_a_video(architecture: dict[str,
             seen = images()[clip, SEGMENTS[clip, segment]]  # (P, V, 3, S, S)
             moments = [whole.encoder.visual(seen[None, :, stream]).mean(dim=2)[0] for stream in range(2)]
             assert moments[0].shape == (2, 48)
-            pooled = classifier(torch.stack(moments, dim=1).flatten(0, 1)[None])[0]  # type: ignore[operator]
+            pooled = classifier(torch.stack(moments, dim=1).flatten(0, 1)[None])[0]
             torch.testing.assert_close(answer.embeddings[clip, segment], pooled[0], rtol=0, atol=1e-5)
     backwards = whole(images().flip(1), SEGMENTS)
     assert not torch.allclose(backwards, answer.logits, atol=1e-4)
     assert whole.images_per_clip(6) == 16
+
+
+@pytest.mark.parametrize("fusion", ["late", "interleaved"])
+@torch.no_grad()
+def test_an_attentive_probe_looks_at_every_token(architecture: dict[str, Any], fusion: Any) -> None:
+    whole = network(architecture, fusion=FusionConfig(fusion), temporal="attentive", temporal_layers=2)
+    answer = whole.answer(images(), SEGMENTS)
+    (classifier,) = whole.classifiers
+    seen = images()[1, SEGMENTS[1, 0]]
+    tokens = [whole.encoder.visual(seen[None, :, stream])[0] for stream in range(2)]  # (moments, patches, D)
+    assert tokens[0].shape == (2, 4, 48)
+    pooled = classifier(torch.stack(tokens, dim=2).flatten(0, 2)[None])[0]
+    torch.testing.assert_close(answer.embeddings[1, 0], pooled[0], rtol=0, atol=1e-5)
+    probe = next(module for module in classifier.modules() if isinstance(module, AttentiveProbe))
+    table = probe._positions(8)[:, 0]
+    torch.testing.assert_close(table, probe.position[[0] * 4 + [1] * 4, 0])  # tokens of one moment share theirs
 
 
 @pytest.mark.parametrize("settings", [{"temporal": "mit"}, {"temporal_layers": 0}, {"aggregation": "attention"}])
