@@ -109,27 +109,31 @@ class Augmentation(Configurable):
         changed: Tensor = jittered(frames)
         return changed.clamp(0, 1)
 
-    def mix(self, images: "Tensor", labels: "Tensor") -> "tuple[Tensor, Tensor]":
+    def mix(self, images: "Tensor", motion: "Tensor", labels: "Tensor") -> "tuple[Tensor, Tensor, Tensor]":
         """Mix each clip of a batch with its neighbour, all of its frames and flow images alike, and their labels.
 
         By torchvision: mixup (Zhang et al., arXiv 1710.09412) blends the pictures, cutmix (Yun et al., arXiv
         1905.04899) pastes a box of one clip into the other, the same box at every position and in both streams, so that
-        a frame and its flow image still belong together. With both, each batch draws one of them.
+        a frame and its flow image still belong together. With both, each batch draws one of them. Numbers of motion
+        are blended as labels are, by the fraction of each clip that there is to see.
 
         Args:
             images: Shape ``(B, K, V, 3, S, S)``.
+            motion: Shape ``(B, K, G, F)``.
             labels: Shape ``(B, C)``, float.
 
         Returns:
-            Both, in the same shapes; labels are fractions in ``[0, 1]``.
+            All three, in the same shapes; labels are fractions in ``[0, 1]``.
         """
         if not self.mixup and not self.cutmix:
-            return images, labels
+            return images, motion, labels
         import torch
         from torchvision.transforms import v2
         from torchvision.tv_tensors import Video
 
         kinds = [kind(alpha=alpha) for kind, alpha in ((v2.MixUp, self.mixup), (v2.CutMix, self.cutmix)) if alpha > 0]
         kind = kinds[int(torch.randint(len(kinds), ()))]
-        mixed, fractions = kind(Video(images.flatten(1, 2)), labels)
-        return mixed.as_subclass(torch.Tensor).view(images.shape), fractions
+        numbers = motion.flatten(1)  # torchvision blends what comes as labels
+        mixed, blended = kind(Video(images.flatten(1, 2)), torch.cat([numbers, labels], dim=1))
+        numbers, labels = blended.split([numbers.shape[1], labels.shape[1]], dim=1)
+        return mixed.as_subclass(torch.Tensor).view(images.shape), numbers.view(motion.shape), labels

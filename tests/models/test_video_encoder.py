@@ -12,6 +12,7 @@ from build import make_classifier, make_network
 from torch import Tensor, nn
 
 from amclip.cli import main
+from amclip.inputs import NetworkInput
 from amclip.models import vjepa
 from amclip.models.attentive import AttentiveProbe
 from amclip.models.classifier import InterleavedClassifier
@@ -76,6 +77,25 @@ def test_an_attentive_probe_looks_at_every_token(architecture: dict[str, Any], f
     probe = next(module for module in classifier.modules() if isinstance(module, AttentiveProbe))
     table = probe._positions(8)[:, 0]
     torch.testing.assert_close(table, probe.position[[0] * 4 + [1] * 4, 0])  # tokens of one moment share theirs
+
+
+@pytest.mark.parametrize("kind", ["transformer", "attentive"])
+@torch.no_grad()
+def test_numbers_of_motion_are_a_further_stream(architecture: dict[str, Any], kind: str) -> None:
+    """Of the two positions of a moment their mean, beside each of its tokens."""
+    whole = network(architecture, motion=[[1.0, 2.0, 3.0]], temporal=kind)
+    numbers = torch.randn(2, 6, 1, 3, generator=torch.Generator().manual_seed(3))
+    answer = whole.answer(images(), SEGMENTS, numbers)
+    (classifier,) = whole.classifiers
+    seen, told = images()[0, SEGMENTS[0, 1]], numbers[0, SEGMENTS[0, 1]]
+    tokens = [whole.encoder.visual(seen[None, :, stream])[0] for stream in range(2)]
+    tokens = [each if kind == "attentive" else each.mean(dim=1, keepdim=True) for each in tokens]
+    motion = whole.motion(told.view(2, 2, 1, 3).mean(dim=1))[:, None].expand(-1, tokens[0].shape[1], -1, -1)
+    sequence = torch.cat([torch.stack(tokens, dim=2), motion], dim=2).flatten(0, 2)
+    torch.testing.assert_close(answer.embeddings[0, 1], classifier(sequence[None])[0][0], rtol=0, atol=1e-5)
+    alone = network(architecture, motion=[[1.0, 2.0, 3.0]], num_streams=0, trainable_blocks=0, temporal=kind)
+    assert alone(images()[:, :, :0], SEGMENTS, numbers).shape == (2, 5)
+    assert alone.images_per_clip(6) == 0
 
 
 @pytest.mark.parametrize("settings", [{"temporal": "mit"}, {"temporal_layers": 0}, {"aggregation": "attention"}])
@@ -161,7 +181,7 @@ def test_there_is_no_text() -> None:
         make_network({"backbone": BACKBONE, "head": "text"}).with_architecture(32)
     config = make_network({"backbone": BACKBONE}).with_architecture(32)
     with pytest.raises(ValueError, match=rf"backbone: {BACKBONE} is a video encoder alone: it has no text tower"):
-        config.check_zero_shot("frames")
+        config.check_zero_shot(NetworkInput(modality="frames"))
     with pytest.raises(NoTextTowerError, match=r"network\.head\.kind"):
         load_pretrained(BACKBONE, None, config.architecture or {}, [["a dog"]])
     with pytest.raises(ValueError, match=r"network\.backbone: an image's embedding depends on its segment"):
