@@ -42,7 +42,7 @@ CASES: dict[str, list[str]] = {
     "sparse": [f"--config={CONFIGS / 'schemes/sparse.yaml'}"],
     "ViT-L/14": [f"--config={CONFIGS / 'encoders/l14.yaml'}"],
 }
-QUICK = ("animal_kingdom.yaml", "X-CLIP B/16", "LoRA 8")
+QUICK = ("X-CLIP B/16", "LoRA 8")
 
 
 def draw(folder: Path, videos: int, size: tuple[int, int], seconds: float) -> None:
