@@ -11,6 +11,7 @@ their worth, and each is saved as soon as it is done.
 
 import csv
 import datetime
+import gc
 import json
 import os
 import random
@@ -107,6 +108,7 @@ def step_of(case: list[str], words: list[str], machine: Machine) -> dict[str, fl
     found = {"clips": clips, **parts.medians(), "peak GiB": parts.peak}
     found["clips/s"] = 1e3 * clips / found["step"]
     del ran, parts
+    gc.collect()  # a trainer and what it trains refer to each other
     if machine.device.type == "cuda":
         torch.cuda.empty_cache()
     return found
