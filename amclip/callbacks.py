@@ -150,20 +150,12 @@ class TensorBoardPictures(Callback):
             raise ValueError(f"pictures: expected clips >= 0 and every_n_epochs >= 1, got {clips} and {every_n_epochs}")
         self.clips, self.every_n_epochs = clips, every_n_epochs
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Show the first batch, augmented as it was."""
         self._strips(trainer, batch, batch_idx, "train")
 
-    def on_validation_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+    def on_validation_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         """Show the first batch."""
         self._strips(trainer, batch, batch_idx, "val")

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from amclip.data.dataset import ClipDataset
-from amclip.data.synthetic import iterate_frames
+from amclip.data.synthetic import ClipSettings, iterate_frames
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video import Video
 from amclip.data.writer import VideoWriter
@@ -134,7 +134,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         video = Path(folder) / "drawn.mp4"
         with VideoWriter(video, FPS, (96, 128)) as writer:
-            for frame in iterate_frames(0, 0, SECONDS, size=(96, 128), fps=FPS):
+            for frame in iterate_frames(ClipSettings(0, SECONDS, (96, 128), FPS), 0):
                 writer.write(frame)
         for scheme, overlap in LAYOUTS:
             alone, together = (count(video, scheme, overlap, cross_frame) for cross_frame in (False, True))
