@@ -15,7 +15,7 @@ from amclip.augmentation import Augmentation
 from amclip.data.crops import unit_speeds
 from amclip.data.views import clip_views
 from amclip.inputs import CropInput, FlowInput, MotionInput, NetworkInput
-from amclip.motion import motion_scales, motion_statistics, statistics_of_input
+from amclip.motion import motion_shape, motion_statistics, statistics_of_input
 from amclip.preprocess import Preprocess
 
 GAP = 0.1
@@ -177,7 +177,6 @@ def test_what_counts_as_motion_is_set_in_the_unit_of_speeds() -> None:
     assert numbers(flow, whole(MotionInput(moving=0.06)))["moving area"] == 0
     assert numbers(flow, whole(crop=CROP), side=2.4)["moving area"] == 0.25
     assert numbers(flow, whole(MotionInput(moving=0.13), crop=CROP), side=2.4)["moving area"] == 0
-    assert motion_scales(whole(MotionInput(moving=0.13)))[0][0] == 0.13
 
 
 @given(st.integers(0, 10**6), st.sampled_from([1e-6, 1.0, 1e4]), st.integers(0, 3), st.booleans())
@@ -265,6 +264,7 @@ def test_settings_survive_a_checkpoint() -> None:
         assert NetworkInput.from_dict(input.to_dict()) == input
     assert NetworkInput(modality="frames").frames_per_position == 1
     assert whole(modality="frames").frames_per_position == 2
-    assert not motion_scales(NetworkInput())
+    assert motion_shape(NetworkInput()) is None
+    assert motion_shape(whole(MotionInput(cells=2), crop=CropInput(context=2.0))) == (2, 42)
     assert whole(MotionInput(cells=1)).differences(NetworkInput()) == {"flow.motion": ("set", None)}
     assert whole(MotionInput(cells=1)).differences(whole()) == {"flow.motion.cells": (1, 0)}

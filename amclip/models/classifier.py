@@ -1,6 +1,5 @@
 """The network: normalised images of a clip in, one logit per behaviour out."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -55,8 +54,8 @@ class InterleavedClassifier(nn.Module):
         num_segments: ``M``.
         positions_per_segment: ``P``.
         num_streams: ``V``: images of a position, 2 for frames and flow images, 1 for one of them alone.
-        motion: Scales of the numbers of motion, of ``G`` crops ``F`` each (:func:`amclip.motion.motion_scales`), from
-            which each position has a token per crop: ``G`` further streams, behind those of the images. Empty: none.
+        motion: ``(G, F)``: crops, and numbers of motion of each (:func:`amclip.motion.motion_shape`), from which each
+            position has a token per crop: ``G`` further streams, behind those of the images. None: no such tokens.
 
     Raises:
         ValueError: If settings are unknown or do not go together.
@@ -69,7 +68,7 @@ class InterleavedClassifier(nn.Module):
         num_segments: int = 1,
         positions_per_segment: int = 8,
         num_streams: int = 2,
-        motion: Sequence[Sequence[float]] = (),
+        motion: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         if config.architecture is None:
@@ -99,7 +98,7 @@ class InterleavedClassifier(nn.Module):
         self.num_frames = num_frames
         self.prompted = head.video_prompt_layers > 0
         self.motion = MotionTokens(motion, width) if motion else None
-        num_tokens = num_streams + len(motion)
+        num_tokens = num_streams + (motion[0] if motion else 0)
         self.num_tokens = num_tokens
         """Streams of a position, of images and of motion."""
         if not num_streams:

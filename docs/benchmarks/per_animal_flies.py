@@ -480,7 +480,9 @@ def main() -> None:
     parser.add_argument("--validation", action="store_true", help="look at the validation part only; write no figures")
     parser.add_argument("--quick", action="store_true", help="go the whole way with next to no training")
     parser.add_argument("--methods", nargs="*", default=[ANIMALS, MOTION, SCENE, STATISTICS])
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="more of amclip fit's options, to try")
+    parser.add_argument(
+        "--set", nargs="*", default=[], metavar="NAME=VALUE", help="more of amclip fit's options, to try"
+    )
     options = parser.parse_args()
     work = options.work
     work.mkdir(parents=True, exist_ok=True)

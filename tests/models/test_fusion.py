@@ -138,7 +138,7 @@ def test_joined_streams_are_compared_with_text_in_single_precision() -> None:
 
 
 def test_a_copy_of_a_compiled_network_computes_with_its_own_weights(images: Tensor) -> None:
-    network = build(motion=((0.1, 1.0),)).eval()
+    network = build(motion=(1, 2)).eval()
     seen = images, SEGMENTS, torch.rand(2, 3, 1, 2)
     with torch.no_grad():
         before = network(*seen)
