@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_vjepa  # noqa: F401 (names of small encoders)
 import torch
 from straightforward import window_by_window
 
@@ -67,10 +68,11 @@ def test_scores_equal_those_of_a_run_window_by_window(
         ({"modality": "frames", "flow_motion": MotionInput(cells=2), "flow_gap": "4/15"}, {}),
         ({"modality": "motion", "flow_motion": MotionInput()}, {"trainable_blocks": 0}),
         ({"flow_motion": MotionInput()}, {"cross_frame": True, "message_init": "xclip"}),
+        ({"positions_per_segment": 4, "segment_overlap": 0.5}, {"backbone": "vjepa:tiny_2_1", "pretrained": None}),
     ],
     ids=[
         *("frames", "flow", "semi-dense", "overlap", "messages", "prompts", "prompts and messages"),
-        *("frames and motion", "motion alone", "motion and messages"),
+        *("frames and motion", "motion alone", "motion and messages", "video encoder"),
     ],
 )
 def test_every_kind_of_network_is_scored_as_window_by_window(
