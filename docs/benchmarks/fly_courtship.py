@@ -1,11 +1,11 @@
 """Two courting flies, from BORIS labels to bouts of a part of the video that nobody trained or tuned on.
 
-    python docs/benchmarks/fly_courtship.py --data FOLDER --work FOLDER
+    python docs/benchmarks/fly_courtship.py --data FOLDER --work FOLDER [--validation]
 
 `--data` holds `courtship.mp4` (talmolab/sleap, docs/notebooks/analysis_example, Clear BSD) and its bouts as BORIS
 writes them, `courtship_aggregated_events.csv`. amclip is trained on the first part and tuned on the second; so is a
 classical baseline: statistics of the same optical flow, and a logistic regression per behaviour. Both then annotate the
-last part. Writes `fly_courtship.md` and `fly_courtship.png` beside this file.
+last part; `--validation` stops before. Writes `fly_courtship.md` and `fly_courtship.png` beside this file.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
@@ -31,6 +31,7 @@ from amclip.commands.evaluate import agreement_rows
 from amclip.data.formats import Reading, boris_events
 from amclip.data.intervals import Timeline, Windows, clips_of
 from amclip.data.table import LabelTable, build_table, write_table
+from amclip.data.video import Video
 from amclip.ethogram.agreement import Agreement, agreement
 from amclip.ethogram.annotations import Annotation, read_annotation
 from amclip.ethogram.bouts import BoutSettings, find_bouts, timeline
@@ -38,6 +39,7 @@ from amclip.ethogram.extent import Extent
 from amclip.ethogram.figure import Panel, Track, draw_ethogram
 from amclip.ethogram.outputs import write_outputs
 from amclip.ethogram.pairing import pair_up
+from amclip.ethogram.plan import plan_windows
 from amclip.ethogram.scores import WindowScores
 from amclip.flow.tvl1 import TVL1
 
@@ -50,6 +52,14 @@ SIDE = 256  # what the 1024 x 1024 video is shrunk to once, so that decoding doe
 SIZE, GAP, BOUND, POSITIONS = 128, 4, 1.5, 4
 # A fly is 12 pixels long at 128 x 128; in 4 frames 99.9 % of the pixels move less than about 1 pixel.
 TRIED = {"smoothing": (0.0, 0.4, 0.8), "minimum_bout": (0.0, 0.25, 0.4), "minimum_gap": (0.0, 0.3)}
+
+NETWORK, MOTION, STATISTICS = "amclip", "amclip, motion token alone", "flow statistics"
+FOLDERS = {NETWORK: "amclip", MOTION: "motion"}
+# A frozen encoder that is shown no image: all that is learned from is the numbers of the motion.
+ALONE = (
+    *("--input.modality=motion", "--input.flow.motion.cells=0", "--model.network.tuning.trainable_blocks=0"),
+    *("--model.network.temporal.layers=0", "--model.optimiser.learning_rate=5e-4"),
+)
 
 NOTES = """\
 ## Why amclip does not win here
@@ -110,10 +120,11 @@ def amclip(*words: str) -> None:
     subprocess.run([sys.executable, "-m", "amclip", *words], check=True)
 
 
-def train(work: Path, epochs: int, seed: int) -> tuple[Path, float]:
+def train(work: Path, method: str, epochs: int, seed: int, more: Sequence[str] = ()) -> tuple[Path, float]:
     """Fit the demo's network on the windows; the checkpoint that was best on validation, and the seconds it took."""
-    checkpoint = work / "run/version_0/checkpoints/best.ckpt"
-    done = work / "run/seconds"
+    run = work / f"{FOLDERS[method]}_run"
+    checkpoint = run / "version_0/checkpoints/best.ckpt"
+    done = run / "seconds"
     if not done.exists():
         began = time.time()
         amclip(
@@ -141,14 +152,16 @@ def train(work: Path, epochs: int, seed: int) -> tuple[Path, float]:
                 "--data.num_workers=1",
                 "--pictures.clips=0",
             ),
-            *("--trainer.enable_progress_bar=false", f"--trainer.logger.save_dir={work / 'run'}"),
+            *("--trainer.enable_progress_bar=false", f"--trainer.logger.save_dir={run}"),
+            *(ALONE if method == MOTION else ()),
+            *(f"--{word}" for word in more),
         )
         done.write_text(f"{time.time() - began:.0f}\n")
     return checkpoint, float(done.read_text())
 
 
-def annotate(work: Path, checkpoint: Path, *more: str) -> Path:
-    folder = work / "amclip"
+def annotate(work: Path, method: str, checkpoint: Path, *more: str) -> Path:
+    folder = work / FOLDERS[method]
     video = work / "videos/courtship.mp4"
     times = (f"--window={WINDOW}", f"--hop={HOP}")
     amclip("annotate", str(video), f"--checkpoint={checkpoint}", f"--output={folder}", *times, *more)
@@ -166,6 +179,16 @@ def scores_of(folder: Path) -> WindowScores:
     extent = Extent(video["fps"], video["num_frames"], video["duration"])
     classes = tuple(said["classes"])
     return WindowScores(video=video["video"], classes=classes, probabilities=values, extent=extent, **columns)
+
+
+def windows_of(work: Path, classes: tuple[str, ...]) -> WindowScores:
+    """The windows that `amclip annotate` scores, of which nothing is known yet."""
+    with Video(work / "videos/courtship.mp4") as video:
+        plan = plan_windows(video.timestamps(), video.duration, WINDOW, HOP, POSITIONS, GAP / 25)
+        extent = Extent(video.fps, video.num_frames, video.duration)
+    columns = {name: getattr(plan, name) for name in ("start_frame", "stop_frame", "start", "stop")}
+    values = np.zeros((len(plan), len(classes)), np.float32)
+    return WindowScores(video="courtship.mp4", classes=classes, probabilities=values, extent=extent, **columns)
 
 
 def flow_statistics(video: Path) -> NDArray[np.float64]:
@@ -307,7 +330,7 @@ def verdict(found: dict[str, Agreement]) -> str:
     """Who is ahead on the held-out part, measure by measure; closer than 0.01 counts as equal."""
     said = []
     for name, column in (("frame F1", "f1"), ("kappa", "kappa"), ("bout F1 at 0.5", "bout_f1_iou_0.5")):
-        ours, theirs = (mean_of(one, column) for one in found.values())
+        ours, theirs = (mean_of(found[who], column) for who in (NETWORK, STATISTICS))
         who = "equal" if abs(ours - theirs) < 0.01 else "amclip ahead" if ours > theirs else "the baseline ahead"
         said.append(f"{name} {ours:.2f} and {theirs:.2f} ({who})")
     return f"Means of amclip and of the baseline: {', '.join(said)}."
@@ -387,10 +410,14 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/fly_courtship"))
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--validation", action="store_true", help="look at the validation part only; write no figures")
+    parser.add_argument("--methods", nargs="*", default=[NETWORK, MOTION, STATISTICS])
+    parser.add_argument(
+        "--set", nargs="*", default=[], metavar="NAME=VALUE", help="more of amclip fit's options, to try"
+    )
     options = parser.parse_args()
     work = options.work
     work.mkdir(parents=True, exist_ok=True)
-    took: dict[str, float] = {}
     source = options.data / "courtship_aggregated_events.csv"
     (truth,) = boris_events.read(source.read_text(), str(source), Reading()).timelines
     if not (work / "videos/courtship.mp4").exists():
@@ -399,31 +426,44 @@ def main() -> None:
     write_table(table, work / "windows.csv")
     labels = read_annotation(source)
 
-    checkpoint, took["training"] = train(work, options.epochs, options.seed)
-    began = time.time()
-    folder = annotate(work, checkpoint)
-    took["annotating"] = time.time() - began
-    scores = scores_of(folder)
-    tuned = json.loads((folder / "annotation.json").read_text())["settings"]
-    cut = {"amclip": choose_settings(scores, [tuned[name]["threshold"] for name in scores.classes], labels)}
-    (work / "bouts.yaml").write_text(yaml.safe_dump({"classes": {k: asdict(v) for k, v in cut["amclip"].items()}}))
-    annotate(work, checkpoint, f"--settings={work / 'bouts.yaml'}")
+    took: dict[str, float] = {}
+    scores: dict[str, WindowScores] = {}
+    cut: dict[str, dict[str, BoutSettings]] = {}
+    seen: dict[str, Annotation] = {}
+    for method in options.methods:
+        began = time.time()
+        if method == STATISTICS:
+            any_scores = next(iter(scores.values())) if scores else windows_of(work, table.classes)
+            scores[method], thresholds = baseline(work, any_scores, table)
+            took["baseline"] = time.time() - began
+        else:
+            checkpoint, took[f"training ({method})"] = train(work, method, options.epochs, options.seed, options.set)
+            began = time.time()
+            folder = annotate(work, method, checkpoint)
+            took[f"annotating ({method})"] = time.time() - began
+            scores[method] = scores_of(folder)
+            tuned = json.loads((folder / "annotation.json").read_text())["settings"]
+            thresholds = [tuned[name]["threshold"] for name in scores[method].classes]
+        parts = (TRAIN, VALIDATION) if options.validation else (TRAIN, VALIDATION, HELD_OUT)
+        print(method, [round(window_precision(scores[method], truth, part), 3) for part in parts], flush=True)
+        if options.validation:
+            continue
+        cut[method] = choose_settings(scores[method], thresholds, labels)
+        if method == STATISTICS:
+            write_outputs(work / "baseline", [scores[method]], cut[method])
+            seen[method] = read_annotation(work / "baseline")
+        else:
+            bouts = work / f"{FOLDERS[method]}_bouts.yaml"
+            bouts.write_text(yaml.safe_dump({"classes": {k: asdict(v) for k, v in cut[method].items()}}))
+            seen[method] = read_annotation(annotate(work, method, checkpoint, f"--settings={bouts}"))
+    if options.validation:
+        return
 
-    began = time.time()
-    plain, thresholds = baseline(work, scores, table)
-    took["baseline"] = time.time() - began
-    cut["flow statistics"] = choose_settings(plain, thresholds, labels)
-    write_outputs(work / "baseline", [plain], cut["flow statistics"])
-
-    seen = {"amclip": read_annotation(folder), "flow statistics": read_annotation(work / "baseline")}
     found = {who: compared(one, labels, HELD_OUT) for who, one in seen.items()}
     for who, one in found.items():
         print(who, {name: round(mean_of(one, name), 3) for name in ("f1", "kappa", "bout_f1_iou_0.5")})
     parts = (TRAIN, VALIDATION, HELD_OUT)
-    precision = {
-        who: [window_precision(mine, truth, part) for part in parts]
-        for who, mine in (("amclip", scores), ("flow statistics", plain))
-    }
+    precision = {who: [window_precision(mine, truth, part) for part in parts] for who, mine in scores.items()}
     (HERE / "fly_courtship.md").write_text(report(found, cut, precision, took))
     tracks = [Track("labels", labels.timelines[0].bouts)]
     tracks += [Track(who, one.timelines[0].bouts) for who, one in seen.items()]
