@@ -87,8 +87,9 @@ class AttentiveProbe(nn.Module):
         for block in self.blocks:
             x = block(x)
         x, query = self.norm(x), self.query.expand(len(x), -1, -1)
-        pooled = query + self.attention(query, x, x, need_weights=False)[0]
-        return (pooled + self.mlp(pooled))[:, 0]
+        pooled: Tensor = query + self.attention(query, x, x, need_weights=False)[0]
+        embedded: Tensor = pooled + self.mlp(pooled)
+        return embedded[:, 0]
 
     def _positions(self, length: int) -> Tensor:
         """The embeddings of so many positions, shape ``(length, 1, D)``."""
