@@ -182,7 +182,7 @@ class BehaviourTask(Configurable, LightningModule):
         """Say what a clip costs, and compile."""
         positions = self.input.num_positions
         images = self.network.images_per_clip(positions)
-        how = "for each segment anew" if self.network.cross_frame else "each once"
+        how = "for each segment anew" if self.network.segments_apart else "each once"
         rank_zero_info(f"Each clip costs {images} images to embed ({how}, of {positions} positions)")
         if self.compile_network:
             self.network.compile()

@@ -17,8 +17,8 @@ class AttentiveProbe(nn.Module):
 
     Those encoders have seen a whole video, and their tokens know when they are. Embeddings of single images do not, so
     learned embeddings tell position and stream, as in :class:`amclip.models.segments.TemporalTransformer`. A sequence
-    of another length than it was built for is taken as equally many pieces of the same time: the positions are
-    interpolated.
+    that is a multiple as long holds equally many tokens of each position, one position after the other (all tokens of a
+    video encoder); for any other length the positions are interpolated.
 
     Args:
         width: Size of an embedding, ``D``.
@@ -87,13 +87,13 @@ class AttentiveProbe(nn.Module):
         for block in self.blocks:
             x = block(x)
         x, query = self.norm(x), self.query.expand(len(x), -1, -1)
-        pooled: Tensor = query + self.attention(query, x, x, need_weights=False)[0]
-        embedded: Tensor = pooled + self.mlp(pooled)
-        return embedded[:, 0]
+        pooled = query + self.attention(query, x, x, need_weights=False)[0]
+        changed: Tensor = pooled + self.mlp(pooled)
+        return changed[:, 0]
 
     def _positions(self, length: int) -> Tensor:
         """The embeddings of so many positions, shape ``(length, 1, D)``."""
-        if length == len(self.position):
-            return self.position
+        if length % len(self.position) == 0:
+            return self.position.repeat_interleave(length // len(self.position), dim=0)
         table = self.position[:, 0].T[None]
         return F.interpolate(table, length, mode="linear").squeeze(0).T[:, None]

@@ -5,6 +5,7 @@ import torch
 from build import make_classifier
 from torch.nn import functional as F
 
+from amclip.inputs import NetworkInput
 from amclip.models.attentive import AttentiveProbe
 from amclip.models.config import FusionConfig, NetworkConfig, TemporalConfig
 from amclip.models.pretrained import describe_backbone
@@ -121,4 +122,4 @@ def test_an_untrained_probe_is_no_zero_shot() -> None:
         pretrained="openai", head=HeadConfig("text"), temporal=TemporalConfig("attentive"), architecture={"a": 1}
     )
     with pytest.raises(ValueError, match="set kind transformer and layers 0, the mean"):
-        untrained.check_zero_shot("frames")
+        untrained.check_zero_shot(NetworkInput(modality="frames"))
