@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny_vjepa  # noqa: F401 (names of small encoders)
 import torch
 from build import make_data, make_task
 from drawn_animals import write_labelled
