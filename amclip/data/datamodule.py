@@ -31,7 +31,7 @@ from amclip.data.video_data import VideoData
 from amclip.data.views import Views, clip_views, position_views
 from amclip.models.classifier import InterleavedClassifier
 from amclip.preprocess import Preprocess, Seen
-from amclip.rank_zero import rank_zero_warn
+from amclip.rank_zero import rank_zero_info, rank_zero_warn
 
 __all__ = ["VideoDataModule"]
 
@@ -281,5 +281,7 @@ class VideoDataModule(VideoData, LightningDataModule):
         if self.embedder is None:
             raise ValueError("data.embeddings: nobody has said whose; VideoDataModule.open_store does")
         views = self.views.spatial if name in ("test", "predict") else 1
+        if name == "train" and not self.embeddings.copies and changes_pixels(self.augmentation):
+            rank_zero_info("Training clips are seen at fixed moments and not augmented (data.embeddings.copies is 0)")
         changed = self.augmentation if changes_pixels(self.augmentation) else None
         dataset.use(Lookup(self.embedder.store, self._digests, self.embeddings.copies, changed, views))
