@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny_vjepa  # noqa: F401 (names of small encoders)
 import torch
 from build import make_data, make_task
 from drawn_animals import write_labelled
@@ -311,6 +312,11 @@ def test_a_clip_that_is_drawn_again_shows_its_next_version(folder: Path, tmp_pat
             "--model.network.tuning.lora_rank: 2 makes the image tower",
         ),
         ({"cross_frame": True}, {}, "--model.network.cross_frame: messages make"),
+        (
+            {"backbone": "vjepa:tiny_2", "pretrained": None},
+            {},
+            "--model.network.backbone: vjepa:tiny_2 sees a segment's images together",
+        ),
         (
             {"head": "text", "video_prompt_layers": 1, "video_prompt_heads": 4},
             {},
