@@ -3,6 +3,8 @@
 Training, prediction and annotation share this one module, so they see the same pixels.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -43,6 +45,7 @@ class Preprocess(nn.Module):
         augment: bool = False,
         shown: tuple[float, float] = (1.0, 1.0),
         unit_speed: Tensor | None = None,
+        seeds: Sequence[int] | None = None,
     ) -> Tensor:
         """Turn decoded clips into the network's images.
 
@@ -54,6 +57,7 @@ class Preprocess(nn.Module):
                 were cut out of it, see :func:`amclip.data.views.clip_views`.
             unit_speed: Body lengths per second of what moves by a decoded picture's whole side from frame to partner,
                 float32 ``(B, K, G)``, for each of the ``G`` crops; needed where flow is in body lengths.
+            seeds: One for each clip, which alone decides what is drawn for it; None: torch's generator does.
 
         Returns:
             float32, shape ``(B, K, V', 3, S, S)``, normalised: frames in ``[:, :, 0]`` and flow images in ``[:, :, 1]``
@@ -75,12 +79,12 @@ class Preprocess(nn.Module):
         if self.input.flow.unit != "pixels" and unit_speed is None and self.input.modality != "frames":
             raise ValueError("unit_speed: flow in body lengths needs the speeds of the data, `batch['unit_speed']`")
         with torch.no_grad(), torch.autocast(frames.device.type, enabled=False):
-            pixels, kept = self._resize_and_crop(frames, augment)
+            pixels, kept = self._resize_and_crop(frames, augment, seeds)
             pixels = pixels.reshape(*pixels.shape[:2], crops, per_crop, *pixels.shape[3:])  # (B, K, G, F, 3, S, S)
             streams = []
             if self.input.modality != "flow":
                 still = pixels[:, :, :, 0].flatten(1, 2)
-                still = self.augmentation.jitter_colors(still) if augment else still
+                still = self.augmentation.jitter_colors(still, seeds) if augment else still
                 streams.append(still.reshape(len(still), -1, crops, *still.shape[2:]))
             if self.input.modality != "frames":
                 streams.append(self._flow_images(pixels, kept * kept.new_tensor(shown), unit_speed))
@@ -107,12 +111,12 @@ class Preprocess(nn.Module):
         mean, std = (images.new_tensor(x).view(3, 1, 1) for x in (self.input.mean, self.input.std))
         return (images - mean) / std
 
-    def _resize_and_crop(self, frames: Tensor, augment: bool) -> tuple[Tensor, Tensor]:
+    def _resize_and_crop(self, frames: Tensor, augment: bool, seeds: Sequence[int] | None) -> tuple[Tensor, Tensor]:
         """Scale to the network's size, in training by a random crop and mirror image; see `Augmentation.crop`."""
         size = (self.input.image_size, self.input.image_size)
         pixels = frames.float().div_(255)
         if augment and self.augmentation.moves:
-            return self.augmentation.crop(pixels, self.input.image_size)
+            return self.augmentation.crop(pixels, self.input.image_size, seeds)
         whole = pixels.new_ones(len(pixels), 2)
         if frames.shape[-2:] == size:
             return pixels, whole

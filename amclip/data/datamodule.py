@@ -6,12 +6,14 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 
+from amclip import interrupt
 from amclip.checkpoint import hyperparameters
 from amclip.class_groups import ClassStatistics, class_groups_by_count
 from amclip.data.dataset import ClipDataset, collate
 from amclip.data.label_error import LabelError
+from amclip.data.loader import ResumableLoader
 from amclip.data.probe import probe
 from amclip.data.readable import (
     Found,
@@ -54,7 +56,6 @@ class VideoDataModule(VideoData, LightningDataModule):
         self.clip_seconds: float | None = None
         """Median length of the training clips in seconds; set with the stage, for those who cut videos into windows."""
         self.left_out_clips = 0
-        self._epoch = 0
         self._messages: set[str] = set()
         self.tables: dict[str, LabelTable] = {}
         self.datasets: dict[str, ClipDataset] = {}
@@ -127,17 +128,19 @@ class VideoDataModule(VideoData, LightningDataModule):
         return self._loader("predict")
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Tie a training step's randomness (augmentation, dropout) to seed, epoch, clips and how often they were drawn.
+        """Tie a training step's randomness to seed, epoch, clips and how often they were drawn.
 
-        So a resumed training goes on exactly as one that never stopped, and processes, whose clips differ, draw
-        differently. Drawing from one running stream would not do: Lightning and the loaders draw from it too.
+        So a resumed training goes on exactly as one that never stopped. Drawing from one running stream would not do:
+        Lightning and the loaders draw from it too. Augmentation has a seed for each clip, so that it is the same on any
+        number of processes; dropout within the network depends on all clips of a process's batch.
         """
         for reason in set(batch.get("reason", ())) - {""} - self._messages:
             self._messages.add(reason)
             warnings.warn(f"skipped in training: {reason}", stacklevel=1)
         if self.trainer is not None and self.trainer.training:
-            entropy = [self.seed % 2**32, self.trainer.current_epoch, *batch["clip"].tolist(), *batch["draw"].tolist()]
-            torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
+            clips, draws = batch["clip"].tolist(), batch["draw"].tolist()
+            batch["seeds"] = [self._random_number(*one) for one in zip(clips, draws, strict=True)]
+            torch.manual_seed(self._random_number(*clips, *draws))
         return batch
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
@@ -146,7 +149,7 @@ class VideoDataModule(VideoData, LightningDataModule):
         In test and prediction with W views of each clip, ``images`` and ``segments`` have ``B * W`` rows.
         """
         training = self.trainer is not None and self.trainer.training
-        frames, unit_speed = batch.pop("frames"), batch.pop("unit_speed", None)
+        frames, unit_speed, seeds = batch.pop("frames"), batch.pop("unit_speed", None), batch.pop("seeds", None)
         height, width = frames.shape[-2:]
         if self.views.number > 1 and self._trainer_stage() in ("test", "predict"):
             views = self.views.temporal, self.views.spatial
@@ -154,20 +157,24 @@ class VideoDataModule(VideoData, LightningDataModule):
             unit_speed = None if unit_speed is None else position_views(unit_speed, *views)
             batch["segments"] = batch["segments"].repeat_interleave(self.views.number, dim=0)
         shown = (frames.shape[-2] / height, frames.shape[-1] / width)
-        batch["images"] = self.preprocess(frames, augment=training, shown=shown, unit_speed=unit_speed)
+        batch["images"] = self.preprocess(frames, augment=training, shown=shown, unit_speed=unit_speed, seeds=seeds)
         if training:
-            batch["images"], batch["labels"] = self.augmentation.mix(batch["images"], batch["labels"])
+            batch["images"], batch["labels"] = self.augmentation.mix(batch["images"], batch["labels"], seeds)
         return batch
 
-    def state_dict(self) -> dict[str, Any]:
-        """The epoch that a training goes on with: reading processes begin before Lightning tells it to the sampler."""
+    def _random_number(self, *of: int) -> int:
+        """A function of the seed, the epoch and other numbers, in ``[0, 2^63)``."""
         assert self.trainer is not None
-        finished = self.trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
-        return {"epoch": self.trainer.current_epoch + bool(finished)}
+        entropy = [self.seed % 2**32, self.trainer.current_epoch, *of]
+        return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with that epoch."""
-        self._epoch = int(state_dict["epoch"])
+    def _progress(self) -> tuple[int, int]:
+        """Epoch that a training goes on with, and how many of its batches are done."""
+        assert self.trainer is not None
+        batches = self.trainer.fit_loop.epoch_loop.batch_progress
+        if batches.is_last_batch:
+            return self.trainer.current_epoch + 1, 0
+        return self.trainer.current_epoch, batches.current.processed
 
     def _trainer_stage(self) -> str:
         stage = self.trainer.state.fn if self.trainer is not None else None
@@ -198,22 +205,19 @@ class VideoDataModule(VideoData, LightningDataModule):
         replicas, rank = process_group()
         if len(dataset) < replicas:
             raise ValueError(f"{len(dataset)} clips in {name!r} cannot be shared among {replicas} processes")
-        sampler: Sampler[Any]
-        if name == "train":
-            kind = ClassAwareSampler if self.sampler == "class-aware" else EpochSampler
-            shuffled = kind(dataset, num_replicas=replicas, rank=rank, shuffle=True, seed=self.seed)
-            shuffled.set_epoch(self._epoch)
-            sampler = shuffled
-        else:
-            sampler = WindowSampler(dataset, num_replicas=replicas, rank=rank, shuffle=False)
-        return DataLoader(
-            dataset,
-            batch_size=self.batch_size,
-            sampler=sampler,
-            num_workers=self.num_workers,
-            collate_fn=collate,
-            pin_memory=torch.cuda.is_available(),
-            persistent_workers=self.num_workers > 0 and name in ("train", "val"),
+        how: dict[str, Any] = {
+            "batch_size": self.batch_size,
+            "num_workers": self.num_workers,
+            "collate_fn": collate,
+            "pin_memory": torch.cuda.is_available(),
+            "persistent_workers": self.num_workers > 0 and name in ("train", "val"),
             # A worker stuck in the decoder must end the run with an error, not hold it for ever.
-            timeout=10 * self.probe_timeout if self.num_workers else 0,
-        )
+            "timeout": 10 * self.probe_timeout if self.num_workers else 0,
+            "worker_init_fn": interrupt.outlive_signals,
+        }
+        if name != "train":
+            shared = WindowSampler(dataset, num_replicas=replicas, rank=rank, shuffle=False)
+            return DataLoader(dataset, sampler=shared, **how)
+        kind = ClassAwareSampler if self.sampler == "class-aware" else EpochSampler
+        shuffled = kind(dataset, self.batch_size, replicas, rank, self.seed)
+        return ResumableLoader(dataset, sampler=shuffled, progress=self._progress, **how)
