@@ -130,37 +130,44 @@ class Augmentation(Configurable):
         changed = adjust_saturation_with_gray_subtraction(changed, saturation)
         return changed.view(frames.shape).clamp(0, 1)
 
-    def mix(self, images: "Tensor", labels: "Tensor", seeds: Sequence[int] | None = None) -> "tuple[Tensor, Tensor]":
+    def mix(
+        self, images: "Tensor", motion: "Tensor", labels: "Tensor", seeds: Sequence[int] | None = None
+    ) -> "tuple[Tensor, Tensor, Tensor]":
         """Mix the clips of a batch in pairs, all of their frames and flow images alike, and their labels.
 
         By torchvision: mixup (Zhang et al., arXiv 1710.09412) blends the pictures, cutmix (Yun et al., arXiv
         1905.04899) pastes a box of one clip into the other, the same box at every position and in both streams, so that
         a frame and its flow image still belong together. With both, each pair draws one of them. Where the number of
-        clips is odd the last three are mixed in a round; a clip alone stays as it is.
+        clips is odd the last three are mixed in a round; a clip alone stays as it is. Numbers of motion are blended as labels are, by the fraction of each clip
+        that there is to see.
 
         Args:
             images: Shape ``(B, K, V, 3, S, S)``.
+            motion: Shape ``(B, K, G, F)``.
             labels: Shape ``(B, C)``, float.
             seeds: One for each clip, or None; the first of a pair counts.
 
         Returns:
-            Both, in the same shapes; labels are fractions in ``[0, 1]``.
+            All three, in the same shapes; labels are fractions in ``[0, 1]``.
         """
         if not self.mixup and not self.cutmix:
-            return images, labels
+            return images, motion, labels
         import torch
         from torchvision.transforms import v2
         from torchvision.tv_tensors import Video
 
         kinds = [kind(alpha=alpha) for kind, alpha in ((v2.MixUp, self.mixup), (v2.CutMix, self.cutmix)) if alpha > 0]
-        pictures, fractions = [], []
+        numbers = motion.flatten(1)  # torchvision blends what comes as labels
+        shares = torch.cat([numbers, labels], dim=1)
+        pictures, blended = [], []
         for group in _pairs(len(images)):
             with _drawing(None if seeds is None else seeds[group.start], "mix"):
                 kind = kinds[int(torch.randint(len(kinds), ()))]
-                mixed, shares = kind(Video(images[group].flatten(1, 2)), labels[group])
+                mixed, both = kind(Video(images[group].flatten(1, 2)), shares[group])
             pictures.append(mixed.as_subclass(torch.Tensor))
-            fractions.append(shares)
-        return torch.cat(pictures).view(images.shape), torch.cat(fractions)
+            blended.append(both)
+        numbers, labels = torch.cat(blended).split([numbers.shape[1], labels.shape[1]], dim=1)
+        return torch.cat(pictures).view(images.shape), numbers.view(motion.shape), labels
 
 
 def _pairs(size: int) -> list[slice]:

@@ -12,7 +12,7 @@ from amclip.calibration import Calibrator
 from amclip.losses import Loss
 from amclip.metrics import MICRO_BATCH, AveragePrecision, AveragePrecisionScores
 
-__all__ = ["Evaluation", "named_scores", "readable_rows"]
+__all__ = ["Evaluation", "named_scores", "network_input", "readable_rows"]
 
 
 class Evaluation(nn.Module):
@@ -69,6 +69,11 @@ class Evaluation(nn.Module):
 def readable_rows(batch: dict[str, Any]) -> Tensor:
     """Which clips of a batch could be read, bool ``(B,)``."""
     return torch.tensor([not error for error in batch["error"]], device=batch["images"].device)
+
+
+def network_input(batch: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor | None]:
+    """What a network takes of a batch: images, segments, and motion where the data brings it."""
+    return batch["images"], batch["segments"], batch.get("motion")
 
 
 def named_scores(

@@ -27,7 +27,7 @@ from amclip.data.samplers import ClassAwareSampler, EpochSampler, WindowSampler,
 from amclip.data.table import LabelTable, describe_lost
 from amclip.data.video_data import VideoData
 from amclip.data.views import clip_views, position_views
-from amclip.preprocess import Preprocess
+from amclip.preprocess import Preprocess, Seen
 from amclip.rank_zero import rank_zero_warn
 
 __all__ = ["VideoDataModule"]
@@ -40,8 +40,9 @@ class VideoDataModule(VideoData, LightningDataModule):
     """Clips of videos, with optical flow computed on the device.
 
     Workers decode and resize to uint8 and nothing else. Everything per pixel happens in one hook on the device, by
-    :class:`amclip.preprocess.Preprocess`. A batch holds ``images`` float32 ``(B, K, V, 3, S, S)``, ``segments`` int64
-    ``(B, M, P)``, ``labels`` float32 ``(B, C)``, ``clip`` int64 ``(B,)`` (row of :attr:`tables`), ``draw`` and
+    :class:`amclip.preprocess.Preprocess`. A batch holds ``images`` float32 ``(B, K, V, 3, S, S)``, ``motion`` float32
+    ``(B, K, G, F)`` (``F`` is 0 where the input asks for no numbers), ``segments`` int64 ``(B, M, P)``,
+    ``labels`` float32 ``(B, C)``, ``clip`` int64 ``(B,)`` (row of :attr:`tables`), ``draw`` and
     ``skipped`` int64 ``(B,)``, how often the clip came before in the epoch and how many were skipped for it, and two
     lists of ``B`` strings: ``reason``, why a clip was skipped for this one in training, and ``error``, why this one
     could not be read; else empty.
@@ -63,7 +64,7 @@ class VideoDataModule(VideoData, LightningDataModule):
     def prepare_data(self) -> None:
         """Draw the built-in data, fetch the flow method's weights and probe the videos, once per machine."""
         stage = self._trainer_stage()
-        if self.input.modality != "frames":
+        if self.input.needs_flow:
             self.preprocess.flow.prepare()
         if stage != "predict" and self.labels.must_be_drawn:
             self.labels.draw_synthetic()
@@ -83,7 +84,7 @@ class VideoDataModule(VideoData, LightningDataModule):
             tell_odd_tracks(animals, self.tables.values(), self.root_folder, found)
         if stage == "fit" and self.labels.table and (words := describe_lost(self.labels.table)):
             rank_zero_warn(words)
-        if self.input.modality != "frames":
+        if self.input.needs_flow:
             tell_frame_rates(found, self.input.flow.gap_seconds)
         self.datasets = {}
         for name, table in self.tables.items():
@@ -157,9 +158,11 @@ class VideoDataModule(VideoData, LightningDataModule):
             unit_speed = None if unit_speed is None else position_views(unit_speed, *views)
             batch["segments"] = batch["segments"].repeat_interleave(self.views.number, dim=0)
         shown = (frames.shape[-2] / height, frames.shape[-1] / width)
-        batch["images"] = self.preprocess(frames, augment=training, shown=shown, unit_speed=unit_speed, seeds=seeds)
+        seen = self.preprocess(frames, augment=training, shown=shown, unit_speed=unit_speed, seeds=seeds)
         if training:
-            batch["images"], batch["labels"] = self.augmentation.mix(batch["images"], batch["labels"], seeds)
+            images, motion, batch["labels"] = self.augmentation.mix(*seen, batch["labels"], seeds)
+            seen = Seen(images, motion)
+        batch.update(seen._asdict())
         return batch
 
     def _random_number(self, *of: int) -> int:

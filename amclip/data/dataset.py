@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from amclip.data.animals import Animals, windows_of
-from amclip.data.crops import Animal, open_video, read_crops
+from amclip.data.crops import Animal, open_video, read_crops, unit_speeds
 from amclip.data.locate import video_path
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video import Video, VideoInfo
@@ -43,8 +43,8 @@ class Sample(_Tensors):
     """One clip, of the whole frame or of one animal.
 
     ``frames`` uint8 ``[K, V, 3, H, W]`` RGB, where ``V`` is a frame and its flow partner, then both of the wider crop;
-    ``unit_speed`` float32 ``[K, G]``, for each of the ``G`` crops of a position the body lengths per second of what
-    moves by the picture's whole side from frame to partner, 0 for whole frames; ``segments`` int64 ``[M, P]``;
+    ``unit_speed`` float32 ``[K, G, 2]``, for each of the ``G`` crops of a position how fast what moves by the picture's
+    whole side from frame to partner is, see :func:`amclip.data.crops.unit_speeds`; ``segments`` int64 ``[M, P]``;
     ``labels`` float32 ``[C]`` of 0 and 1; ``clip`` int64, the row of the table; ``draw`` int64, how often it was drawn
     before in the epoch; ``skipped`` int64, broken clips skipped to get this one (training), and ``reason`` why the last
     of them was; ``error`` why the frames are all zero, or empty.
@@ -159,7 +159,7 @@ class ClipDataset(Dataset[Sample]):
         """What stands in for a clip that cannot be read: in training the next one that can, else zeros."""
         if not self.training:
             frames = (self.num_positions, self.input.pictures_per_position, 3, *self.input.frame_size)
-            speeds = torch.zeros(self.num_positions, self.input.num_crops)
+            speeds = torch.zeros(self.num_positions, self.input.num_crops, 2)
             return self._sample(row, _Seen(torch.zeros(frames, dtype=torch.uint8), speeds), draw, error=reason)
         for skipped in range(1, len(self)):
             current = (row + skipped) % len(self)
@@ -195,9 +195,10 @@ class ClipDataset(Dataset[Sample]):
             frames, partners, span = self._positions(video, path, clip, generator)
             if self.input.crop is not None:
                 return self._read_animals(rows, video, frames, partners, span)
+            times = video.timestamps()
             wanted = np.stack([frames, partners][: self.input.frames_per_position], axis=1)
             pixels = video.read(wanted.ravel()).reshape(*wanted.shape, 3, *self.input.frame_size)
-            return [_Seen(pixels, torch.zeros(len(frames), 1))] * len(rows)
+            return [_Seen(pixels, torch.from_numpy(unit_speeds(times[partners] - times[frames])))] * len(rows)
         except VideoError as error:
             self._readers.pop(path, None)  # a reader is of no use after an error
             return [error] * len(rows)

@@ -3,13 +3,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from amclip.models.pretrained import describe_backbone, has_builtin_weights
 from amclip.models.segments import Aggregation
 from amclip.models.tower import Architecture
 from amclip.models.xclip_layers import MessageInit
 from amclip.plain import to_plain
+
+if TYPE_CHECKING:
+    from amclip.inputs import NetworkInput
 
 __all__ = ["FusionConfig", "HeadConfig", "NetworkConfig", "TemporalConfig", "TuningConfig"]
 
@@ -222,11 +225,28 @@ class NetworkConfig:
         now, then = _flat(self), _flat(trained)
         return {name: (now[name], then[name]) for name in now if now[name] != then[name] and name not in self.FREE}
 
-    def check_zero_shot(self, modality: str) -> None:
+    def check_without_images(self) -> None:
+        """Refuse what a network that is shown no image cannot do.
+
+        Raises:
+            ValueError: If it could not; says why.
+        """
+        for option, value, wanted in (
+            ("tuning.trainable_blocks", self.tuning.trainable_blocks, 0),
+            ("cross_frame", self.cross_frame, False),
+            ("head.video_prompt_layers", self.head.video_prompt_layers, 0),
+        ):
+            if value != wanted:
+                raise ValueError(
+                    f"network.{option}: is about images, and input.modality motion shows none; set "
+                    f"{str(wanted).lower()}, got {value}"
+                )
+
+    def check_zero_shot(self, input: "NetworkInput") -> None:
         """Refuse what could not classify without training.
 
         Args:
-            modality: What the network sees, as :class:`amclip.inputs.NetworkInput` has it.
+            input: What the network sees.
 
         Raises:
             ValueError: If it could not; says why.
@@ -242,7 +262,11 @@ class NetworkConfig:
             raise ValueError(
                 f"network.head.kind: zero-shot compares with the class names; set text, not {self.head.kind}"
             )
-        if modality != "frames":
+        if input.flow.motion is not None:
+            raise ValueError(
+                "input.flow.motion: a token of motion that nobody trained says nothing; zero-shot leaves it out: null"
+            )
+        if input.modality != "frames":
             raise ValueError("input.modality: flow images mean nothing to a CLIP that saw none; set frames")
         if not self.starts_from_published:
             raise ValueError("network.pretrained: zero-shot has nothing but published weights; name them")

@@ -31,7 +31,7 @@ import numpy as np
 import torch
 
 import amclip
-from amclip.data.synthetic import iterate_frames
+from amclip.data.synthetic import ClipSettings, iterate_frames
 from amclip.data.video import Video
 from amclip.data.writer import VideoWriter
 from amclip.ethogram.plan import WindowPlan, plan_windows
@@ -49,7 +49,7 @@ def drawn(folder: Path, seconds: float) -> Path:
     if not path.exists():
         print(f"drawing {path}", flush=True)
         with VideoWriter(path, FPS, SIZE, crf=23) as writer:
-            for frame in iterate_frames(7, 3, seconds, size=SIZE, fps=FPS):
+            for frame in iterate_frames(ClipSettings(7, seconds, SIZE, FPS), 3):
                 writer.write(frame)
     return path
 
@@ -133,7 +133,7 @@ class Straightforward:
         indices = np.stack([plan.frames[chosen], plan.partners[chosen]], axis=1)
         with torch.inference_mode():
             pixels = video.read(indices.ravel())
-            images = self.model.preprocess(pixels.view(1, *indices.shape, *pixels.shape[1:]))
+            images = self.model.preprocess(pixels.view(1, *indices.shape, *pixels.shape[1:])).images
             scores = self.model.probabilities(self.model.network(images, self.segments))
             return self.model.calibrate(scores)[0].numpy()
 

@@ -37,6 +37,7 @@ from sklearn.metrics import average_precision_score
 from torch.utils.data import DataLoader, Dataset
 
 from amclip.data.samplers import EpochSampler
+from amclip.data.synthetic import ClipSettings
 from amclip.data.synthetic.clips import iterate_frames, labels_of, look_of, plan_clip
 from amclip.data.synthetic.motion import BEHAVIOURS, Bout
 from amclip.inputs import FlowInput, NetworkInput
@@ -94,11 +95,15 @@ def coat_of(colour: tuple[int, int, int]) -> str:
     return COATS[1] if 1 - min(colour) / max(colour) < 0.4 else COATS[2]
 
 
+def settings_of(seed: int) -> ClipSettings:
+    return ClipSettings(seed, SECONDS, fps=FPS)
+
+
 def alone(seed: int) -> Iterator[int]:
     """Clips with one animal, whose coat is then the clip's."""
     index = 0
     while True:
-        if len(plan_clip(seed, index, SECONDS, fps=FPS).up) == 1:
+        if len(plan_clip(settings_of(seed), index).up) == 1:
             yield index
         index += 1
 
@@ -112,13 +117,13 @@ def draw(work: Path, name: str, seed: int, count: int) -> tuple[NDArray[np.uint8
         images = np.lib.format.open_memmap(images_path, "w+", np.uint8, (count, steps, 2, 3, SIDE, SIDE))
         labels = np.zeros((count, len(CLASSES)), np.int64)
         for row, index in zip(range(count), alone(seed), strict=False):
-            frames = torch.from_numpy(np.stack(list(iterate_frames(seed, index, SECONDS, fps=FPS))))
+            frames = torch.from_numpy(np.stack(list(iterate_frames(settings_of(seed), index))))
             first = torch.arange(steps) * STRIDE
             pairs = torch.stack([frames[first], frames[first + 1]], dim=1).permute(0, 1, 4, 2, 3)
-            seen = preprocess.denormalise(preprocess(pairs[None]))[0]
+            seen = preprocess.denormalise(preprocess(pairs[None]).images)[0]
             images[row] = (seen * 255).round().to(torch.uint8).numpy()
-            coat = coat_of(look_of(seed, index, SECONDS, fps=FPS).coat)
-            found = clip_labels(plan_clip(seed, index, SECONDS, fps=FPS).bouts, coat)
+            coat = coat_of(look_of(settings_of(seed), index).coat)
+            found = clip_labels(plan_clip(settings_of(seed), index).bouts, coat)
             labels[row] = [label in found for label in CLASSES]
             if row % 100 == 0:
                 print(f"{name}: clip {row} of {count}", flush=True)

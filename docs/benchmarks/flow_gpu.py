@@ -204,10 +204,10 @@ def training_step(machine: Machine, segments: int) -> str:
     frames = torch.randint(0, 256, (count, positions, 2, 3, size, size), dtype=torch.uint8).to(machine.device)
     index = torch.arange(positions, device=machine.device).view(1, segments, 8).expand(count, -1, -1)
     labels = torch.zeros(count, 20, device=machine.device)
-    images = preprocess(frames)
+    images = preprocess(frames).images
 
     def step(given: Tensor | None) -> None:
-        pictures = preprocess(frames) if given is None else given
+        pictures = preprocess(frames).images if given is None else given
         with torch.autocast(machine.device.type, dtype=torch.bfloat16):
             logits = network(pictures, index)
         torch.nn.functional.binary_cross_entropy_with_logits(logits.float(), labels).backward()

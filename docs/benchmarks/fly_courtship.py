@@ -34,6 +34,7 @@ from amclip.data.table import LabelTable, build_table, write_table
 from amclip.ethogram.agreement import Agreement, agreement
 from amclip.ethogram.annotations import Annotation, read_annotation
 from amclip.ethogram.bouts import BoutSettings, find_bouts, timeline
+from amclip.ethogram.extent import Extent
 from amclip.ethogram.figure import Panel, Track, draw_ethogram
 from amclip.ethogram.outputs import write_outputs
 from amclip.ethogram.pairing import pair_up
@@ -162,8 +163,9 @@ def scores_of(folder: Path) -> WindowScores:
     table, (video,) = pd.read_parquet(folder / "windows.parquet"), said["videos"]
     columns = {name: table[name].to_numpy() for name in ("start_frame", "stop_frame", "start", "stop")}
     values = table[said["classes"]].to_numpy(np.float32)
-    told = {name: video[name] for name in ("video", "fps", "num_frames", "duration")}
-    return WindowScores(classes=tuple(said["classes"]), probabilities=values, **columns, **told)
+    extent = Extent(video["fps"], video["num_frames"], video["duration"])
+    classes = tuple(said["classes"])
+    return WindowScores(video=video["video"], classes=classes, probabilities=values, extent=extent, **columns)
 
 
 def flow_statistics(video: Path) -> NDArray[np.float64]:
@@ -272,7 +274,7 @@ def as_timeline(scores: WindowScores, bouts: list) -> Timeline:
     from amclip.data.intervals import Bout
 
     mine = tuple(Bout(bout.start, bout.stop, bout.behaviour) for bout in bouts)
-    return Timeline(scores.video, mine, scores.duration, scores.fps)
+    return Timeline(scores.video, mine, scores.extent.duration, scores.extent.fps)
 
 
 def compared(guess: Annotation, labels: Annotation, part: tuple[float, float]) -> Agreement:

@@ -18,24 +18,25 @@ import sys
 from pathlib import Path
 
 from amclip.data.frame_rates import gap_in_frames
-from amclip.data.synthetic import iterate_frames, labels_of, plan_clip, split_of, write_dataset
-from amclip.data.synthetic.clips import FPS, SECONDS, SIZE
+from amclip.data.synthetic import ClipSettings, iterate_frames, labels_of, plan_clip, split_of, write_dataset
+from amclip.data.synthetic.settings import FPS, SECONDS, SIZE
 from amclip.data.writer import VideoWriter
 
 HERE = Path(__file__).parent
 CONFIG = HERE.parents[1] / "configs/demo.yaml"
 RATES = (15, 30, 60)
 STREAM = 0  # the demo's clips
+FASTEST = ClipSettings(STREAM, SECONDS, fps=RATES[-1])
 GAP = 1 / 15  # seconds, as the config says
 
 
 def draw(clips: int, work: Path) -> None:
     """The demo's clips at its own rate to train on, and its test clips at every rate."""
-    write_dataset(work / "train", clips, STREAM, workers=1, progress=False)
+    write_dataset(work / "train", clips, ClipSettings(STREAM), workers=1, progress=False)
     rows: list[tuple[str, str, str]] = []
     for index in (index for index in range(clips) if split_of(index) == "test"):
         name = f"videos/clip_{index:05d}.mp4"
-        rows.append((name, ";".join(labels_of(plan_clip(STREAM, index, SECONDS, fps=RATES[-1]).bouts)), "test"))
+        rows.append((name, ";".join(labels_of(plan_clip(FASTEST, index).bouts)), "test"))
         if not (work / f"{RATES[0]}" / name).exists():
             draw_test_clip(index, {rate: work / f"{rate}" / name for rate in RATES})
     for rate in RATES:
@@ -45,7 +46,7 @@ def draw(clips: int, work: Path) -> None:
 
 def draw_test_clip(index: int, targets: dict[int, Path]) -> None:
     """One clip at every rate; the lowest is written last, and says that all are there."""
-    frames = list(iterate_frames(STREAM, index, SECONDS, fps=RATES[-1]))
+    frames = list(iterate_frames(FASTEST, index))
     for rate in sorted(targets, reverse=True):
         with VideoWriter(targets[rate], rate, SIZE, crf=23) as writer:
             for frame in frames[:: RATES[-1] // rate]:

@@ -35,8 +35,8 @@ from torch.utils.data import DataLoader, Dataset
 from amclip import BehaviourTask
 from amclip.class_groups import ClassStatistics
 from amclip.data.datamodule import ClassAwareSampler, EpochSampler
-from amclip.data.synthetic import BEHAVIOURS, draw_clip, labels_of, plan_clip
-from amclip.data.synthetic.clips import FPS
+from amclip.data.synthetic import BEHAVIOURS, ClipSettings, draw_clip, labels_of, plan_clip
+from amclip.data.synthetic.settings import FPS
 from amclip.inputs import FlowInput, NetworkInput
 from amclip.losses import BCE, LDAM, Asymmetric, ClassBalanced, Equalization, Focal, Loss
 from amclip.models.config import NetworkConfig, TemporalConfig, TuningConfig
@@ -75,7 +75,7 @@ def chosen_clips(stream: int, wanted: dict[str, int]) -> list[tuple[int, tuple[s
     chosen = []
     index = 0
     while any(left.values()):
-        labels = labels_of(plan_clip(stream, index).bouts)
+        labels = labels_of(plan_clip(ClipSettings(stream), index).bouts)
         if labels and all(left[name] for name in labels):
             chosen.append((index, labels))
             for name in labels:
@@ -89,7 +89,7 @@ def images_of(index: int, stream: int) -> Tensor:
     import cv2
 
     cv2.setNumThreads(1)
-    frames, _ = draw_clip(stream, index)
+    frames, _ = draw_clip(ClipSettings(stream), index)
     times = np.arange(len(frames)) / FPS
     pairs = torch.stack(sample_positions(times, 0.0, len(frames) / FPS, POSITIONS, 1 / FPS), dim=1).flatten().tolist()
     small = [cv2.resize(frames[t], (SIZE, SIZE), interpolation=cv2.INTER_AREA) for t in pairs]

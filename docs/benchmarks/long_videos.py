@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from amclip.data.synthetic import split_of, write_dataset
+from amclip.data.synthetic import ClipSettings, split_of, write_dataset
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -80,8 +80,8 @@ def main() -> None:
     options = parser.parse_args()
     work = options.work
     work.mkdir(parents=True, exist_ok=True)
-    write_dataset(work / "clips", options.clips, seed=0, progress=False)
-    write_dataset(work / "long", options.videos, seed=100, seconds=LONG, progress=False)
+    write_dataset(work / "clips", options.clips, progress=False)
+    write_dataset(work / "long", options.videos, ClipSettings(100, LONG), progress=False)
     windows_of(work / "clips", work / "windows.csv")
     truth_of(work / "long", work / "truth.csv")
     amclip(

@@ -27,7 +27,7 @@ import torch
 
 import amclip
 from amclip.data import _reader
-from amclip.data.synthetic import group_tracks, iterate_group, plan_group
+from amclip.data.synthetic import ClipSettings, group_tracks, iterate_group, plan_group
 from amclip.data.tracks import Tracks, write_tracks
 from amclip.data.video import Video
 from amclip.data.writer import VideoWriter
@@ -45,18 +45,19 @@ def draw(work: Path, seconds: float) -> Path:
     if path.exists():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
-    index = next(number for number in range(10_000) if not any(plan_group(0, number, 2, seconds, FPS).outings))
+    settings = ClipSettings(0, seconds, DRAWN, FPS)
+    index = next(number for number in range(10_000) if not any(plan_group(settings, number, 2).outings))
     size = (DRAWN[0] * ZOOM, DRAWN[1] * ZOOM)
     tracks = [
         type(track)(track.subject, track.frames, track.boxes * ZOOM, (track.body_length or 1.0) * ZOOM)
-        for track in group_tracks(0, index, 2, seconds, DRAWN, FPS)
+        for track in group_tracks(settings, index, 2)
     ]
     for count in (1, 2):
         write_tracks(
             Tracks.of("drawn", [(path.name, track) for track in tracks[:count]]), folder / f"tracks_{count}.csv"
         )
     with VideoWriter(path, FPS, size, crf=23) as writer:
-        for frame in iterate_group(0, index, 2, seconds, DRAWN, FPS):
+        for frame in iterate_group(settings, index, 2):
             writer.write(cv2.resize(frame, size[::-1], interpolation=cv2.INTER_LINEAR))
     return folder
 

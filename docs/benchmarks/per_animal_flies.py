@@ -35,6 +35,7 @@ from amclip.data.tracks import Tracks, write_tracks
 from amclip.data.video import Video
 from amclip.ethogram.agreement import Agreement, Pair, agreement
 from amclip.ethogram.bouts import BoutSettings, find_bouts, timeline
+from amclip.ethogram.extent import Extent
 from amclip.ethogram.scores import WindowScores
 from amclip.flow.tvl1 import TVL1
 from amclip.inputs import CropInput, FlowInput, NetworkInput
@@ -180,14 +181,14 @@ def scores_in(folder: Path, flies: Sequence[str]) -> Scores:
 
     table = pd.read_parquet(folder / "windows.parquet")
     with Video(folder.parents[1] / "videos" / fly_tracks.VIDEO) as video:
-        told = {"fps": video.fps, "num_frames": video.num_frames, "duration": video.duration}
+        extent = Extent.of(video)
     found = {}
     for fly in flies:
         mine = table[table["subject"] == fly] if "subject" in table else table
         columns = {name: mine[name].to_numpy() for name in ("start_frame", "stop_frame", "start", "stop")}
         values = mine[list(CLASSES)].to_numpy(np.float32)
         found[fly] = WindowScores(
-            video=fly_tracks.VIDEO, classes=CLASSES, probabilities=values, subject=fly, **columns, **told
+            video=fly_tracks.VIDEO, classes=CLASSES, probabilities=values, extent=extent, subject=fly, **columns
         )
     return found
 
@@ -255,7 +256,8 @@ def baseline(work: Path, tracks: Tracks, truth: Truth) -> tuple[Scores, list[flo
         fly: WindowScores(
             *(fly_tracks.VIDEO, CLASSES, frames, frames + length, frames / FPS, (frames + length) / FPS),
             probabilities=calibrator(torch.from_numpy(mine)).float().numpy(),
-            **{"fps": FPS, "num_frames": round(duration * FPS), "duration": duration, "subject": fly},
+            extent=Extent(FPS, round(duration * FPS), duration),
+            subject=fly,
         )
         for fly, mine in values.items()
     }

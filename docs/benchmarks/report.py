@@ -37,7 +37,7 @@ def told_apart(scores: WindowScores, animals: int) -> tuple[list[WindowScores], 
     if not animals:
         return [scores], None
     rng = np.random.default_rng(0)
-    frames = np.arange(scores.num_frames)
+    frames = np.arange(scores.extent.num_frames)
     tracks = []
     for number in range(animals):
         middle = np.stack([960 + 800 * np.sin(frames / 311 + number), 540 + 400 * np.sin(frames / 217)], axis=1)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from amclip.data.dataset import ClipDataset
-from amclip.data.synthetic import iterate_frames
+from amclip.data.synthetic import ClipSettings, iterate_frames
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video import Video
 from amclip.data.writer import VideoWriter
@@ -66,7 +66,7 @@ def count(video: Path, scheme: Scheme, overlap: float, cross_frame: bool) -> dic
     finally:
         Video.read = read  # type: ignore[method-assign]
     with torch.inference_mode():
-        network(preprocess(sample["frames"][None]), sample["segments"][None])
+        network(preprocess(sample["frames"][None]).images, sample["segments"][None])
     return spent | {"said": network.images_per_clip(dataset.num_positions)}
 
 
@@ -134,7 +134,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         video = Path(folder) / "drawn.mp4"
         with VideoWriter(video, FPS, (96, 128)) as writer:
-            for frame in iterate_frames(0, 0, SECONDS, size=(96, 128), fps=FPS):
+            for frame in iterate_frames(ClipSettings(0, SECONDS, (96, 128), FPS), 0):
                 writer.write(frame)
         for scheme, overlap in LAYOUTS:
             alone, together = (count(video, scheme, overlap, cross_frame) for cross_frame in (False, True))

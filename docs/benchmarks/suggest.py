@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from amclip.data.synthetic import BEHAVIOURS, draw_clip
+from amclip.data.synthetic import BEHAVIOURS, ClipSettings, draw_clip
 from amclip.inputs import FlowInput, NetworkInput
 from amclip.models.encoder import ImageEncoder
 from amclip.models.pretrained import describe_backbone, load_pretrained
@@ -42,11 +42,11 @@ def embed(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     encoder.eval()
     features, labels = [], []
     for index in range(count):
-        frames, bouts = draw_clip(seed, index, SECONDS, size=SIZE)
+        frames, bouts = draw_clip(ClipSettings(seed, SECONDS, SIZE), index)
         at = ((np.arange(POSITIONS) + 0.5) / POSITIONS * (len(frames) - 1)).astype(int)
         pairs = torch.from_numpy(np.stack([frames[at], frames[at + 1]], axis=1)).movedim(-1, 2)
         with torch.inference_mode():
-            images = preprocess(pairs[None])[0]  # (K, 2, 3, S, S)
+            images = preprocess(pairs[None]).images[0]  # (K, 2, 3, S, S)
             found = encoder(images.flatten(0, 1)).view(POSITIONS, -1)
         features.append(torch.cat([found.mean(0), found.std(0)]).numpy())
         labels.append([any(bout.behaviour == name for bout in bouts) for name in BEHAVIOURS])

@@ -97,10 +97,10 @@ def test_a_wider_crop_comes_behind_and_shows_more(videos: Path) -> None:
 
 def test_speeds_are_in_body_lengths_and_seconds(videos: Path) -> None:
     sample = dataset(videos, table(["bob"]), crop={"context": 2.0}, flow_gap=2 / 25)[0]
-    assert sample["unit_speed"].shape == (4, 2)
-    assert sample["unit_speed"][0].tolist() == pytest.approx([34 / 14 * 12.5, 71 / 14 * 12.5])
+    assert sample["unit_speed"].shape == (4, 2, 2)
+    assert sample["unit_speed"][0, :, 0].tolist() == pytest.approx([34 / 14 * 12.5, 71 / 14 * 12.5])
     loaded = collate([sample, sample])
-    assert loaded["unit_speed"].shape == (2, 4, 2)
+    assert loaded["unit_speed"].shape == (2, 4, 2, 2)
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -19,6 +19,6 @@ def window_by_window(model: TrainedModel, video: Video, plan: WindowPlan, batch:
         indices = np.stack(pairs, axis=2)
         with torch.inference_mode():
             pixels = video.read(indices.ravel())
-            images = model.preprocess(pixels.view(*indices.shape, *pixels.shape[1:]))
+            images = model.preprocess(pixels.view(*indices.shape, *pixels.shape[1:])).images
             scores.append(model.calibrate(model.probabilities(model.network(images, segments))).numpy())
     return np.concatenate(scores)[: len(plan)]

@@ -90,7 +90,7 @@ def test_rows_are_scored_as_each_alone(model: TrainedModel, recording: Path, bat
             pictures = read_crops(video, np.stack([frames, partners], axis=1), [crops], model.input)[0][None]
             speeds = torch.from_numpy(animal.unit_speed(crops, times[partners] - times[frames]))[None]
             with torch.inference_mode():
-                images = model.preprocess(pictures, unit_speed=speeds)
+                images = model.preprocess(pictures, unit_speed=speeds).images
                 logits = model.network(images, model.input.segments()[None])
             expected.append(model.probabilities(logits)[0].numpy())
     np.testing.assert_allclose(found, expected, rtol=2e-4, atol=1e-6)
