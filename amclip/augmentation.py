@@ -138,8 +138,8 @@ class Augmentation(Configurable):
         By torchvision: mixup (Zhang et al., arXiv 1710.09412) blends the pictures, cutmix (Yun et al., arXiv
         1905.04899) pastes a box of one clip into the other, the same box at every position and in both streams, so that
         a frame and its flow image still belong together. With both, each pair draws one of them. Where the number of
-        clips is odd the last three are mixed in a round; a clip alone stays as it is. Numbers of motion are blended as labels are, by the fraction of each clip
-        that there is to see.
+        clips is odd the last three are mixed in a round; a clip alone stays as it is. Numbers of motion are blended as
+        labels are, by the fraction of each clip that there is to see.
 
         Args:
             images: Shape ``(B, K, V, 3, S, S)``.

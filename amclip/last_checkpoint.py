@@ -43,7 +43,12 @@ class LastCheckpoint(ModelCheckpoint):
         # At the end of training's part of an epoch: else it waits for a validation, and epochs since are lost.
         super().__init__(dirpath, filename, save_on_train_epoch_end=True, enable_version_counter=False)
         self.every_n_steps, self.every_n_minutes = every_n_steps, every_n_minutes
-        self._saved_step, self._saved_time = 0, 0.0
+        self.saved_step: int | None = None
+        """Steps of the optimiser that were done when it was saved last; None before."""
+        self.saved_epoch = 0
+        """Epoch that it was in then, from 0."""
+        self._began_step = self._gathering_since = 0
+        self._saved_time = 0.0
 
     @property
     def state_key(self) -> str:
@@ -53,7 +58,8 @@ class LastCheckpoint(ModelCheckpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Count steps and minutes from here."""
         super().on_train_start(trainer, pl_module)
-        self._saved_step, self._saved_time = trainer.global_step, time.monotonic()
+        self._began_step = self._gathering_since = trainer.global_step
+        self._saved_time = time.monotonic()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """From here on the next step's end is near."""
@@ -67,12 +73,10 @@ class LastCheckpoint(ModelCheckpoint):
         Raises:
             amclip.interrupt.Stopped: If it was told to end.
         """
-        if trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
-            interrupt.rest_is_near(False)  # the end of the epoch is saved as it comes
+        # The end of an epoch is saved as it comes, and gradients that are gathered for a step are in no checkpoint.
+        if trainer.fit_loop.epoch_loop.batch_progress.is_last_batch or trainer.global_step == self._gathering_since:
             return
-        gathering = trainer.fit_loop.epoch_loop._should_accumulate()
-        if gathering:  # gradients that are gathered are in no checkpoint
-            return
+        self._gathering_since = trainer.global_step
         signum = _highest(trainer, interrupt.received())
         if signum or self._is_due(trainer):
             self._save(trainer)
@@ -80,27 +84,38 @@ class LastCheckpoint(ModelCheckpoint):
             interrupt.stop(signum)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save."""
+        """Save.
+
+        Raises:
+            amclip.interrupt.Stopped: If the training was told to end at the epoch's last step.
+        """
         interrupt.rest_is_near(False)
         super().on_train_epoch_end(trainer, pl_module)
-        self._saved_step, self._saved_time = trainer.global_step, time.monotonic()
+        self._note(trainer)
+        if signum := _highest(trainer, interrupt.received()):
+            interrupt.stop(signum)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """A validation may be long."""
         interrupt.rest_is_near(False)
 
     def _is_due(self, trainer: Trainer) -> bool:
-        steps = self.every_n_steps is not None and trainer.global_step - self._saved_step >= self.every_n_steps
+        since = self._began_step if self.saved_step is None else self.saved_step
+        steps = self.every_n_steps is not None and trainer.global_step - since >= self.every_n_steps
         if self.every_n_minutes is None:
             return steps
         passed = time.monotonic() - self._saved_time >= 60 * self.every_n_minutes
         return steps or bool(trainer.strategy.broadcast(passed))  # clocks of several machines differ
 
     def _save(self, trainer: Trainer) -> None:
-        self._saved_step, self._saved_time = trainer.global_step, time.monotonic()
         assert self.dirpath is not None
         self.best_model_path = str(Path(self.dirpath) / f"{self.filename}{self.FILE_EXTENSION}")
         trainer.save_checkpoint(self.best_model_path)
+        self._note(trainer)
+
+    def _note(self, trainer: Trainer) -> None:
+        self.saved_step, self.saved_epoch = trainer.global_step, trainer.current_epoch
+        self._saved_time = time.monotonic()
 
 
 def _highest(trainer: Trainer, signum: int) -> int:

@@ -4,8 +4,8 @@ Arithmetic on flow fields alone; :mod:`amclip.preprocess` computes them, and :mo
 of the numbers.
 
 Lengths are sides of the decoded picture (x in widths, y in heights) for whole frames, and body lengths for animals that
-are cut out; time is the real time from a frame to its partner. What a random crop cuts off counts as still, and the rest
-is measured in the decoded picture's sides: a crop changes no number but by what leaves the picture.
+are cut out; time is the real time from a frame to its partner. What a random crop cuts off counts as still, and the
+rest is measured in the decoded picture's sides: a crop changes no number but by what leaves the picture.
 """
 
 from typing import Literal, NamedTuple
