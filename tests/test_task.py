@@ -1,3 +1,4 @@
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from lightning.pytorch.loggers import CSVLogger
 
 from amclip.data.datamodule import VideoDataModule
 from amclip.inputs import NetworkInput
+from amclip.last_checkpoint import LastCheckpoint
 from amclip.losses import LDAM, ClassBalanced
 from amclip.models.config import FusionConfig
 from amclip.plain import to_plain
