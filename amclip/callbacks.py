@@ -173,7 +173,8 @@ class TensorBoardPictures(Callback):
         if batch_idx or trainer.sanity_checking or trainer.current_epoch % self.every_n_epochs:
             return
         board, data = _board(trainer), getattr(trainer, "datamodule", None)
-        if board is None or data is None or not batch["images"].shape[2]:
+        # Of stored embeddings there are no images, nor of numbers of motion alone.
+        if board is None or data is None or "images" not in batch or not batch["images"].shape[2]:
             return
         for i, images in enumerate(data.preprocess.denormalise(batch["images"][: self.clips])):
             clip = data.tables[name].clips[int(batch["clip"][i])]
@@ -200,6 +201,8 @@ class FlowStrength(Callback):
         """Look at the flow images of the first batch."""
         data: Any = getattr(trainer, "datamodule", None)
         if batch_idx or trainer.current_epoch or not hasattr(data, "input") or not data.input.shows_flow:
+            return
+        if "images" not in batch:  # all embeddings were stored before
             return
         pictures = data.preprocess.denormalise(batch["images"][:, :, int(data.input.modality == "interleaved")])
         bound, unit = data.input.flow.bound, data.input.flow.unit

@@ -14,7 +14,7 @@ from amclip.calibration import Calibrator
 from amclip.checkpoint import KNOWLEDGE_KEY, check_weights, hyperparameters
 from amclip.class_groups import ClassStatistics
 from amclip.compatible import refuse_other_data, refuse_other_model
-from amclip.evaluation import Evaluation, named_scores, network_input, readable_rows
+from amclip.evaluation import Evaluation, answer_batch, named_scores, readable_rows
 from amclip.inference import TrainedModel
 from amclip.inputs import NetworkInput
 from amclip.losses import BCE, Loss
@@ -182,7 +182,7 @@ class BehaviourTask(Configurable, LightningModule):
         """Say what a clip costs, and compile."""
         positions = self.input.num_positions
         images = self.network.images_per_clip(positions)
-        how = "for each segment anew" if self.network.cross_frame else "each once"
+        how = "for each segment anew" if self.network.segments_apart else "each once"
         rank_zero_info(f"Each clip costs {images} images to embed ({how}, of {positions} positions)")
         if self.compile_network:
             self.network.compile()
@@ -223,7 +223,7 @@ class BehaviourTask(Configurable, LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch."""
-        labels, answer = batch["labels"], self.network.answer(*network_input(batch))
+        labels, answer = batch["labels"], answer_batch(self.network, batch)
         apart = sum(self.loss(stream, labels) for stream in answer.streams.float().unbind(1))
         loss = self.loss(answer.logits.float(), labels) + self.network.config.fusion.stream_loss * apart
         self.log("train/loss", loss, prog_bar=True, batch_size=len(labels))
@@ -276,7 +276,7 @@ class BehaviourTask(Configurable, LightningModule):
 
     def _score(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits ``(B, W, C)`` of the ``W`` views of each clip, and the probabilities ``(B, C)`` they make together."""
-        logits = self(*network_input(batch)).float().unflatten(0, (len(batch["labels"]), -1))
+        logits = answer_batch(self.network, batch).logits.float().unflatten(0, (len(batch["labels"]), -1))
         views = self.loss.probabilities(logits.flatten(0, 1)).view_as(logits)
         return logits, views.amax(dim=1) if self.view_aggregation == "max" else views.mean(dim=1)
 

@@ -1,6 +1,7 @@
 """Videos and a table of labels to batches on the device."""
 
 import warnings
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -24,9 +25,13 @@ from amclip.data.readable import (
     tell_odd_tracks,
 )
 from amclip.data.samplers import ClassAwareSampler, EpochSampler, WindowSampler, process_group
+from amclip.data.stored.dataset import Lookup, StoredClips, collate_stored
+from amclip.data.stored.embedder import Embedder, Precision, changes_pixels, refuse_unusable
+from amclip.data.stored.videos import video_digests
 from amclip.data.table import LabelTable, describe_lost
 from amclip.data.video_data import VideoData
-from amclip.data.views import clip_views, position_views
+from amclip.data.views import Views, clip_views, position_views
+from amclip.models.classifier import InterleavedClassifier
 from amclip.preprocess import Preprocess, Seen
 from amclip.rank_zero import rank_zero_warn
 
@@ -47,6 +52,8 @@ class VideoDataModule(VideoData, LightningDataModule):
     lists of ``B`` strings: ``reason``, why a clip was skipped for this one in training, and ``error``, why this one
     could not be read; else empty.
 
+    With `embeddings` it holds ``embeddings`` in place of ``images``, see :mod:`amclip.data.stored`.
+
     Its arguments are those of :class:`amclip.data.video_data.VideoData`.
     """
 
@@ -57,6 +64,13 @@ class VideoDataModule(VideoData, LightningDataModule):
         self.clip_seconds: float | None = None
         """Median length of the training clips in seconds; set with the stage, for those who cut videos into windows."""
         self.left_out_clips = 0
+<<<<<<< HEAD
+=======
+        self.embedder: Embedder | None = None
+        """Completes batches of stored embeddings; there with the first loader, or by :meth:`open_store`."""
+        self._digests: dict[Path, bytes] = {}
+        self._epoch = 0
+>>>>>>> main
         self._messages: set[str] = set()
         self.tables: dict[str, LabelTable] = {}
         self.datasets: dict[str, ClipDataset] = {}
@@ -64,12 +78,15 @@ class VideoDataModule(VideoData, LightningDataModule):
     def prepare_data(self) -> None:
         """Draw the built-in data, fetch the flow method's weights and probe the videos, once per machine."""
         stage = self._trainer_stage()
+        self._refuse_embeddings(stage)
         if self.input.needs_flow:
             self.preprocess.flow.prepare()
         if stage != "predict" and self.labels.must_be_drawn:
             self.labels.draw_synthetic()
         if self.cache_dir is not None:
             self._probe(self._tables(stage))
+        if self.embeddings is not None:
+            video_digests(self._paths(self._tables(stage)), self.embeddings.path)
 
     def setup(self, stage: str) -> None:
         """Make the datasets of a stage.
@@ -77,8 +94,11 @@ class VideoDataModule(VideoData, LightningDataModule):
         Raises:
             ValueError: If a split that the stage needs has no clips that can be read.
         """
+        self._refuse_embeddings(stage)
         self.tables = self._tables(stage)
         found = self._probe(self.tables)
+        if self.embeddings is not None:
+            self._digests = video_digests(self._paths(self.tables), self.embeddings.path)
         animals = None if self.input.crop is None else self.labels.animals
         if animals is not None:
             tell_odd_tracks(animals, self.tables.values(), self.root_folder, found)
@@ -101,7 +121,8 @@ class VideoDataModule(VideoData, LightningDataModule):
                 if clips:
                     raise ValueError(explain_unreadable(source, clips, name, self.root_folder, animals))
                 raise ValueError(self.splits.explain_empty(name, self.labels.table, source))
-            self.datasets[name] = ClipDataset(
+            kind = ClipDataset if self.embeddings is None else StoredClips
+            self.datasets[name] = kind(
                 table,
                 self.root_folder,
                 found,
@@ -150,13 +171,20 @@ class VideoDataModule(VideoData, LightningDataModule):
         In test and prediction with W views of each clip, ``images`` and ``segments`` have ``B * W`` rows.
         """
         training = self.trainer is not None and self.trainer.training
+<<<<<<< HEAD
         frames, unit_speed, seeds = batch.pop("frames"), batch.pop("unit_speed", None), batch.pop("seeds", None)
+=======
+        if self.embedder is not None:
+            self.embedder.complete(batch, self._views())
+            return batch
+        frames, unit_speed = batch.pop("frames"), batch.pop("unit_speed", None)
+>>>>>>> main
         height, width = frames.shape[-2:]
-        if self.views.number > 1 and self._trainer_stage() in ("test", "predict"):
-            views = self.views.temporal, self.views.spatial
+        if (taken := self._views()).number > 1:
+            views = taken.temporal, taken.spatial
             frames = clip_views(frames, *views)
             unit_speed = None if unit_speed is None else position_views(unit_speed, *views)
-            batch["segments"] = batch["segments"].repeat_interleave(self.views.number, dim=0)
+            batch["segments"] = batch["segments"].repeat_interleave(taken.number, dim=0)
         shown = (frames.shape[-2] / height, frames.shape[-1] / width)
         seen = self.preprocess(frames, augment=training, shown=shown, unit_speed=unit_speed, seeds=seeds)
         if training:
@@ -179,6 +207,30 @@ class VideoDataModule(VideoData, LightningDataModule):
             return self.trainer.current_epoch + 1, 0
         return self.trainer.current_epoch, batches.current.processed
 
+    def open_store(self, network: InterleavedClassifier, precision: Precision | None = None) -> Embedder:
+        """Say whose image tower embeds, and get what keeps its embeddings; Lightning's trainers need no such call.
+
+        Args:
+            network: The network.
+            precision: In which precision it computes.
+
+        Raises:
+            ValueError: If `embeddings` is not set.
+        """
+        if self.embeddings is None:
+            raise ValueError("data.embeddings: is not set; name a folder, --data.embeddings.folder FOLDER")
+        self.embedder = Embedder(network, self.preprocess, self.embeddings, precision)
+        return self.embedder
+
+    def _refuse_embeddings(self, stage: str) -> None:
+        task = None if self.trainer is None else self.trainer.lightning_module
+        if self.embeddings is not None and task is not None:
+            refuse_unusable(task.network, self.augmentation, stage == "fit")  # type: ignore[arg-type]
+
+    def _views(self) -> Views:
+        """How clips are looked at in the stage that runs."""
+        return self.views if self._trainer_stage() in ("test", "predict") else Views()
+
     def _trainer_stage(self) -> str:
         stage = self.trainer.state.fn if self.trainer is not None else None
         return stage.value if stage is not None else "fit"
@@ -200,14 +252,19 @@ class VideoDataModule(VideoData, LightningDataModule):
         return {name: table.split(name) for name in names}
 
     def _probe(self, tables: dict[str, LabelTable]) -> Found:
-        paths = sorted({self.root_folder / clip.video for table in tables.values() for clip in table.clips})
-        return probe(paths, timeout=self.probe_timeout, cache=self.cache_dir)
+        return probe(self._paths(tables), timeout=self.probe_timeout, cache=self.cache_dir)
+
+    def _paths(self, tables: dict[str, LabelTable]) -> list[Path]:
+        return sorted({self.root_folder / clip.video for table in tables.values() for clip in table.clips})
 
     def _loader(self, name: Stage) -> DataLoader[Any]:
         dataset = self.datasets[name]
+        if isinstance(dataset, StoredClips):
+            self.look_up_in_store(dataset, name)
         replicas, rank = process_group()
         if len(dataset) < replicas:
             raise ValueError(f"{len(dataset)} clips in {name!r} cannot be shared among {replicas} processes")
+<<<<<<< HEAD
         how: dict[str, Any] = {
             "batch_size": self.batch_size,
             "num_workers": self.num_workers,
@@ -224,3 +281,39 @@ class VideoDataModule(VideoData, LightningDataModule):
         kind = ClassAwareSampler if self.sampler == "class-aware" else EpochSampler
         shuffled = kind(dataset, self.batch_size, replicas, rank, self.seed)
         return ResumableLoader(dataset, sampler=shuffled, progress=self._progress, **how)
+=======
+        sampler: Sampler[Any]
+        if name == "train":
+            kind = ClassAwareSampler if self.sampler == "class-aware" else EpochSampler
+            shuffled = kind(dataset, num_replicas=replicas, rank=rank, shuffle=True, seed=self.seed)
+            shuffled.set_epoch(self._epoch)
+            sampler = shuffled
+        else:
+            sampler = WindowSampler(dataset, num_replicas=replicas, rank=rank, shuffle=False)
+        return DataLoader(
+            dataset,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            num_workers=self.num_workers,
+            collate_fn=collate if self.embeddings is None else collate_stored,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.num_workers > 0 and name in ("train", "val"),
+            # A worker stuck in the decoder must end the run with an error, not hold it for ever.
+            timeout=10 * self.probe_timeout if self.num_workers else 0,
+        )
+
+    def look_up_in_store(self, dataset: StoredClips, name: Stage) -> None:
+        """Let a dataset read what is stored, of the image tower as it is now.
+
+        Raises:
+            ValueError: If there is neither a trainer nor :meth:`open_store` has said whose image tower that is.
+        """
+        assert self.embeddings is not None
+        if self.trainer is not None:
+            self.open_store(self.trainer.lightning_module.network, self.trainer.precision_plugin)  # type: ignore[arg-type]
+        if self.embedder is None:
+            raise ValueError("data.embeddings: nobody has said whose; VideoDataModule.open_store does")
+        views = self.views.spatial if name in ("test", "predict") else 1
+        changed = self.augmentation if changes_pixels(self.augmentation) else None
+        dataset.use(Lookup(self.embedder.store, self._digests, self.embeddings.copies, changed, views))
+>>>>>>> main

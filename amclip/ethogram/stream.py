@@ -111,7 +111,7 @@ def stream_windows(
     if first >= len(rows):
         return
     network, device = model.network, model.device
-    alone = not network.cross_frame and not network.prompted
+    alone = network.images_alone
     segments = model.input.segments().to(device).expand(batch, -1, -1)
     size = batch * rows.positions
     begin = int(rows.first_image[first]) // size * size

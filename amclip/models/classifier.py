@@ -7,21 +7,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from amclip.models.attentive import AttentiveProbe
 from amclip.models.config import NetworkConfig
-from amclip.models.encoder import ImageEncoder
-from amclip.models.interleave import gather_segments, interleave
+from amclip.models.encoder import ImageEncoder, VideoEncoder, make_encoder
+from amclip.models.interleave import drop_streams, gather_segments, interleave
 from amclip.models.motion import MotionTokens
 from amclip.models.pretrained import Pretrained
 from amclip.models.segments import (
     LateFusion,
     LinearHead,
+    Pooling,
     SegmentAggregator,
     SegmentClassifier,
     TemporalTransformer,
     TextHead,
 )
 from amclip.models.xclip_layers import MultiFrameIntegration, VideoPrompts
-from amclip.models.xclip_parts import left_out, load_xclip_parts
+from amclip.models.xclip_parts import left_out, load_xclip_parts, refuse_other_heads
 
 __all__ = ["Answer", "InterleavedClassifier"]
 
@@ -46,8 +48,9 @@ class InterleavedClassifier(nn.Module):
 
     A plain module: it knows neither how frames were chosen nor how it is trained.
 
-    Frame-wise, each unique image is embedded once, however many segments use it. With messages between frames an
-    image's embedding depends on its sequence, so each segment's images are embedded anew: see :meth:`images_per_clip`.
+    Frame-wise, each unique image is embedded once, however many segments use it. With messages between frames, or a
+    video encoder, an image's embedding depends on its sequence, so each segment's images are embedded anew: see
+    :meth:`images_per_clip`.
 
     Args:
         config: What it is made of; its architecture must be known, see :meth:`NetworkConfig.with_architecture`.
@@ -75,29 +78,14 @@ class InterleavedClassifier(nn.Module):
         if config.architecture is None:
             raise ValueError("network.architecture: is not known; NetworkConfig.with_architecture looks it up")
         self.config = config
-        num_frames = positions_per_segment * num_streams
-        self.encoder = ImageEncoder(
-            config.architecture,
-            config.tuning.trainable_blocks,
-            config.tuning.gradient_checkpointing,
-            config.message_init if config.cross_frame else None,
-            num_frames,
-            config.tuning.lora_rank,
-            config.tuning.lora_alpha,
-        )
+        self.encoder = make_encoder(config, positions_per_segment, num_streams)
         width, temporal, head = self.encoder.width, config.temporal, config.head
-        published = config.architecture.get("xclip", {})
-        for option, name, value, used in (
-            ("temporal.heads", "temporal_heads", temporal.heads, temporal.kind == "mit"),
-            ("head.video_prompt_heads", "video_prompt_heads", head.video_prompt_heads, head.video_prompt_layers > 0),
-        ):
-            if used and published.get(name, value) != value:
-                raise ValueError(
-                    f"network.{option}: the X-CLIP checkpoint was trained with {published[name]}, not {value}"
-                )
+        refuse_other_heads(config)
         self.num_streams, self.num_segments, self.cross_frame = num_streams, num_segments, config.cross_frame
-        self.num_frames = num_frames
+        self.num_frames = positions_per_segment * num_streams
         self.prompted = head.video_prompt_layers > 0
+        self.moments = positions_per_segment // (self.encoder.frames_per_moment if num_streams else 1)
+        """How many there are in a segment, each with an embedding of every stream."""
         self.motion = MotionTokens(motion, width) if motion else None
         num_tokens = num_streams + len(motion)
         self.num_tokens = num_tokens
@@ -115,13 +103,11 @@ class InterleavedClassifier(nn.Module):
         joined = head.kind == "text"
         joint_width = width if joined or not late else num_tokens * width
 
-        def pooling(streams: int) -> TemporalTransformer | MultiFrameIntegration:
+        def pooling(streams: int) -> Pooling:
             if temporal.kind == "mit":
-                images = positions_per_segment * streams
-                return MultiFrameIntegration(width, images, temporal.layers, temporal.heads)
-            return TemporalTransformer(
-                width, positions_per_segment, streams, temporal.layers, temporal.heads, temporal.dropout
-            )
+                return MultiFrameIntegration(width, self.moments * streams, temporal.layers, temporal.heads)
+            kind = AttentiveProbe if temporal.kind == "attentive" else TemporalTransformer
+            return kind(width, self.moments, streams, temporal.layers, temporal.heads, temporal.dropout)
 
         def new_head(size: int) -> LinearHead | TextHead:
             if head.kind == "text":
@@ -184,9 +170,19 @@ class InterleavedClassifier(nn.Module):
                 if bias is not None:
                     head.bias.fill_(bias)
 
+    @property
+    def segments_apart(self) -> bool:
+        """Whether images of a segment are embedded together, so that two segments cannot share an embedding."""
+        return self.num_streams > 0 and (self.cross_frame or isinstance(self.encoder, VideoEncoder))
+
+    @property
+    def images_alone(self) -> bool:
+        """Whether embeddings of single images are all that is classified: :meth:`embed`, then :meth:`classify`."""
+        return not self.segments_apart and not self.prompted
+
     def images_per_clip(self, num_positions: int) -> int:
         """How many images a clip of ``K`` unique positions costs to embed, which is nearly all the network's cost."""
-        return self.num_segments * self.num_frames if self.cross_frame else num_positions * self.num_streams
+        return self.num_segments * self.num_frames if self.segments_apart else num_positions * self.num_streams
 
     def embed(self, images: Tensor, motion: Tensor | None = None) -> Tensor:
         """Embed each image once, and make the tokens of motion.
@@ -214,10 +210,11 @@ class InterleavedClassifier(nn.Module):
             Shape ``(B, K, V, D)``.
 
         Raises:
-            ValueError: If images exchange messages: then there are no embeddings without segments.
+            ValueError: If images see each other: then there are no embeddings without segments.
         """
-        if self.cross_frame:
-            raise ValueError("network.cross_frame: an image's embedding depends on its segment; call the network whole")
+        if self.segments_apart:
+            option = "cross_frame" if self.cross_frame else "backbone"
+            raise ValueError(f"network.{option}: an image's embedding depends on its segment; call the network whole")
         if not self.num_streams:
             return images.new_empty(*images.shape[:2], 0, self.encoder.width)
         features: Tensor = self.encoder(images.flatten(0, 2))
@@ -282,32 +279,44 @@ class InterleavedClassifier(nn.Module):
 
     def answer(self, images: Tensor, segments: Tensor, motion: Tensor | None = None) -> Answer:
         """As :meth:`forward`, with the embedding of each segment and what each stream says."""
-        if not self.cross_frame and not self.prompted:
+        if self.images_alone:
             return self.classify(self.embed(images, motion), segments)
-        if not self.cross_frame:
-            features, tokens = self.encoder.with_patches(images.flatten(0, 2))
+        encoder, patches = self.encoder, None
+        if not self.segments_apart:
+            assert isinstance(encoder, ImageEncoder)
+            features, tokens = encoder.with_patches(images.flatten(0, 2))
             leading = images.shape[:3]
             embeddings = self.join(features.view(*leading, -1), motion)
             return self.classify(embeddings, segments, tokens.view(*leading, *tokens.shape[1:]))
         self._check(images.shape[2], self.num_streams, segments)
         rows = torch.arange(len(images), device=images.device)[:, None, None]
-        # (B, M, P, V, 3, S, S): positions, then streams, are the last to change, so the order is I1, F1, I2, F2, …
-        flat = images[rows, segments].flatten(0, 3)
-        patches = None
-        if self.prompted:
-            features, tokens = self.encoder.with_patches(flat)
+        chosen = images[rows, segments]  # (B, M, P, V, 3, S, S)
+        if isinstance(encoder, VideoEncoder):
+            features = encoder(chosen.flatten(0, 1))
+        elif self.prompted:
+            features, tokens = encoder.with_patches(chosen.flatten(0, 3))
             shape = (*segments.shape[:2], self.num_frames)
             patches = VideoPrompts.normalise(tokens).view(*shape, *tokens.shape[1:]).mean(dim=2)
-        else:
-            features = self.encoder(flat)
-        numbers = None if motion is None else motion[rows, segments]
-        embeddings = self.join(features.view(*segments.shape, self.num_streams, -1), numbers)
-        return self._classify(interleave(embeddings), patches)
+        else:  # positions, then streams, are the last to change, so the order is I1, F1, I2, F2, …
+            features = encoder(chosen.flatten(0, 3))
+        features = features.view(*segments.shape[:2], -1, self.num_streams, encoder.width)
+        numbers = (
+            None
+            if motion is None or self.motion is None
+            else self._of_moments(motion[rows, segments], features.shape[2])
+        )
+        return self._classify(interleave(self.join(features, numbers)), patches)
+
+    def _of_moments(self, numbers: Tensor, length: int) -> Tensor:
+        """Numbers of motion ``(B, M, P, G, F)`` for each of so many embeddings: means of what is embedded as one."""
+        numbers = numbers.view(*numbers.shape[:2], self.moments, -1, *numbers.shape[3:]).mean(dim=3)
+        return numbers.repeat_interleave(length // self.moments, dim=2)
 
     def _classify(self, sequences: Tensor, patches: Tensor | None) -> Answer:
         """Answers from sequences ``(B, M, T, D)`` and patches ``(B, M, L, W)``."""
         num_segments = sequences.shape[1]
-        sequences = self._drop_streams(sequences)
+        if self.training:
+            sequences = drop_streams(sequences, self.num_tokens, self.config.fusion.stream_dropout)
         if len(self.classifiers) == 1:
             flat = None if patches is None else patches.flatten(0, 1)
             answers = [self.classifiers[0](sequences.flatten(0, 1), flat)]
@@ -322,17 +331,6 @@ class InterleavedClassifier(nn.Module):
         apart = [joint.new_empty(len(joint), 0, joint.shape[1])]
         apart += [self.aggregator(pooled, stream)[:, None] for stream in streams.unbind(2)]
         return Answer(joint, pooled, torch.cat(apart, dim=1))
-
-    def _drop_streams(self, sequences: Tensor) -> Tensor:
-        """In training, leave some clips only one of their streams, the same in all segments: the others become zero."""
-        share, streams = self.config.fusion.stream_dropout, self.num_tokens
-        if not self.training or not share or streams == 1:
-            return sequences
-        size, device = len(sequences), sequences.device
-        alone = torch.rand(size, device=device) < share
-        chosen = F.one_hot(torch.randint(streams, (size,), device=device), streams).bool()
-        keep = (chosen | ~alone[:, None]).to(sequences.dtype)
-        return sequences * keep.repeat(1, sequences.shape[2] // streams)[:, None, :, None]
 
     def _check(self, streams: int, wanted: int, segments: Tensor) -> None:
         if streams != wanted:

@@ -22,8 +22,10 @@ class TemporalConfig:
     """What pools the embeddings of a segment over time.
 
     Args:
-        kind: transformer (amclip's own) or mit (X-CLIP's multi-frame integration).
-        layers: Layers of the transformer; 0 is a plain mean over time.
+        kind: transformer (amclip's own), attentive (an attentive probe, as frozen encoders are evaluated with) or mit
+            (X-CLIP's multi-frame integration).
+        layers: Its layers; 0 is a plain mean over time (kind transformer). Those of attentive count the one in which
+            the query looks at the segment: V-JEPA has 1, V-JEPA 2 has 4.
         heads: Its attention heads.
         dropout: Its dropout probability; X-CLIP's has none.
 
@@ -31,14 +33,14 @@ class TemporalConfig:
         ValueError: If a value is out of range.
     """
 
-    kind: Literal["transformer", "mit"] = "transformer"
+    kind: Literal["transformer", "attentive", "mit"] = "transformer"
     layers: int = 1
     heads: int = 8
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.kind not in ("transformer", "mit"):
-            raise ValueError(f"network.temporal.kind: expected transformer or mit, got {self.kind!r}")
+        if self.kind not in ("transformer", "attentive", "mit"):
+            raise ValueError(f"network.temporal.kind: expected transformer, attentive or mit, got {self.kind!r}")
         if self.kind == "mit" and self.dropout:
             raise ValueError(
                 "network.temporal.dropout: X-CLIP's multi-frame integration (kind mit) has no dropout; set 0"
@@ -156,7 +158,9 @@ class NetworkConfig:
         backbone: Image tower: a model name of open_clip such as ViT-B-16, amclip-tiny (for the demo), an open_clip
             configuration file, local-dir:FOLDER or hf-hub:OWNER/NAME (hf-hub:imageomics/bioclip); a published X-CLIP as
             xclip-dir:FOLDER or xclip-hub:OWNER/NAME (xclip-hub:microsoft/xclip-base-patch16); an image
-            encoder of timm's, without a text tower, as timm:NAME (timm:vit_base_patch16_dinov3).
+            encoder of timm's, without a text tower, as timm:NAME (timm:vit_base_patch16_dinov3); a video encoder as
+            vjepa:NAME (vjepa:vjepa2_1_vit_large_384), vjepa-dir:FOLDER or vjepa-hub:OWNER/NAME
+            (vjepa-hub:facebook/vjepa2-vitl-fpc64-256), which embeds each segment on its own.
         pretrained: Its weights: a name that open_clip or timm knows (openai), synthetic for amclip-tiny, or a local
             file. Fetched when training starts. Without it a named model starts from random weights.
         cross_frame: X-CLIP's messages between the images of a segment in every block. Each segment is then embedded on
@@ -209,16 +213,14 @@ class NetworkConfig:
         Raises:
             ValueError: If the backbone is unknown, cannot be used, or has no text tower for a text head.
         """
-        if self.architecture is not None:
-            return self
-        found = describe_backbone(self.backbone, self.pretrained, image_size)
-        if self.head.kind == "text" and found.get("image_only"):
+        found = self.architecture or describe_backbone(self.backbone, self.pretrained, image_size)
+        if self.head.kind == "text" and (alone := _without_text(found)):
             raise ValueError(
-                f"backbone: {self.backbone} is an image encoder alone, without a text tower that could embed class "
+                f"backbone: {self.backbone} is {alone}, without a text tower that could embed class "
                 "names: take a CLIP-like backbone for text prompts and zero-shot, or train with network.head.kind "
                 "linear"
             )
-        return replace(self, architecture=found)
+        return self if found is self.architecture else replace(self, architecture=found)
 
     def differences(self, trained: "NetworkConfig") -> dict[str, tuple[Any, Any]]:
         """Where this is another network than the one that was trained: name to both values, this one's first."""
@@ -253,9 +255,9 @@ class NetworkConfig:
         """
         architecture = self.architecture or {}
         trained = "xclip" in architecture  # its parts come with weights
-        if architecture.get("image_only"):
+        if alone := _without_text(architecture):
             raise ValueError(
-                f"backbone: {self.backbone} is an image encoder alone: it has no text tower, and zero-shot "
+                f"backbone: {self.backbone} is {alone}: it has no text tower, and zero-shot "
                 "compares with class names; take a CLIP-like backbone"
             )
         if self.head.kind != "text":
@@ -272,10 +274,18 @@ class NetworkConfig:
             raise ValueError("network.pretrained: zero-shot has nothing but published weights; name them")
         if self.temporal.layers and not trained:
             raise ValueError(
-                "network.temporal.layers: a transformer that nobody trained says nothing; set 0, the mean over time"
+                "network.temporal.layers: a transformer that nobody trained says nothing; set kind transformer and "
+                "layers 0, the mean over time"
             )
         if self.cross_frame and not trained:
             raise ValueError("network.cross_frame: messages that nobody trained say nothing; zero-shot leaves them out")
+
+
+def _without_text(architecture: Architecture) -> str | None:
+    """What a tower is that has no text tower beside it, in words."""
+    if "video_cfg" in architecture:
+        return "a video encoder alone"
+    return "an image encoder alone" if architecture.get("image_only") else None
 
 
 def _flat(config: NetworkConfig) -> dict[str, Any]:

@@ -4,11 +4,27 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from amclip.models.config import NetworkConfig
 from amclip.models.segments import SegmentClassifier
 from amclip.models.xclip import XClipWeights
 from amclip.models.xclip_layers import MultiFrameIntegration
 
-__all__ = ["left_out", "load_xclip_parts"]
+__all__ = ["left_out", "load_xclip_parts", "refuse_other_heads"]
+
+
+def refuse_other_heads(config: NetworkConfig) -> None:
+    """Refuse attention heads other than those that a published X-CLIP was trained with.
+
+    Raises:
+        ValueError: If they are others.
+    """
+    temporal, head, published = config.temporal, config.head, (config.architecture or {}).get("xclip", {})
+    for option, name, value, used in (
+        ("temporal.heads", "temporal_heads", temporal.heads, temporal.kind == "mit"),
+        ("head.video_prompt_heads", "video_prompt_heads", head.video_prompt_heads, head.video_prompt_layers > 0),
+    ):
+        if used and published.get(name, value) != value:
+            raise ValueError(f"network.{option}: the X-CLIP checkpoint was trained with {published[name]}, not {value}")
 
 
 def load_xclip_parts(classifier: SegmentClassifier, video: XClipWeights) -> list[str]:

@@ -59,7 +59,7 @@ def make_task(classes: list[str], settings: dict[str, Any]) -> BehaviourTask:
 def make_classifier(architecture: dict[str, Any], num_classes: int, **settings: Any) -> InterleavedClassifier:
     """A network in evaluation mode of an image tower that was looked up."""
     config = make_network({"architecture": architecture, **settings})
-    shape = ("num_segments", "positions_per_segment", "num_streams")
+    shape = ("num_segments", "positions_per_segment", "num_streams", "motion")
     return InterleavedClassifier(
         config, num_classes, **{name: settings[name] for name in shape if name in settings}
     ).eval()

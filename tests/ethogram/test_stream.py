@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_vjepa  # noqa: F401 (names of small encoders)
 import torch
 from straightforward import window_by_window
 
@@ -63,8 +64,9 @@ def test_scores_equal_those_of_a_run_window_by_window(
         ({}, {"cross_frame": True, "message_init": "xclip"}),
         ({}, {"head": "text", "video_prompt_layers": 1}),
         ({}, {"head": "text", "video_prompt_layers": 1, "cross_frame": True, "message_init": "xclip"}),
+        ({"positions_per_segment": 4, "segment_overlap": 0.5}, {"backbone": "vjepa:tiny_2_1", "pretrained": None}),
     ],
-    ids=["frames", "flow", "semi-dense", "overlap", "messages", "prompts", "prompts and messages"],
+    ids=["frames", "flow", "semi-dense", "overlap", "messages", "prompts", "prompts and messages", "video encoder"],
 )
 def test_every_kind_of_network_is_scored_as_window_by_window(
     make_checkpoint: Callable[..., Path], animals: Path, data: dict[str, Any], network: dict[str, Any]

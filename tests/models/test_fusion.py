@@ -71,7 +71,16 @@ def test_one_stream_has_nothing_to_be_joined_with(images: Tensor, fusion: Fusion
 
 
 @pytest.mark.parametrize("stream_loss", [0.0, 0.5])
-@pytest.mark.parametrize("settings", [{}, {"share_classifiers": False}, {"temporal_kind": "mit"}, {"head": "text"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"share_classifiers": False},
+        {"temporal_kind": "mit"},
+        {"temporal_kind": "attentive", "temporal_layers": 2, "share_classifiers": False, "aggregation": "attention"},
+        {"head": "text"},
+    ],
+)
 def test_every_weight_that_trains_has_a_gradient(images: Tensor, settings: dict[str, Any], stream_loss: float) -> None:
     """Else DistributedDataParallel would refuse the network."""
     network = build(FusionConfig(stream_loss=stream_loss), **settings).train()

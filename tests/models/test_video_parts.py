@@ -225,7 +225,7 @@ def test_settings_that_do_not_go_together_are_refused() -> None:
     for settings, message in (
         ({"temporal": "mit", "temporal_dropout": 0.1}, "has no dropout"),
         ({"video_prompt_layers": 1}, "and kind text"),
-        ({"temporal": "lstm"}, "temporal.kind: expected transformer or mit"),
+        ({"temporal": "lstm"}, "temporal.kind: expected transformer, attentive or mit"),
         ({"background_prompts": ("an animal",)}, "by kind text"),
     ):
         with pytest.raises(ValueError, match=message):
