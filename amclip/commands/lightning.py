@@ -60,6 +60,8 @@ class AmclipCLI(LightningCLI):
             warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`")
             if command != "fit":  # where training left its checkpoints matters to no other command
                 warnings.filterwarnings("ignore", message="The dirpath has changed")
+            # It is: the data module knows the next clip.
+            warnings.filterwarnings("ignore", message=".*your dataloader is not resumable")
             # Ours are gathered by their metrics; averaging them over processes would be wrong.
             warnings.filterwarnings("ignore", message="It is recommended to use `self.log.*sync_dist=True`")
             warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.* is deprecated")

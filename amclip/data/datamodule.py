@@ -4,7 +4,6 @@ import warnings
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
@@ -14,7 +13,7 @@ from amclip.checkpoint import hyperparameters
 from amclip.class_groups import ClassStatistics, class_groups_by_count
 from amclip.data.dataset import ClipDataset, collate
 from amclip.data.label_error import LabelError
-from amclip.data.loader import ResumableLoader
+from amclip.data.place import Place, seed_of
 from amclip.data.probe import probe
 from amclip.data.readable import (
     Found,
@@ -64,13 +63,10 @@ class VideoDataModule(VideoData, LightningDataModule):
         self.clip_seconds: float | None = None
         """Median length of the training clips in seconds; set with the stage, for those who cut videos into windows."""
         self.left_out_clips = 0
-<<<<<<< HEAD
-=======
         self.embedder: Embedder | None = None
         """Completes batches of stored embeddings; there with the first loader, or by :meth:`open_store`."""
         self._digests: dict[Path, bytes] = {}
-        self._epoch = 0
->>>>>>> main
+        self._place = Place()
         self._messages: set[str] = set()
         self.tables: dict[str, LabelTable] = {}
         self.datasets: dict[str, ClipDataset] = {}
@@ -160,9 +156,9 @@ class VideoDataModule(VideoData, LightningDataModule):
             self._messages.add(reason)
             warnings.warn(f"skipped in training: {reason}", stacklevel=1)
         if self.trainer is not None and self.trainer.training:
-            clips, draws = batch["clip"].tolist(), batch["draw"].tolist()
-            batch["seeds"] = [self._random_number(*one) for one in zip(clips, draws, strict=True)]
-            torch.manual_seed(self._random_number(*clips, *draws))
+            clips, draws, epoch = batch["clip"].tolist(), batch["draw"].tolist(), self.trainer.current_epoch
+            batch["seeds"] = [seed_of(self.seed, epoch, *one) for one in zip(clips, draws, strict=True)]
+            torch.manual_seed(seed_of(self.seed, epoch, *clips, *draws))
         return batch
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
@@ -171,14 +167,11 @@ class VideoDataModule(VideoData, LightningDataModule):
         In test and prediction with W views of each clip, ``images`` and ``segments`` have ``B * W`` rows.
         """
         training = self.trainer is not None and self.trainer.training
-<<<<<<< HEAD
-        frames, unit_speed, seeds = batch.pop("frames"), batch.pop("unit_speed", None), batch.pop("seeds", None)
-=======
+        seeds = batch.pop("seeds", None)
         if self.embedder is not None:
             self.embedder.complete(batch, self._views())
             return batch
         frames, unit_speed = batch.pop("frames"), batch.pop("unit_speed", None)
->>>>>>> main
         height, width = frames.shape[-2:]
         if (taken := self._views()).number > 1:
             views = taken.temporal, taken.spatial
@@ -193,19 +186,14 @@ class VideoDataModule(VideoData, LightningDataModule):
         batch.update(seen._asdict())
         return batch
 
-    def _random_number(self, *of: int) -> int:
-        """A function of the seed, the epoch and other numbers, in ``[0, 2^63)``."""
+    def state_dict(self) -> dict[str, Any]:
+        """Where a training goes on: reading processes begin before Lightning gives it to anybody else."""
         assert self.trainer is not None
-        entropy = [self.seed % 2**32, self.trainer.current_epoch, *of]
-        return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> np.uint64(1))
+        return Place.of(self.trainer, self.batch_size)._asdict()
 
-    def _progress(self) -> tuple[int, int]:
-        """Epoch that a training goes on with, and how many of its batches are done."""
-        assert self.trainer is not None
-        batches = self.trainer.fit_loop.epoch_loop.batch_progress
-        if batches.is_last_batch:
-            return self.trainer.current_epoch + 1, 0
-        return self.trainer.current_epoch, batches.current.processed
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on there."""
+        self._place = Place(**state_dict)
 
     def open_store(self, network: InterleavedClassifier, precision: Precision | None = None) -> Embedder:
         """Say whose image tower embeds, and get what keeps its embeddings; Lightning's trainers need no such call.
@@ -264,30 +252,11 @@ class VideoDataModule(VideoData, LightningDataModule):
         replicas, rank = process_group()
         if len(dataset) < replicas:
             raise ValueError(f"{len(dataset)} clips in {name!r} cannot be shared among {replicas} processes")
-<<<<<<< HEAD
-        how: dict[str, Any] = {
-            "batch_size": self.batch_size,
-            "num_workers": self.num_workers,
-            "collate_fn": collate,
-            "pin_memory": torch.cuda.is_available(),
-            "persistent_workers": self.num_workers > 0 and name in ("train", "val"),
-            # A worker stuck in the decoder must end the run with an error, not hold it for ever.
-            "timeout": 10 * self.probe_timeout if self.num_workers else 0,
-            "worker_init_fn": interrupt.outlive_signals,
-        }
-        if name != "train":
-            shared = WindowSampler(dataset, num_replicas=replicas, rank=rank, shuffle=False)
-            return DataLoader(dataset, sampler=shared, **how)
-        kind = ClassAwareSampler if self.sampler == "class-aware" else EpochSampler
-        shuffled = kind(dataset, self.batch_size, replicas, rank, self.seed)
-        return ResumableLoader(dataset, sampler=shuffled, progress=self._progress, **how)
-=======
         sampler: Sampler[Any]
         if name == "train":
             kind = ClassAwareSampler if self.sampler == "class-aware" else EpochSampler
-            shuffled = kind(dataset, num_replicas=replicas, rank=rank, shuffle=True, seed=self.seed)
-            shuffled.set_epoch(self._epoch)
-            sampler = shuffled
+            sampler = kind(dataset, self.batch_size, replicas, rank, self.seed)
+            sampler.go_on(self._place)
         else:
             sampler = WindowSampler(dataset, num_replicas=replicas, rank=rank, shuffle=False)
         return DataLoader(
@@ -300,6 +269,7 @@ class VideoDataModule(VideoData, LightningDataModule):
             persistent_workers=self.num_workers > 0 and name in ("train", "val"),
             # A worker stuck in the decoder must end the run with an error, not hold it for ever.
             timeout=10 * self.probe_timeout if self.num_workers else 0,
+            worker_init_fn=interrupt.outlive_signals,
         )
 
     def look_up_in_store(self, dataset: StoredClips, name: Stage) -> None:
@@ -316,4 +286,3 @@ class VideoDataModule(VideoData, LightningDataModule):
         views = self.views.spatial if name in ("test", "predict") else 1
         changed = self.augmentation if changes_pixels(self.augmentation) else None
         dataset.use(Lookup(self.embedder.store, self._digests, self.embeddings.copies, changed, views))
->>>>>>> main

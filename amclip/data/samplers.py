@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from torch import distributed
 from torch.utils.data import DistributedSampler
 
+from amclip.data.place import Place
+
 __all__ = ["ClassAwareSampler", "EpochSampler", "WindowSampler", "process_group"]
 
 
@@ -37,15 +39,25 @@ class EpochSampler(DistributedSampler[Any]):
     def __init__(self, dataset: Any, batch_size: int = 1, num_replicas: int = 1, rank: int = 0, seed: int = 0) -> None:
         super().__init__(dataset, num_replicas=num_replicas, rank=rank, seed=seed)
         self.batch_size = batch_size
-        self.skipped_batches = 0
-        """Of the next epoch, those at its begin that were trained on before a stop."""
+        self._done = 0  # batches of the next epoch that were trained on before a stop
+
+    def go_on(self, place: Place) -> None:
+        """Begin at the epoch and batch at which a training was stopped.
+
+        Raises:
+            ValueError: If it was within an epoch, and batches were of another size: then clips would be left out or
+                come twice.
+        """
+        place.refuse_other_batches(self.batch_size * self.num_replicas)
+        self.set_epoch(place.epoch)
+        self._done = place.batches
 
     def __iter__(self) -> Iterator[Any]:
         """What this process draws, in the epoch's order."""
         rows = self.order()
         draws = _occurrences(rows)
-        mine = self._share()[self.skipped_batches * self.batch_size :]
-        self.skipped_batches = 0
+        mine = self._share()[self._done * self.batch_size :]
+        self._done = 0
         return ((int(row), self.epoch, int(draw)) for row, draw in zip(rows[mine], draws[mine], strict=True))
 
     def _share(self) -> NDArray[np.int64]:

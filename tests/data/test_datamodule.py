@@ -15,6 +15,7 @@ from amclip.data.datamodule import VideoDataModule
 from amclip.data.dataset import ClipDataset
 from amclip.data.formats import read_labels
 from amclip.data.label_error import LabelError
+from amclip.data.place import Place
 from amclip.data.samplers import ClassAwareSampler, EpochSampler
 from amclip.flow import FlowMethod
 from amclip.inputs import NetworkInput
@@ -276,8 +277,7 @@ def test_a_step_has_the_same_clips_on_any_number_of_processes(tmp_path: Path, ki
         parts = []
         for rank in range(replicas):
             sampler = kind(dataset, size, replicas, rank, seed=5)
-            sampler.set_epoch(3)
-            sampler.skipped_batches = skipped
+            sampler.go_on(Place(3, skipped, 8))
             parts.append(list(sampler))
             sampler.set_epoch(3)
             assert len(list(sampler)) == len(sampler)  # only the first epoch after a stop is shorter
