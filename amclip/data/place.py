@@ -37,10 +37,10 @@ class Place(NamedTuple):
         """
         if self.batches and clips_at_once != self.clips_at_once:
             raise ValueError(
-                f"--ckpt_path: the checkpoint was written within epoch {self.epoch}, of which {self.batches} batches of "
-                f"{self.clips_at_once} clips are done, and now a batch is {clips_at_once} clips over all devices: set "
-                f"data.batch_size times the number of devices to {self.clips_at_once}, or go on from a checkpoint that "
-                "was written at the end of an epoch"
+                f"--ckpt_path: the checkpoint was written within epoch {self.epoch}, of which {self.batches} batches "
+                f"of {self.clips_at_once} clips are done, and now a batch is {clips_at_once} clips over all devices: "
+                f"set data.batch_size times the number of devices to {self.clips_at_once}, or go on from a checkpoint "
+                "that was written at the end of an epoch"
             )
 
 

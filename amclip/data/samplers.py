@@ -92,14 +92,15 @@ class ClassAwareSampler(EpochSampler):
         targets = self.dataset.targets.numpy()  # type: ignore[attr-defined]
         groups = [np.flatnonzero(column) for column in targets.T] + [np.flatnonzero(~targets.any(axis=1))]
         groups = [group for group in groups if len(group)]
-        rng = np.random.default_rng([self.seed % 2**32, self.epoch])
+        # Numbers of their own for each, so that an epoch that is evened out to more clips only goes on longer.
+        rng, *of_group = (np.random.default_rng([self.seed % 2**32, self.epoch, n]) for n in range(len(groups) + 1))
         turns = -(-self.total_size // len(groups))
         order = np.concatenate([rng.permutation(len(groups)) for _ in range(turns)])[: self.total_size]
         rows = np.empty(self.total_size, np.int64)
         for index, group in enumerate(groups):
             places = np.flatnonzero(order == index)
             rounds = -(-len(places) // len(group))
-            drawn = [rng.permutation(group) for _ in range(rounds)]
+            drawn = [of_group[index].permutation(group) for _ in range(rounds)]
             rows[places] = np.concatenate(drawn)[: len(places)] if drawn else []
         return rows
 

