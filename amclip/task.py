@@ -22,7 +22,7 @@ from amclip.metrics import AveragePrecisionScores
 from amclip.models.classifier import InterleavedClassifier
 from amclip.models.config import NetworkConfig
 from amclip.models.published import fetch_published, load_published, load_zero_shot
-from amclip.motion import motion_scales
+from amclip.motion import motion_shape
 from amclip.optimiser import Optimiser
 from amclip.plain import Configurable, from_plain, to_plain
 from amclip.training_length import training_progress, training_steps
@@ -104,7 +104,7 @@ class BehaviourTask(Configurable, LightningModule):
         input = self.input
         config = config.with_architecture(input.image_size)
         shape = input.num_segments, input.positions_per_segment, input.num_streams
-        return InterleavedClassifier(config, len(self.classes), *shape, motion_scales(input))
+        return InterleavedClassifier(config, len(self.classes), *shape, motion_shape(input))
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -276,7 +276,8 @@ class BehaviourTask(Configurable, LightningModule):
 
     def _score(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits ``(B, W, C)`` of the ``W`` views of each clip, and the probabilities ``(B, C)`` they make together."""
-        logits = answer_batch(self.network, batch).logits.float().unflatten(0, (len(batch["labels"]), -1))
+        logits = answer_batch(self.network, batch).logits.float()
+        logits = logits.view(len(batch["labels"]), -1, logits.shape[-1])
         views = self.loss.probabilities(logits.flatten(0, 1)).view_as(logits)
         return logits, views.amax(dim=1) if self.view_aggregation == "max" else views.mean(dim=1)
 

@@ -168,7 +168,7 @@ class Data(LightningDataModule):
         self.std = torch.tensor(reference.std).view(3, 1, 1)
 
     def train_dataloader(self) -> DataLoader[Any]:
-        sampler = EpochSampler(self.train, num_replicas=1, rank=0, shuffle=True, seed=self.seed)
+        sampler = EpochSampler(self.train, BATCH, seed=self.seed)
         return DataLoader(self.train, batch_size=BATCH, sampler=sampler)
 
     def predict_dataloader(self) -> DataLoader[Any]:

@@ -165,7 +165,7 @@ class LongTail(LightningDataModule):
         counts = train.targets.sum(dim=0).int().tolist()
         self.statistics = ClassStatistics(tuple(groups), tuple(counts), len(train))
         kind = ClassAwareSampler if class_aware else EpochSampler
-        self.sampler = kind(train, num_replicas=1, rank=0, shuffle=True, seed=seed)
+        self.sampler = kind(train, BATCH, seed=seed)
 
     def train_dataloader(self) -> DataLoader[Any]:
         return DataLoader(self.train, batch_size=BATCH, sampler=self.sampler, collate_fn=collate)

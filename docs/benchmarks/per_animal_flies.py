@@ -46,6 +46,8 @@ EPOCHS = 8
 PARTS = {"train": TRAIN, "val": VALIDATION, "held out": HELD_OUT}
 CLASSES = fly_tracks.BEHAVIOURS
 ANIMALS, SCENE, STATISTICS = "amclip per animal", "amclip whole frames", "flow statistics per animal"
+MOTION = "amclip per animal, motion token alone"
+FOLDERS = {ANIMALS: "animals", MOTION: "motion", SCENE: "scene"}
 
 NOTES = """\
 ## Why it is less than 0.70
@@ -131,8 +133,8 @@ class Truth:
 
 def train(benchmark: Benchmark, method: str, seed: int, epochs: int) -> tuple[Path, float]:
     """Fit the demo's network on windows; the checkpoint that was best on validation, and the seconds it took."""
-    name, work = "animals" if method == ANIMALS else "scene", benchmark.work
-    run = work / f"{name}_{seed}"
+    name, work = "scene" if method == SCENE else "animals", benchmark.work
+    run = work / f"{FOLDERS[method]}_{seed}"
     done = run / "seconds"
     if not done.exists():
         began = time.time()
@@ -147,10 +149,13 @@ def train(benchmark: Benchmark, method: str, seed: int, epochs: int) -> tuple[Pa
             *(f"--trainer.max_epochs={epochs}", f"--seed_everything={seed}", f"--data.seed={seed}"),
             *("--trainer.enable_progress_bar=false", f"--trainer.logger.save_dir={run}"),
         ]
-        if method == ANIMALS:
+        if method != SCENE:
             words += [f"--data.source.tracks={work / 'tracks.csv'}", f"--input.crop.margin={MARGIN}"]
         else:
             words += ["--input.flow.gap=4/25", "--input.flow.bound=1.0"]  # flies are 6 pixels long
+        if method == MOTION:  # no image, so nothing of the encoder
+            words += ["--input.modality=motion", "--input.flow.motion.cells=0"]
+            words += ["--model.network.tuning.trainable_blocks=0"]
         benchmark.amclip(*words, *benchmark.options.set)
         done.write_text(f"{time.time() - began:.0f}\n")
     return run / "version_0/checkpoints/best.ckpt", float(done.read_text())
@@ -159,8 +164,8 @@ def train(benchmark: Benchmark, method: str, seed: int, epochs: int) -> tuple[Pa
 def annotate(benchmark: Benchmark, method: str, seed: int, checkpoint: Path, flies: Sequence[str]) -> Scores:
     """Scores of every window of the video."""
     work = benchmark.work
-    folder = work / f"{'animals' if method == ANIMALS else 'scene'}_{seed}/annotated"
-    tracks = [f"--tracks={work / 'tracks.csv'}"] if method == ANIMALS else []
+    folder = work / f"{FOLDERS[method]}_{seed}/annotated"
+    tracks = [] if method == SCENE else [f"--tracks={work / 'tracks.csv'}"]
     video = work / "videos" / fly_tracks.VIDEO
     benchmark.amclip(
         *("annotate", str(video), f"--checkpoint={checkpoint}", f"--output={folder}"),
@@ -467,7 +472,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--validation", action="store_true", help="look at the validation part only; write no figures")
-    parser.add_argument("--methods", nargs="*", default=[ANIMALS, SCENE, STATISTICS])
+    parser.add_argument("--methods", nargs="*", default=[ANIMALS, MOTION, SCENE, STATISTICS])
     parser.add_argument("--set", nargs="*", default=[], metavar="OPTION", help="more settings of amclip fit, to try")
     benchmark = Benchmark(parser, __file__, needs=["data"])
     options, work = benchmark.options, benchmark.work
@@ -495,8 +500,7 @@ def main() -> None:
                     checkpoint, took = train(benchmark, who, seed, epochs)
                     one.seconds.append(took)
                     scores = annotate(benchmark, who, seed, checkpoint, list(truth.flies))
-                    folder = work / f"{'animals' if who == ANIMALS else 'scene'}_{seed}"
-                    thresholds = thresholds_of(folder / "annotated")
+                    thresholds = thresholds_of(work / f"{FOLDERS[who]}_{seed}/annotated")
                 one.add(scores, thresholds, truth, parts)
                 for part in parts:
                     told = {reading: round(one.mean(part, reading)[-1], 3) for reading in ("each", "joined")}
