@@ -20,7 +20,7 @@ from pathlib import Path
 import fly_tracks
 import numpy as np
 import torch
-from fly_courtship import HELD_OUT, HOP, TRAIN, TRIED, VALIDATION, WINDOW, statistics_of
+from fly_courtship import HELD_OUT, HOP, NO_IMAGE, TRAIN, TRIED, VALIDATION, WINDOW, statistics_of
 from numpy.typing import NDArray
 from sections import Benchmark, new_parser
 
@@ -154,8 +154,7 @@ def train(benchmark: Benchmark, method: str, seed: int, epochs: int) -> tuple[Pa
         else:
             words += ["--input.flow.gap=4/25", "--input.flow.bound=1.0"]  # flies are 6 pixels long
         if method == MOTION:  # no image, so nothing of the encoder
-            words += ["--input.modality=motion", "--input.flow.motion.cells=0"]
-            words += ["--model.network.tuning.trainable_blocks=0"]
+            words += NO_IMAGE
         benchmark.amclip(*words, *benchmark.options.set)
         done.write_text(f"{time.time() - began:.0f}\n")
     return run / "version_0/checkpoints/best.ckpt", float(done.read_text())
@@ -482,6 +481,7 @@ def main() -> None:
 
         PARTS.update(zip(PARTS, drawn_flies.PARTS, strict=True))
         options.data = drawn_flies.draw_flies(work)
+        options.methods = [ANIMALS, MOTION, STATISTICS]  # whole frames are tried by fly_courtship.py
     truth = Truth.of(options.data)
     sleap = options.data / "courtship.sleap.h5"
     shrink(options.data / "courtship.mp4", work / "videos" / fly_tracks.VIDEO)
