@@ -253,7 +253,10 @@ def baseline(work: Path, like: WindowScores, table: LabelTable) -> tuple[WindowS
 
     def known(split: str) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         rows = table.split(split)
-        frames = [(round((clip.start or 0) * like.fps), round((clip.stop or 0) * like.fps)) for clip in rows.clips]
+        frames = [
+            (round((clip.start or 0) * like.extent.fps), round((clip.stop or 0) * like.extent.fps))
+            for clip in rows.clips
+        ]
         return window_features(statistics, *zip(*frames, strict=True)), rows.targets()
 
     (seen, truth), (tuned, tuned_truth) = known("train"), known("val")
