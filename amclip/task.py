@@ -276,7 +276,8 @@ class BehaviourTask(Configurable, LightningModule):
 
     def _score(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits ``(B, W, C)`` of the ``W`` views of each clip, and the probabilities ``(B, C)`` they make together."""
-        logits = answer_batch(self.network, batch).logits.float().unflatten(0, (len(batch["labels"]), -1))
+        logits = answer_batch(self.network, batch).logits.float()
+        logits = logits.view(len(batch["labels"]), -1, logits.shape[-1])
         views = self.loss.probabilities(logits.flatten(0, 1)).view_as(logits)
         return logits, views.amax(dim=1) if self.view_aggregation == "max" else views.mean(dim=1)
 

@@ -75,6 +75,8 @@ def overlay(kind: str, name: str) -> str:
         ("kabr", (("schemes", "sparse"), ("encoders", "b32"), ("machines", "8gpus"))),
         ("mammalnet", (("schemes", "semi_dense"), ("encoders", "xclip_b16"))),
         ("own_videos", (("encoders", "xclip_b32"), ("schemes", "sparse"))),
+        ("own_videos", (("encoders", "frozen"),)),
+        ("per_animal", (("encoders", "frozen"),)),
         ("own_videos", (("encoders", "vjepa2_l"),)),
     ],
     ids=lambda value: value if isinstance(value, str) else "-".join(name for _, name in value) or "alone",
@@ -94,6 +96,8 @@ def test_every_config_trains_for_a_step(
     if ("encoders", "vjepa2_l") in overlays:
         own.append("--model.network.backbone=vjepa:tiny_2")
     words = [*TINY, "--trainer.fast_dev_run=1", "--trainer.logger=false", *own]
+    if ("encoders", "frozen") in overlays:
+        words.append("--model.network.tuning.trainable_blocks=0")
     main(["fit", f"--config={CONFIGS[name]}", *(overlay(*one) for one in overlays), *words])
 
 

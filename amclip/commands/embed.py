@@ -53,8 +53,8 @@ class EmbedCLI(AmclipCLI):
         elif task.network.config.starts_from_published:
             task.network.load(fetch_published(task.network.config))
         plugin = self.trainer.precision_plugin
-        network = plugin.convert_module(task.to(self.trainer.strategy.root_device)).network
-        embed_ahead(data, data.open_store(network.eval(), plugin))
+        plugin.convert_module(task.to(self.trainer.strategy.root_device).eval())
+        embed_ahead(data, data.open_store(task.network, plugin))
 
 
 @dataclass(frozen=True)

@@ -193,8 +193,9 @@ class ClipDataset(Dataset[Sample]):
         return _Seen(torch.zeros(frames, dtype=torch.uint8), torch.zeros(self.num_positions, self.input.num_crops, 2))
 
     def _sample(self, row: int, seen: Any, draw: int, skipped: int = 0, reason: str = "", error: str = "") -> Sample:
+        own: Sample = seen._asdict()
         return {
-            **seen._asdict(),
+            **own,
             "segments": self.segments.clone(),
             "labels": self.targets[row].clone(),
             "clip": torch.tensor(row),

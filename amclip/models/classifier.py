@@ -83,8 +83,8 @@ class InterleavedClassifier(nn.Module):
         self.num_streams, self.num_segments, self.cross_frame = num_streams, num_segments, config.cross_frame
         self.num_frames = positions_per_segment * num_streams
         self.prompted = head.video_prompt_layers > 0
-        self.moments = positions_per_segment // (self.encoder.frames_per_moment if num_streams else 1)
-        """How many there are in a segment, each with an embedding of every stream."""
+        self.tubelets = positions_per_segment // (self.encoder.tubelet_size if num_streams else 1)
+        """What a segment has embeddings of: positions, or of a video encoder tubelets of two."""
         self.motion = MotionTokens(motion, width) if motion else None
         num_tokens = num_streams + (motion[0] if motion else 0)
         self.num_tokens = num_tokens
@@ -104,9 +104,9 @@ class InterleavedClassifier(nn.Module):
 
         def pooling(streams: int) -> Pooling:
             if temporal.kind == "mit":
-                return MultiFrameIntegration(width, self.moments * streams, temporal.layers, temporal.heads)
+                return MultiFrameIntegration(width, self.tubelets * streams, temporal.layers, temporal.heads)
             kind = AttentiveProbe if temporal.kind == "attentive" else TemporalTransformer
-            return kind(width, self.moments, streams, temporal.layers, temporal.heads, temporal.dropout)
+            return kind(width, self.tubelets, streams, temporal.layers, temporal.heads, temporal.dropout)
 
         def new_head(size: int) -> LinearHead | TextHead:
             if head.kind == "text":
@@ -302,14 +302,14 @@ class InterleavedClassifier(nn.Module):
         numbers = (
             None
             if motion is None or self.motion is None
-            else self._of_moments(motion[rows, segments], features.shape[2])
+            else self._of_tubelets(motion[rows, segments], features.shape[2])
         )
         return self._classify(interleave(self.join(features, numbers)), patches)
 
-    def _of_moments(self, numbers: Tensor, length: int) -> Tensor:
+    def _of_tubelets(self, numbers: Tensor, length: int) -> Tensor:
         """Numbers of motion ``(B, M, P, G, F)`` for each of so many embeddings: means of what is embedded as one."""
-        numbers = numbers.view(*numbers.shape[:2], self.moments, -1, *numbers.shape[3:]).mean(dim=3)
-        return numbers.repeat_interleave(length // self.moments, dim=2)
+        numbers = numbers.view(*numbers.shape[:2], self.tubelets, -1, *numbers.shape[3:]).mean(dim=3)
+        return numbers.repeat_interleave(length // self.tubelets, dim=2)
 
     def _classify(self, sequences: Tensor, patches: Tensor | None) -> Answer:
         """Answers from sequences ``(B, M, T, D)`` and patches ``(B, M, L, W)``."""

@@ -1,6 +1,7 @@
 """Two courting flies, from BORIS labels to bouts of a part of the video that nobody trained or tuned on.
 
     python docs/benchmarks/fly_courtship.py --data FOLDER --work FOLDER [--validation]
+    python docs/benchmarks/fly_courtship.py --quick      drawn dots in place of flies
 
 `--data` holds `courtship.mp4` (talmolab/sleap, docs/notebooks/analysis_example, Clear BSD) and its bouts as BORIS
 writes them, `courtship_aggregated_events.csv`. amclip is trained on the first part and tuned on the second; so is a
@@ -8,13 +9,10 @@ classical baseline: statistics of the same optical flow, and a logistic regressi
 last part; `--validation` stops before. Writes `fly_courtship.md` and `fly_courtship.png` beside this file.
 """
 
-import argparse
 import itertools
 import json
 import os
 import platform
-import subprocess
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
@@ -25,6 +23,7 @@ import numpy as np
 import torch
 import yaml
 from numpy.typing import NDArray
+from sections import Benchmark, new_parser
 
 from amclip.calibration import Calibrator
 from amclip.commands.evaluate import agreement_rows
@@ -43,8 +42,7 @@ from amclip.ethogram.plan import plan_windows
 from amclip.ethogram.scores import WindowScores
 from amclip.flow.tvl1 import TVL1
 
-HERE = Path(__file__).parent
-CONFIG = HERE.parents[1] / "configs/demo.yaml"
+CONFIG = Path(__file__).parents[2] / "configs/demo.yaml"
 # Seconds. Behaviours rare in one part are frequent in another; validation is long enough to hold some of each.
 TRAIN, VALIDATION, HELD_OUT = (0.0, 74.0), (74.0, 92.0), (94.0, 120.0)
 WINDOW, HOP = 0.6, 0.2  # half of all bouts are shorter than 0.8 s
@@ -116,18 +114,15 @@ def windows_table(labels: Timeline) -> LabelTable:
     return build_table(clips, "windows")
 
 
-def amclip(*words: str) -> None:
-    subprocess.run([sys.executable, "-m", "amclip", *words], check=True)
-
-
-def train(work: Path, method: str, epochs: int, seed: int, more: Sequence[str] = ()) -> tuple[Path, float]:
+def train(benchmark: Benchmark, method: str, epochs: int, seed: int, more: Sequence[str] = ()) -> tuple[Path, float]:
     """Fit the demo's network on the windows; the checkpoint that was best on validation, and the seconds it took."""
+    work = benchmark.work
     run = work / f"{FOLDERS[method]}_run"
     checkpoint = run / "version_0/checkpoints/best.ckpt"
     done = run / "seconds"
     if not done.exists():
         began = time.time()
-        amclip(
+        benchmark.amclip(
             *(
                 "fit",
                 f"--config={CONFIG}",
@@ -160,11 +155,11 @@ def train(work: Path, method: str, epochs: int, seed: int, more: Sequence[str] =
     return checkpoint, float(done.read_text())
 
 
-def annotate(work: Path, method: str, checkpoint: Path, *more: str) -> Path:
-    folder = work / FOLDERS[method]
-    video = work / "videos/courtship.mp4"
+def annotate(benchmark: Benchmark, method: str, checkpoint: Path, *more: str) -> Path:
+    folder = benchmark.work / FOLDERS[method]
+    video = benchmark.work / "videos/courtship.mp4"
     times = (f"--window={WINDOW}", f"--hop={HOP}")
-    amclip("annotate", str(video), f"--checkpoint={checkpoint}", f"--output={folder}", *times, *more)
+    benchmark.amclip("annotate", str(video), f"--checkpoint={checkpoint}", f"--output={folder}", *times, *more)
     return folder
 
 
@@ -249,14 +244,11 @@ def baseline(work: Path, like: WindowScores, table: LabelTable) -> tuple[WindowS
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    statistics = flow_statistics(work / "videos/courtship.mp4")
+    statistics, fps = flow_statistics(work / "videos/courtship.mp4"), like.extent.fps
 
     def known(split: str) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         rows = table.split(split)
-        frames = [
-            (round((clip.start or 0) * like.extent.fps), round((clip.stop or 0) * like.extent.fps))
-            for clip in rows.clips
-        ]
+        frames = [(round((clip.start or 0) * fps), round((clip.stop or 0) * fps)) for clip in rows.clips]
         return window_features(statistics, *zip(*frames, strict=True)), rows.targets()
 
     (seen, truth), (tuned, tuned_truth) = known("train"), known("val")
@@ -408,8 +400,9 @@ def report(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    global TRAIN, VALIDATION, HELD_OUT
+    parser = new_parser(__doc__)
+    parser.add_argument("--data", type=Path)
     parser.add_argument("--work", type=Path, default=Path("runs/fly_courtship"))
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
@@ -418,9 +411,14 @@ def main() -> None:
     parser.add_argument(
         "--set", nargs="*", default=[], metavar="NAME=VALUE", help="more of amclip fit's options, to try"
     )
-    options = parser.parse_args()
-    work = options.work
-    work.mkdir(parents=True, exist_ok=True)
+    benchmark = Benchmark(parser, __file__, needs=["data"])
+    options, work = benchmark.options, benchmark.work
+    if benchmark.quick:
+        import drawn_flies
+
+        TRAIN, VALIDATION, HELD_OUT = drawn_flies.PARTS
+        options.data = drawn_flies.draw_flies(work)
+    took: dict[str, float] = {}
     source = options.data / "courtship_aggregated_events.csv"
     (truth,) = boris_events.read(source.read_text(), str(source), Reading()).timelines
     if not (work / "videos/courtship.mp4").exists():
@@ -429,48 +427,49 @@ def main() -> None:
     write_table(table, work / "windows.csv")
     labels = read_annotation(source)
 
-    took: dict[str, float] = {}
     scores: dict[str, WindowScores] = {}
     cut: dict[str, dict[str, BoutSettings]] = {}
     seen: dict[str, Annotation] = {}
+    parts = (TRAIN, VALIDATION) if options.validation else (TRAIN, VALIDATION, HELD_OUT)
     for method in options.methods:
-        began = time.time()
-        if method == STATISTICS:
-            any_scores = next(iter(scores.values())) if scores else windows_of(work, table.classes)
-            scores[method], thresholds = baseline(work, any_scores, table)
-            took["baseline"] = time.time() - began
-        else:
-            checkpoint, took[f"training ({method})"] = train(work, method, options.epochs, options.seed, options.set)
+        with benchmark.section(method) as lines:
             began = time.time()
-            folder = annotate(work, method, checkpoint)
-            took[f"annotating ({method})"] = time.time() - began
-            scores[method] = scores_of(folder)
-            tuned = json.loads((folder / "annotation.json").read_text())["settings"]
-            thresholds = [tuned[name]["threshold"] for name in scores[method].classes]
-        parts = (TRAIN, VALIDATION) if options.validation else (TRAIN, VALIDATION, HELD_OUT)
-        print(method, [round(window_precision(scores[method], truth, part), 3) for part in parts], flush=True)
-        if options.validation:
-            continue
-        cut[method] = choose_settings(scores[method], thresholds, labels)
-        if method == STATISTICS:
-            write_outputs(work / "baseline", [scores[method]], cut[method])
-            seen[method] = read_annotation(work / "baseline")
-        else:
-            bouts = work / f"{FOLDERS[method]}_bouts.yaml"
-            bouts.write_text(yaml.safe_dump({"classes": {k: asdict(v) for k, v in cut[method].items()}}))
-            seen[method] = read_annotation(annotate(work, method, checkpoint, f"--settings={bouts}"))
-    if options.validation:
-        return
-
-    found = {who: compared(one, labels, HELD_OUT) for who, one in seen.items()}
-    for who, one in found.items():
-        print(who, {name: round(mean_of(one, name), 3) for name in ("f1", "kappa", "bout_f1_iou_0.5")})
-    parts = (TRAIN, VALIDATION, HELD_OUT)
-    precision = {who: [window_precision(mine, truth, part) for part in parts] for who, mine in scores.items()}
-    (HERE / "fly_courtship.md").write_text(report(found, cut, precision, took))
-    tracks = [Track("labels", labels.timelines[0].bouts)]
-    tracks += [Track(who, one.timelines[0].bouts) for who, one in seen.items()]
-    draw_ethogram(HERE / "fly_courtship.png", [Panel("", tracks, *HELD_OUT)], labels.classes)
+            if method == STATISTICS:
+                any_scores = next(iter(scores.values())) if scores else windows_of(work, table.classes)
+                scores[method], thresholds = baseline(work, any_scores, table)
+                took["baseline"] = time.time() - began
+            else:
+                more = [word.removeprefix("--") for word in options.set]
+                checkpoint, took[f"training ({method})"] = train(benchmark, method, options.epochs, options.seed, more)
+                began = time.time()
+                folder = annotate(benchmark, method, checkpoint)
+                took[f"annotating ({method})"] = time.time() - began
+                scores[method] = scores_of(folder)
+                tuned = json.loads((folder / "annotation.json").read_text())["settings"]
+                thresholds = [tuned[name]["threshold"] for name in scores[method].classes]
+            lines.append(f"{[round(window_precision(scores[method], truth, part), 3) for part in parts]}")
+            if options.validation:
+                continue
+            cut[method] = choose_settings(scores[method], thresholds, labels)
+            if method == STATISTICS:
+                write_outputs(work / "baseline", [scores[method]], cut[method])
+                seen[method] = read_annotation(work / "baseline")
+            else:
+                bouts = work / f"{FOLDERS[method]}_bouts.yaml"
+                bouts.write_text(yaml.safe_dump({"classes": {k: asdict(v) for k, v in cut[method].items()}}))
+                seen[method] = read_annotation(annotate(benchmark, method, checkpoint, f"--settings={bouts}"))
+    if not options.validation:
+        with benchmark.section("The page and the picture"):
+            found = {who: compared(one, labels, HELD_OUT) for who, one in seen.items()}
+            for who, one in found.items():
+                print(who, {name: round(mean_of(one, name), 3) for name in ("f1", "kappa", "bout_f1_iou_0.5")})
+            precision = {who: [window_precision(mine, truth, part) for part in parts] for who, mine in scores.items()}
+            benchmark.write(report(found, cut, precision, took))
+            tracks = [Track("labels", labels.timelines[0].bouts)]
+            tracks += [Track(who, one.timelines[0].bouts) for who, one in seen.items()]
+            panel = Panel("", tracks, *HELD_OUT)
+            draw_ethogram(benchmark.output.with_suffix(".png"), [panel], labels.classes)
+    benchmark.close()
 
 
 if __name__ == "__main__":

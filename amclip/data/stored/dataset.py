@@ -175,11 +175,11 @@ class StoredClips(ClipDataset):
     def _look_up(self, plan: _Plan) -> tuple[NDArray[np.bool_], dict[str, Tensor]]:
         """Which positions are missing, bool ``[K]``, and what is stored of all, ``[K, S, …]``."""
         found, stored = self.lookup.store.get(plan.keys.reshape(-1, KEY_SIZE))
-        missing = ~found.reshape(plan.keys.shape[:2]).all(axis=1)
+        missing = np.logical_not(found.reshape(plan.keys.shape[:2]).all(axis=1))
         if plan.tag and missing.any():
             missing[:] = True  # what is changed at random is changed for a clip as a whole
         shape = plan.keys.shape[:2]
-        return missing, {name: torch.from_numpy(x.astype(np.float32)).unflatten(0, shape) for name, x in stored.items()}
+        return missing, {name: _tensor(x, shape) for name, x in stored.items()}
 
     def _no_pictures(self) -> Tensor:
         return torch.empty(0, self.input.pictures_per_position, 3, *self.input.frame_size, dtype=torch.uint8)
@@ -200,6 +200,10 @@ class StoredClips(ClipDataset):
         if path not in self._timelines:
             self._timelines[path] = Timeline(path, info)
         return self._timelines[path]
+
+
+def _tensor(values: NDArray[Any], shape: tuple[int, ...]) -> Tensor:
+    return torch.from_numpy(values.astype(np.float32).reshape(*shape, *values.shape[1:]))
 
 
 def collate_stored(samples: Sequence[StoredSample]) -> StoredBatch:

@@ -93,12 +93,12 @@ class Embedder:
             self.store.add(keys[missing.cpu().numpy()].reshape(-1, keys.shape[-1]), _arrays(made))
             for name, tensor in made.items():  # rounded, as they will be read the next time
                 kept = tensor.half().float() if name in self.store.halved else tensor
-                stored[name][missing] = kept.unflatten(0, (-1, views.spatial))
+                stored[name][missing] = kept.view(-1, views.spatial, *kept.shape[1:])
             if missing.all() and views.spatial == 1:
                 batch["images"] = seen.images.view(*missing.shape, *seen.images.shape[2:])
         # (B, K * T, S, …) to (B * T * S, K, …), in the order of clip_views
         found = {
-            name: tensor.unflatten(1, (-1, views.temporal)).movedim(1, 3).flatten(0, 2)
+            name: tensor.view(len(tensor), -1, views.temporal, *tensor.shape[2:]).movedim(1, 3).flatten(0, 2)
             for name, tensor in stored.items()
         }
         if "motion" in found:
@@ -117,9 +117,10 @@ class Embedder:
             views = clip_views(frames[:, None], 1, spatial) if spatial > 1 else frames[:, None]
             speeds = position_views(unit_speed[:, None], 1, spatial)
             shown = (views.shape[-2] / height, views.shape[-1] / width)
-            return self.preprocess(views, shown=shown, unit_speed=speeds)
+            together: Seen = self.preprocess(views, shown=shown, unit_speed=speeds)
+            return together
         seen: list[Seen] = []
-        for clip, speed, tag in zip(frames.split(counts), unit_speed.split(counts), tags, strict=True):
+        for clip, speed, tag in zip(torch.split(frames, counts), torch.split(unit_speed, counts), tags, strict=True):
             if len(clip):
                 with _randomness(tag, frames.device):
                     seen.append(self.preprocess(clip[None], augment=bool(tag), unit_speed=speed[None]))
@@ -155,8 +156,12 @@ def refuse_unusable(network: InterleavedClassifier, augmentation: Augmentation, 
     why = None
     if config.cross_frame:
         why = "--model.network.cross_frame: messages make an image's embedding depend on its segment; set false"
+    elif network.segments_apart:
+        why = f"--model.network.backbone: {config.backbone} sees a segment's images together, as a video"
     elif config.head.video_prompt_layers:
         why = "--model.network.head.video_prompt_layers: prompts look at patches, which are not stored; set 0"
+    elif network.segments_apart:
+        why = f"--model.network.backbone: {config.backbone} embeds the frames of a segment as one video; take another"
     elif training and tuning.lora_rank:
         why = f"--model.network.tuning.lora_rank: {tuning.lora_rank} makes the image tower train; set 0"
     elif training and tuning.trainable_blocks:

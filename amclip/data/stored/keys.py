@@ -46,7 +46,7 @@ def weights_digest(weights: "Mapping[str, Tensor]") -> str:
     found = _new()
     for name, tensor in sorted(weights.items()):
         found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
 
 
@@ -115,5 +115,5 @@ def position_keys(
     return keys
 
 
-def _new() -> Any:
+def _new() -> "hashlib.blake2b":
     return hashlib.blake2b(digest_size=KEY_SIZE)

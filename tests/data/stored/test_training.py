@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny_vjepa  # noqa: F401 (names of small encoders)
 import torch
 from build import make_data, make_task
 from drawn_animals import write_labelled
@@ -312,9 +313,19 @@ def test_a_clip_that_is_drawn_again_shows_its_next_version(folder: Path, tmp_pat
         ),
         ({"cross_frame": True}, {}, "--model.network.cross_frame: messages make"),
         (
+            {"backbone": "vjepa:tiny_2", "pretrained": None},
+            {},
+            "--model.network.backbone: vjepa:tiny_2 sees a segment's images together",
+        ),
+        (
             {"head": "text", "video_prompt_layers": 1, "video_prompt_heads": 4},
             {},
             "--model.network.head.video_prompt_layers: prompts look at patches",
+        ),
+        (
+            {"backbone": "vjepa:tiny_2", "pretrained": None},
+            {},
+            "--model.network.backbone: vjepa:tiny_2 embeds the frames of a segment as one video",
         ),
         ({}, {"mixup": 0.8}, "--data.augmentation.mixup: mixes images"),
         ({}, {"cutmix": 1.0}, "--data.augmentation.cutmix: mixes images"),
