@@ -181,7 +181,7 @@ class VideoDataModule(VideoData, LightningDataModule):
         shown = (frames.shape[-2] / height, frames.shape[-1] / width)
         seen = self.preprocess(frames, augment=training, shown=shown, unit_speed=unit_speed, seeds=seeds)
         if training:
-            images, motion, batch["labels"] = self.augmentation.mix(*seen, batch["labels"], seeds)
+            images, motion, batch["labels"] = self.augmentation.mix(seen.images, seen.motion, batch["labels"], seeds)
             seen = Seen(images, motion)
         batch.update(seen._asdict())
         return batch
