@@ -134,6 +134,18 @@ def test_without_copies_clips_are_seen_as_in_validation_and_the_second_epoch_dec
     assert found == pytest.approx(expected, abs=1e-5, nan_ok=True)
 
 
+def rows_of(place: Path) -> int:
+    return sum(path.stat().st_size // 24 for path in (place / "store").glob("*/*.keys"))
+
+
+def test_processes_that_read_see_what_was_stored_meanwhile(folder: Path, tmp_path: Path) -> None:
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    _, expected = fit(data(folder, embeddings=stored(alone)), Losses([]), epochs=3)
+    _, found = fit(data(folder, embeddings=stored(together), num_workers=2), Losses([]), epochs=3)
+    assert found == pytest.approx(expected, abs=1e-5, nan_ok=True)
+    assert rows_of(together) == rows_of(alone)  # nothing was embedded twice
+
+
 SETTINGS: dict[str, dict[str, Any]] = {
     "plain": {},
     "several views": {"temporal_views": 2, "spatial_views": 3, "modality": "frames"},
