@@ -4,8 +4,8 @@ Arithmetic on flow fields alone; :mod:`amclip.preprocess` computes them, and :mo
 of the numbers.
 
 Lengths are sides of the decoded picture (x in widths, y in heights) for whole frames, and body lengths for animals that
-are cut out; time is the real time from a frame to its partner. What a random crop cuts off counts as still, and the rest
-is measured in the decoded picture's sides: a crop changes no number but by what leaves the picture.
+are cut out; time is the real time from a frame to its partner. What a random crop cuts off counts as still, and what
+is left is measured in the decoded picture's sides: a crop changes no number but by what leaves the picture.
 """
 
 from typing import Literal, NamedTuple
@@ -15,15 +15,13 @@ from torch import Tensor
 
 from amclip.inputs import NetworkInput
 
-__all__ = ["Statistic", "motion_scales", "motion_statistics", "statistics_of_input"]
+__all__ = ["Statistic", "motion_shape", "motion_statistics", "statistics_of_input"]
 
 _Kind = Literal["speed", "rate", "area", "length", "fraction"]
 
 # Fractions of the picture's area that are faster than the speeds given: an animal that fills a crop, a limb of it, and
 # an animal of a dozen pixels in a whole frame.
 _TOP = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
-# From where on numbers are compressed by a logarithm; of speeds it is the speed that counts as motion.
-_RATE, _AREA, _LENGTH = 0.1, 0.001, 0.1
 
 
 class Statistic(NamedTuple):
@@ -84,15 +82,9 @@ def statistics_of_input(input: NetworkInput) -> tuple[Statistic, ...]:
     return (*_WHOLE, *(() if input.crop is None else _ZONES), *cells)
 
 
-def motion_scales(input: NetworkInput) -> tuple[tuple[float, ...], ...]:
-    """Scales of the ``F`` numbers of each of the ``G`` crops; empty where the input has no ``flow.motion``.
-
-    Below its scale a number is linear to the network, above it logarithmic.
-    """
-    if input.flow.motion is None:
-        return ()
-    scale = {"speed": input.moving_speed, "rate": _RATE, "area": _AREA, "length": _LENGTH, "fraction": 1.0}
-    return (tuple(scale[one.kind] for one in statistics_of_input(input)),) * input.num_crops
+def motion_shape(input: NetworkInput) -> tuple[int, int] | None:
+    """``(G, F)``: crops, and numbers of each; None where the input has no ``flow.motion``."""
+    return None if input.flow.motion is None else (input.num_crops, len(statistics_of_input(input)))
 
 
 def motion_statistics(flow: Tensor, input: NetworkInput, shown: Tensor, unit_speed: Tensor) -> Tensor:

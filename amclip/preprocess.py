@@ -3,6 +3,7 @@
 Training, prediction and annotation share this one module, so they see the same pixels.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -61,6 +62,7 @@ class Preprocess(nn.Module):
         augment: bool = False,
         shown: tuple[float, float] = (1.0, 1.0),
         unit_speed: Tensor | None = None,
+        seeds: Sequence[int] | None = None,
     ) -> Seen:
         """Turn decoded clips into what the network sees.
 
@@ -73,6 +75,7 @@ class Preprocess(nn.Module):
             unit_speed: For each of the ``G`` crops how fast what moves by a decoded picture's whole side from frame to
                 partner is, float32 ``(B, K, G, 2)``, see :func:`amclip.data.crops.unit_speeds`; needed where flow
                 is in body lengths, and for its statistics.
+            seeds: One for each clip, which alone decides what is drawn for it; None: torch's generator does.
 
         Returns:
             Images and numbers.
@@ -97,13 +100,13 @@ class Preprocess(nn.Module):
                 "`batch['unit_speed']`"
             )
         with torch.no_grad(), torch.autocast(frames.device.type, enabled=False):
-            pixels, kept = self._resize_and_crop(frames, augment)
+            pixels, kept = self._resize_and_crop(frames, augment, seeds)
             pixels = pixels.reshape(*pixels.shape[:2], crops, per_crop, *pixels.shape[3:])  # (B, K, G, F, 3, S, S)
             streams = [pixels.new_zeros(*pixels.shape[:3], 0, *pixels.shape[4:])]
             motion = pixels.new_zeros(*pixels.shape[:3], 0)
             if self.input.modality in ("interleaved", "frames"):
                 still = pixels[:, :, :, 0].flatten(1, 2)
-                still = self.augmentation.jitter_colors(still) if augment else still
+                still = self.augmentation.jitter_colors(still, seeds) if augment else still
                 streams.append(still.reshape(len(still), -1, crops, 1, *still.shape[2:]))
             if self.input.needs_flow:
                 kept = kept * kept.new_tensor(shown)
@@ -142,12 +145,12 @@ class Preprocess(nn.Module):
         mean, std = (images.new_tensor(x).view(3, 1, 1) for x in (self.input.mean, self.input.std))
         return (images - mean) / std
 
-    def _resize_and_crop(self, frames: Tensor, augment: bool) -> tuple[Tensor, Tensor]:
+    def _resize_and_crop(self, frames: Tensor, augment: bool, seeds: Sequence[int] | None) -> tuple[Tensor, Tensor]:
         """Scale to the network's size, in training by a random crop and mirror image; see `Augmentation.crop`."""
         size = (self.input.image_size, self.input.image_size)
         pixels = frames.float().div_(255)
         if augment and self.augmentation.moves:
-            return self.augmentation.crop(pixels, self.input.image_size)
+            return self.augmentation.crop(pixels, self.input.image_size, seeds)
         whole = pixels.new_ones(len(pixels), 2)
         if frames.shape[-2:] == size:
             return pixels, whole

@@ -22,7 +22,7 @@ from amclip.metrics import AveragePrecisionScores
 from amclip.models.classifier import InterleavedClassifier
 from amclip.models.config import NetworkConfig
 from amclip.models.published import fetch_published, load_published, load_zero_shot
-from amclip.motion import motion_scales
+from amclip.motion import motion_shape
 from amclip.optimiser import Optimiser
 from amclip.plain import Configurable, from_plain, to_plain
 from amclip.training_length import training_progress, training_steps
@@ -104,7 +104,7 @@ class BehaviourTask(Configurable, LightningModule):
         input = self.input
         config = config.with_architecture(input.image_size)
         shape = input.num_segments, input.positions_per_segment, input.num_streams
-        return InterleavedClassifier(config, len(self.classes), *shape, motion_scales(input))
+        return InterleavedClassifier(config, len(self.classes), *shape, motion_shape(input))
 
     @property
     def arguments(self) -> dict[str, Any]:

@@ -4,15 +4,16 @@ import warnings
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Sampler
 
+from amclip import interrupt
 from amclip.checkpoint import hyperparameters
 from amclip.class_groups import ClassStatistics, class_groups_by_count
 from amclip.data.dataset import ClipDataset, collate
 from amclip.data.label_error import LabelError
+from amclip.data.place import Place, seed_of
 from amclip.data.probe import probe
 from amclip.data.readable import (
     Found,
@@ -65,7 +66,7 @@ class VideoDataModule(VideoData, LightningDataModule):
         self.embedder: Embedder | None = None
         """Completes batches of stored embeddings; there with the first loader, or by :meth:`open_store`."""
         self._digests: dict[Path, bytes] = {}
-        self._epoch = 0
+        self._place = Place()
         self._messages: set[str] = set()
         self.tables: dict[str, LabelTable] = {}
         self.datasets: dict[str, ClipDataset] = {}
@@ -145,17 +146,19 @@ class VideoDataModule(VideoData, LightningDataModule):
         return self._loader("predict")
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Tie a training step's randomness (augmentation, dropout) to seed, epoch, clips and how often they were drawn.
+        """Tie a training step's randomness to seed, epoch, clips and how often they were drawn.
 
-        So a resumed training goes on exactly as one that never stopped, and processes, whose clips differ, draw
-        differently. Drawing from one running stream would not do: Lightning and the loaders draw from it too.
+        So a resumed training goes on exactly as one that never stopped. Drawing from one running stream would not do:
+        Lightning and the loaders draw from it too. Augmentation has a seed for each clip, so that it is the same on any
+        number of processes; dropout within the network depends on all clips of a process's batch.
         """
         for reason in set(batch.get("reason", ())) - {""} - self._messages:
             self._messages.add(reason)
             warnings.warn(f"skipped in training: {reason}", stacklevel=1)
         if self.trainer is not None and self.trainer.training:
-            entropy = [self.seed % 2**32, self.trainer.current_epoch, *batch["clip"].tolist(), *batch["draw"].tolist()]
-            torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
+            clips, draws, epoch = batch["clip"].tolist(), batch["draw"].tolist(), self.trainer.current_epoch
+            batch["seeds"] = [seed_of(self.seed, epoch, *one) for one in zip(clips, draws, strict=True)]
+            torch.manual_seed(seed_of(self.seed, epoch, *clips, *draws))
         return batch
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
@@ -164,6 +167,7 @@ class VideoDataModule(VideoData, LightningDataModule):
         In test and prediction with W views of each clip, ``images`` and ``segments`` have ``B * W`` rows.
         """
         training = self.trainer is not None and self.trainer.training
+        seeds = batch.pop("seeds", None)
         if self.embedder is not None:
             self.embedder.complete(batch, self._views())
             return batch
@@ -175,22 +179,21 @@ class VideoDataModule(VideoData, LightningDataModule):
             unit_speed = None if unit_speed is None else position_views(unit_speed, *views)
             batch["segments"] = batch["segments"].repeat_interleave(taken.number, dim=0)
         shown = (frames.shape[-2] / height, frames.shape[-1] / width)
-        seen = self.preprocess(frames, augment=training, shown=shown, unit_speed=unit_speed)
+        seen = self.preprocess(frames, augment=training, shown=shown, unit_speed=unit_speed, seeds=seeds)
         if training:
-            images, motion, batch["labels"] = self.augmentation.mix(*seen, batch["labels"])
+            images, motion, batch["labels"] = self.augmentation.mix(*seen, batch["labels"], seeds)
             seen = Seen(images, motion)
         batch.update(seen._asdict())
         return batch
 
     def state_dict(self) -> dict[str, Any]:
-        """The epoch that a training goes on with: reading processes begin before Lightning tells it to the sampler."""
+        """Where a training goes on: reading processes begin before Lightning gives it to anybody else."""
         assert self.trainer is not None
-        finished = self.trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
-        return {"epoch": self.trainer.current_epoch + bool(finished)}
+        return Place.of(self.trainer, self.batch_size)._asdict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with that epoch."""
-        self._epoch = int(state_dict["epoch"])
+        """Go on there."""
+        self._place = Place(**state_dict)
 
     def open_store(self, network: InterleavedClassifier, precision: Precision | None = None) -> Embedder:
         """Say whose image tower embeds, and get what keeps its embeddings; Lightning's trainers need no such call.
@@ -262,9 +265,8 @@ class VideoDataModule(VideoData, LightningDataModule):
         sampler: Sampler[Any]
         if name == "train":
             kind = ClassAwareSampler if self.sampler == "class-aware" else EpochSampler
-            shuffled = kind(dataset, num_replicas=replicas, rank=rank, shuffle=True, seed=self.seed)
-            shuffled.set_epoch(self._epoch)
-            sampler = shuffled
+            sampler = kind(dataset, self.batch_size, replicas, rank, self.seed)
+            sampler.go_on(self._place)
         else:
             sampler = WindowSampler(dataset, num_replicas=replicas, rank=rank, shuffle=False)
         return DataLoader(
@@ -277,6 +279,7 @@ class VideoDataModule(VideoData, LightningDataModule):
             persistent_workers=self.num_workers > 0 and name in ("train", "val"),
             # A worker stuck in the decoder must end the run with an error, not hold it for ever.
             timeout=10 * self.probe_timeout if self.num_workers else 0,
+            worker_init_fn=interrupt.outlive_signals,
         )
 
     def look_up_in_store(self, dataset: StoredClips, name: Stage) -> None:

@@ -1,6 +1,5 @@
 """The network: normalised images of a clip in, one logit per behaviour out."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -58,8 +57,8 @@ class InterleavedClassifier(nn.Module):
         num_segments: ``M``.
         positions_per_segment: ``P``.
         num_streams: ``V``: images of a position, 2 for frames and flow images, 1 for one of them alone.
-        motion: Scales of the numbers of motion, of ``G`` crops ``F`` each (:func:`amclip.motion.motion_scales`), from
-            which each position has a token per crop: ``G`` further streams, behind those of the images. Empty: none.
+        motion: ``(G, F)``: crops, and numbers of motion of each (:func:`amclip.motion.motion_shape`), from which each
+            position has a token per crop: ``G`` further streams, behind those of the images. None: no such tokens.
 
     Raises:
         ValueError: If settings are unknown or do not go together.
@@ -72,7 +71,7 @@ class InterleavedClassifier(nn.Module):
         num_segments: int = 1,
         positions_per_segment: int = 8,
         num_streams: int = 2,
-        motion: Sequence[Sequence[float]] = (),
+        motion: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         if config.architecture is None:
@@ -84,10 +83,10 @@ class InterleavedClassifier(nn.Module):
         self.num_streams, self.num_segments, self.cross_frame = num_streams, num_segments, config.cross_frame
         self.num_frames = positions_per_segment * num_streams
         self.prompted = head.video_prompt_layers > 0
-        self.moments = positions_per_segment // (self.encoder.frames_per_moment if num_streams else 1)
-        """How many there are in a segment, each with an embedding of every stream."""
+        self.tubelets = positions_per_segment // (self.encoder.tubelet_size if num_streams else 1)
+        """What a segment has embeddings of: positions, or of a video encoder tubelets of two."""
         self.motion = MotionTokens(motion, width) if motion else None
-        num_tokens = num_streams + len(motion)
+        num_tokens = num_streams + (motion[0] if motion else 0)
         self.num_tokens = num_tokens
         """Streams of a position, of images and of motion."""
         if not num_streams:
@@ -105,9 +104,9 @@ class InterleavedClassifier(nn.Module):
 
         def pooling(streams: int) -> Pooling:
             if temporal.kind == "mit":
-                return MultiFrameIntegration(width, self.moments * streams, temporal.layers, temporal.heads)
+                return MultiFrameIntegration(width, self.tubelets * streams, temporal.layers, temporal.heads)
             kind = AttentiveProbe if temporal.kind == "attentive" else TemporalTransformer
-            return kind(width, self.moments, streams, temporal.layers, temporal.heads, temporal.dropout)
+            return kind(width, self.tubelets, streams, temporal.layers, temporal.heads, temporal.dropout)
 
         def new_head(size: int) -> LinearHead | TextHead:
             if head.kind == "text":
@@ -303,14 +302,14 @@ class InterleavedClassifier(nn.Module):
         numbers = (
             None
             if motion is None or self.motion is None
-            else self._of_moments(motion[rows, segments], features.shape[2])
+            else self._of_tubelets(motion[rows, segments], features.shape[2])
         )
         return self._classify(interleave(self.join(features, numbers)), patches)
 
-    def _of_moments(self, numbers: Tensor, length: int) -> Tensor:
+    def _of_tubelets(self, numbers: Tensor, length: int) -> Tensor:
         """Numbers of motion ``(B, M, P, G, F)`` for each of so many embeddings: means of what is embedded as one."""
-        numbers = numbers.view(*numbers.shape[:2], self.moments, -1, *numbers.shape[3:]).mean(dim=3)
-        return numbers.repeat_interleave(length // self.moments, dim=2)
+        numbers = numbers.view(*numbers.shape[:2], self.tubelets, -1, *numbers.shape[3:]).mean(dim=3)
+        return numbers.repeat_interleave(length // self.tubelets, dim=2)
 
     def _classify(self, sequences: Tensor, patches: Tensor | None) -> Answer:
         """Answers from sequences ``(B, M, T, D)`` and patches ``(B, M, L, W)``."""

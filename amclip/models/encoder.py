@@ -43,8 +43,8 @@ class TowerEncoder(nn.Module):
         super().__init__()
         self.visual = build_tower(architecture)
         self.width: int = architecture["embed_dim"]
-        self.frames_per_moment: int = 1
-        """Frames that are embedded as one, so that of ``P`` positions ``P / frames_per_moment`` moments are left."""
+        self.tubelet_size: int = 1
+        """Positions that are embedded as one; 1 for images."""
         if trainable_blocks < -1:
             raise ValueError(
                 f"network.tuning.trainable_blocks: expected -1 (all), 0 (none) or more, got {trainable_blocks}"
@@ -203,17 +203,17 @@ class VideoEncoder(TowerEncoder):
     ) -> None:
         super().__init__(architecture, trainable_blocks, gradient_checkpointing, lora_rank, lora_alpha)
         self.every_token = every_token
-        self.frames_per_moment = architecture["video_cfg"]["tubelet_size"]
+        self.tubelet_size = architecture["video_cfg"]["tubelet_size"]
 
     def forward(self, segments: Tensor) -> Tensor:
         """Embed segments.
 
         Args:
-            segments: Normalised, shape ``(N, P, V, 3, S, S)``; ``P`` is a multiple of ``frames_per_moment``.
+            segments: Normalised, shape ``(N, P, V, 3, S, S)``; ``P`` is a multiple of ``tubelet_size``.
 
         Returns:
-            Shape ``(N, T, V, D)``, ``T = P / frames_per_moment``: the mean over the picture; or with ``every_token``
-            ``T`` times as many tokens as there are in a picture, those of the first moment first.
+            Shape ``(N, T, V, D)``, ``T = P / tubelet_size``: the mean over the picture; or with ``every_token``
+            ``T`` times as many tokens as there are in a picture, those of the first tubelet first.
         """
         with self._gradients():
             tokens: Tensor = self.visual(segments.transpose(1, 2).flatten(0, 1))  # (N * V, T, L, D)

@@ -2,6 +2,7 @@
 
     python docs/benchmarks/comparison.py
     python docs/benchmarks/comparison.py --encoders frame-wise --schemes dense       a part of them
+    python docs/benchmarks/comparison.py --quick        a few clips and models, to see that it works
 
 Both are *interleaved*, one sequence in time as in the paper, or joined *late* (``model.network.fusion``).
 
@@ -20,7 +21,6 @@ finished model is one file below `--work`, so a run that was cut off goes on; wh
 are others, it asks for another folder.
 """
 
-import argparse
 import json
 import statistics
 import time
@@ -33,6 +33,7 @@ import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule, Trainer, seed_everything
 from numpy.typing import NDArray
+from sections import Benchmark, new_parser
 from sklearn.metrics import average_precision_score
 from torch.utils.data import DataLoader, Dataset
 
@@ -167,7 +168,7 @@ class Data(LightningDataModule):
         self.std = torch.tensor(reference.std).view(3, 1, 1)
 
     def train_dataloader(self) -> DataLoader[Any]:
-        sampler = EpochSampler(self.train, num_replicas=1, rank=0, shuffle=True, seed=self.seed)
+        sampler = EpochSampler(self.train, BATCH, seed=self.seed)
         return DataLoader(self.train, batch_size=BATCH, sampler=sampler)
 
     def predict_dataloader(self) -> DataLoader[Any]:
@@ -340,29 +341,35 @@ def claim(work: Path) -> None:
 
 def main() -> None:
     """Train what is not trained yet, and write what there is."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    global SECONDS, TRAIN, TEST, EPOCHS
+    parser = new_parser(__doc__)
     parser.add_argument("--work", type=Path, default=Path("runs/comparison"), help="folder for clips and results")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--encoders", nargs="+", choices=list(ENCODERS), default=list(ENCODERS))
     parser.add_argument("--schemes", nargs="+", choices=SCHEMES, default=list(SCHEMES))
-    parser.add_argument("--output", type=Path, default=HERE / "comparison.md")
-    options = parser.parse_args()
-    options.work.mkdir(parents=True, exist_ok=True)
-    claim(options.work)
+    run = Benchmark(parser, __file__)
+    options, modalities = run.options, list(MODALITIES)
+    if run.quick:
+        SECONDS, TRAIN, TEST, EPOCHS = 3.0, 4, 4, 1
+        options.seeds, options.schemes, modalities = [0], ["dense"], ["frames", "late"]
+    claim(run.work)
     torch.set_num_threads(1)
     keys = [
         (encoder, scheme, modality)
         for encoder in options.encoders
         for scheme in options.schemes
-        for modality in MODALITIES
+        for modality in modalities
     ]
-    results: dict[Key, list[dict[str, Any]]] = {key: [] for key in keys}
+    results: dict[Key, list[dict[str, Any]]] = {}
     for seed in options.seeds:
         for key in keys:
-            results[key].append(train_and_test(*key, seed, options.work))
-            print(f"{', '.join(key)}, seed {seed}: macro {macro(results[key][-1]):.1f}", flush=True)
-    _, labels = draw(options.work, "test", 1, TEST)
-    write(results, options.seeds, dict(zip(CLASSES, labels.mean(axis=0).tolist(), strict=True)), options.output)
+            with run.section(f"{', '.join(key)}, seed {seed}") as lines:
+                results.setdefault(key, []).append(train_and_test(*key, seed, run.work))
+                lines.append(f"macro {macro(results[key][-1]):.1f}")
+    with run.section("Table and picture"):
+        _, labels = draw(run.work, "test", 1, TEST)
+        write(results, options.seeds, dict(zip(CLASSES, labels.mean(axis=0).tolist(), strict=True)), run.output)
+    run.close()
 
 
 if __name__ == "__main__":

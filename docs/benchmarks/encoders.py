@@ -6,10 +6,10 @@ Random weights, which change neither speed nor memory, so that nothing is fetche
 its own, in turns with ViT-B-16 in the same process, so that other work on the machine slows both; ratios are the median
 of the turns'. The memory is what one training step adds to a fresh process (its peak above what it held before, the
 encoder included), as Linux tells it. What is supported is tried, not looked up. Each row is printed and written as soon
-as it is there. `--quick` takes three small encoders; `--note` adds a sentence, such as that others used the machine.
+as it is there. `--quick` takes small images, in this process; `--note` adds a sentence, such as that others used the
+machine.
 """
 
-import argparse
 import multiprocessing
 import os
 import platform
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from sections import Benchmark, new_parser
 
 from amclip.models.config import HeadConfig, NetworkConfig, TuningConfig
 from amclip.models.encoder import ImageEncoder, VideoEncoder, make_encoder
@@ -31,7 +32,7 @@ ENCODERS = (
     *("timm:vit_small_patch14_dinov2", "timm:vit_base_patch16_dinov3", "timm:naflexvit_base_patch16_siglip"),
     *("vjepa:vjepa2_1_vit_base_384", "vjepa:vjepa2_vit_large"),
 )
-QUICK = ("ViT-B-32", "timm:vit_small_patch14_dinov2", BASE)
+QUICK = ("amclip-tiny", "timm:vit_small_patch14_dinov2")
 TUNINGS = {
     "all": TuningConfig(),
     "last 2 blocks": TuningConfig(trainable_blocks=2),
@@ -134,9 +135,13 @@ def _send(pipe: Any, function: Callable[..., Any], arguments: tuple[Any, ...]) -
     pipe.send(function(*arguments))
 
 
-def row(name: str) -> str:
+def row(name: str, fork: bool = True) -> str:
     """A line of the table."""
-    steps = [apart("fork", training_step, name, tuning) for tuning in STEPS.values()]
+    tunings = list(STEPS.values())
+    if fork:
+        steps = [apart("fork", training_step, name, tuning) for tuning in tunings]
+    else:
+        steps = [training_step(name, tunings[-1])]
     total, *trained = weights(name)
     options = supported(name)
     speed, ratio = speeds(name)
@@ -148,35 +153,36 @@ def row(name: str) -> str:
 
 def main() -> None:
     """Measure, and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
+    global BASE, SIZE, FRAMES, TURNS
+    parser = new_parser(__doc__)
     parser.add_argument("--note", default="")
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
-    options = parser.parse_args()
+    run = Benchmark(parser, __file__)
+    if run.quick:
+        BASE, SIZE, FRAMES, TURNS = QUICK[0], 56, 2, 1
     head = (
         f"| encoder | images / s | to {BASE} | weights, M | of these train: {' / '.join(TUNINGS)} | "
         f"a step's memory, MiB: {' / '.join(STEPS)} | last blocks, layer decay | LoRA | "
         "checkpointing | cross_frame | text |"
     )
-    text = f"""# Encoders
+    run.head(
+        f"""# Encoders
 
 Written by `docs/benchmarks/encoders.py` (PyTorch {torch.__version__.split("+")[0]}, {platform.machine()},
-{os.cpu_count()} cores, {torch.get_num_threads()} thread(s)). {options.note}
+{os.cpu_count()} cores, {torch.get_num_threads()} thread(s)). {run.options.note}
 
 Random weights, {SIZE} pixels, float32. Images per second: batches of {FRAMES} without gradients, for `vjepa:` one clip
 of {FRAMES} frames; median of {TURNS} turns with {BASE} in the same process, and the median of the turns' ratios. A step
 is one of AdamW on {STEP_IMAGES} images (a clip of {STEP_IMAGES} frames); its memory is the peak above what the process
-held with the encoder in it. What is supported was tried; `text` is text prompts and zero-shot.
-
-{head}
-|{"---|" * head.count(" | ")}---|
-"""
-    options.output.write_text(text)
-    for name in QUICK if options.quick else ENCODERS:
-        line = apart("spawn", row, name)
-        print(line, flush=True)
-        with options.output.open("a") as file:
-            file.write(f"{line}\n")
+held with the encoder in it. What is supported was tried; `text` is text prompts and zero-shot."""
+    )
+    rows = []
+    for name in QUICK if run.quick else ENCODERS:
+        with run.section(name) as lines:
+            rows.append(row(name, fork=False) if run.quick else apart("spawn", row, name))
+            lines += [head, f"|{'---|' * head.count(' | ')}---|", rows[-1]]
+    with run.section("Side by side") as lines:
+        lines += [head, f"|{'---|' * head.count(' | ')}---|", *rows]
+    run.close()
 
 
 if __name__ == "__main__":

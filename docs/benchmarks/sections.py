@@ -6,15 +6,58 @@ temporary folder; `amclip` runs in this very process. So a stale import or a wro
 """
 
 import argparse
+import atexit
 import contextlib
+import functools
+import json
 import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-__all__ = ["Benchmark"]
+__all__ = ["Benchmark", "drawn_clips", "new_parser", "untrained_checkpoint"]
+
+
+# What makes a command of Lightning's a matter of seconds.
+_QUICK = ("--data.num_workers=0", "--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false")
+QUICK_OPTIONS = {
+    "fit": (*_QUICK, "--trainer.max_epochs=1", "--trainer.limit_train_batches=2", "--pictures.clips=0"),
+    "test": _QUICK,
+    "annotate": ("--accelerator=cpu",),
+}
+
+
+@functools.cache
+def drawn_clips(animals: int | None = None) -> Path:
+    """For quick runs: a data set of 36 clips in all splits, 1.4 s of 48 × 64 pixels, that scripts in one process
+    share; it goes with the process."""
+    from amclip.data.synthetic import ClipSettings, write_dataset
+
+    folder = tempfile.TemporaryDirectory(prefix="drawn-")
+    atexit.register(folder.cleanup)
+    settings = ClipSettings(seconds=1.4, size=(48, 64))
+    return write_dataset(folder.name, 36, settings, workers=1, progress=False, animals=animals).parent
+
+
+def untrained_checkpoint(folder: Path, crops: bool = False) -> Path:
+    """For quick runs: a checkpoint as `amclip fit` writes it, of a network of a few thousand weights, in a folder."""
+    tests = Path(__file__).parents[2] / "tests"
+    sys.path[:0] = [str(tests / name) for name in ("data", "ethogram") if str(tests / name) not in sys.path]
+    from untrained import make_checkpoint
+
+    if not crops:
+        return make_checkpoint(folder)
+    from amclip.inputs import CropInput
+
+    return make_checkpoint(folder, {"crop": CropInput(), "tracks": "boxes.csv"})
+
+
+def new_parser(description: str | None) -> argparse.ArgumentParser:
+    """For the options of a script with this docstring."""
+    return argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 class Benchmark:
@@ -23,20 +66,25 @@ class Benchmark:
     Args:
         parser: Of the script's own options; `--quick` and `--output` are added.
         script: The script; its page lies beside it.
+        needs: Options that only a quick run can do without: data and checkpoints that lie elsewhere.
 
     Attributes:
         options: What was asked for.
         quick: Whether it is a smoke test.
         output: The page, ``NAME.md``; in a quick run one in a temporary folder.
         work: ``options.work``, made; in a quick run a temporary folder.
+        figures: What was measured, in plain values; where there are any, they are saved as ``NAME.json`` with the page.
     """
 
-    def __init__(self, parser: argparse.ArgumentParser, script: str) -> None:
+    def __init__(self, parser: argparse.ArgumentParser, script: str, needs: Sequence[str] = ()) -> None:
         parser.add_argument("--quick", action="store_true", help="seconds, tiny sizes, no figures: does it work?")
         parser.add_argument("--output", type=Path, default=Path(script).with_suffix(".md"), help="the page to write")
         self.options = parser.parse_args()
         self.quick: bool = self.options.quick
+        if not self.quick and (missing := [name for name in needs if getattr(self.options, name) in (None, [])]):
+            parser.error(f"needed, but with --quick: {', '.join(missing)}")
         self.failed: list[str] = []
+        self.figures: dict[str, Any] = {}
         self._page: list[str] = []
         self._folder = tempfile.TemporaryDirectory(prefix="benchmark-") if self.quick else None
         self.output: Path = self.options.output
@@ -73,8 +121,10 @@ class Benchmark:
             self.write("\n\n".join(self._page))
 
     def write(self, text: str) -> None:
-        """Save the whole page."""
+        """Save the whole page, and the figures."""
         self.output.write_text(text.rstrip() + "\n", encoding="utf-8")
+        if self.figures:
+            self.output.with_suffix(".json").write_text(json.dumps(self.figures, indent=1) + "\n", encoding="utf-8")
 
     def skip(self, name: str, reason: str) -> None:
         """Say why a section is not measured."""
@@ -94,7 +144,7 @@ class Benchmark:
 
             status = 0
             try:
-                main(given)
+                main([*given, *QUICK_OPTIONS.get(given[0], ())])
             except SystemExit as ended:
                 status = ended.code
         if status:

@@ -5,14 +5,13 @@ Each round trains one epoch as without a store, then one with an empty store and
 the same and nothing is augmented, so that losses and weights must be equal. Reading, flow and training are done by one
 process, whose seconds are counted as they pass and as processor time, which other work on the machine changes less.
 
-    python docs/benchmarks/stored_embeddings.py docs/benchmarks/stored_embeddings.md
-    python docs/benchmarks/stored_embeddings.py --quick /tmp/stored.md
+    python docs/benchmarks/stored_embeddings.py [--quick]
 """
 
-import argparse
 import csv
 import os
 import platform
+import shutil
 import statistics
 import tempfile
 import time
@@ -23,6 +22,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
+from sections import Benchmark, drawn_clips, new_parser
 
 import amclip
 from amclip.augmentation import Augmentation
@@ -31,9 +31,10 @@ from amclip.data.source import LabelSource
 from amclip.data.stored.settings import StoredEmbeddings
 from amclip.data.synthetic import write_dataset
 from amclip.inputs import FlowInput, NetworkInput
-from amclip.models.config import NetworkConfig, TuningConfig
+from amclip.models.config import NetworkConfig, TemporalConfig, TuningConfig
 from amclip.task import BehaviourTask
 
+BACKBONE, HEADS = "ViT-B-16", TemporalConfig()
 STILL = Augmentation(flip=0.0, crop_scale=(1.0, 1.0), color_jitter=0.0)
 
 
@@ -73,7 +74,9 @@ def train(
         embeddings=stored,
     )
     torch.manual_seed(0)
-    task = BehaviourTask(data.classes, input, NetworkConfig("ViT-B-16", tuning=TuningConfig(trainable_blocks=0)))
+    task = BehaviourTask(
+        data.classes, input, NetworkConfig(BACKBONE, temporal=HEADS, tuning=TuningConfig(trainable_blocks=0))
+    )
     seen = Epochs()
     trainer = Trainer(
         accelerator="cpu",
@@ -89,11 +92,14 @@ def train(
     return seen, {name: value.detach() for name, value in task.network.classifiers.named_parameters()}
 
 
-def draw(folder: Path, clips: int) -> Path:
+def draw(folder: Path, clips: int, quick: bool) -> Path:
     """Clips of which all but the last are trained on."""
-    write_dataset(folder, clips + 1, workers=1, progress=False)
+    if quick:
+        shutil.copytree(drawn_clips(), folder)
+    else:
+        write_dataset(folder, clips + 1, workers=1, progress=False)
     with (folder / "labels.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+        rows = list(csv.DictReader(file))[: clips + 1]
     for number, row in enumerate(rows):
         row["split"] = "train" if number < clips else "val"
     table = folder / "table.csv"
@@ -106,39 +112,39 @@ def draw(folder: Path, clips: int) -> Path:
 
 def main() -> None:
     """Run all rounds and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("output", type=Path)
-    parser.add_argument("--quick", action="store_true", help="one round of two clips with two positions")
+    global BACKBONE, HEADS
+    parser = new_parser(__doc__)
     parser.add_argument("--clips", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
-    clips, rounds = (2, 1) if given.quick else (given.clips, given.rounds)
-    later = 5 if given.quick else 20
-    input = NetworkInput(
-        num_segments=1 if given.quick else 2, positions_per_segment=2 if given.quick else 8, flow=FlowInput(gap="1/15")
-    )
+    run = Benchmark(parser, __file__)
+    clips, rounds, later = run.options.clips, run.options.rounds, 20
+    input = NetworkInput(num_segments=2, positions_per_segment=8, flow=FlowInput(gap="1/15"))
+    if run.quick:
+        BACKBONE, HEADS, clips, rounds, later = "amclip-tiny", TemporalConfig(heads=4), 2, 1, 2
+        input = replace(input, num_segments=1, positions_per_segment=2, image_size=32, frame_size=(36, 36))
     began = os.getloadavg()[0]
     today: list[Epochs] = []
     fresh: list[Epochs] = []
     again: list[Epochs] = []
     worst = [0.0, 0.0]
     with tempfile.TemporaryDirectory() as place:
-        table = draw(Path(place) / "drawn", clips)
+        table = draw(Path(place) / "drawn", clips, run.quick)
         train(table, replace(input, num_segments=1, positions_per_segment=1), 1, 1, None)  # what is compiled is then
         for number in range(rounds):
-            store = Path(place) / f"store {number}"
-            plain, expected = train(table, input, 1, min(clips, 8), None)
-            first, made = train(table, input, 1, min(clips, 8), store)
-            rest, read = train(table, input, later, min(clips, 8), store)
-            one, once = train(table, input, 1, min(clips, 8), store)
-            today.append(plain)
-            fresh.append(first)
-            again.append(rest)
-            for seen, weights in ((first, made), (one, once)):
-                worst[0] = max(worst[0], *(abs(a - b) for a, b in zip(seen.losses, plain.losses, strict=True)))
-                worst[1] = max(worst[1], *(float((weights[name] - expected[name]).abs().max()) for name in weights))
-            assert read.keys() == expected.keys()
-            print(number, plain.seconds, first.seconds, statistics.median(rest.seconds), worst, flush=True)
+            with run.section(f"Round {number}"):
+                store = Path(place) / f"store {number}"
+                plain, expected = train(table, input, 1, min(clips, 8), None)
+                first, made = train(table, input, 1, min(clips, 8), store)
+                rest, read = train(table, input, later, min(clips, 8), store)
+                one, once = train(table, input, 1, min(clips, 8), store)
+                today.append(plain)
+                fresh.append(first)
+                again.append(rest)
+                for seen, weights in ((first, made), (one, once)):
+                    worst[0] = max(worst[0], *(abs(a - b) for a, b in zip(seen.losses, plain.losses, strict=True)))
+                    worst[1] = max(worst[1], *(float((weights[name] - expected[name]).abs().max()) for name in weights))
+                assert read.keys() == expected.keys()
+                print(number, plain.seconds, first.seconds, statistics.median(rest.seconds), worst, flush=True)
         taken = sum(path.stat().st_size for path in (Path(place) / "store 0").rglob("*.data"))
 
     def table_row(name: str, kind: str) -> str:
@@ -147,7 +153,7 @@ def main() -> None:
         rest = statistics.median(x for seen in again for x in getattr(seen, kind))
         return f"| {name} | {plain:.2f} | {first:.2f} | {first / plain:.2f} | {rest:.4f} | **{plain / rest:.0f} ×** |"
 
-    given.output.write_text(
+    run.write(
         TEXT.format(
             machine=platform.machine(),
             cores=os.cpu_count(),
@@ -166,6 +172,7 @@ def main() -> None:
             size=f"{taken / clips / 1000:.0f}",
         )
     )
+    run.close()
 
 
 TEXT = """# Training from stored embeddings

@@ -54,9 +54,9 @@ def test_each_segment_and_each_of_its_streams_is_a_video(architecture: dict[str,
     for clip in range(2):
         for segment in range(2):
             seen = images()[clip, SEGMENTS[clip, segment]]  # (P, V, 3, S, S)
-            moments = [whole.encoder.visual(seen[None, :, stream]).mean(dim=2)[0] for stream in range(2)]
-            assert moments[0].shape == (2, 48)
-            pooled = classifier(torch.stack(moments, dim=1).flatten(0, 1)[None])[0]
+            tubelets = [whole.encoder.visual(seen[None, :, stream]).mean(dim=2)[0] for stream in range(2)]
+            assert tubelets[0].shape == (2, 48)
+            pooled = classifier(torch.stack(tubelets, dim=1).flatten(0, 1)[None])[0]
             torch.testing.assert_close(answer.embeddings[clip, segment], pooled[0], rtol=0, atol=1e-5)
     backwards = whole(images().flip(1), SEGMENTS)
     assert not torch.allclose(backwards, answer.logits, atol=1e-4)
@@ -70,20 +70,20 @@ def test_an_attentive_probe_looks_at_every_token(architecture: dict[str, Any], f
     answer = whole.answer(images(), SEGMENTS)
     (classifier,) = whole.classifiers
     seen = images()[1, SEGMENTS[1, 0]]
-    tokens = [whole.encoder.visual(seen[None, :, stream])[0] for stream in range(2)]  # (moments, patches, D)
+    tokens = [whole.encoder.visual(seen[None, :, stream])[0] for stream in range(2)]  # (tubelets, patches, D)
     assert tokens[0].shape == (2, 4, 48)
     pooled = classifier(torch.stack(tokens, dim=2).flatten(0, 2)[None])[0]
     torch.testing.assert_close(answer.embeddings[1, 0], pooled[0], rtol=0, atol=1e-5)
     probe = next(module for module in classifier.modules() if isinstance(module, AttentiveProbe))
     table = probe._positions(8)[:, 0]
-    torch.testing.assert_close(table, probe.position[[0] * 4 + [1] * 4, 0])  # tokens of one moment share theirs
+    torch.testing.assert_close(table, probe.position[[0] * 4 + [1] * 4, 0])  # tokens of one tubelet share theirs
 
 
 @pytest.mark.parametrize("kind", ["transformer", "attentive"])
 @torch.no_grad()
 def test_numbers_of_motion_are_a_further_stream(architecture: dict[str, Any], kind: str) -> None:
-    """Of the two positions of a moment their mean, beside each of its tokens."""
-    whole = network(architecture, motion=[[1.0, 2.0, 3.0]], temporal=kind)
+    """Of the two positions of a tubelet their mean, beside each of its tokens."""
+    whole = network(architecture, motion=(1, 3), temporal=kind)
     numbers = torch.randn(2, 6, 1, 3, generator=torch.Generator().manual_seed(3))
     answer = whole.answer(images(), SEGMENTS, numbers)
     (classifier,) = whole.classifiers
@@ -93,14 +93,14 @@ def test_numbers_of_motion_are_a_further_stream(architecture: dict[str, Any], ki
     motion = whole.motion(told.view(2, 2, 1, 3).mean(dim=1))[:, None].expand(-1, tokens[0].shape[1], -1, -1)
     sequence = torch.cat([torch.stack(tokens, dim=2), motion], dim=2).flatten(0, 2)
     torch.testing.assert_close(answer.embeddings[0, 1], classifier(sequence[None])[0][0], rtol=0, atol=1e-5)
-    alone = network(architecture, motion=[[1.0, 2.0, 3.0]], num_streams=0, trainable_blocks=0, temporal=kind)
+    alone = network(architecture, motion=(1, 3), num_streams=0, trainable_blocks=0, temporal=kind)
     assert alone(images()[:, :, :0], SEGMENTS, numbers).shape == (2, 5)
     assert alone.images_per_clip(6) == 0
 
 
 @pytest.mark.parametrize("settings", [{"temporal": "mit"}, {"temporal_layers": 0}, {"aggregation": "attention"}])
 @torch.no_grad()
-def test_pooling_sees_a_moment_for_every_two_frames(architecture: dict[str, Any], settings: dict[str, Any]) -> None:
+def test_pooling_sees_a_tubelet_for_every_two_frames(architecture: dict[str, Any], settings: dict[str, Any]) -> None:
     assert network(architecture, num_streams=1, **settings)(images(1), SEGMENTS).shape == (2, 5)
 
 

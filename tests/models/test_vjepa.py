@@ -80,6 +80,25 @@ def test_the_layout_of_transformers(size: int, file: str, tmp_path: Path) -> Non
 
 
 @torch.no_grad()
+def test_the_hub_is_asked_for_no_more_than_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = published()
+    theirs.save_pretrained(tmp_path)
+    asked = []
+
+    def download(repository: str, name: str) -> str:
+        asked.append(name)
+        if repository != "someone/vjepa" or not (tmp_path / name).is_file():
+            raise OSError("no such file")
+        return str(tmp_path / name)
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    ours = loaded("vjepa-hub:someone/vjepa", None, 24)
+    torch.testing.assert_close(ours(clips_of(24)).flatten(1, 2), features(theirs, clips_of(24)), rtol=0, atol=1e-5)
+    pixels = ["video_preprocessor_config.json", "preprocessor_config.json"]
+    assert asked == ["config.json", *pixels, "model.safetensors"]
+
+
+@torch.no_grad()
 def test_heads_that_do_not_turn_whole_and_no_biases(tmp_path: Path) -> None:
     theirs = published(hidden_size=40, pred_hidden_size=20, qkv_bias=False, layer_norm_eps=1e-3)
     theirs.save_pretrained(tmp_path)
