@@ -109,13 +109,14 @@ def stored(place: Path, **settings: Any) -> StoredEmbeddings:
     return StoredEmbeddings(str(place / "store"), **settings)
 
 
+@pytest.mark.parametrize("changed", [{}, {"flip": 0.5, "crop_scale": (0.5, 1.0), "color_jitter": 0.4}], ids=str)
 def test_a_training_is_equal_to_that_without_a_store_and_a_second_one_decodes_nothing(
-    folder: Path, tmp_path: Path, opened: list[str]
+    folder: Path, tmp_path: Path, opened: list[str], changed: dict[str, Any]
 ) -> None:
-    plain, expected = fit(data(folder), Losses([]))
+    plain, expected = fit(data(folder, **changed), Losses([]))
     for again in range(2):
         opened.clear()
-        model, found = fit(data(folder, embeddings=stored(tmp_path, copies=2)), Losses([]))
+        model, found = fit(data(folder, **changed, embeddings=stored(tmp_path, copies=2)), Losses([]))
         assert bool(opened) == (not again)
         assert found == pytest.approx(expected, abs=1e-5, nan_ok=True)
         for name, value in model.state_dict().items():
