@@ -338,7 +338,7 @@ def test_a_clip_that_is_drawn_again_shows_its_next_version(folder: Path, tmp_pat
         (
             {"backbone": "vjepa:tiny_2", "pretrained": None},
             {},
-            "--model.network.backbone: vjepa:tiny_2 embeds the frames of a segment as one video",
+            "--model.network.backbone: vjepa:tiny_2 sees a segment's images together, as a video",
         ),
         ({}, {"mixup": 0.8}, "--data.augmentation.mixup: mixes images"),
         ({}, {"cutmix": 1.0}, "--data.augmentation.cutmix: mixes images"),
