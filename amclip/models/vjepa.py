@@ -117,14 +117,14 @@ def read(backbone: str, pretrained: str | None, architecture: Architecture) -> d
         ValueError: If a file holds no encoder, one of another version, or weights that belong nowhere or are missing;
             lists them.
     """
-    tower = build_tower(architecture)
     if not backbone.startswith(_NAMED):
         state = _by_our_names(_read_folder(backbone))
     elif pretrained:
         state = _by_authors_names(_encoder_of(pretrained), architecture["video_cfg"]["version"])
     else:
-        return dict(tower.state_dict())
-    own = tower.state_dict().keys()
+        return dict(build_tower(architecture).state_dict())
+    with torch.device("meta"):  # names alone
+        own = build_tower(architecture).state_dict().keys()
     if missing := sorted(own - state.keys()):
         raise ValueError(f"{len(missing)} weights are missing ({_first(missing)})")
     if unknown := sorted(state.keys() - own):

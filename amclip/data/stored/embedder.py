@@ -159,8 +159,6 @@ def refuse_unusable(network: InterleavedClassifier, augmentation: Augmentation, 
     why = None
     if config.cross_frame:
         why = "--model.network.cross_frame: messages make an image's embedding depend on its segment; set false"
-    elif network.segments_apart:
-        why = f"--model.network.backbone: {config.backbone} sees a segment's images together, as a video"
     elif config.head.video_prompt_layers:
         why = "--model.network.head.video_prompt_layers: prompts look at patches, which are not stored; set 0"
     elif training and tuning.lora_rank:

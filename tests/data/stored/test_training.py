@@ -326,11 +326,6 @@ def test_a_clip_that_is_drawn_again_shows_its_next_version(folder: Path, tmp_pat
         ),
         ({"cross_frame": True}, {}, "--model.network.cross_frame: messages make"),
         (
-            {"backbone": "vjepa:tiny_2", "pretrained": None},
-            {},
-            "--model.network.backbone: vjepa:tiny_2 sees a segment's images together",
-        ),
-        (
             {"head": "text", "video_prompt_layers": 1, "video_prompt_heads": 4},
             {},
             "--model.network.head.video_prompt_layers: prompts look at patches",
