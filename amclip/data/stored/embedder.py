@@ -161,6 +161,8 @@ def refuse_unusable(network: InterleavedClassifier, augmentation: Augmentation, 
         why = "--model.network.cross_frame: messages make an image's embedding depend on its segment; set false"
     elif config.head.video_prompt_layers:
         why = "--model.network.head.video_prompt_layers: prompts look at patches, which are not stored; set 0"
+    elif network.segments_apart:
+        why = f"--model.network.backbone: {config.backbone} embeds the frames of a segment as one video; take another"
     elif training and tuning.lora_rank:
         why = f"--model.network.tuning.lora_rank: {tuning.lora_rank} makes the image tower train; set 0"
     elif training and tuning.trainable_blocks:

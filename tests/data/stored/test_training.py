@@ -332,8 +332,8 @@ def test_a_clip_that_is_drawn_again_shows_its_next_version(folder: Path, tmp_pat
         ),
         (
             {"backbone": "vjepa:tiny_2", "pretrained": None},
-            {},
-            "--model.network.backbone: vjepa:tiny_2 sees a segment's images together, as a video",
+            {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)},
+            "--model.network.backbone: vjepa:tiny_2 embeds the frames of a segment as one video",
         ),
         ({}, {"mixup": 0.8}, "--data.augmentation.mixup: mixes images"),
         ({}, {"cutmix": 1.0}, "--data.augmentation.cutmix: mixes images"),
