@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from amclip.models.config_files import from_hub, read_json
+from amclip.models.config_files import published_file, read_json
 from amclip.models.tower import Architecture, build_tower
 
 __all__ = ["BUILTIN", "PREFIXES", "describe", "is_vjepa", "read"]
@@ -164,12 +164,7 @@ def _from_transformers(backbone: str, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _file(backbone: str, name: str) -> Path:
-    if backbone.startswith("vjepa-hub:"):
-        return from_hub(backbone, name, "vjepa-dir:")
-    path = Path(backbone.removeprefix("vjepa-dir:")) / name
-    if not path.is_file():
-        raise ValueError(f"backbone: {backbone!r} has no {path}; the Hugging Face layout of V-JEPA 2 needs that file")
-    return path
+    return published_file(backbone, name, "V-JEPA 2")
 
 
 def _read_folder(backbone: str) -> dict[str, Tensor]:

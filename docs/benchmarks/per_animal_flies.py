@@ -5,8 +5,8 @@
 `--data` holds `courtship.mp4`, SLEAP's `courtship.sleap.h5` (talmolab/sleap, docs/notebooks/analysis_example, Clear
 BSD) and the scene's bouts as BORIS writes them, `courtship_aggregated_events.csv`. What each fly does follows from its
 own track by the rules that the scene's labels were made by (`fly_tracks.py`). Parts of the video are those of
-`fly_courtship.py`; `--validation` stops before the held-out part is looked at, and `--quick` goes the whole way with
-next to no training and writes no figures. Writes `per_animal_flies.md` beside this file.
+`fly_courtship.py`; `--validation` stops before the held-out part is looked at, and `--quick` goes the whole way
+with drawn dots in place of flies and next to no training. Writes `per_animal_flies.md` beside this file.
 """
 
 import os
