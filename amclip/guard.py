@@ -16,8 +16,9 @@ _END_TIMEOUT = 5.0  # seconds that processes which this one started have to end 
 
 _KILLED = re.compile(r"DataLoader worker \(pid(?:\(s\))? ?([\d, ]+)\) (?:is killed by signal: ([\w ]+)|exited unexp)")
 _LOST_PEER = re.compile(
-    r"Connection closed by peer|Connection reset by peer|Connection refused|Broken pipe|[Rr]emote process (?:has )?exited"
-    r"|NCCL .*(?:timeout|timed out|remote)|Timed out (?:waiting|after) \S+ ?(?:ms|s)|[Ss]ocket [Tt]imeout"
+    r"Connection closed by peer|Connection reset by peer|Connection refused|Broken pipe"
+    r"|[Rr]emote process (?:has )?exited|NCCL .*(?:timeout|timed out|remote)"
+    r"|Timed out (?:waiting|after) \S+ ?(?:ms|s)|[Ss]ocket [Tt]imeout"
 )
 _TIMED_OUT = re.compile(r"DataLoader timed out after ([\d.]+) seconds")
 
@@ -68,8 +69,8 @@ def explain_lost_process(error: RuntimeError) -> str | None:
     if not _LOST_PEER.search(str(error)):
         return None
     return (
-        "another process of this training has ended or cannot be reached, so this one ends too: look at what the others "
-        f"said, the first of them. {interrupt.what_is_kept()}"
+        "another process of this training has ended or cannot be reached, so this one ends too: look at what the "
+        f"others said, the first of them. {interrupt.what_is_kept()}"
     )
 
 
