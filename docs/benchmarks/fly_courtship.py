@@ -359,8 +359,8 @@ def report(
         "which nothing was tuned on. One video is little: the figures show that the way works on real pixels, not how "
         "good amclip is.",
         "",
-        f"{NETWORK}: frames through the demo's frozen encoder and numbers of the motion (`input.flow.motion`). {MOTION}: "
-        f"the numbers only, no image. {STATISTICS}: thirteen statistics of flow and a logistic regression.",
+        f"{NETWORK}: frames through the demo's frozen encoder and numbers of the motion (`input.flow.motion`). "
+        f"{MOTION}: the numbers only, no image. {STATISTICS}: thirteen statistics of flow and a logistic regression.",
         "",
         verdict(found),
         "",
