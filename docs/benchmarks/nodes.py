@@ -176,7 +176,8 @@ def main() -> None:
         statuses = end(by_torchrun(again, work / "killed again.log"))
         lines.append(
             f"Begun again with `--ckpt_path` at step {kept}: statuses {statuses}, {steps_of(last['killed'])} steps, "
-            f"greatest difference of a weight from the training left alone {difference(last['whole'], last['killed']):.1e}."
+            f"greatest difference of a weight from the training left alone "
+            f"{difference(last['whole'], last['killed']):.1e}."
         )
     with benchmark.section("SLURM tells all tasks to end") as lines:
         log = work / "stopped.log"
@@ -192,7 +193,8 @@ def main() -> None:
         statuses = end(by_slurm(["fit", f"--ckpt_path={last['stopped']}"], work / "stopped again.log"))
         lines.append(
             f"Begun again with `--ckpt_path` at step {kept}: statuses {statuses}, {steps_of(last['stopped'])} steps, "
-            f"greatest difference of a weight from the training left alone {difference(last['whole'], last['stopped']):.1e}."
+            f"greatest difference of a weight from the training left alone "
+            f"{difference(last['whole'], last['stopped']):.1e}."
         )
     benchmark.close()
 
