@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from amclip.augmentation import Augmentation
     from amclip.data.datamodule import VideoDataModule
     from amclip.data.source import LabelSource, Splits
+    from amclip.data.stored.settings import StoredEmbeddings
     from amclip.flow.image import encode_flow
     from amclip.flow.tvl1 import TVL1
     from amclip.inference import TrainedModel, load_model
@@ -36,6 +37,7 @@ __all__ = [
     "Optimiser",
     "Preprocess",
     "Splits",
+    "StoredEmbeddings",
     "TrainedModel",
     "VideoDataModule",
     "__version__",
@@ -55,6 +57,7 @@ _HOMES = {
     "Optimiser": "amclip.optimiser",
     "Preprocess": "amclip.preprocess",
     "Splits": "amclip.data.source",
+    "StoredEmbeddings": "amclip.data.stored.settings",
     "TVL1": "amclip.flow.tvl1",
     "TrainedModel": "amclip.inference",
     "VideoDataModule": "amclip.data.datamodule",

@@ -150,20 +150,12 @@ class TensorBoardPictures(Callback):
             raise ValueError(f"pictures: expected clips >= 0 and every_n_epochs >= 1, got {clips} and {every_n_epochs}")
         self.clips, self.every_n_epochs = clips, every_n_epochs
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Show the first batch, augmented as it was."""
         self._strips(trainer, batch, batch_idx, "train")
 
-    def on_validation_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+    def on_validation_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         """Show the first batch."""
         self._strips(trainer, batch, batch_idx, "val")
@@ -181,7 +173,8 @@ class TensorBoardPictures(Callback):
         if batch_idx or trainer.sanity_checking or trainer.current_epoch % self.every_n_epochs:
             return
         board, data = _board(trainer), getattr(trainer, "datamodule", None)
-        if board is None or data is None:
+        # Of stored embeddings there are no images, nor of numbers of motion alone.
+        if board is None or data is None or "images" not in batch or not batch["images"].shape[2]:
             return
         for i, images in enumerate(data.preprocess.denormalise(batch["images"][: self.clips])):
             clip = data.tables[name].clips[int(batch["clip"][i])]
@@ -207,7 +200,9 @@ class FlowStrength(Callback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Look at the flow images of the first batch."""
         data: Any = getattr(trainer, "datamodule", None)
-        if batch_idx or trainer.current_epoch or not hasattr(data, "input") or data.input.modality == "frames":
+        if batch_idx or trainer.current_epoch or not hasattr(data, "input") or not data.input.shows_flow:
+            return
+        if "images" not in batch:  # all embeddings were stored before
             return
         pictures = data.preprocess.denormalise(batch["images"][:, :, int(data.input.modality == "interleaved")])
         bound, unit = data.input.flow.bound, data.input.flow.unit

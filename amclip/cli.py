@@ -28,6 +28,8 @@ Your own videos
                --data.source.labels TABLE.csv --data.source.root FOLDER
   fit        train:    amclip fit --config configs/own_videos.yaml --data.source.labels TABLE.csv \\
                --data.source.root FOLDER
+  embed      with a frozen image tower: keep its embeddings, so that trainings take seconds:
+               amclip embed --config configs/own_videos.yaml --data.embeddings.folder FOLDER …
   validate   score a checkpoint on the validation clips
   test       score a checkpoint on the test clips:  amclip test --ckpt_path X.ckpt --data.source.labels TABLE.csv
   predict    probabilities for every video of a folder: amclip predict --ckpt_path X.ckpt --data.source.root FOLDER
@@ -53,7 +55,7 @@ and model; `amclip fit --config FILE --print_config` prints them all as a config
 
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
 PLAIN_COMMANDS = (
-    *("annotate", "check", "convert", "demo", "doctor"),
+    *("annotate", "check", "convert", "demo", "doctor", "embed"),
     *("evaluate", "flow", "report", "suggest", "synth", "tracks"),
 )
 
@@ -166,6 +168,10 @@ def _run(command: str, args: list[str]) -> None:
         from amclip.commands.check_words import run_check
 
         run_check(args)
+    elif command == "embed":
+        from amclip.commands.embed_words import run_embed
+
+        run_embed(args)
     elif command in ("annotate", "report", "suggest"):
         from amclip.commands.parsing import run_command
 

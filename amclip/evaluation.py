@@ -11,8 +11,9 @@ from torchmetrics import MeanMetric, SumMetric
 from amclip.calibration import Calibrator
 from amclip.losses import Loss
 from amclip.metrics import MICRO_BATCH, AveragePrecision, AveragePrecisionScores
+from amclip.models.classifier import Answer, InterleavedClassifier
 
-__all__ = ["Evaluation", "named_scores", "readable_rows"]
+__all__ = ["Evaluation", "answer_batch", "named_scores", "readable_rows"]
 
 
 class Evaluation(nn.Module):
@@ -68,7 +69,15 @@ class Evaluation(nn.Module):
 
 def readable_rows(batch: dict[str, Any]) -> Tensor:
     """Which clips of a batch could be read, bool ``(B,)``."""
-    return torch.tensor([not error for error in batch["error"]], device=batch["images"].device)
+    return torch.tensor([not error for error in batch["error"]], device=batch["labels"].device)
+
+
+def answer_batch(network: InterleavedClassifier, batch: dict[str, Any]) -> Answer:
+    """What a network says of the clips of a batch, by their images or, where there are such, their embeddings."""
+    motion: Tensor | None = batch.get("motion")
+    if "embeddings" in batch:
+        return network.classify(network.join(batch["embeddings"], motion), batch["segments"])
+    return network.answer(batch["images"], batch["segments"], motion)
 
 
 def named_scores(

@@ -3,13 +3,12 @@
 import contextlib
 import re
 import subprocess
-from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
 
 from amclip import interrupt
+from amclip.last_checkpoint import LastCheckpoint
 
 __all__ = ["Guard", "explain_lost_worker"]
 
@@ -95,14 +94,12 @@ def _end(started: list[subprocess.Popen[bytes]]) -> None:
 
 
 def _how_training_goes_on(trainer: Trainer) -> str:
-    last = [
-        callback.best_model_path
-        for callback in trainer.checkpoint_callbacks
-        if isinstance(callback, ModelCheckpoint) and callback.monitor is None
-    ]
-    path = next((path for path in last if path and Path(path).exists()), None)
-    if path is None and trainer.ckpt_path:
-        path = str(trainer.ckpt_path)
-    if path is None:
-        return "No epoch was finished, so there is no checkpoint to go on from."
-    return f"All finished epochs are kept; go on with: amclip fit --ckpt_path {path}"
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, LastCheckpoint) and callback.saved_step is not None:
+            return (
+                f"All is kept up to step {callback.saved_step}, in epoch {callback.saved_epoch}; go on with: "
+                f"amclip fit --ckpt_path {callback.best_model_path}"
+            )
+    if trainer.ckpt_path:
+        return f"Nothing was saved since it began; go on as before with: amclip fit --ckpt_path {trainer.ckpt_path}"
+    return "No step was finished, so there is no checkpoint to go on from."

@@ -88,7 +88,7 @@ class TrainedModel:
         Args:
             found: What probing found.
         """
-        return "" if self.input.modality == "frames" else describe_slow(found, self.input.flow.gap_seconds)
+        return describe_slow(found, self.input.flow.gap_seconds) if self.input.needs_flow else ""
 
     @torch.inference_mode()
     def predict(
@@ -129,8 +129,9 @@ class TrainedModel:
         if sample["error"]:
             raise VideoError(video, sample["error"].removeprefix(f"{clip.video}: "))
         frames, unit_speed = (sample[name][None].to(self.device) for name in ("frames", "unit_speed"))
-        images = self.preprocess(frames, unit_speed=unit_speed)
-        scored = self.probabilities(self.network(images, sample["segments"][None].to(self.device)))[0]
+        seen = self.preprocess(frames, unit_speed=unit_speed)
+        segments = sample["segments"][None].to(self.device)
+        scored = self.probabilities(self.network(seen.images, segments, seen.motion))[0]
         return dict(zip(self.classes, scored.tolist(), strict=True))
 
 
@@ -221,7 +222,7 @@ def zero_shot_model(
     config = from_plain(NetworkConfig, network).with_architecture(input.image_size)
     assert config.architecture is not None
     input = replace(input, mean=config.architecture["mean"], std=config.architecture["std"], crop=crop)
-    config.check_zero_shot(input.modality)
+    config.check_zero_shot(input)
     made = InterleavedClassifier(
         config, len(classes), input.num_segments, input.positions_per_segment, input.num_streams
     )

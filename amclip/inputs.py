@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from amclip.flow.method import FlowMethod
 
-__all__ = ["CropInput", "FlowInput", "Modality", "NetworkInput"]
+__all__ = ["CropInput", "FlowInput", "Modality", "MotionInput", "NetworkInput"]
 
-Modality = Literal["interleaved", "frames", "flow"]
+Modality = Literal["interleaved", "frames", "flow", "motion"]
 _Fixed = Literal["window", "position"]
 _Unit = Literal["pixels", "body lengths"]
 _Resize = Literal["stretch", "crop"]  # as amclip.data.video has it, which starts without torch
@@ -72,8 +72,33 @@ class CropInput:
 
 
 @dataclass(frozen=True)
+class MotionInput:
+    """Which numbers the network is told of the motion at each position, see :func:`amclip.motion.motion_statistics`.
+
+    Args:
+        cells: Speed and velocity also in each cell of a grid of n × n, so that it is known where it moves; 0: none.
+        moving: Speed from which on something moves: in sides of the frame per second, or with input.crop in body
+            lengths per second. null: 0.01 and 0.1.
+
+    Raises:
+        ValueError: If a value is out of range.
+    """
+
+    cells: int = 0
+    moving: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.cells < 0:
+            raise ValueError(
+                f"input.flow.motion.cells: expected 0 (no grid) or more cells along a side, got {self.cells}"
+            )
+        if self.moving is not None and not 0 < self.moving < float("inf"):
+            raise ValueError(f"input.flow.motion.moving: expected a speed above 0 or null, got {self.moving}")
+
+
+@dataclass(frozen=True)
 class FlowInput:
-    """How optical flow is computed and becomes a picture.
+    """How optical flow is computed and becomes a picture, and on request numbers.
 
     Args:
         gap: Flow runs from a sampled frame to the one this many seconds later: a number, or a fraction such as 1/25,
@@ -101,6 +126,7 @@ class FlowInput:
     image: FlowImage = "wheel"
     bound: float = 10.0
     unit: _Unit = "pixels"
+    motion: MotionInput | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gap", flow_gap_seconds(self.gap, "input.flow.gap"))
@@ -155,9 +181,10 @@ class NetworkInput:
         resize: stretch keeps the whole picture, crop keeps its proportions and cuts the longer side.
         crop: One animal is cut out at full resolution, such as {margin: 0.7}; needs data.source.tracks. null: whole
             frames.
-        modality: interleaved (frames and flow images), frames, or flow.
+        modality: Which images: interleaved (frames and flow images), frames, flow, or motion (none: the numbers of
+            flow.motion alone, for which no image is embedded).
         image_size: Side of the square images that flow is computed on and the network sees, in pixels.
-        flow: How flow is computed and becomes a picture.
+        flow: How flow is computed and becomes a picture, and on request numbers.
         mean: Channel means of the normalisation, for values in [0, 1]; CLIP's own by default.
         std: Channel deviations of the normalisation; CLIP's own by default.
 
@@ -182,6 +209,7 @@ class NetworkInput:
     FIXED: ClassVar[tuple[str, ...]] = (
         *("modality", "image_size", "positions_per_segment"),
         *("crop", "crop.context", "flow.unit"),
+        *("flow.motion", "flow.motion.cells", "flow.motion.moving"),
     )
 
     def __post_init__(self) -> None:
@@ -207,6 +235,10 @@ class NetworkInput:
             raise ValueError(f"input.frame_size: crops are squares; expected two equal sides, got {self.frame_size}")
         if self.crop is not None and self.resize != "stretch":
             raise ValueError("input.resize: input.crop cuts squares, of which nothing is left to cut; leave it out")
+        if self.modality == "motion" and self.flow.motion is None:
+            raise ValueError(
+                "input.modality: motion shows no image, only the numbers of input.flow.motion: set that, {}"
+            )
         self.num_positions  # noqa: B018 (refuses what the segments cannot be)
 
     @property
@@ -225,12 +257,29 @@ class NetworkInput:
 
         Their order is frame, flow image, frame of the wider crop, flow image of the wider crop.
         """
-        return (2 if self.modality == "interleaved" else 1) * self.num_crops
+        return {"interleaved": 2, "frames": 1, "flow": 1, "motion": 0}[self.modality] * self.num_crops
+
+    @property
+    def shows_flow(self) -> bool:
+        """Whether there are flow images."""
+        return self.modality in ("interleaved", "flow")
+
+    @property
+    def needs_flow(self) -> bool:
+        """Whether flow is computed: for images, or for numbers."""
+        return self.shows_flow or self.flow.motion is not None
+
+    @property
+    def moving_speed(self) -> float:
+        """Speed from which on something moves, in sides of the frame or body lengths per second."""
+        usual = 0.01 if self.crop is None else 0.1  # an animal is about a tenth of a frame long
+        motion = self.flow.motion
+        return usual if motion is None or motion.moving is None else motion.moving
 
     @property
     def frames_per_position(self) -> Literal[1, 2]:
         """Frames decoded per position: 2, a frame and its flow partner, or 1 where there is no flow."""
-        return 1 if self.modality == "frames" else 2
+        return 2 if self.needs_flow else 1
 
     @property
     def pictures_per_position(self) -> int:
@@ -265,9 +314,15 @@ class NetworkInput:
         return from_plain(cls, values)
 
 
-def _flat(value: NetworkInput) -> dict[str, Any]:
-    own = {f.name: getattr(value, f.name) for f in fields(value) if f.name not in ("flow", "crop")}
-    flow = {f"flow.{f.name}": getattr(value.flow, f.name) for f in fields(value.flow)}
-    if value.crop is None:
-        return own | {"crop": None} | flow
-    return own | {"crop": "set"} | {f"crop.{f.name}": getattr(value.crop, f.name) for f in fields(value.crop)} | flow
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Settings by name, those of groups with dots between; of a group that may be left out also whether it is there."""
+    found: dict[str, Any] = {}
+    for name in (f.name for f in fields(value)):
+        group = getattr(value, name)
+        if not isinstance(group, CropInput | FlowInput | MotionInput):
+            found[prefix + name] = group
+            continue
+        if not isinstance(group, FlowInput):
+            found[prefix + name] = "set"
+        found |= _flat(group, f"{prefix}{name}.")
+    return found

@@ -18,9 +18,20 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
-__all__ = ["Stopped", "on_hard_exit", "received", "run_stoppable", "say_what_is_kept", "take_signals", "what_is_kept"]
+__all__ = [
+    "Stopped",
+    "on_hard_exit",
+    "outlive_signals",
+    "received",
+    "rest_is_near",
+    "run_stoppable",
+    "say_what_is_kept",
+    "stop",
+    "take_signals",
+    "what_is_kept",
+]
 
 GRACE = 15.0
 """Seconds that a command has to end before it is interrupted again, and once more before it is ended from outside."""
@@ -42,6 +53,7 @@ class _Command:
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.signum: int | None = None
+        self.rest_is_near = False
         self.ended = threading.Event()
         self.kept: Callable[[], str] = lambda: _NOTHING_LOST
         self.last_words: list[Callable[[], None]] = []
@@ -54,6 +66,9 @@ class _Command:
             return
         if self.signum is None:
             self.signum = signum
+            if self.rest_is_near:
+                self.rest_is_near = False
+                return
             raise Stopped
 
     def watch(self, pipe: int) -> None:
@@ -87,9 +102,43 @@ class _Command:
 _running: _Command | None = None
 
 
-def received() -> bool:
-    """Whether the command that runs was told to end."""
-    return _running is not None and _running.signum is not None
+def received() -> int:
+    """The number of the signal that told the command that runs to end; 0 where none came."""
+    return 0 if _running is None or _running.signum is None else _running.signum
+
+
+def rest_is_near(near: bool) -> None:
+    """Say whether the command comes within seconds to a point where it can save its work.
+
+    Then the first signal raises nothing: the command asks :func:`received` at that point, saves and raises
+    :class:`Stopped`. Where it does not come there within the grace, it is interrupted as ever.
+    """
+    if _running is not None:
+        _running.rest_is_near = near
+
+
+def stop(signum: int) -> NoReturn:
+    """End the command that runs as if the signal had come here and now.
+
+    Raises:
+        Stopped: Always.
+    """
+    if _running is not None:
+        _running.signum = signum
+    raise Stopped
+
+
+def outlive_signals(worker: int = 0) -> None:
+    """In a helper process: heed SIGTERM after the grace, so that what it does for its parent may come to an end.
+
+    A process group is told to end as a whole, by a terminal or a cluster's scheduler. The parent ends its helpers.
+
+    Args:
+        worker: Not used; data loaders give the number of the worker.
+    """
+    if hasattr(signal, "SIGALRM"):  # not on Windows
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, lambda *_: signal.alarm(round(GRACE)))
 
 
 def say_what_is_kept(describe: Callable[[], str] | str) -> None:

@@ -14,7 +14,7 @@ from amclip.calibration import Calibrator
 from amclip.checkpoint import KNOWLEDGE_KEY, check_weights, hyperparameters
 from amclip.class_groups import ClassStatistics
 from amclip.compatible import refuse_other_data, refuse_other_model
-from amclip.evaluation import Evaluation, named_scores, readable_rows
+from amclip.evaluation import Evaluation, answer_batch, named_scores, readable_rows
 from amclip.inference import TrainedModel
 from amclip.inputs import NetworkInput
 from amclip.losses import BCE, Loss
@@ -22,6 +22,7 @@ from amclip.metrics import AveragePrecisionScores
 from amclip.models.classifier import InterleavedClassifier
 from amclip.models.config import NetworkConfig
 from amclip.models.published import fetch_published, load_published, load_zero_shot
+from amclip.motion import motion_shape
 from amclip.optimiser import Optimiser
 from amclip.plain import Configurable, from_plain, to_plain
 from amclip.training_length import training_progress, training_steps
@@ -84,7 +85,7 @@ class BehaviourTask(Configurable, LightningModule):
         self.zero_shot, self.compile_network = zero_shot, compile
         self.ema_decay, self.view_aggregation = ema_decay, view_aggregation
         if zero_shot:
-            self.network.config.check_zero_shot(self.input.modality)
+            self.network.config.check_zero_shot(self.input)
         self.save_hyperparameters(hyperparameters(self))
         self.statistics: ClassStatistics | None = None
         """What is known of the classes in training: from the data, or from the checkpoint."""
@@ -101,13 +102,9 @@ class BehaviourTask(Configurable, LightningModule):
     def build_network(self, config: NetworkConfig) -> InterleavedClassifier:
         """The network, with random weights; for a subclass to bring another."""
         input = self.input
-        return InterleavedClassifier(
-            config.with_architecture(input.image_size),
-            len(self.classes),
-            input.num_segments,
-            input.positions_per_segment,
-            input.num_streams,
-        )
+        config = config.with_architecture(input.image_size)
+        shape = input.num_segments, input.positions_per_segment, input.num_streams
+        return InterleavedClassifier(config, len(self.classes), *shape, motion_shape(input))
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -185,7 +182,7 @@ class BehaviourTask(Configurable, LightningModule):
         """Say what a clip costs, and compile."""
         positions = self.input.num_positions
         images = self.network.images_per_clip(positions)
-        how = "for each segment anew" if self.network.cross_frame else "each once"
+        how = "for each segment anew" if self.network.segments_apart else "each once"
         rank_zero_info(f"Each clip costs {images} images to embed ({how}, of {positions} positions)")
         if self.compile_network:
             self.network.compile()
@@ -213,18 +210,20 @@ class BehaviourTask(Configurable, LightningModule):
             knowledge.update(statistics=None, clip_seconds=self.clip_seconds)
         self.restore(knowledge)
 
-    def forward(self, images: Tensor, segments: Tensor) -> Tensor:
-        """Logits ``(B, C)`` from images ``(B, K, V, 3, S, S)`` and segments ``(B, M, P)``."""
-        logits: Tensor = self.network(images, segments)
+    def forward(self, images: Tensor, segments: Tensor, motion: Tensor | None = None) -> Tensor:
+        """Logits ``(B, C)`` from images ``(B, K, V, 3, S, S)``, segments ``(B, M, P)`` and motion ``(B, K, G, F)``."""
+        logits: Tensor = self.network(images, segments, motion)
         return logits
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Tell the loss how far the training is."""
+        """Tell the loss how far the training is, and the tokens of motion what the numbers are like."""
+        if self.network.motion is not None:
+            self.network.motion.observe(batch["motion"], self.global_step)
         self.loss.set_progress(training_progress(self.trainer))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch."""
-        labels, answer = batch["labels"], self.network.answer(batch["images"], batch["segments"])
+        labels, answer = batch["labels"], answer_batch(self.network, batch)
         apart = sum(self.loss(stream, labels) for stream in answer.streams.float().unbind(1))
         loss = self.loss(answer.logits.float(), labels) + self.network.config.fusion.stream_loss * apart
         self.log("train/loss", loss, prog_bar=True, batch_size=len(labels))
@@ -277,7 +276,8 @@ class BehaviourTask(Configurable, LightningModule):
 
     def _score(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits ``(B, W, C)`` of the ``W`` views of each clip, and the probabilities ``(B, C)`` they make together."""
-        logits = self(batch["images"], batch["segments"]).float().unflatten(0, (len(batch["labels"]), -1))
+        logits = answer_batch(self.network, batch).logits.float()
+        logits = logits.view(len(batch["labels"]), -1, logits.shape[-1])
         views = self.loss.probabilities(logits.flatten(0, 1)).view_as(logits)
         return logits, views.amax(dim=1) if self.view_aggregation == "max" else views.mean(dim=1)
 

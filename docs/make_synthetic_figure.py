@@ -11,21 +11,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from amclip.data.synthetic import BEHAVIOURS, draw_clip, plan_clip
+from amclip.data.synthetic import BEHAVIOURS, ClipSettings, draw_clip, plan_clip
 from amclip.flow import TVL1, encode_flow
 
-SEED = 7
-SIZE = (144, 180)
+SETTINGS = ClipSettings(seed=7, size=(144, 180))
 BOUND = 6.0  # pixels per frame that give the full colour
 
 
 def strip(behaviour: str) -> NDArray[np.uint8]:
     """Three moments of a bout, frames above flow images."""
     for index in count(len(BEHAVIOURS) * BEHAVIOURS.index(behaviour)):  # another block each: other animals
-        plan = plan_clip(SEED, index, num_bouts=1)
+        plan = plan_clip(SETTINGS, index, num_bouts=1)
         if len(plan.up) == 1 and plan.bouts[0].behaviour == behaviour:
             break
-    frames, (bout,) = draw_clip(SEED, index, num_bouts=1, size=SIZE)
+    frames, (bout,) = draw_clip(SETTINGS, index, num_bouts=1)
     first, last = round(bout.start * 15), round(bout.stop * 15)
     moments = np.linspace(first, last - 1, 5)[1:4].round().astype(int)
     pairs = torch.from_numpy(np.stack([frames[moments], frames[moments + 1]], 1)).permute(0, 1, 4, 2, 3)

@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from amclip.data.synthetic import draw_clip, iterate_poses
+from amclip.data.synthetic import ClipSettings, draw_clip, iterate_poses
 from amclip.flow import TVL1, encode_flow
 from amclip.models.encoder import ImageEncoder
 from amclip.models.pretrained import describe_backbone
@@ -39,8 +39,8 @@ def clip_pairs(index: int, positions: int) -> tuple[np.ndarray, np.ndarray, np.n
     import cv2
 
     cv2.setNumThreads(1)
-    frames, _ = draw_clip(SEED, index)
-    poses = list(iterate_poses(SEED, index))
+    frames, _ = draw_clip(ClipSettings(SEED), index)
+    poses = list(iterate_poses(ClipSettings(SEED), index))
     chosen = np.random.default_rng([SEED, index]).choice(len(frames) - 1, positions, replace=False)
     small = {t: cv2.resize(frames[t], (SIZE, SIZE), interpolation=cv2.INTER_AREA) for t in {*chosen, *(chosen + 1)}}
     pose, motion = [], []

@@ -6,7 +6,7 @@ import hypothesis
 import pytest
 import torch
 
-from amclip.data.synthetic import write_dataset
+from amclip.data.synthetic import ClipSettings, write_dataset
 
 # On a machine with other work, the time a test takes says nothing of it.
 hypothesis.settings.register_profile("amclip", deadline=None)
@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Forty short clips of the synthetic animals, every class in every split."""
     folder = tmp_path_factory.mktemp("drawn")
-    write_dataset(folder, 40, seconds=1.4, size=(48, 64), workers=1, progress=False)
+    write_dataset(folder, 40, ClipSettings(seconds=1.4, size=(48, 64)), workers=1, progress=False)
     return folder
 
 

@@ -3,6 +3,9 @@ import torch
 
 from amclip.augmentation import Augmentation
 
+# Of the clip filled with b all numbers are b.
+MOTION = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 3, 1, 2).clone()
+
 
 def clips() -> tuple[torch.Tensor, torch.Tensor]:
     """Clip ``b`` is filled with ``b`` everywhere, so a mixed clip shows what it was mixed of."""
@@ -13,11 +16,12 @@ def clips() -> tuple[torch.Tensor, torch.Tensor]:
 def test_mixup_blends_frames_and_flow_images_alike_and_labels_in_the_same_shares() -> None:
     torch.manual_seed(0)
     images, labels = clips()
-    mixed, shares = Augmentation(mixup=0.8).mix(images, labels)
+    mixed, motion, shares = Augmentation(mixup=0.8).mix(images, MOTION, labels)
     assert mixed.shape == images.shape
     assert type(mixed) is torch.Tensor
     torch.testing.assert_close(mixed, mixed[:, :1, :1, :1, :1, :1].expand_as(mixed))  # every position, stream and pixel
     torch.testing.assert_close(mixed[:, 0, 0, 0, 0, 0], shares @ torch.arange(4.0))
+    torch.testing.assert_close(motion, mixed[:, :, :1, 0, 0, :1].expand(4, 3, 1, 2))
     assert 0 < float(shares[1, 1]) < 1
     torch.testing.assert_close(shares.sum(dim=1), torch.ones(4))
 
@@ -25,20 +29,23 @@ def test_mixup_blends_frames_and_flow_images_alike_and_labels_in_the_same_shares
 def test_cutmix_pastes_one_box_at_every_position_and_in_both_streams() -> None:
     torch.manual_seed(1)
     images, labels = clips()
-    mixed, shares = Augmentation(cutmix=1.0).mix(images, labels)
+    mixed, motion, shares = Augmentation(cutmix=1.0).mix(images, MOTION, labels)
     assert set(mixed[1].unique().tolist()) == {0.0, 1.0}
     torch.testing.assert_close(mixed, mixed[:, :1, :1, :1].expand_as(mixed))  # the same picture, box and all
     kept = (mixed[1, 0, 1, 0] == 1).float().mean()
     torch.testing.assert_close(shares[1], torch.tensor([1 - kept, kept, 0, 0]))
+    torch.testing.assert_close(motion, (shares @ torch.arange(4.0)).view(4, 1, 1, 1).expand(4, 3, 1, 2))
 
 
 def test_with_both_each_batch_draws_one_and_with_none_nothing_changes() -> None:
     images, labels = clips()
     torch.manual_seed(0)
-    blended = [len(Augmentation(mixup=0.8, cutmix=1.0).mix(images, labels)[0][1].unique()) == 1 for _ in range(30)]
+    both = Augmentation(mixup=0.8, cutmix=1.0)
+    blended = [len(both.mix(images, MOTION, labels)[0][1].unique()) == 1 for _ in range(30)]
     assert 5 < sum(blended) < 25
-    same, unchanged = Augmentation().mix(images, labels)
+    same, numbers, unchanged = Augmentation().mix(images, MOTION, labels)
     assert same is images
+    assert numbers is MOTION
     assert unchanged is labels
     with pytest.raises(ValueError, match="cutmix: expected 0"):
         Augmentation(cutmix=-1.0)

@@ -8,7 +8,7 @@ import pytest
 from amclip.compatible import refuse_other_data, refuse_other_model
 from amclip.inputs import FlowInput, NetworkInput
 from amclip.losses import BCE, CrossEntropy, Focal
-from amclip.models.config import HeadConfig, NetworkConfig, TemporalConfig
+from amclip.models.config import HeadConfig, NetworkConfig, TemporalConfig, TuningConfig
 from amclip.plain import to_plain
 
 CLASSES = ["walking", "resting"]
@@ -25,8 +25,7 @@ def test_what_a_training_may_change_is_taken_in_silence(recwarn: pytest.Warnings
     free = replace(
         NETWORK,
         pretrained="elsewhere.pt",
-        trainable_blocks=1,
-        gradient_checkpointing=True,
+        tuning=TuningConfig(trainable_blocks=1, gradient_checkpointing=True),
         temporal=TemporalConfig(heads=4, dropout=0.1),
         head=HeadConfig(prompt_templates=("{}",)),
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import layouts
 import pytest
+import tiny_vjepa  # noqa: F401 (names of small encoders)
 import yaml
 from drawn import draw_video
 from drawn_animals import write_labelled
@@ -31,7 +32,7 @@ TINY = [
     "--model.network.pretrained=null",
     "--model.network.temporal.heads=4",
     "--model.network.head.video_prompt_heads=4",
-    "--model.network.trainable_blocks=1",
+    "--model.network.tuning.trainable_blocks=1",
     "--input.image_size=64",
     "--input.frame_size=[64,64]",
     "--input.flow.preset=fast",
@@ -74,6 +75,9 @@ def overlay(kind: str, name: str) -> str:
         ("kabr", (("schemes", "sparse"), ("encoders", "b32"), ("machines", "8gpus"))),
         ("mammalnet", (("schemes", "semi_dense"), ("encoders", "xclip_b16"))),
         ("own_videos", (("encoders", "xclip_b32"), ("schemes", "sparse"))),
+        ("own_videos", (("encoders", "frozen"),)),
+        ("per_animal", (("encoders", "frozen"),)),
+        ("own_videos", (("encoders", "vjepa2_l"),)),
     ],
     ids=lambda value: value if isinstance(value, str) else "-".join(name for _, name in value) or "alone",
 )
@@ -89,7 +93,11 @@ def test_every_config_trains_for_a_step(
     if name == "per_animal":
         write_labelled(animals := datasets / "animals")
         own = [f"--data.source.labels={animals / 'labels.csv'}", f"--data.source.tracks={animals / 'tracks.csv'}"]
+    if ("encoders", "vjepa2_l") in overlays:
+        own.append("--model.network.backbone=vjepa:tiny_2")
     words = [*TINY, "--trainer.fast_dev_run=1", "--trainer.logger=false", *own]
+    if ("encoders", "frozen") in overlays:
+        words.append("--model.network.tuning.trainable_blocks=0")
     main(["fit", f"--config={CONFIGS[name]}", *(overlay(*one) for one in overlays), *words])
 
 

@@ -231,7 +231,8 @@ def run(*arguments: str) -> str:
 def test_two_processes_train_and_test_as_one_does(drawn: Path, tmp_path: Path) -> None:
     two = ["--trainer.devices=2", "--trainer.accelerator=cpu", "--trainer.strategy=ddp"]
     # 5 validation and 10 test clips in batches of 3: the processes get unequal numbers of clips and batches.
-    run("fit", *FAST, *data(drawn), f"--trainer.logger.save_dir={tmp_path}", "--data.batch_size=3", *two)
+    more = ("--data.batch_size=3", "--input.flow.motion.cells=2")
+    run("fit", *FAST, *data(drawn), f"--trainer.logger.save_dir={tmp_path}", *more, *two)
     checkpoint = tmp_path / "version_0" / "checkpoints" / "last.ckpt"
 
     def test(name: str, *more: str) -> tuple[list[dict[str, str]], list[str]]:
@@ -280,7 +281,7 @@ def test_the_configs_for_own_videos_train(drawn: Path, tmp_path: Path, config: s
             *data(drawn),
             "--model.network.backbone=amclip-tiny",  # instead of a download
             "--model.network.pretrained=null",
-            "--model.network.trainable_blocks=1",
+            "--model.network.tuning.trainable_blocks=1",
             "--input.image_size=64",
             "--data.num_workers=0",
             "--data.cache_dir=null",

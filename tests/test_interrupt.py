@@ -138,28 +138,43 @@ def test_what_a_stopped_annotation_kept_is_not_scored_again(
     assert len(batches) == len((tmp_path / "windows.csv").read_text().splitlines()) - 1  # of one window each
 
 
-def test_a_stopped_training_keeps_its_epochs_and_says_how_it_goes_on(
-    drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("call", [3, 4], ids=["within an epoch", "at its last step"])
+def test_a_stopped_training_keeps_its_steps_and_goes_on_with_the_next(
+    call: int, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    clips = []
+    step = BehaviourTask.training_step
+
+    def seen(self: BehaviourTask, batch: Any, batch_idx: int) -> Any:
+        clips.append(batch["clip"].tolist())
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(BehaviourTask, "training_step", seen)
     fit = [
         *("fit", DEMO, f"--data.source.root={drawn}", f"--data.source.labels={drawn / 'labels.csv'}"),
         "--data.num_workers=0",
-        *(f"--trainer.logger.save_dir={tmp_path}", "--trainer.limit_train_batches=2", "--trainer.max_epochs=2"),
+        *(f"--trainer.logger.save_dir={tmp_path}", "--trainer.limit_train_batches=2", "--trainer.max_epochs=3"),
         *("--trainer.enable_progress_bar=false", "--input.num_segments=1", "--input.positions_per_segment=2"),
         *("--data.cache_dir=null", "--trainer.limit_val_batches=1"),
     ]
+    main([*fit, f"--trainer.logger.save_dir={tmp_path / 'whole'}"])
+    whole = clips[:]
+    clips.clear()
     with monkeypatch.context() as patch:
-        strike(patch, "amclip.task.BehaviourTask.training_step", signal.SIGTERM, calls=4)
+        strike(patch, "amclip.task.BehaviourTask.training_step", signal.SIGTERM, calls=call)
         with pytest.raises(SystemExit) as ended:
             main(fit)
     assert ended.value.code == 143
     last = tmp_path / "version_0" / "checkpoints" / "last.ckpt"
     said = capsys.readouterr().err
     assert f"amclip fit --ckpt_path {last}" in said
+    assert f"All is kept up to step {call}, in epoch 1" in said
     assert "Traceback" not in said
-    assert read_checkpoint(last)["epoch"] == 0
+    assert len(clips) == call
+    assert read_checkpoint(last)["global_step"] == call
     main(["fit", f"--ckpt_path={last}"])
-    assert read_checkpoint(last)["epoch"] == 1
+    assert read_checkpoint(last)["epoch"] == 2
+    assert clips == whole
 
 
 def test_a_killed_reading_process_is_told_with_the_way_on(

@@ -38,6 +38,7 @@ LAYERS = {
             "frame_times",
             "sampling",
             "inputs",
+            "motion",
         ),
         *("augmentation", "losses", "optimiser", "evaluation", "compatible", "draw"),
     ),
@@ -163,3 +164,75 @@ def test_cycles_and_lazy_imports_are_seen() -> None:
 def test_no_module_is_longer_than_a_reader_takes_in() -> None:
     lengths = {name: len(path.read_text("utf-8").splitlines()) for name, path in FILES.items()}
     assert not (long := {name: lines for name, lines in lengths.items() if lines > 350}), long
+
+
+MOST_ARGUMENTS = 12
+
+
+def arguments_of(trees: Mapping[str, ast.Module]) -> Iterator[tuple[str, int]]:
+    """The functions of some modules and the classes made from their fields, with how many arguments each takes.
+
+    Names with an underscore in front are left out (compiled inner loops take a pointer per field); constructors are
+    not. ``self`` and ``cls``, ``*args`` and ``**kwargs`` do not count; fields of bases do.
+    """
+    classes = {node.name: node for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+
+    def fields(node: ast.ClassDef) -> set[str]:
+        bases = [classes[name] for base in node.bases if (name := ast.unparse(base)) in classes and name != node.name]
+        own = {ast.unparse(one.target) for one in node.body if isinstance(one, ast.AnnAssign) and is_argument(one)}
+        return own.union(*map(fields, bases))
+
+    for module, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                if node.name.startswith("_") and node.name != "__init__":
+                    continue
+                names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+                yield f"{module}.{node.name}", len(names) - (names[:1] in (["self"], ["cls"]))
+            elif isinstance(node, ast.ClassDef) and is_made_from_fields(node):
+                yield f"{module}.{node.name}", len(fields(node))
+
+
+def is_made_from_fields(node: ast.ClassDef) -> bool:
+    """Whether it is a dataclass or a named tuple."""
+    made = (ast.unparse(one.func if isinstance(one, ast.Call) else one) for one in node.decorator_list)
+    return "dataclass" in made or "NamedTuple" in map(ast.unparse, node.bases)
+
+
+def is_argument(field: ast.AnnAssign) -> bool:
+    """Whether the constructor takes a field."""
+    return "ClassVar" not in ast.unparse(field.annotation) and "init=False" not in ast.unparse(field.value or field)
+
+
+def test_nothing_takes_more_arguments_than_a_reader_takes_in() -> None:
+    trees = {name: ast.parse(path.read_text("utf-8")) for name, path in FILES.items()}
+    counts = list(arguments_of(trees))
+    assert len(counts) > 1000
+    many = [f"{name} takes {count}" for name, count in counts if count > MOST_ARGUMENTS]
+    assert not many, "\n".join(many)
+
+
+def test_arguments_and_fields_are_counted() -> None:
+    text = """
+class A:
+    def __init__(self, a, b, c, d): ...
+    def f(self, a, /, b, *args, c=1, **more): ...
+@dataclass(frozen=True)
+class B:
+    a: int
+    b: ClassVar[int] = 1
+    c: list[int] = field(default_factory=list)
+    d: int = field(init=False)
+    @property
+    def e(self): ...
+@dataclass
+class C(B):
+    c: list[str]
+    f: int = 0
+class D(NamedTuple):
+    a: int
+def g(a, *, b): ...
+def _h(a): ...
+"""
+    found = dict(arguments_of({"m": ast.parse(text)}))
+    assert found == {"m.__init__": 4, "m.f": 3, "m.B": 2, "m.e": 0, "m.C": 3, "m.D": 1, "m.g": 2}

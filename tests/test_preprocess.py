@@ -27,7 +27,7 @@ def frames() -> Tensor:
 
 def test_the_order_is_frames_then_flow_images(frames: Tensor) -> None:
     preprocess = build(flow_bound=4.0)
-    images = preprocess(frames)
+    images = preprocess(frames).images
     assert images.shape == (2, 2, 2, 3, 32, 32)
     assert images.dtype == torch.float32
     seen = preprocess.denormalise(images)
@@ -38,15 +38,15 @@ def test_the_order_is_frames_then_flow_images(frames: Tensor) -> None:
 
 
 def test_one_modality_alone(frames: Tensor) -> None:
-    both = build()(frames)
-    torch.testing.assert_close(build(modality="frames")(frames[:, :, :1])[:, :, 0], both[:, :, 0])
-    torch.testing.assert_close(build(modality="flow")(frames)[:, :, 0], both[:, :, 1])
+    both = build()(frames).images
+    torch.testing.assert_close(build(modality="frames")(frames[:, :, :1]).images[:, :, 0], both[:, :, 0])
+    torch.testing.assert_close(build(modality="flow")(frames).images[:, :, 0], both[:, :, 1])
 
 
 def test_a_mirror_image_mirrors_flow_and_its_sign(frames: Tensor) -> None:
     preprocess = build(flip=1.0, crop_scale=(1.0, 1.0), color_jitter=0.0, flow_image="uvm", flow_bound=4.0)
-    plain = preprocess.denormalise(preprocess(frames))
-    mirrored = preprocess.denormalise(preprocess(frames, augment=True)).flip(-1)
+    plain = preprocess.denormalise(preprocess(frames).images)
+    mirrored = preprocess.denormalise(preprocess(frames, augment=True).images).flip(-1)
     torch.testing.assert_close(mirrored[:, :, 0], plain[:, :, 0], rtol=0, atol=1e-2)
     u, mirrored_u = plain[:, :, 1, 0] - 0.5, mirrored[:, :, 1, 0] - 0.5
     assert (u + mirrored_u).abs().mean() < 0.02  # motion to the right is motion to the left in the mirror
@@ -55,19 +55,21 @@ def test_a_mirror_image_mirrors_flow_and_its_sign(frames: Tensor) -> None:
 @pytest.mark.parametrize("size", [16, 24, 32, 48])
 def test_training_sees_as_sharp_as_evaluation(frames: Tensor, size: int) -> None:
     # A crop of everything is the whole frame, by another way.
-    plain = build(image_size=size, color_jitter=0.0)(frames)
-    cropped = build(image_size=size, color_jitter=0.0, flip=1e-12, crop_scale=(1.0, 1.0))(frames, augment=True)
+    plain = build(image_size=size, color_jitter=0.0)(frames).images
+    cropped = build(image_size=size, color_jitter=0.0, flip=1e-12, crop_scale=(1.0, 1.0))(frames, augment=True).images
     torch.testing.assert_close(cropped, plain, rtol=0, atol=1e-5)
     torch.manual_seed(0)
     nearly = build(image_size=size, modality="frames", color_jitter=0.0, flip=0.0, crop_scale=(0.99, 1.0))
-    sharpness = [float(images.diff(dim=-1).abs().mean()) for images in (nearly(frames, augment=True), nearly(frames))]
+    sharpness = [
+        float(images.diff(dim=-1).abs().mean()) for images, _ in (nearly(frames, augment=True), nearly(frames))
+    ]
     assert sharpness[0] == pytest.approx(sharpness[1], rel=0.05)
 
 
 def test_jitter_tints_frames_and_leaves_flow_alone(frames: Tensor) -> None:
     preprocess = build(flip=0.0, crop_scale=(1.0, 1.0), color_jitter=0.5)
     torch.manual_seed(0)
-    plain, tinted = preprocess(frames), preprocess(frames, augment=True)
+    plain, tinted = preprocess(frames).images, preprocess(frames, augment=True).images
     assert not torch.allclose(plain[:, :, 0], tinted[:, :, 0], atol=1e-2)
     torch.testing.assert_close(plain[:, :, 1], tinted[:, :, 1])
 
@@ -77,7 +79,7 @@ def test_jitter_tints_frames_and_leaves_flow_alone(frames: Tensor) -> None:
 def test_a_clips_positions_are_cropped_and_tinted_alike(seed: int) -> None:
     torch.manual_seed(seed)
     frame = torch.randint(0, 256, (1, 1, 1, 3, 40, 40), dtype=torch.uint8).expand(2, 3, 2, -1, -1, -1)
-    images = build(modality="frames")(frame, augment=True)
+    images = build(modality="frames")(frame, augment=True).images
     torch.testing.assert_close(images[:, :1].expand_as(images), images)
 
 
@@ -86,13 +88,13 @@ def test_augmentation_is_repeatable_by_seed(frames: Tensor) -> None:
     results = []
     for _ in range(2):
         torch.manual_seed(7)
-        results.append(preprocess(frames, augment=True))
+        results.append(preprocess(frames, augment=True).images)
     torch.testing.assert_close(*results, rtol=0, atol=0)
 
 
 def test_other_sizes_are_scaled(frames: Tensor) -> None:
-    assert build(image_size=24)(frames).shape[-2:] == (24, 24)
-    assert build(image_size=24)(frames, augment=True).shape[-2:] == (24, 24)
+    assert build(image_size=24)(frames).images.shape[-2:] == (24, 24)
+    assert build(image_size=24)(frames, augment=True).images.shape[-2:] == (24, 24)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +132,7 @@ def moving(height: int, width: int, pixels: float) -> Tensor:
 
 
 def mean_length(preprocess: Preprocess, frames: Tensor, **how: object) -> float:
-    images = preprocess.denormalise(preprocess(frames, **how))  # type: ignore[arg-type]
+    images = preprocess.denormalise(preprocess(frames, **how).images)  # type: ignore[arg-type]
     return float(images[:, :, -1, 2, 12:-12, 12:-12].mean())  # uvm's third channel is the length
 
 

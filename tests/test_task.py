@@ -1,3 +1,4 @@
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from lightning.pytorch.loggers import CSVLogger
 
 from amclip.data.datamodule import VideoDataModule
 from amclip.inputs import NetworkInput
+from amclip.last_checkpoint import LastCheckpoint
 from amclip.losses import LDAM, ClassBalanced
 from amclip.models.config import FusionConfig
 from amclip.plain import to_plain
@@ -88,6 +90,52 @@ def test_one_step_changes_exactly_what_the_settings_say(drawn: Path, tmp_path: P
     if blocks == -1:
         assert "network.encoder.visual.conv1.weight" in tower
     assert not any("text_features" in name for name in changed)
+
+
+@pytest.mark.parametrize(("sampler", "gathered"), [("shuffled", 1), ("class-aware", 2)])
+def test_resuming_within_an_epoch_equals_not_stopping(drawn: Path, tmp_path: Path, sampler: str, gathered: int) -> None:
+    class Steps(Callback):
+        def __init__(self) -> None:
+            self.values: list[tuple[list[int], float]] = []
+
+        def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, *_: Any) -> None:
+            self.values.append((batch["clip"].tolist(), float(outputs["loss"])))
+
+    def run(folder: str, stop: int | None = None, ckpt: Path | None = None, **how: Any) -> list[Any]:
+        seed_everything(3)
+        steps = Steps()
+
+        class Last(LastCheckpoint):
+            def on_train_batch_end(self, *of: Any) -> None:
+                super().on_train_batch_end(*of)
+                if len(steps.values) == stop:
+                    raise KeyboardInterrupt
+
+        module = data(drawn, **{"batch_size": 4, "sampler": sampler, "mixup": 0.8, "num_workers": 1, **how})
+        model = task(module, temporal_dropout=0.1)
+
+        fitting = trainer(
+            tmp_path, max_epochs=2,
+            callbacks=[steps, Last(str(tmp_path / folder), every_n_steps=1)], limit_val_batches=1,
+            accumulate_grad_batches=gathered, enable_checkpointing=True,
+        )  # fmt: skip
+        with contextlib.suppress(SystemExit, KeyboardInterrupt):
+            fitting.fit(model, module, ckpt_path=ckpt, weights_only=True)
+        return steps.values
+
+    whole = run("whole")
+    each = len(whole) // 2
+    assert each > 4
+    for stop in (2, each - 1, each + 3):
+        first = run(f"{stop}", stop)
+        assert len(first) == stop
+        checkpoint = tmp_path / f"{stop}" / "last.ckpt"
+        saved = stop // gathered * gathered if stop < each else each + (stop - each) // gathered * gathered
+        rest = run(f"{stop} again", ckpt=checkpoint)
+        assert [clips for clips, _ in first[:saved] + rest] == [clips for clips, _ in whole]
+        assert [loss for _, loss in first[:saved] + rest] == pytest.approx([loss for _, loss in whole], abs=1e-5)
+    with pytest.raises(ValueError, match=r"set data\.batch_size times the number of devices to 4"):
+        run("others", ckpt=tmp_path / "2" / "last.ckpt", batch_size=2)
 
 
 def test_resuming_equals_not_stopping(drawn: Path, tmp_path: Path) -> None:

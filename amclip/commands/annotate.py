@@ -269,7 +269,7 @@ def _plan_in_words(model: "TrainedModel", videos: int, window: float, hop: float
         known = model.clip_seconds is not None
         where = ", as long as its training clips" if known else "; the checkpoint does not say what it was trained on"
     network = model.network
-    shared = "" if not network.cross_frame and not network.prompted else "; each window's images are embedded anew"
+    shared = "" if network.images_alone else "; each window's images are embedded anew"
     between = f"; {hop - window:g} s between windows are not sampled" if hop > window else ""
     cut = "" if model.input.crop is None else "; each tracked animal is cut out"
     return f"{videos} video(s), windows of {window:g} s{where}, every {hop:g} s{between}{shared}{cut}"

@@ -67,7 +67,7 @@ def run_check(args: list[str]) -> None:
             table,
             data.root_folder,
             positions=data.input.num_positions,
-            flow_gap=None if data.input.modality == "frames" else data.input.flow.gap_seconds,
+            flow_gap=data.input.flow.gap_seconds if data.input.needs_flow else None,
             timeout=data.probe_timeout,
             cache=data.cache_dir,
             thorough=own.thorough,

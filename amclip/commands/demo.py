@@ -23,7 +23,7 @@ def demo(directory: str = "demo", clips: int = 500, epochs: int = 10, seed: int 
         )
     from amclip.commands.lightning import AmclipCLI
     from amclip.config_path import config_path
-    from amclip.data.synthetic import write_dataset
+    from amclip.data.synthetic import ClipSettings, write_dataset
 
     root = Path(directory)
     common = [f"--trainer.logger.save_dir={root / 'runs'}", f"--data.source.root={root / 'data'}"]
@@ -45,7 +45,7 @@ def demo(directory: str = "demo", clips: int = 500, epochs: int = 10, seed: int 
     tested = AmclipCLI.run("test", [f"--ckpt_path={checkpoint}", *common, f"--predictions.test_path={table.resolve()}"])
     print("\n3. Predicting videos without labels, drawn with another seed")
     unseen = root / "new_videos"
-    write_dataset(unseen, 12, seed=1)
+    write_dataset(unseen, 12, ClipSettings(seed=1))
     predictions = root / "predictions.csv"
     AmclipCLI.run(
         "predict",
@@ -73,7 +73,7 @@ def _draw(tested: object, root: Path) -> list[Path]:
     draw_scores(root / "scores.png", task.classes, scores.per_class.tolist(), scores.support.tolist())
     dataset = data.datasets["test"]
     rows = list(range(0, len(dataset), max(1, len(dataset) // 4)))[:4]
-    images = [data.preprocess.denormalise(data.preprocess(dataset[row]["frames"][None]))[0] for row in rows]
+    images = [data.preprocess.denormalise(data.preprocess(dataset[row]["frames"][None]).images)[0] for row in rows]
     clips = [dataset.table.clips[row] for row in rows]
     draw_clips(
         root / "clips.png",

@@ -24,6 +24,7 @@ PACKAGES = (
     "jsonargparse",
     "tensorboard",
 )
+_FRAMES = ((224, 224), (256, 340))  # what networks see, and a whole frame of 4:3
 
 
 def doctor() -> None:
@@ -50,6 +51,9 @@ def doctor() -> None:
             problems.append(f"{name} is missing: pip install {name}")
     table.add_section()
     for name, state in _devices():
+        table.add_row(name, state)
+    table.add_section()
+    for name, state in in_use():
         table.add_row(name, state)
     table.add_section()
     for name, state, fault in _backends():
@@ -99,6 +103,77 @@ def _devices() -> list[tuple[str, str]]:
     free = shutil.disk_usage(".").free / 2**30
     rows.append(("free disk here", f"{free:.0f} GiB"))
     return rows
+
+
+def in_use() -> list[tuple[str, str]]:
+    """What runs on this machine by itself: which kernels of flow and attention, which precision, which decoder.
+
+    Of the first GPU where there is one, else of the CPU.
+    """
+    import torch
+
+    gpu = torch.cuda.is_available()
+    return [
+        ("flow runs by", _flow_in_use(gpu)),
+        ("precision", _precision_in_use(gpu)),
+        ("attention runs by", _attention_in_use("cuda" if gpu else "cpu")),
+        ("videos are decoded by", _decoder_in_use()),
+    ]
+
+
+def _flow_in_use(gpu: bool) -> str:
+    if not gpu:
+        return "numba, on the CPU"
+    from amclip.flow import _cuda
+    from amclip.flow._cut import choose_cut
+    from amclip.flow.reference import Parameters
+
+    try:
+        device = _cuda.describe(0)
+    except ModuleNotFoundError:
+        return "nothing: cuda-core is missing (see below)"
+    ways = []
+    for height, width in _FRAMES:
+        cut = choose_cut(height, width, Parameters().inner_iterations, False, device)
+        way = f"clusters of {cut.cluster} blocks" if cut.cluster > 1 else "single blocks"
+        if cut.tiles != (1, 1):
+            way = f"{cut.tiles[0]} × {cut.tiles[1]} tiles"
+        ways.append(f"{way} at {height} × {width}")
+    return f"amclip's CUDA kernels: {', '.join(ways)}"
+
+
+def _precision_in_use(gpu: bool) -> str:
+    import torch
+
+    products = {"highest": "without", "high": "on", "medium": "on"}[torch.get_float32_matmul_precision()]
+    if not gpu:
+        return "float32; bfloat16 (bf16-mixed) gains nothing on most CPUs"
+    if not torch.cuda.is_bf16_supported(including_emulation=False):
+        return f"this GPU has no bfloat16: --trainer.precision 16-mixed; float32 products {products} tensor cores"
+    return f"bfloat16 where --trainer.precision is bf16-mixed; float32 products {products} tensor cores"
+
+
+def _attention_in_use(device: str) -> str:
+    """The kernel that PyTorch chooses for images of ViT-B/16 (197 tokens, 12 heads of 64)."""
+    import torch
+    from torch.nn.attention import SDPBackend
+
+    kinds = {"cuda": (torch.bfloat16, torch.float32), "cpu": (torch.float32,)}[device]
+    said = []
+    for kind in kinds:
+        tokens = torch.zeros(1, 12, 197, 64, dtype=kind, device=device)
+        # The choice that scaled_dot_product_attention itself makes; there is no public name for it.
+        chosen = SDPBackend(torch._fused_sdp_choice(tokens, tokens, tokens))
+        said.append(f"{chosen.name.lower().replace('_', ' ')} ({str(kind).removeprefix('torch.')})")
+    return f"PyTorch's {', '.join(said)}"
+
+
+def _decoder_in_use() -> str:
+    try:
+        import av
+    except (ImportError, OSError):
+        return "nothing (see below)"
+    return f"FFmpeg {av.ffmpeg_version_info} in PyAV, on the CPU"
 
 
 def _backends() -> list[tuple[str, str, str | None]]:

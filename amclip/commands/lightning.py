@@ -19,6 +19,7 @@ from amclip.data.datamodule import VideoDataModule
 from amclip.data.source import LabelSource
 from amclip.guard import Guard
 from amclip.inputs import NetworkInput
+from amclip.last_checkpoint import LastCheckpoint
 from amclip.plain import from_plain
 from amclip.score_table import ScoreTable
 from amclip.task import BehaviourTask
@@ -59,6 +60,8 @@ class AmclipCLI(LightningCLI):
             warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`")
             if command != "fit":  # where training left its checkpoints matters to no other command
                 warnings.filterwarnings("ignore", message="The dirpath has changed")
+            # It is: the data module knows the next clip.
+            warnings.filterwarnings("ignore", message=".*your dataloader is not resumable")
             # Ours are gathered by their metrics; averaging them over processes would be wrong.
             warnings.filterwarnings("ignore", message="It is recommended to use `self.log.*sync_dist=True`")
             warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.* is deprecated")
@@ -93,8 +96,7 @@ class AmclipCLI(LightningCLI):
         add_input(parser, "data", "model")
         parser.link_arguments("data.classes", "model.init_args.classes", apply_on="instantiate")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        # Not save_last: that writes the last epoch only where it was the best so far, and resuming would repeat epochs.
-        parser.add_lightning_class_args(ModelCheckpoint, "last_checkpoint")
+        parser.add_lightning_class_args(LastCheckpoint, "last_checkpoint")
         parser.add_lightning_class_args(PredictionWriter, "predictions")
         parser.add_lightning_class_args(TensorBoardPictures, "pictures")
         parser.add_lightning_class_args(StepSize, "step")
@@ -104,10 +106,6 @@ class AmclipCLI(LightningCLI):
                 "checkpoint.mode": "max",
                 "checkpoint.filename": "best",
                 "checkpoint.auto_insert_metric_name": False,
-                "last_checkpoint.filename": "last",
-                "last_checkpoint.enable_version_counter": False,
-                # Else it waits for a validation, and epochs since the last one are lost.
-                "last_checkpoint.save_on_train_epoch_end": True,
             }
         )
 

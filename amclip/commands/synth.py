@@ -31,9 +31,10 @@ def synth(
             what, and tracks.csv where each is. If not given, a clip shows one animal, seldom two, and labels are the
             clip's.
     """
-    from amclip.data.synthetic import BEHAVIOURS, SPLITS, split_of, write_dataset
+    from amclip.data.synthetic import BEHAVIOURS, SPLITS, ClipSettings, split_of, write_dataset
 
-    labels = write_dataset(directory, clips, seed, seconds, (height, width), fps, workers, animals=animals)
+    settings = ClipSettings(seed, seconds, (height, width), fps)
+    labels = write_dataset(directory, clips, settings, workers, animals=animals)
     splits = Counter(split_of(index) for index in range(clips))
     shares = ", ".join(f"{count} {name}" for name, count in splits.items())
     size = sum(path.stat().st_size for path in labels.parent.glob("videos/*.mp4"))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FrameIndex", "Orientation", "orientation_of"]
+__all__ = ["EntryPoints", "FrameIndex", "Orientation", "orientation_of"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,23 @@ class Orientation:
 
 
 @dataclass(frozen=True)
+class EntryPoints:
+    """Where decoding can begin; arrays of ``K`` in the order of the file.
+
+    Attributes:
+        packets: Numbers of the packets, int64, increasing.
+        frames: The frame of each, as its place in the order of presentation; -1 where it is not shown.
+        stamps: Time stamps to seek to, in the stream's unit.
+        places: Byte position and size in the file, int64 ``[K, 2]``, by which a packet is known again.
+    """
+
+    packets: NDArray[np.int64]
+    frames: NDArray[np.int64]
+    stamps: NDArray[np.int64]
+    places: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class FrameIndex:
     """Frames of a video in the order of presentation, and where decoding can begin.
 
@@ -54,10 +71,7 @@ class FrameIndex:
         times: Seconds since the first frame, float64 ``[N]``, never decreasing, in whole nanoseconds.
         offset: Time stamp of the first frame in seconds, as a player shows it; mostly 0.
         packets: Number of the packet that each frame comes from, int64 ``[N]``.
-        keys: Packets at which decoding can begin, int64 ``[K]``, increasing.
-        key_frames: The frame of each, as its place in the order of presentation; -1 where it is not shown.
-        key_stamps: Time stamps to seek to, in the stream's unit.
-        key_places: Byte position and size in the file, int64 ``[K, 2]``, by which a packet is known again.
+        keys: Where decoding can begin.
         claimed: Frames per second that the container claims, for videos of one frame.
     """
 
@@ -67,10 +81,7 @@ class FrameIndex:
     times: NDArray[np.float64]
     offset: float
     packets: NDArray[np.int64]
-    keys: NDArray[np.int64]
-    key_frames: NDArray[np.int64]
-    key_stamps: NDArray[np.int64]
-    key_places: NDArray[np.int64]
+    keys: EntryPoints
     claimed: float
 
     def __len__(self) -> int:
@@ -90,10 +101,10 @@ class FrameIndex:
             "times": _pack(np.round(self.times * 1e9).astype(np.int64)),
             "offset": self.offset,
             "packets": _pack(self.packets),
-            "keys": _pack(self.keys),
-            "key_frames": _pack(self.key_frames),
-            "key_stamps": _pack(self.key_stamps),
-            "key_places": _pack(self.key_places.T.reshape(-1)),
+            "keys": _pack(self.keys.packets),
+            "key_frames": _pack(self.keys.frames),
+            "key_stamps": _pack(self.keys.stamps),
+            "key_places": _pack(self.keys.places.T.reshape(-1)),
             "claimed": self.claimed,
         }
 
@@ -111,10 +122,12 @@ class FrameIndex:
             times=_unpack(values["times"]) / 1e9,
             offset=float(values["offset"]),
             packets=_unpack(values["packets"]),
-            keys=_unpack(values["keys"]),
-            key_frames=_unpack(values["key_frames"]),
-            key_stamps=_unpack(values["key_stamps"]),
-            key_places=_unpack(values["key_places"]).reshape(2, -1).T,
+            keys=EntryPoints(
+                packets=_unpack(values["keys"]),
+                frames=_unpack(values["key_frames"]),
+                stamps=_unpack(values["key_stamps"]),
+                places=_unpack(values["key_places"]).reshape(2, -1).T,
+            ),
             claimed=float(values["claimed"]),
         )
 

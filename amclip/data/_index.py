@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from amclip.data._clock import find_holes, mend_stamps
 from amclip.data._container import best_stream, open_container
-from amclip.data._frame_index import FrameIndex, Orientation, orientation_of
+from amclip.data._frame_index import EntryPoints, FrameIndex, Orientation, orientation_of
 from amclip.data._packets import NOTHING, Alive, Packets, draft, numbered_packets
 
 __all__ = ["DecodedFrames", "describe", "index_by_decoding", "index_by_stamps"]
@@ -41,17 +41,17 @@ def index_by_stamps(packets: Packets) -> FrameIndex | None:
     shown = np.flatnonzero(packets.shown)
     if not len(shown):
         return None
-    if packets.intra:
+    if packets.coding.intra:
         order = shown
     else:
         stamps = packets.pts[shown]
-        if packets.container == "avi" or (stamps == NOTHING).any():
+        if packets.coding.container == "avi" or (stamps == NOTHING).any():
             return None
-        if packets.container in ("mpegts", "mpeg") and _has_fields(stamps):
+        if packets.coding.container in ("mpegts", "mpeg") and _has_fields(stamps):
             return None
-        if packets.fields and _is_uneven(stamps):  # frames and pairs of fields may take turns, from anywhere on
+        if packets.coding.fields and _is_uneven(stamps):  # frames and pairs of fields may take turns, from anywhere on
             return None
-        if packets.codec == "mpeg4" and (packets.places[:, 1] <= _TINY).any():
+        if packets.coding.codec == "mpeg4" and (packets.places[:, 1] <= _TINY).any():
             return None
         order = shown[np.argsort(stamps, kind="stable")]
         falls = (np.diff(stamps) < 0).any()
@@ -151,10 +151,7 @@ def _index(packets: Packets, order: NDArray[np.int64], decoded: DecodedFrames) -
         times=np.round(times * 1e9) / 1e9,
         offset=float(first) if np.isfinite(first) else 0.0,
         packets=order,
-        keys=keys[known],
-        key_frames=frame_of[keys[known]],
-        key_stamps=stamps[known],
-        key_places=places[known],
+        keys=EntryPoints(keys[known], frame_of[keys[known]], stamps[known], places[known]),
         claimed=packets.claimed,
     )
 

@@ -15,10 +15,27 @@ from numpy.typing import NDArray
 from amclip.data._container import best_stream, open_container
 from amclip.data._h264 import may_hold_fields
 
-__all__ = ["NOTHING", "Alive", "Packets", "draft", "name_packet", "numbered_packets", "scan"]
+__all__ = ["NOTHING", "Alive", "Coding", "Packets", "draft", "name_packet", "numbered_packets", "scan"]
 
 NOTHING = np.iinfo(np.int64).min  # for a stamp that is missing
 Alive = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Coding:
+    """What is known of a stream before its packets are.
+
+    Attributes:
+        container: FFmpeg's name of the container.
+        codec: Its name of the codec.
+        intra: Whether the codec knows no order but that of the file.
+        fields: Whether a packet may hold one of a frame's two fields (H.264).
+    """
+
+    container: str
+    codec: str
+    intra: bool
+    fields: bool
 
 
 @dataclass(frozen=True)
@@ -27,7 +44,7 @@ class Packets:
 
     Attributes:
         path: The file.
-        container: FFmpeg's name of the container, codec its name of the codec.
+        coding: How the stream is stored.
         pts: Time stamps of presentation in units of ``time_base`` seconds; :data:`NOTHING` where missing.
         dts: The same of decoding.
         places: Byte position and size, ``[P, 2]``.
@@ -37,14 +54,11 @@ class Packets:
         time_base: Seconds.
         claimed: Frames per second by the container; 25 where it says nothing.
         missing: Frames that the container's own index names and its data lack (AVI).
-        intra: Whether the codec knows no order but that of the file.
-        fields: Whether a packet may hold one of a frame's two fields (H.264).
         stream: Number of the stream.
     """
 
     path: str
-    container: str
-    codec: str
+    coding: Coding
     pts: NDArray[np.int64]
     dts: NDArray[np.int64]
     places: NDArray[np.int64]
@@ -53,8 +67,6 @@ class Packets:
     time_base: float
     claimed: float
     missing: int
-    intra: bool
-    fields: bool
     stream: int
 
     def __len__(self) -> int:
@@ -63,7 +75,7 @@ class Packets:
     def stamps(self, packets: NDArray[np.int64]) -> NDArray[np.float64]:
         """Seconds at which the frames of these packets, in order of presentation, are shown; NaN where not known."""
         # AVI has one clock, which counts packets as they are decoded.
-        ticks = np.sort(self.dts[packets]) if self.container == "avi" else self.pts[packets]
+        ticks = np.sort(self.dts[packets]) if self.coding.container == "avi" else self.pts[packets]
         return np.where(ticks == NOTHING, np.nan, ticks * self.time_base)
 
 
@@ -107,8 +119,12 @@ def scan(path: str | os.PathLike[str], alive: Alive = lambda: None) -> Packets:
         rate = stream.average_rate or stream.guessed_rate
         return Packets(
             path=os.fspath(path),
-            container=kind,
-            codec=codec,
+            coding=Coding(
+                kind,
+                codec,
+                intra=bool(stream.codec_context.codec.properties & _INTRA_ONLY),
+                fields=codec == "h264" and may_hold_fields(stream.codec_context.extradata),
+            ),
             pts=np.array(pts, np.int64),
             dts=ticks,
             places=where,
@@ -117,8 +133,6 @@ def scan(path: str | os.PathLike[str], alive: Alive = lambda: None) -> Packets:
             time_base=float(stream.time_base or Fraction(1, 25)),
             claimed=float(rate) if rate else 25.0,
             missing=missing,
-            intra=bool(stream.codec_context.codec.properties & _INTRA_ONLY),
-            fields=codec == "h264" and may_hold_fields(stream.codec_context.extradata),
             stream=stream.index,
         )
 

@@ -79,7 +79,9 @@ class FrameReader:
         self._stored = None if size is None else index.orientation.shown(size)
         self._frame_of = np.full(int(index.packets.max(initial=0)) + 1, -1, np.int64)
         self._frame_of[index.packets] = np.arange(len(index))
-        self._numbers = {tuple(place): key for place, key in zip(index.key_places.tolist(), index.keys, strict=True)}
+        self._keys = index.keys
+        places = zip(index.keys.places.tolist(), index.keys.packets, strict=True)
+        self._numbers = {tuple(place): packet for place, packet in places}
         self._container: Any = None
         self._stream: Any = None
         self._scaler: Any = None
@@ -129,19 +131,19 @@ class FrameReader:
         if not current.can_reach(target, int(self._index.packets[target])):
             return False
         key = self._key_before(target)
-        return key < 0 or int(self._index.keys[key]) < current.next + _WORTH_SEEKING
+        return key < 0 or int(self._keys.packets[key]) < current.next + _WORTH_SEEKING
 
     def _key_before(self, target: int) -> int:
         """Place among the keys of the last one that lies before a frame, in the file and on the screen; -1 for none."""
-        last = int(np.searchsorted(self._index.keys, self._index.packets[target], side="right")) - 1
-        while last >= 0 and self._index.key_frames[last] > target:
+        last = int(np.searchsorted(self._keys.packets, self._index.packets[target], side="right")) - 1
+        while last >= 0 and self._keys.frames[last] > target:
             last -= 1
         return last
 
     def _begin(self, target: int, back: int) -> _Pass:
         """A pass from a key frame before the target, ``back`` key frames further than need be."""
         place, step = self._key_before(target) - back, 1
-        while place >= 0 and self._index.keys[place] > 0:
+        while place >= 0 and self._keys.packets[place] > 0:
             current = self._seek(place)
             if current is not None:
                 self._pass = current
@@ -161,9 +163,9 @@ class FrameReader:
         import av
 
         self._open()
-        key = int(self._index.keys[place])
+        key = int(self._keys.packets[place])
         try:
-            self._container.seek(int(self._index.key_stamps[place]), stream=self._stream)
+            self._container.seek(int(self._keys.stamps[place]), stream=self._stream)
             for packet in self._container.demux(self._stream):
                 number = self._numbers.get((packet.pos, packet.size), -1)
                 if number >= key or not packet.size:
@@ -176,7 +178,7 @@ class FrameReader:
             return None
         name_packet(packet, key)
         packets = _chain((key, packet), numbered_packets(self._container, self._stream, key + 1))
-        frame = int(self._index.key_frames[place])
+        frame = int(self._keys.frames[place])
         return _Pass(self._stream.codec_context, self._frame_of, packets, key, frame if frame >= 0 else None)
 
     def _open(self) -> None:

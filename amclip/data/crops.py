@@ -20,7 +20,16 @@ from amclip.inputs import CropInput, NetworkInput
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["LONGEST_GAP", "PRESENT", "Animal", "cut_out", "open_video", "read_crops", "refuse_other_size"]
+__all__ = [
+    "LONGEST_GAP",
+    "PRESENT",
+    "Animal",
+    "cut_out",
+    "open_video",
+    "read_crops",
+    "refuse_other_size",
+    "unit_speeds",
+]
 
 LONGEST_GAP = 0.5
 """Seconds without a box that are filled by a straight line: what a tracker misses as animals cross or turn. After
@@ -124,17 +133,16 @@ class Animal:
         return everywhere
 
     def unit_speed(self, crops: NDArray[np.int64], seconds: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Body lengths per second of what moves by a crop's whole side from a frame to its partner.
+        """How fast what moves by a crop's whole side from a frame to its partner is, see :func:`unit_speeds`.
 
         Args:
             crops: As :meth:`crops` gives them, int64 ``[K, G, 3]``.
             seconds: From each frame to its partner, float64 ``[K]``; 0 where a frame is its own partner.
 
         Returns:
-            float32 ``[K, G]``, 0 where no time passes.
+            float32 ``[K, G, 2]``.
         """
-        rate = np.divide(1.0, seconds, out=np.zeros(len(seconds)), where=seconds > 0)
-        return (crops[..., 2] / self.body_length * rate[:, None]).astype(np.float32)
+        return unit_speeds(seconds, crops[..., 2] / self.body_length)
 
     def _nearest(self, frames: NDArray[np.int64]) -> NDArray[np.float64]:
         """Boxes in frames of any shape, float64 ``[..., 4]``; the nearest one in time where there is none."""
@@ -148,6 +156,22 @@ class Animal:
         nearer = np.abs(known[before] - flat[missing]) <= np.abs(known[after] - flat[missing])
         boxes[missing] = self.track.boxes[np.where(nearer, before, after)]
         return boxes.reshape(*frames.shape, 4)
+
+
+def unit_speeds(seconds: NDArray[np.float64], body_lengths: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
+    """How fast what moves by a picture's whole side from a frame to its partner is, in both units of speed.
+
+    Args:
+        seconds: From each frame to its partner, float64 ``[K]``; 0 where a frame is its own partner.
+        body_lengths: Sides of the ``G`` crops of each frame, float64 ``[K, G]``; default: whole frames, ``G`` = 1.
+
+    Returns:
+        Body lengths per second (0 for whole frames), and sides per second; float32 ``[K, G, 2]``, 0 where no time
+        passes.
+    """
+    lengths = np.zeros((len(seconds), 1)) if body_lengths is None else body_lengths
+    rate = np.divide(1.0, seconds, out=np.zeros(len(seconds)), where=seconds > 0)[:, None]
+    return np.stack([lengths * rate, np.broadcast_to(rate, lengths.shape)], axis=-1).astype(np.float32)
 
 
 def cut_out(frame: NDArray[np.uint8], crop: NDArray[np.int64], input: NetworkInput) -> "Tensor":

@@ -1,17 +1,19 @@
 """Videos and a table of labels to batches on the device."""
 
 import warnings
+from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Sampler
 
+from amclip import interrupt
 from amclip.checkpoint import hyperparameters
 from amclip.class_groups import ClassStatistics, class_groups_by_count
 from amclip.data.dataset import ClipDataset, collate
 from amclip.data.label_error import LabelError
+from amclip.data.place import Place, seed_of
 from amclip.data.probe import probe
 from amclip.data.readable import (
     Found,
@@ -22,11 +24,15 @@ from amclip.data.readable import (
     tell_odd_tracks,
 )
 from amclip.data.samplers import ClassAwareSampler, EpochSampler, WindowSampler, process_group
+from amclip.data.stored.dataset import Lookup, StoredClips, collate_stored
+from amclip.data.stored.embedder import Embedder, Precision, changes_pixels, refuse_unusable
+from amclip.data.stored.videos import video_digests
 from amclip.data.table import LabelTable, describe_lost
 from amclip.data.video_data import VideoData
-from amclip.data.views import clip_views, position_views
-from amclip.preprocess import Preprocess
-from amclip.rank_zero import rank_zero_warn
+from amclip.data.views import Views, clip_views, position_views
+from amclip.models.classifier import InterleavedClassifier
+from amclip.preprocess import Preprocess, Seen
+from amclip.rank_zero import rank_zero_info, rank_zero_warn
 
 __all__ = ["VideoDataModule"]
 
@@ -38,11 +44,14 @@ class VideoDataModule(VideoData, LightningDataModule):
     """Clips of videos, with optical flow computed on the device.
 
     Workers decode and resize to uint8 and nothing else. Everything per pixel happens in one hook on the device, by
-    :class:`amclip.preprocess.Preprocess`. A batch holds ``images`` float32 ``(B, K, V, 3, S, S)``, ``segments`` int64
-    ``(B, M, P)``, ``labels`` float32 ``(B, C)``, ``clip`` int64 ``(B,)`` (row of :attr:`tables`), ``draw`` and
+    :class:`amclip.preprocess.Preprocess`. A batch holds ``images`` float32 ``(B, K, V, 3, S, S)``, ``motion`` float32
+    ``(B, K, G, F)`` (``F`` is 0 where the input asks for no numbers), ``segments`` int64 ``(B, M, P)``,
+    ``labels`` float32 ``(B, C)``, ``clip`` int64 ``(B,)`` (row of :attr:`tables`), ``draw`` and
     ``skipped`` int64 ``(B,)``, how often the clip came before in the epoch and how many were skipped for it, and two
     lists of ``B`` strings: ``reason``, why a clip was skipped for this one in training, and ``error``, why this one
     could not be read; else empty.
+
+    With `embeddings` it holds ``embeddings`` in place of ``images``, see :mod:`amclip.data.stored`.
 
     Its arguments are those of :class:`amclip.data.video_data.VideoData`.
     """
@@ -54,7 +63,10 @@ class VideoDataModule(VideoData, LightningDataModule):
         self.clip_seconds: float | None = None
         """Median length of the training clips in seconds; set with the stage, for those who cut videos into windows."""
         self.left_out_clips = 0
-        self._epoch = 0
+        self.embedder: Embedder | None = None
+        """Completes batches of stored embeddings; there with the first loader, or by :meth:`open_store`."""
+        self._digests: dict[Path, bytes] = {}
+        self._place = Place()
         self._messages: set[str] = set()
         self.tables: dict[str, LabelTable] = {}
         self.datasets: dict[str, ClipDataset] = {}
@@ -62,12 +74,15 @@ class VideoDataModule(VideoData, LightningDataModule):
     def prepare_data(self) -> None:
         """Draw the built-in data, fetch the flow method's weights and probe the videos, once per machine."""
         stage = self._trainer_stage()
-        if self.input.modality != "frames":
+        self._refuse_embeddings(stage)
+        if self.input.needs_flow:
             self.preprocess.flow.prepare()
         if stage != "predict" and self.labels.must_be_drawn:
             self.labels.draw_synthetic()
         if self.cache_dir is not None:
             self._probe(self._tables(stage))
+        if self.embeddings is not None:
+            video_digests(self._paths(self._tables(stage)), self.embeddings.path)
 
     def setup(self, stage: str) -> None:
         """Make the datasets of a stage.
@@ -75,14 +90,17 @@ class VideoDataModule(VideoData, LightningDataModule):
         Raises:
             ValueError: If a split that the stage needs has no clips that can be read.
         """
+        self._refuse_embeddings(stage)
         self.tables = self._tables(stage)
         found = self._probe(self.tables)
+        if self.embeddings is not None:
+            self._digests = video_digests(self._paths(self.tables), self.embeddings.path)
         animals = None if self.input.crop is None else self.labels.animals
         if animals is not None:
             tell_odd_tracks(animals, self.tables.values(), self.root_folder, found)
         if stage == "fit" and self.labels.table and (words := describe_lost(self.labels.table)):
             rank_zero_warn(words)
-        if self.input.modality != "frames":
+        if self.input.needs_flow:
             tell_frame_rates(found, self.input.flow.gap_seconds)
         self.datasets = {}
         for name, table in self.tables.items():
@@ -99,7 +117,8 @@ class VideoDataModule(VideoData, LightningDataModule):
                 if clips:
                     raise ValueError(explain_unreadable(source, clips, name, self.root_folder, animals))
                 raise ValueError(self.splits.explain_empty(name, self.labels.table, source))
-            self.datasets[name] = ClipDataset(
+            kind = ClipDataset if self.embeddings is None else StoredClips
+            self.datasets[name] = kind(
                 table,
                 self.root_folder,
                 found,
@@ -127,17 +146,19 @@ class VideoDataModule(VideoData, LightningDataModule):
         return self._loader("predict")
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Tie a training step's randomness (augmentation, dropout) to seed, epoch, clips and how often they were drawn.
+        """Tie a training step's randomness to seed, epoch, clips and how often they were drawn.
 
-        So a resumed training goes on exactly as one that never stopped, and processes, whose clips differ, draw
-        differently. Drawing from one running stream would not do: Lightning and the loaders draw from it too.
+        So a resumed training goes on exactly as one that never stopped. Drawing from one running stream would not do:
+        Lightning and the loaders draw from it too. Augmentation has a seed for each clip, so that it is the same on any
+        number of processes; dropout within the network depends on all clips of a process's batch.
         """
         for reason in set(batch.get("reason", ())) - {""} - self._messages:
             self._messages.add(reason)
             warnings.warn(f"skipped in training: {reason}", stacklevel=1)
         if self.trainer is not None and self.trainer.training:
-            entropy = [self.seed % 2**32, self.trainer.current_epoch, *batch["clip"].tolist(), *batch["draw"].tolist()]
-            torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
+            clips, draws, epoch = batch["clip"].tolist(), batch["draw"].tolist(), self.trainer.current_epoch
+            batch["seeds"] = [seed_of(self.seed, epoch, *one) for one in zip(clips, draws, strict=True)]
+            torch.manual_seed(seed_of(self.seed, epoch, *clips, *draws))
         return batch
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
@@ -146,28 +167,57 @@ class VideoDataModule(VideoData, LightningDataModule):
         In test and prediction with W views of each clip, ``images`` and ``segments`` have ``B * W`` rows.
         """
         training = self.trainer is not None and self.trainer.training
+        seeds = batch.pop("seeds", None)
+        if self.embedder is not None:
+            self.embedder.complete(batch, self._views())
+            return batch
         frames, unit_speed = batch.pop("frames"), batch.pop("unit_speed", None)
         height, width = frames.shape[-2:]
-        if self.views.number > 1 and self._trainer_stage() in ("test", "predict"):
-            views = self.views.temporal, self.views.spatial
+        if (taken := self._views()).number > 1:
+            views = taken.temporal, taken.spatial
             frames = clip_views(frames, *views)
             unit_speed = None if unit_speed is None else position_views(unit_speed, *views)
-            batch["segments"] = batch["segments"].repeat_interleave(self.views.number, dim=0)
+            batch["segments"] = batch["segments"].repeat_interleave(taken.number, dim=0)
         shown = (frames.shape[-2] / height, frames.shape[-1] / width)
-        batch["images"] = self.preprocess(frames, augment=training, shown=shown, unit_speed=unit_speed)
+        seen = self.preprocess(frames, augment=training, shown=shown, unit_speed=unit_speed, seeds=seeds)
         if training:
-            batch["images"], batch["labels"] = self.augmentation.mix(batch["images"], batch["labels"])
+            images, motion, batch["labels"] = self.augmentation.mix(*seen, batch["labels"], seeds)
+            seen = Seen(images, motion)
+        batch.update(seen._asdict())
         return batch
 
     def state_dict(self) -> dict[str, Any]:
-        """The epoch that a training goes on with: reading processes begin before Lightning tells it to the sampler."""
+        """Where a training goes on: reading processes begin before Lightning gives it to anybody else."""
         assert self.trainer is not None
-        finished = self.trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
-        return {"epoch": self.trainer.current_epoch + bool(finished)}
+        return Place.of(self.trainer, self.batch_size)._asdict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with that epoch."""
-        self._epoch = int(state_dict["epoch"])
+        """Go on there."""
+        self._place = Place(**state_dict)
+
+    def open_store(self, network: InterleavedClassifier, precision: Precision | None = None) -> Embedder:
+        """Say whose image tower embeds, and get what keeps its embeddings; Lightning's trainers need no such call.
+
+        Args:
+            network: The network.
+            precision: In which precision it computes.
+
+        Raises:
+            ValueError: If `embeddings` is not set.
+        """
+        if self.embeddings is None:
+            raise ValueError("data.embeddings: is not set; name a folder, --data.embeddings.folder FOLDER")
+        self.embedder = Embedder(network, self.preprocess, self.embeddings, precision)
+        return self.embedder
+
+    def _refuse_embeddings(self, stage: str) -> None:
+        task = None if self.trainer is None else self.trainer.lightning_module
+        if self.embeddings is not None and task is not None:
+            refuse_unusable(task.network, self.augmentation, stage == "fit")  # type: ignore[arg-type]
+
+    def _views(self) -> Views:
+        """How clips are looked at in the stage that runs."""
+        return self.views if self._trainer_stage() in ("test", "predict") else Views()
 
     def _trainer_stage(self) -> str:
         stage = self.trainer.state.fn if self.trainer is not None else None
@@ -190,20 +240,23 @@ class VideoDataModule(VideoData, LightningDataModule):
         return {name: table.split(name) for name in names}
 
     def _probe(self, tables: dict[str, LabelTable]) -> Found:
-        paths = sorted({self.root_folder / clip.video for table in tables.values() for clip in table.clips})
-        return probe(paths, timeout=self.probe_timeout, cache=self.cache_dir)
+        return probe(self._paths(tables), timeout=self.probe_timeout, cache=self.cache_dir)
+
+    def _paths(self, tables: dict[str, LabelTable]) -> list[Path]:
+        return sorted({self.root_folder / clip.video for table in tables.values() for clip in table.clips})
 
     def _loader(self, name: Stage) -> DataLoader[Any]:
         dataset = self.datasets[name]
+        if isinstance(dataset, StoredClips):
+            self.look_up_in_store(dataset, name)
         replicas, rank = process_group()
         if len(dataset) < replicas:
             raise ValueError(f"{len(dataset)} clips in {name!r} cannot be shared among {replicas} processes")
         sampler: Sampler[Any]
         if name == "train":
             kind = ClassAwareSampler if self.sampler == "class-aware" else EpochSampler
-            shuffled = kind(dataset, num_replicas=replicas, rank=rank, shuffle=True, seed=self.seed)
-            shuffled.set_epoch(self._epoch)
-            sampler = shuffled
+            sampler = kind(dataset, self.batch_size, replicas, rank, self.seed)
+            sampler.go_on(self._place)
         else:
             sampler = WindowSampler(dataset, num_replicas=replicas, rank=rank, shuffle=False)
         return DataLoader(
@@ -211,9 +264,27 @@ class VideoDataModule(VideoData, LightningDataModule):
             batch_size=self.batch_size,
             sampler=sampler,
             num_workers=self.num_workers,
-            collate_fn=collate,
+            collate_fn=collate if self.embeddings is None else collate_stored,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.num_workers > 0 and name in ("train", "val"),
             # A worker stuck in the decoder must end the run with an error, not hold it for ever.
             timeout=10 * self.probe_timeout if self.num_workers else 0,
+            worker_init_fn=interrupt.outlive_signals,
         )
+
+    def look_up_in_store(self, dataset: StoredClips, name: Stage) -> None:
+        """Let a dataset read what is stored, of the image tower as it is now.
+
+        Raises:
+            ValueError: If there is neither a trainer nor :meth:`open_store` has said whose image tower that is.
+        """
+        assert self.embeddings is not None
+        if self.trainer is not None:
+            self.open_store(self.trainer.lightning_module.network, self.trainer.precision_plugin)  # type: ignore[arg-type]
+        if self.embedder is None:
+            raise ValueError("data.embeddings: nobody has said whose; VideoDataModule.open_store does")
+        views = self.views.spatial if name in ("test", "predict") else 1
+        if name == "train" and not self.embeddings.copies and changes_pixels(self.augmentation):
+            rank_zero_info("Training clips are seen at fixed moments and not augmented (data.embeddings.copies is 0)")
+        changed = self.augmentation if changes_pixels(self.augmentation) else None
+        dataset.use(Lookup(self.embedder.store, self._digests, self.embeddings.copies, changed, views))

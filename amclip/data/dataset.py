@@ -13,16 +13,17 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from amclip.data.animals import Animals, windows_of
-from amclip.data.crops import Animal, open_video, read_crops
+from amclip.data.crops import open_video, read_crops, unit_speeds
 from amclip.data.locate import video_path
 from amclip.data.table import Clip, LabelTable
+from amclip.data.timeline import Timed
 from amclip.data.video import Video, VideoInfo
 from amclip.data.video_file import VideoError
 from amclip.frame_times import clip_span
 from amclip.inputs import NetworkInput
 from amclip.sampling import sample_positions
 
-__all__ = ["Batch", "ClipDataset", "Sample", "collate"]
+__all__ = ["Batch", "ClipDataset", "Drawn", "Pictured", "Sample", "collate", "random_moments", "stack"]
 
 # Opening a recording of an hour takes a second, and its clips are asked for one by one; each open reader holds about
 # 20 MB.
@@ -30,8 +31,6 @@ _OPEN_VIDEOS = 4
 
 
 class _Tensors(TypedDict):
-    frames: Tensor
-    unit_speed: Tensor
     segments: Tensor
     labels: Tensor
     clip: Tensor
@@ -39,26 +38,33 @@ class _Tensors(TypedDict):
     skipped: Tensor
 
 
+class _Strings(_Tensors):
+    reason: list[str]
+    error: list[str]
+
+
 class Sample(_Tensors):
     """One clip, of the whole frame or of one animal.
 
     ``frames`` uint8 ``[K, V, 3, H, W]`` RGB, where ``V`` is a frame and its flow partner, then both of the wider crop;
-    ``unit_speed`` float32 ``[K, G]``, for each of the ``G`` crops of a position the body lengths per second of what
-    moves by the picture's whole side from frame to partner, 0 for whole frames; ``segments`` int64 ``[M, P]``;
+    ``unit_speed`` float32 ``[K, G, 2]``, for each of the ``G`` crops of a position how fast what moves by the picture's
+    whole side from frame to partner is, see :func:`amclip.data.crops.unit_speeds`; ``segments`` int64 ``[M, P]``;
     ``labels`` float32 ``[C]`` of 0 and 1; ``clip`` int64, the row of the table; ``draw`` int64, how often it was drawn
     before in the epoch; ``skipped`` int64, broken clips skipped to get this one (training), and ``reason`` why the last
     of them was; ``error`` why the frames are all zero, or empty.
     """
 
+    frames: Tensor
+    unit_speed: Tensor
     reason: str
     error: str
 
 
-class Batch(_Tensors):
+class Batch(_Strings):
     """Samples stacked along a first axis ``B``; ``reason`` and ``error`` are lists."""
 
-    reason: list[str]
-    error: list[str]
+    frames: Tensor
+    unit_speed: Tensor
 
 
 class _Seen(NamedTuple):
@@ -66,6 +72,21 @@ class _Seen(NamedTuple):
 
     frames: Tensor
     unit_speed: Tensor
+
+
+class Pictured(NamedTuple):
+    """What is cut out at the positions of a clip, int64 ``[K, G, 3]``, or None; and its speeds, ``[K, G, 2]``."""
+
+    crops: NDArray[np.int64] | None
+    speeds: NDArray[np.float32]
+
+
+class Drawn(NamedTuple):
+    """Of which clip, in which epoch and how often before in it a sample's random moments are drawn."""
+
+    row: int
+    epoch: int
+    draw: int
 
 
 class ClipDataset(Dataset[Sample]):
@@ -147,33 +168,34 @@ class ClipDataset(Dataset[Sample]):
         samples: dict[int, Sample] = {}
         for (_, epoch, draw), places in groups.items():
             rows = [asked[place][0] for place in places]
-            generator = self._generator(rows[0], epoch, draw)
-            for place, row, seen in zip(places, rows, self._read(rows, generator), strict=True):
-                if isinstance(seen, _Seen):
-                    samples[place] = self._sample(row, seen, draw)
+            for place, row, seen in zip(places, rows, self._read(rows, Drawn(rows[0], epoch, draw)), strict=True):
+                if isinstance(seen, VideoError):
+                    samples[place] = self._instead(Drawn(row, epoch, draw), str(seen))
                 else:
-                    samples[place] = self._instead(row, epoch, draw, str(seen))
+                    samples[place] = self._sample(row, seen, draw)
         return [samples[place] for place in range(len(asked))]
 
-    def _instead(self, row: int, epoch: int, draw: int, reason: str) -> Sample:
+    def _instead(self, drawn: Drawn, reason: str) -> Sample:
         """What stands in for a clip that cannot be read: in training the next one that can, else zeros."""
         if not self.training:
-            frames = (self.num_positions, self.input.pictures_per_position, 3, *self.input.frame_size)
-            speeds = torch.zeros(self.num_positions, self.input.num_crops)
-            return self._sample(row, _Seen(torch.zeros(frames, dtype=torch.uint8), speeds), draw, error=reason)
+            return self._sample(drawn.row, self._blank(), drawn.draw, error=reason)
         for skipped in range(1, len(self)):
-            current = (row + skipped) % len(self)
+            current = (drawn.row + skipped) % len(self)
             # By the row that was asked for, so that a clip in several others' places looks otherwise in each.
-            seen = self._read([current], self._generator(row, epoch, draw))[0]
-            if isinstance(seen, _Seen):
-                return self._sample(current, seen, draw, skipped, reason)
+            seen = self._read([current], drawn)[0]
+            if not isinstance(seen, VideoError):
+                return self._sample(current, seen, drawn.draw, skipped, reason)
             reason = str(seen)
         raise VideoError(self.root, f"none of the {len(self)} clips of {self.table.source} can be read; {reason}")
 
-    def _sample(self, row: int, seen: _Seen, draw: int, skipped: int = 0, reason: str = "", error: str = "") -> Sample:
+    def _blank(self) -> Any:
+        frames = (self.num_positions, self.input.pictures_per_position, 3, *self.input.frame_size)
+        return _Seen(torch.zeros(frames, dtype=torch.uint8), torch.zeros(self.num_positions, self.input.num_crops, 2))
+
+    def _sample(self, row: int, seen: Any, draw: int, skipped: int = 0, reason: str = "", error: str = "") -> Sample:
+        own: Sample = seen._asdict()
         return {
-            "frames": seen.frames,
-            "unit_speed": seen.unit_speed,
+            **own,
             "segments": self.segments.clone(),
             "labels": self.targets[row].clone(),
             "clip": torch.tensor(row),
@@ -183,51 +205,64 @@ class ClipDataset(Dataset[Sample]):
             "error": error,
         }
 
-    def _generator(self, row: int, epoch: int, draw: int) -> torch.Generator | None:
-        return _generator(self.seed, epoch, int(self.windows[row]), draw) if self.training else None
+    def _generator(self, drawn: Drawn) -> torch.Generator | None:
+        if not self.training:
+            return None
+        return random_moments(self.seed, drawn.epoch, int(self.windows[drawn.row]), drawn.draw)
 
-    def _read(self, rows: Sequence[int], generator: torch.Generator | None) -> Sequence[_Seen | VideoError]:
+    def _read(self, rows: Sequence[int], drawn: Drawn) -> Sequence[Any]:
         """Clips of one window, or why they cannot be read; each frame is decoded once, whoever is seen in it."""
         clip = self.table.clips[rows[0]]
         path = video_path(self.root, clip)
         try:
             video = self._video(path)
-            frames, partners, span = self._positions(video, path, clip, generator)
-            if self.input.crop is not None:
-                return self._read_animals(rows, video, frames, partners, span)
-            wanted = np.stack([frames, partners][: self.input.frames_per_position], axis=1)
-            pixels = video.read(wanted.ravel()).reshape(*wanted.shape, 3, *self.input.frame_size)
-            return [_Seen(pixels, torch.zeros(len(frames), 1))] * len(rows)
+            frames, partners, span = self._positions(video, path, clip, self._generator(drawn))
+            wanted = self._wanted(frames, partners)
+            seen = self._pictured(rows, video, frames, partners, span)
+            there = [one.crops for one in seen if isinstance(one, Pictured)]
+            pictures = iter(self._decode(video, wanted, there))
+            return [
+                one if isinstance(one, VideoError) else _Seen(next(pictures), torch.from_numpy(one.speeds))
+                for one in seen
+            ]
         except VideoError as error:
             self._readers.pop(path, None)  # a reader is of no use after an error
             return [error] * len(rows)
 
-    def _read_animals(
-        self, rows: Sequence[int], video: Video, frames: NDArray[np.int64], partners: NDArray[np.int64], span: range
-    ) -> list[_Seen | VideoError]:
-        """The same with crops: an animal that is not there is an error of its own row."""
-        assert self.animals is not None
-        assert self.input.crop is not None
-        found: list[Animal | VideoError] = []
-        for row in rows:
-            try:
-                found.append(self.animals.present(self.table.clips[row], video)[0])
-            except VideoError as error:
-                found.append(error.with_traceback(None))  # which holds this frame, and with it the pixels to come
-        there = [animal for animal in found if isinstance(animal, Animal)]
-        crops = [animal.crops(self.input.crop, frames, partners, span.start, span.stop) for animal in there]
-        wanted = np.stack([frames, partners][: self.input.frames_per_position], axis=1)
+    def _decode(
+        self, video: Video, wanted: NDArray[np.int64], crops: Sequence[NDArray[np.int64] | None]
+    ) -> list[Tensor]:
+        """Pictures of frames ``[K, F]`` for each of several clips, uint8 ``[K, V, 3, H, W]``."""
+        if self.input.crop is not None:
+            return read_crops(video, wanted, [squares for squares in crops if squares is not None], self.input)
+        return [video.read(wanted.ravel()).reshape(*wanted.shape, 3, *self.input.frame_size)] * len(crops)
+
+    def _wanted(self, frames: NDArray[np.int64], partners: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Frames to decode for each position, ``[K, F]``."""
+        return np.stack([frames, partners][: self.input.frames_per_position], axis=1)
+
+    def _pictured(
+        self, rows: Sequence[int], video: Timed, frames: NDArray[np.int64], partners: NDArray[np.int64], span: range
+    ) -> list[Pictured | VideoError]:
+        """What is seen of each row at the positions of a window; an animal that is not there is an error of its row."""
         times = video.timestamps()
         seconds = times[partners] - times[frames]
-        pictures = iter(read_crops(video, wanted, crops, self.input))
-        seen = (
-            _Seen(next(pictures), torch.from_numpy(animal.unit_speed(where, seconds)))
-            for animal, where in zip(there, crops, strict=True)
-        )
-        return [next(seen) if isinstance(one, Animal) else one for one in found]
+        if self.input.crop is None:
+            return [Pictured(None, unit_speeds(seconds))] * len(rows)
+        assert self.animals is not None
+        found: list[Pictured | VideoError] = []
+        for row in rows:
+            try:
+                animal = self.animals.present(self.table.clips[row], video)[0]
+            except VideoError as error:
+                found.append(error.with_traceback(None))  # which holds this frame, and with it the pixels to come
+            else:
+                crops = animal.crops(self.input.crop, frames, partners, span.start, span.stop)
+                found.append(Pictured(crops, animal.unit_speed(crops, seconds)))
+        return found
 
     def _positions(
-        self, video: Video, path: Path, clip: Clip, generator: torch.Generator | None
+        self, video: Timed, path: Path, clip: Clip, generator: torch.Generator | None
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], range]:
         """Frames of the positions and their partners, int64 ``[K]``, and the frames of the clip."""
         span = video.frame_range(clip.start, clip.stop)
@@ -249,17 +284,21 @@ class ClipDataset(Dataset[Sample]):
             self._process, self._readers = os.getpid(), OrderedDict()
         video = self._readers.pop(path, None)
         if video is None:
-            found = self.found.get(path)
-            if isinstance(found, VideoError):  # anew: one that is kept would gather tracebacks, and all that they hold
-                raise VideoError(found.path, found.reason)
-            video = open_video(path, self.input, found)
+            video = open_video(path, self.input, self._info(path))
         self._readers[path] = video
         if len(self._readers) > _OPEN_VIDEOS:
             self._readers.popitem(last=False)[1].close()
         return video
 
+    def _info(self, path: Path) -> VideoInfo | None:
+        """What probing found of a video; None where it was not probed."""
+        found = self.found.get(path)
+        if isinstance(found, VideoError):  # anew: one that is kept would gather tracebacks, and all that they hold
+            raise VideoError(found.path, found.reason)
+        return found
 
-def refuse_holes(video: Video, start: float, stop: float, longest: float) -> None:
+
+def refuse_holes(video: Timed, start: float, stop: float, longest: float) -> None:
     """Refuse an interval in which frames are missing for so long that a moment may fall where there are none.
 
     What was on before would be shown there: a still picture, which passes for an animal that holds still.
@@ -278,7 +317,7 @@ def refuse_holes(video: Video, start: float, stop: float, longest: float) -> Non
             raise VideoError(video.path, f"has a hole: there are no frames from {begin:.2f} to {end:.2f} s")
 
 
-def _generator(seed: int, epoch: int, row: int, draw: int) -> torch.Generator:
+def random_moments(seed: int, epoch: int, row: int, draw: int) -> torch.Generator:
     """Random numbers for one sample; SeedSequence keeps neighbouring seeds, epochs, rows and draws apart."""
     state = np.random.SeedSequence([seed % 2**32, epoch, row, draw]).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))
@@ -287,8 +326,15 @@ def _generator(seed: int, epoch: int, row: int, draw: int) -> torch.Generator:
 def collate(samples: Sequence[Sample]) -> Batch:
     """Stack samples; errors become a list."""
     return {
+        **stack(samples),
         "frames": torch.stack([sample["frames"] for sample in samples]),
         "unit_speed": torch.stack([sample["unit_speed"] for sample in samples]),
+    }
+
+
+def stack(samples: Sequence[Sample]) -> _Strings:
+    """Stack all of samples but their pixels."""
+    return {
         "segments": torch.stack([sample["segments"] for sample in samples]),
         "labels": torch.stack([sample["labels"] for sample in samples]),
         "clip": torch.stack([sample["clip"] for sample in samples]),

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from torch import distributed
 from torch.utils.data import DistributedSampler
 
+from amclip.data.place import Place
+
 __all__ = ["ClassAwareSampler", "EpochSampler", "WindowSampler", "process_group"]
 
 
@@ -17,20 +19,54 @@ class EpochSampler(DistributedSampler[Any]):
     """Yields ``(row, epoch, draw)``, so that a clip's random positions depend on nothing but these and the seed.
 
     Windows are shuffled, and the animals of one follow each other, so that its frames are decoded once for all of them:
-    only at the end of a batch, or of a process's share, may a window be cut in two.
+    only at the end of a batch may a window be cut in two.
 
     ``draw`` counts how often the clip came before in this epoch, so that it looks otherwise each time. Workers live on
     over epochs and hold a copy of the dataset, so the epoch must travel with the index. Lightning calls ``set_epoch``.
-    With one process it is a plain seeded shuffle; with more, every process orders the whole epoch and takes its share:
-    each clip in turn where every window is one clip, else a stretch of the order.
+
+    Every process orders the whole epoch. The clips that all of them take in together are a stretch of that order,
+    and each process takes its stretch of it, so that a step has the same clips whether one process takes eight or four
+    take two, and the pairs that are mixed are the same.
+
+    Args:
+        dataset: The clips.
+        batch_size: Clips that a process takes at once.
+        num_replicas: Processes.
+        rank: Which of them this is.
+        seed: The order is a function of it and of the epoch.
     """
+
+    def __init__(self, dataset: Any, batch_size: int = 1, num_replicas: int = 1, rank: int = 0, seed: int = 0) -> None:
+        super().__init__(dataset, num_replicas=num_replicas, rank=rank, seed=seed)
+        self.batch_size = batch_size
+        self._done = 0  # batches of the next epoch that were trained on before a stop
+
+    def go_on(self, place: Place) -> None:
+        """Begin at the epoch and batch at which a training was stopped.
+
+        Raises:
+            ValueError: If it was within an epoch, and batches were of another size: then clips would be left out or
+                come twice.
+        """
+        place.refuse_other_batches(self.batch_size * self.num_replicas)
+        self.set_epoch(place.epoch)
+        self._done = place.batches
 
     def __iter__(self) -> Iterator[Any]:
         """What this process draws, in the epoch's order."""
         rows = self.order()
         draws = _occurrences(rows)
-        mine = slice(self.rank, self.total_size, self.num_replicas)
+        mine = self._share()[self._done * self.batch_size :]
+        self._done = 0
         return ((int(row), self.epoch, int(draw)) for row, draw in zip(rows[mine], draws[mine], strict=True))
+
+    def _share(self) -> NDArray[np.int64]:
+        """Places of the order that this process draws: a stretch of those of each step."""
+        places = np.arange(self.total_size)
+        together = self.batch_size * self.num_replicas
+        whole = self.total_size // together * together
+        steps = places[:whole].reshape(-1, self.num_replicas, self.batch_size)[:, self.rank].ravel()
+        return np.concatenate([steps, places[whole:].reshape(self.num_replicas, -1)[self.rank]])
 
     def order(self) -> NDArray[np.int64]:
         """Rows of the whole epoch, over all processes, int64 ``[total_size]``; the first come again to even it out."""
@@ -40,8 +76,7 @@ class EpochSampler(DistributedSampler[Any]):
             rows = torch.randperm(len(self.dataset), generator=generator).numpy()  # type: ignore[arg-type]
             return np.resize(rows, self.total_size)
         shuffled = torch.randperm(len(windows), generator=generator).tolist()
-        rows = np.resize(np.concatenate([windows[window] for window in shuffled]), self.total_size)
-        return _in_turn(rows, self.num_replicas)
+        return np.resize(np.concatenate([windows[window] for window in shuffled]), self.total_size)
 
 
 class ClassAwareSampler(EpochSampler):
@@ -57,14 +92,15 @@ class ClassAwareSampler(EpochSampler):
         targets = self.dataset.targets.numpy()  # type: ignore[attr-defined]
         groups = [np.flatnonzero(column) for column in targets.T] + [np.flatnonzero(~targets.any(axis=1))]
         groups = [group for group in groups if len(group)]
-        rng = np.random.default_rng([self.seed % 2**32, self.epoch])
+        # Numbers of their own for each, so that an epoch that is evened out to more clips only goes on longer.
+        rng, *of_group = (np.random.default_rng([self.seed % 2**32, self.epoch, n]) for n in range(len(groups) + 1))
         turns = -(-self.total_size // len(groups))
         order = np.concatenate([rng.permutation(len(groups)) for _ in range(turns)])[: self.total_size]
         rows = np.empty(self.total_size, np.int64)
         for index, group in enumerate(groups):
             places = np.flatnonzero(order == index)
             rounds = -(-len(places) // len(group))
-            drawn = [rng.permutation(group) for _ in range(rounds)]
+            drawn = [of_group[index].permutation(group) for _ in range(rounds)]
             rows[places] = np.concatenate(drawn)[: len(places)] if drawn else []
         return rows
 

@@ -271,7 +271,7 @@ class OpenedLabels:
                 "FOLDER. (The built-in animals are drawn where both data.source.synthetic_clips and data.source.root "
                 "are set, as in configs/demo.yaml)"
             )
-        return write_dataset(self.root, self.source.synthetic_clips, seed=0)
+        return write_dataset(self.root, self.source.synthetic_clips)
 
     @property
     def files(self) -> list[Path]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from amclip.augmentation import Augmentation
 from amclip.class_groups import ClassStatistics
 from amclip.data.source import LabelSource, Splits
+from amclip.data.stored.settings import StoredEmbeddings
 from amclip.data.table import LabelTable
 from amclip.data.views import Views
 from amclip.inputs import NetworkInput
@@ -36,6 +37,8 @@ class VideoData(Configurable):
             weights follow the seed of the process (seed_everything).
         probe_timeout: Seconds without progress after which a video counts as unreadable.
         cache_dir: Folder that remembers which videos were probed; null remembers nothing.
+        embeddings: Keep embeddings on disk and train from them, such as {folder: FOLDER}; for image towers that do not
+            train. null: none are kept.
 
     Raises:
         LabelError: If the table cannot be used. Where classes are given, not before something needs the labels:
@@ -44,7 +47,7 @@ class VideoData(Configurable):
     """
 
     #: What says nothing of the data but of the machine: not kept in checkpoints.
-    MACHINE = ("num_workers", "cache_dir")
+    MACHINE = ("num_workers", "cache_dir", "embeddings")
 
     def __init__(
         self,
@@ -59,6 +62,7 @@ class VideoData(Configurable):
         seed: int = 0,
         probe_timeout: float = 20.0,
         cache_dir: str | None = "~/.cache/amclip",
+        embeddings: StoredEmbeddings | None = None,
     ) -> None:
         super().__init__()
         for name, value, least in (
@@ -84,6 +88,7 @@ class VideoData(Configurable):
         self.seed = seed
         self.probe_timeout = probe_timeout
         self.cache_dir = None if cache_dir is None else Path(cache_dir).expanduser()
+        self.embeddings = embeddings
         groups = self.labels.class_groups
         self.statistics = None if groups is None else ClassStatistics(tuple(groups))
         """What is known of the classes in training: where the table names training clips, with the stage."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from amclip.atomic import writing_text
 from amclip.ethogram.bouts import BoutSettings
+from amclip.ethogram.extent import Extent
 from amclip.ethogram.scores import Presence
 from amclip.frame_times import DEFAULT_FLOW_GAP
 from amclip.version import __version__
@@ -52,32 +53,22 @@ class AnnotatedVideo:
     Attributes:
         video: As the tables name it.
         path: Where the file was when it was annotated; ``None`` where that is not known.
-        fps: Frames per second, averaged over the video.
-        num_frames: Frames.
-        duration: Seconds from the first frame to the end of the last.
-        offset: Time stamp that the file gives its first frame, in seconds.
+        extent: How far it goes.
         subjects: The animals that were scored, in the order of the tables; among them ``""`` where the whole scene was
             scored besides. Empty: the whole scene alone.
         present: When each animal is in the picture, for those that are not all the time.
 
     Raises:
-        ValueError: If a number is out of range, or ``present`` is of an animal that was not scored.
+        ValueError: If ``present`` is of an animal that was not scored.
     """
 
     video: str
     path: str | None
-    fps: float
-    num_frames: int
-    duration: float
-    offset: float
+    extent: Extent
     subjects: tuple[str, ...] = ()
     present: Mapping[str, tuple[Presence, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.fps) and self.fps > 0 and math.isfinite(self.offset)):
-            raise ValueError(f"{self.video}: fps {self.fps}, offset {self.offset}")
-        if not (math.isfinite(self.duration) and self.duration >= 0 and self.num_frames >= 0):
-            raise ValueError(f"{self.video}: duration {self.duration}, num_frames {self.num_frames}")
         if others := self.present.keys() - set(self.subjects):
             raise ValueError(f"{self.video}: present of {sorted(others)}, and subjects {list(self.subjects)}")
 
@@ -174,9 +165,9 @@ def find_run(folder: str | os.PathLike[str]) -> AnnotatedRun | None:
 
 def _content(video: AnnotatedVideo) -> dict[str, Any]:
     """A video as the file has it: animals only where they are told apart."""
-    content = asdict(video)
-    if not video.subjects:
-        del content["subjects"], content["present"]
+    content: dict[str, Any] = {"video": video.video, "path": video.path, **asdict(video.extent)}
+    if video.subjects:
+        content |= {"subjects": video.subjects, "present": video.present}
     return content
 
 
@@ -186,13 +177,15 @@ def _video(content: dict[str, Any]) -> AnnotatedVideo:
         for subject, spans in content.get("present", {}).items()
     }
     path = content.get("path")
+    try:
+        length = float(content["duration"])
+        extent = Extent(float(content["fps"]), int(content["num_frames"]), length, float(content.get("offset", 0.0)))
+    except ValueError as error:
+        raise ValueError(f"{content['video']}: {error}") from error
     return AnnotatedVideo(
         video=str(content["video"]),
         path=None if path is None else str(path),
-        fps=float(content["fps"]),
-        num_frames=int(content["num_frames"]),
-        duration=float(content["duration"]),
-        offset=float(content.get("offset", 0.0)),
+        extent=extent,
         subjects=tuple(map(str, content.get("subjects", ()))),
         present=present,
     )

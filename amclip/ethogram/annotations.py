@@ -150,10 +150,10 @@ def _bout_table(text: str, path: Path) -> Annotation:
     except ValueError as error:
         raise LabelError(f"{error}, or take the table elsewhere to read it alone", source) from error
     # Videos without any bout are in no row of the table.
-    known = [
-        _noted(Timeline(one.video, tuple(bouts.pop(one.video, ())), one.duration, one.fps, subjects=one.subjects))
-        for one in run.videos
-    ]
+    known = []
+    for one in run.videos:
+        mine, extent = tuple(bouts.pop(one.video, ())), one.extent
+        known.append(_noted(Timeline(one.video, mine, extent.duration, extent.fps, subjects=one.subjects)))
     known += [_noted(Timeline(video, tuple(found))) for video, found in bouts.items()]  # into the table by hand
     return Annotation(source, tuple(dict.fromkeys((*run.classes, *_shown(known)))), tuple(known))
 

@@ -20,6 +20,7 @@ from amclip.data.tracks import Tracks
 from amclip.data.tracks.summary import describe_odd
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
+from amclip.ethogram.extent import Extent
 from amclip.ethogram.inputs import Source
 from amclip.ethogram.journal import (
     Journal,
@@ -171,10 +172,7 @@ class Annotator(LightningModule):
                 fingerprint=config.fingerprint,
                 classes=tuple(self.model.classes),
                 rows=len(rows),
-                fps=video.fps,
-                num_frames=video.num_frames,
-                duration=video.duration,
-                offset=video.offset,
+                extent=Extent.of(video),
                 subjects=found.subjects,
                 present=None if present is None else tuple(map(noted_presence, present)),
             )

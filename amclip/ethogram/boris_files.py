@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from amclip.data import boris_layout
 from amclip.data.boris_columns import AGGREGATED, NOBODY, TABULAR
+from amclip.ethogram.annotation_file import AnnotatedVideo
 from amclip.ethogram.bouts import ScoredBout
 
 __all__ = [
-    "Recording",
     "aggregated_cells",
     "aggregated_rows",
     "observation",
@@ -27,26 +27,6 @@ __all__ = [
     "tabular_cells",
     "tabular_rows",
 ]
-
-
-class Recording(Protocol):
-    """What an observation says of its video."""
-
-    @property
-    def video(self) -> str:
-        """As the tables name it."""
-
-    @property
-    def fps(self) -> float:
-        """Frames per second, averaged over the video."""
-
-    @property
-    def num_frames(self) -> int:
-        """Frames."""
-
-    @property
-    def duration(self) -> float:
-        """Seconds."""
 
 
 def observation_id(video: str, taken: set[str]) -> str:
@@ -92,10 +72,10 @@ def _events(bouts: Sequence[ScoredBout], num_frames: int) -> list[_Event]:
     return sorted(events, key=lambda event: (*event[:3], event.kind == "START"))
 
 
-def tabular_rows(observation_id: str, about: Recording, bouts: Sequence[ScoredBout]) -> Iterator[list[str]]:
+def tabular_rows(observation_id: str, about: AnnotatedVideo, bouts: Sequence[ScoredBout]) -> Iterator[list[str]]:
     """A row per start and per stop, in the order of :data:`amclip.data.boris_columns.TABULAR`."""
     common = tabular_cells(observation_id, about)
-    for time, subject, behaviour, kind, frame in _events(bouts, about.num_frames):
+    for time, subject, behaviour, kind, frame in _events(bouts, about.extent.num_frames):
         cells = common | {
             "Subject": subject or NOBODY,
             "Behavior": behaviour,
@@ -106,17 +86,17 @@ def tabular_rows(observation_id: str, about: Recording, bouts: Sequence[ScoredBo
         yield [cells.get(name, "") for name in TABULAR]
 
 
-def tabular_cells(observation_id: str, about: Recording) -> dict[str, str]:
+def tabular_cells(observation_id: str, about: AnnotatedVideo) -> dict[str, str]:
     """What all rows of a video's tabular events have in common, by column."""
     return _common(observation_id, about) | {
-        "Observation duration": seconds(about.duration),
+        "Observation duration": seconds(about.extent.duration),
         "Observation type": "Media file(s)",
-        "FPS": f"{about.fps:.3f}",
+        "FPS": f"{about.extent.fps:.3f}",
         "Image file path": "NA",
     }
 
 
-def aggregated_rows(observation_id: str, about: Recording, bouts: Sequence[ScoredBout]) -> Iterator[list[str]]:
+def aggregated_rows(observation_id: str, about: AnnotatedVideo, bouts: Sequence[ScoredBout]) -> Iterator[list[str]]:
     """A row per bout, in the order of :data:`amclip.data.boris_columns.AGGREGATED`; comments hold probabilities."""
     totals: dict[str, float] = {}
     for bout in bouts:
@@ -131,18 +111,18 @@ def aggregated_rows(observation_id: str, about: Recording, bouts: Sequence[Score
             "Stop (s)": seconds(bout.stop),
             "Duration (s)": seconds(bout.duration),
             "Image index start": str(bout.start_frame),
-            "Image index stop": str(min(bout.stop_frame, about.num_frames - 1)),
+            "Image index stop": str(min(bout.stop_frame, about.extent.num_frames - 1)),
             "Comment start": comment(bout),
         }
         yield [cells.get(name, "") for name in AGGREGATED]
 
 
-def aggregated_cells(observation_id: str, about: Recording) -> dict[str, str]:
+def aggregated_cells(observation_id: str, about: AnnotatedVideo) -> dict[str, str]:
     """What all rows of a video's aggregated events have in common, by column."""
     return _common(observation_id, about) | {
         "Observation type": "Media file",
-        "Coding duration": seconds(about.duration),
-        "FPS (frame/s)": f"{about.fps:.3f}",
+        "Coding duration": seconds(about.extent.duration),
+        "FPS (frame/s)": f"{about.extent.fps:.3f}",
         "Behavioral category": "Not defined",
         "Behavior type": "STATE",
         "Image file path start": "NA",
@@ -150,12 +130,12 @@ def aggregated_cells(observation_id: str, about: Recording) -> dict[str, str]:
     }
 
 
-def _common(observation_id: str, about: Recording) -> dict[str, str]:
+def _common(observation_id: str, about: AnnotatedVideo) -> dict[str, str]:
     return {
         "Observation id": observation_id,
         "Source": f"player #1:{about.video}",
         "Time offset (s)": "0.0",
-        "Media duration (s)": seconds(about.duration),
+        "Media duration (s)": seconds(about.extent.duration),
         "Subject": NOBODY,
         "Media file name": about.video,
     }
@@ -166,7 +146,7 @@ def comment(bout: ScoredBout) -> str:
     return f"mean probability {bout.mean:.3f}, peak {bout.peak:.3f}"
 
 
-def observation(about: Recording, bouts: Sequence[ScoredBout], path: str | None) -> dict[str, Any]:
+def observation(about: AnnotatedVideo, bouts: Sequence[ScoredBout], path: str | None) -> dict[str, Any]:
     """One observation of a project, by the keys that BORIS 9 saves.
 
     Args:
@@ -182,10 +162,10 @@ def observation(about: Recording, bouts: Sequence[ScoredBout], path: str | None)
         date = written.strftime("%Y-%m-%dT%H:%M:%S")
     events = [
         [round(time, 6), subject, name, "", comments[time, subject, name] if kind == "START" else "", frame]
-        for time, subject, name, kind, frame in _events(bouts, about.num_frames)
+        for time, subject, name, kind, frame in _events(bouts, about.extent.num_frames)
     ]
     return boris_layout.media_observation(
-        media, boris_layout.safe_length(about.duration), about.fps, events, "annotated by amclip", date
+        media, boris_layout.safe_length(about.extent.duration), about.extent.fps, events, "annotated by amclip", date
     )
 
 

@@ -145,18 +145,18 @@ def timeline(scores: WindowScores) -> ScoreTimeline:
     first, last, presences = scores.start_frame, scores.stop_frame, scores.presences()
     if not len(first) and (scores.present is None or presences):
         raise ValueError(f"{scores.name}: there is no window, so nothing is known of this video")
-    if (first < 0).any() or (last <= first).any() or (last > scores.num_frames).any():
-        raise ValueError(f"{scores.name}: windows must hold frames within the video's {scores.num_frames}")
+    if (first < 0).any() or (last <= first).any() or (last > scores.extent.num_frames).any():
+        raise ValueError(f"{scores.name}: windows must hold frames within the video's {scores.extent.num_frames}")
     if not ((scores.probabilities >= 0) & (scores.probabilities <= 1)).all():  # NaN fails too
         raise ValueError(f"{scores.name}: there are probabilities outside of [0, 1], or that are no number")
     come, leave = ([getattr(one, f"{end}_frame") for one in presences] for end in ("start", "stop"))
     edge_frames, index = np.unique(
-        np.concatenate([[0, scores.num_frames], leave, come, last, first]).astype(np.int64), return_inverse=True
+        np.concatenate([[0, scores.extent.num_frames], leave, come, last, first]).astype(np.int64), return_inverse=True
     )
     edges = np.empty(len(edge_frames))
     # Of several times for one frame the last stays: when it begins, rather than when the one before it ended.
     seen = [[getattr(one, end) for one in presences] for end in ("stop", "start")]
-    edges[index] = np.concatenate([[0.0, scores.duration], *seen, scores.stop, scores.start])
+    edges[index] = np.concatenate([[0.0, scores.extent.duration], *seen, scores.stop, scores.start])
     leaves, comes, ends, begins = np.split(index[2:], np.cumsum([len(leave), len(come), len(last)]))
     if len(first):
         probabilities = _means(scores.probabilities, begins, ends, edges)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from amclip.atomic import write_bytes
 from amclip.data.video_file import VideoError
+from amclip.ethogram.extent import Extent
 from amclip.ethogram.row_plan import RowPlan, looked_at
 from amclip.ethogram.scores import Presence, WindowScores
 
@@ -59,10 +60,7 @@ class JournalHeader:
         fingerprint: Everything that decides the scores, such as the checkpoint's digest, the window and the hop.
         classes: Names of the behaviours.
         rows: How many there are: windows, or those of all animals together.
-        fps: As in :class:`amclip.ethogram.scores.WindowScores`.
-        num_frames: As there.
-        duration: As there.
-        offset: As there.
+        extent: How far the video goes.
         subjects: Names of the animals; one without a name is the whole scene.
         present: When each animal is in the picture; ``None`` for the whole scene.
     """
@@ -72,10 +70,7 @@ class JournalHeader:
     fingerprint: dict[str, Any]
     classes: tuple[str, ...]
     rows: int
-    fps: float
-    num_frames: int
-    duration: float
-    offset: float
+    extent: Extent
     subjects: tuple[str, ...] = ("",)
     present: tuple[NotedPresence, ...] | None = None
 
@@ -161,12 +156,14 @@ def read_scores(path: Path, name: str, video: Path, fingerprint: dict[str, Any])
     whole = header is not None and len(rows) == header.rows
     if header is None or not (len(rows) or (whole and header.present is not None)):
         return []
-    num_frames = header.num_frames if whole else int(rows["stop_frame"].max())
-    duration = header.duration if whole else float(rows["stop"].max())
+    extent = header.extent
+    if not whole:
+        frames, duration = int(rows["stop_frame"].max()), float(rows["stop"].max())
+        extent = dataclasses.replace(extent, num_frames=frames, duration=duration)
     found = []
     for number, subject in enumerate(header.subjects):
         mine = rows[rows["subject"] == number]
-        presence = None if header.present is None else _until(header.present[number], num_frames, duration, mine)
+        presence = None if header.present is None else _until(header.present[number], extent, mine)
         found.append(
             WindowScores(
                 video=name,
@@ -176,10 +173,7 @@ def read_scores(path: Path, name: str, video: Path, fingerprint: dict[str, Any])
                 start=mine["start"],
                 stop=mine["stop"],
                 probabilities=mine["probabilities"],
-                fps=header.fps,
-                num_frames=num_frames,
-                duration=duration,
-                offset=header.offset,
+                extent=extent,
                 subject=subject,
                 present=None if presence is None else tuple((start, stop) for _, _, start, stop in presence),
                 present_frames=None if presence is None else tuple((first, stop) for first, stop, _, _ in presence),
@@ -188,8 +182,9 @@ def read_scores(path: Path, name: str, video: Path, fingerprint: dict[str, Any])
     return found
 
 
-def _until(presence: NotedPresence, num_frames: int, duration: float, rows: NDArray[Any]) -> NotedPresence:
+def _until(presence: NotedPresence, extent: Extent, rows: NDArray[Any]) -> NotedPresence:
     """What lies within so many frames and seconds, and some row looks at."""
+    num_frames, duration = extent.num_frames, extent.duration
     return tuple(
         (first, min(last, num_frames), start, min(stop, duration))
         for first, last, start, stop in presence
@@ -240,7 +235,7 @@ def _load(path: Path, video: Path, fingerprint: dict[str, Any]) -> tuple[Journal
         present = content["present"]
         if present is not None:
             present = tuple(tuple(tuple(stretch) for stretch in one) for one in present)
-        header = JournalHeader(**{**content, **lists, "present": present})
+        header = JournalHeader(**{**content, **lists, "present": present, "extent": Extent(**content["extent"])})
         if header.fingerprint != fingerprint or header.state != file_state(video):
             return None, nothing
     except (FileNotFoundError, VideoError, ValueError, KeyError, TypeError, AttributeError):

@@ -7,7 +7,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from amclip.ethogram.budget import Budget
 from amclip.ethogram.scores import WindowScores
 
 __all__ = ["BoutTable", "BudgetTable", "WindowTables", "open_table"]
+
+Table = TypeVar("Table", bound="_RowTable")
 
 _WINDOW_COLUMNS = ("video", "start", "stop", "start_frame", "stop_frame")
 _BOUT_COLUMNS = (
@@ -45,18 +47,32 @@ def _with_subject(cells: Sequence[str], subject: str, named: bool) -> list[str]:
     return [cells[0], subject, *cells[1:]] if named else list(cells)
 
 
-class BoutTable:
-    """``bouts.csv``; ``named``: animals are told apart."""
+class _RowTable:
+    """A table to which rows are added; ``named``: animals are told apart."""
 
     def __init__(self, rows: Any, named: bool) -> None:
         self._rows, self._named = rows, named
 
+    @staticmethod
+    def header(named: bool) -> Sequence[str]:
+        """Names of the columns."""
+        raise NotImplementedError
+
     @classmethod
     @contextmanager
-    def open(cls, path: Path, named: bool) -> Iterator["BoutTable"]:
+    def open(cls: type[Table], path: Path, named: bool) -> Iterator[Table]:
         """A table that is whole when it is closed."""
-        with open_table(path, _with_subject(_BOUT_COLUMNS, "subject", named)) as rows:
+        with open_table(path, cls.header(named)) as rows:
             yield cls(rows, named)
+
+
+class BoutTable(_RowTable):
+    """``bouts.csv``."""
+
+    @staticmethod
+    def header(named: bool) -> Sequence[str]:
+        """Names of the columns."""
+        return _with_subject(_BOUT_COLUMNS, "subject", named)
 
     def add(self, bouts: Sequence[ScoredBout]) -> None:
         """Write a row per bout."""
@@ -67,18 +83,13 @@ class BoutTable:
             self._rows.writerow(_with_subject(row, bout.subject, self._named))
 
 
-class BudgetTable:
-    """``time_budget.csv``; ``named``: animals are told apart, and shares are of the time that each is present."""
+class BudgetTable(_RowTable):
+    """``time_budget.csv``; where animals are told apart, shares are of the time that each is present."""
 
-    def __init__(self, rows: Any, named: bool) -> None:
-        self._rows, self._named = rows, named
-
-    @classmethod
-    @contextmanager
-    def open(cls, path: Path, named: bool) -> Iterator["BudgetTable"]:
-        """A table that is whole when it is closed."""
-        with open_table(path, _BUDGET_OF_ANIMALS if named else _BUDGET_COLUMNS) as rows:
-            yield cls(rows, named)
+    @staticmethod
+    def header(named: bool) -> Sequence[str]:
+        """Names of the columns."""
+        return _BUDGET_OF_ANIMALS if named else _BUDGET_COLUMNS
 
     def add(self, budgets: Sequence[Budget]) -> None:
         """Write a row per behaviour."""

@@ -142,11 +142,11 @@ class _Video:
             ValueError: If these scores tell of it otherwise than those before.
         """
         s, before = scores, self.about
-        one = AnnotatedVideo(s.video, self.path, s.fps, s.num_frames, s.duration, s.offset)
+        one = AnnotatedVideo(s.video, self.path, s.extent)
         if before is not None and replace(before, subjects=(), present={}) != one:
             raise ValueError(
-                f"{s.name}: ends at {s.duration:g} s, frame {s.num_frames}, and for other animals of the video at "
-                f"{before.duration:g} s, frame {before.num_frames}"
+                f"{s.name}: ends at {s.extent.duration:g} s, frame {s.extent.num_frames}, and for other animals of the "
+                f"video at {before.extent.duration:g} s, frame {before.extent.num_frames}"
             )
         known = () if before is None else before.subjects or ("",)
         present = dict(before.present) if before else {}
@@ -200,7 +200,7 @@ class _Writer:
         self.windows.add(scores)
         self.bouts.add(bouts)
         self.budget.add(time_budget(scores, bouts))
-        write_deepethogram(self.folder, video.stem, scores.subject, scores.num_frames, classes, bouts)
+        write_deepethogram(self.folder, video.stem, scores.subject, scores.extent.num_frames, classes, bouts)
         video.curves = None if video.absences else smooth(curves, self.settings)
         video.bouts += bouts
         video.absences[scores.subject] = scores.absences()
@@ -248,7 +248,7 @@ class _Figure:
         assert video.about is not None
         bouts = [Track("amclip", video.bouts)]
         about = video.about
-        panel = Panel(video.name, bouts, 0.0, about.duration, video.curves, about.subjects, video.absences)
+        panel = Panel(video.name, bouts, 0.0, about.extent.duration, video.curves, about.subjects, video.absences)
         self.rows += panel_rows(panel, self.classes)
         self.full |= bool(self.panels) and (len(self.panels) == _MAX_PANELS or self.rows > _MAX_ROWS)
         if self.panels:  # curves have room where there is one video

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from amclip.data.crops import PRESENT, Animal
+from amclip.data.crops import PRESENT, Animal, unit_speeds
 from amclip.ethogram.plan import WindowPlan
 from amclip.inputs import CropInput
 
@@ -32,8 +32,8 @@ class RowPlan:
         images: The images of each row, int64 ``[R, K]``, never decreasing along a row.
         crops: Squares to cut out, left, top and side in pixels, int64 ``[X, G, 3]``; ``None`` for whole frames.
         crop_of: Which of them each image shows, int64 ``[U]``.
-        unit_speed: Body lengths per second of what moves by a crop's whole side, float32 ``[U, G]``; 0 for whole
-            frames.
+        unit_speed: How fast what moves by a picture's whole side is, float32 ``[U, G, 2]``, see
+            :func:`amclip.data.crops.unit_speeds`.
     """
 
     windows: WindowPlan
@@ -88,8 +88,13 @@ def looked_at(first: int, stop: int, start_frame: NDArray[np.int64], stop_frame:
     return bool(((start_frame < stop) & (stop_frame > first)).any())
 
 
-def rows_of_windows(plan: WindowPlan) -> RowPlan:
-    """A row per window, at whole frames."""
+def rows_of_windows(plan: WindowPlan, times: NDArray[np.float64]) -> RowPlan:
+    """A row per window, at whole frames.
+
+    Args:
+        plan: The windows.
+        times: When each frame of the video is shown, seconds, float64 ``[N]``.
+    """
     count = len(plan.frames)
     return RowPlan(
         windows=plan,
@@ -100,7 +105,7 @@ def rows_of_windows(plan: WindowPlan) -> RowPlan:
         images=plan.image_of[plan.offset[:, None] + np.arange(plan.positions)],
         crops=None,
         crop_of=np.zeros(count, np.int64),
-        unit_speed=np.zeros((count, 1), np.float32),
+        unit_speed=unit_speeds(times[plan.partners] - times[plan.frames]),
     )
 
 
@@ -129,7 +134,7 @@ def rows_of_animals(
     frames, partners = plan.frames[at], plan.partners[at]
     animal_of = owner_of if shared else subject[owner_of]
     crops = np.zeros((len(keys) if shared else len(window), len(crop.margins), 3), np.int64)
-    unit_speed = np.zeros((len(keys), len(crop.margins)), np.float32)
+    unit_speed = np.zeros((len(keys), len(crop.margins), 2), np.float32)
     for number, animal in enumerate(animals):
         mine = animal_of == number
         if shared:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amclip.data.intervals import SAME_TIME, complement
+from amclip.ethogram.extent import Extent
 
 __all__ = ["Presence", "WindowScores"]
 
@@ -42,11 +43,7 @@ class WindowScores:
             video; right for variable frame rates too.
         stop: When its last frame ends.
         probabilities: float32 ``[W, C]`` in [0, 1].
-        fps: Frames per second, averaged over the video.
-        num_frames: Frames of the video.
-        duration: Seconds from the first frame to the end of the last.
-        offset: Time stamp that the file gives its first frame, in seconds; added to times only where a tool counts
-            from the container's zero.
+        extent: How far the video goes.
         subject: The animal whose behaviours these are; ``""`` is the whole scene.
         present: When the animal is in the picture: starts and stops in seconds since the first frame, in order and
             apart from each other; empty where it never is, and ``None`` for the whole video, as a scene is. Outside
@@ -68,10 +65,7 @@ class WindowScores:
     start: NDArray[np.float64]
     stop: NDArray[np.float64]
     probabilities: NDArray[np.float32]
-    fps: float
-    num_frames: int
-    duration: float
-    offset: float = 0.0
+    extent: Extent
     subject: str = ""
     present: tuple[tuple[float, float], ...] | None = None
     present_frames: tuple[tuple[int, int], ...] | None = None
@@ -96,11 +90,11 @@ class WindowScores:
     @property
     def seconds_present(self) -> float:
         """How long the animal is in the picture; of a scene the length of the video."""
-        return self.duration if self.present is None else sum(stop - start for start, stop in self.present)
+        return self.extent.duration if self.present is None else sum(stop - start for start, stop in self.present)
 
     def absences(self) -> tuple[tuple[float, float], ...]:
         """When the animal is not in the picture, starts and stops in seconds; never of a scene."""
-        return () if self.present is None else complement(self.present, self.duration)
+        return () if self.present is None else complement(self.present, self.extent.duration)
 
     def presences(self) -> tuple[Presence, ...]:
         """The presences with their frames, as ``present_frames`` tells or as is reckoned; none of a scene.
@@ -112,8 +106,10 @@ class WindowScores:
         if self.present_frames is not None:
             pairs = zip(self.present, self.present_frames, strict=True)
             return tuple(Presence(*seconds, *frames) for seconds, frames in pairs)
-        times, index = np.unique(np.concatenate([[0.0, self.duration], self.stop, self.start]), return_index=True)
-        known = np.concatenate([[0, self.num_frames], self.stop_frame, self.start_frame])[index]
+        times, index = np.unique(
+            np.concatenate([[0.0, self.extent.duration], self.stop, self.start]), return_index=True
+        )
+        known = np.concatenate([[0, self.extent.num_frames], self.stop_frame, self.start_frame])[index]
         reckoned = np.interp(np.array(self.present).reshape(-1, 2), times, known).round().astype(np.int64)
         pairs = zip(self.present, reckoned.tolist(), strict=True)
         return tuple(Presence(*seconds, *frames) for seconds, frames in pairs if frames[1] > frames[0])
@@ -124,9 +120,9 @@ class WindowScores:
             if self.present_frames is not None:
                 raise ValueError(f"{who}: present_frames without present, whose frames they are")
             return
-        _check_apart(f"{who}: present", self.present, self.duration + SAME_TIME, "seconds")
+        _check_apart(f"{who}: present", self.present, self.extent.duration + SAME_TIME, "seconds")
         if self.present_frames is not None:
-            _check_apart(f"{who}: present_frames", self.present_frames, self.num_frames, "frames")
+            _check_apart(f"{who}: present_frames", self.present_frames, self.extent.num_frames, "frames")
             if len(self.present_frames) != len(self.present):
                 raise ValueError(
                     f"{who}: present has {len(self.present)} times in it, present_frames {len(self.present_frames)}"

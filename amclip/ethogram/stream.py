@@ -102,7 +102,7 @@ def stream_windows(
         ValueError: If ``first`` is no multiple of ``batch``, or the plan is not what the model looks at.
         VideoError: If a frame cannot be decoded; what was yielded before it stands.
     """
-    rows = rows_of_windows(plan) if isinstance(plan, WindowPlan) else plan
+    rows = rows_of_windows(plan, video.timestamps()) if isinstance(plan, WindowPlan) else plan
     if (rows.crops is None) != (model.input.crop is None):
         wanted = "looks at animals that are cut out: it needs their tracks" if rows.crops is None else "sees no crops"
         raise ValueError(f"the model {wanted}")
@@ -111,26 +111,27 @@ def stream_windows(
     if first >= len(rows):
         return
     network, device = model.network, model.device
-    alone = not network.cross_frame and not network.prompted
+    alone = network.images_alone
     segments = model.input.segments().to(device).expand(batch, -1, -1)
     size = batch * rows.positions
     begin = int(rows.first_image[first]) // size * size
     row = first
-    kept: Tensor | None = None  # embeddings, or images, from the one numbered `base` on
+    kept: tuple[Tensor, ...] = ()  # embeddings, or images and motion, from the one numbered `base` on
     base = begin
     for pixels, unit_speed in _read_ahead(_decoded(video, rows, begin, size, model.input)):
         with torch.inference_mode():
-            images = model.preprocess(pixels.to(device), unit_speed=unit_speed.to(device))
-            fresh = (network.embed(images) if alone else images).flatten(0, 1)
-            kept = fresh if kept is None else torch.cat([kept, fresh])
+            seen = model.preprocess(pixels.to(device), unit_speed=unit_speed.to(device))
+            fresh = [each.flatten(0, 1) for each in ((network.embed(*seen),) if alone else seen)]
+            kept = tuple(map(torch.cat, zip(kept, fresh, strict=True))) if kept else tuple(fresh)
         while row < len(rows):
             chosen = np.arange(row, min(row + batch, len(rows)))
-            if rows.images[chosen, -1].max() >= base + len(kept):
+            if rows.images[chosen, -1].max() >= base + len(kept[0]):
                 break
             filled_up = np.minimum(np.arange(row, row + batch), len(rows) - 1)
             with torch.inference_mode():
-                images_of = kept[torch.from_numpy(rows.images[filled_up] - base).to(device)]
-                answer = network.classify(images_of, segments) if alone else network.answer(images_of, segments)
+                mine = torch.from_numpy(rows.images[filled_up] - base).to(device)
+                first_of, *motion = (each[mine] for each in kept)
+                answer = (network.classify if alone else network.answer)(first_of, segments, *motion)
                 scored = model.calibrate(model.probabilities(answer.logits)[: len(chosen)].cpu()).numpy()
                 pooled = (
                     answer.embeddings[: len(chosen)].float().mean(dim=1) if embeddings else torch.empty(len(chosen), 0)
@@ -139,7 +140,7 @@ def stream_windows(
             row += len(chosen)
         if row < len(rows):
             needed = int(rows.first_image[row])
-            kept, base = kept[max(0, needed - base) :], max(base, needed)
+            kept, base = tuple(each[max(0, needed - base) :] for each in kept), max(base, needed)
 
 
 def _decoded(
@@ -157,7 +158,7 @@ def _decoded(
         unit_speed = torch.from_numpy(rows.unit_speed[numbers])
         yield (
             pixels.reshape(-1, rows.positions, *pixels.shape[1:]),
-            unit_speed.reshape(-1, rows.positions, unit_speed.shape[1]),
+            unit_speed.reshape(-1, rows.positions, *unit_speed.shape[1:]),
         )
 
 

@@ -14,7 +14,7 @@ from amclip.atomic import writing_text
 from amclip.data import boris_columns
 from amclip.data.subject_names import stem_with_subject
 from amclip.ethogram import boris_files
-from amclip.ethogram.boris_files import Recording
+from amclip.ethogram.annotation_file import AnnotatedVideo
 from amclip.ethogram.bouts import BoutSettings, ScoredBout
 from amclip.ethogram.output_tables import open_table
 
@@ -60,7 +60,7 @@ class BorisProject:
             file.write(boris_files.project_tail(classes, tuple(project._subjects) if named else None))
 
     def add(
-        self, stem: str, about: Recording, subjects: Sequence[str], bouts: Sequence[ScoredBout], path: str | None
+        self, stem: str, about: AnnotatedVideo, subjects: Sequence[str], bouts: Sequence[ScoredBout], path: str | None
     ) -> None:
         """Write the observation of a video, with the bouts of all its animals."""
         self._subjects.update(dict.fromkeys(filter(None, subjects)))
@@ -74,7 +74,7 @@ def _set_values(settings: BoutSettings) -> list[tuple[str, float]]:
     return [(field.name, values[field.name]) for field in fields(settings)]
 
 
-def write_boris_tables(folder: Path, stem: str, about: Recording, bouts: Sequence[ScoredBout]) -> None:
+def write_boris_tables(folder: Path, stem: str, about: AnnotatedVideo, bouts: Sequence[ScoredBout]) -> None:
     """Write the events of all animals of a video as BORIS exports them."""
     with open_table(folder / _TABULAR.format(stem), boris_columns.TABULAR, durable=False) as rows:
         rows.writerows(boris_files.tabular_rows(stem, about, bouts))

@@ -48,7 +48,7 @@ def rows_of_video(
         VideoError: If animals are cut out and the video has no track, or one that does not say how large its animal is.
     """
     if tracks is None or crop is None:
-        return VideoRows(rows_of_windows(plan), ("",), None)
+        return VideoRows(rows_of_windows(plan, video.timestamps()), ("",), None)
     try:
         animals = [Animal.of(track, video.fps) for track in tracks_of(tracks, name)]
     except LabelError as error:

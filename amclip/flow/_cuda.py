@@ -141,7 +141,7 @@ class Call:
             workspace[self.offsets["control"] :][: self.control].zero_()
         start = {name: workspace.data_ptr() + 4 * offset for name, offset in self.offsets.items()}
         start |= {"pairs": pairs.data_ptr(), "result": result.data_ptr()}
-        stream = torch.cuda.current_stream(self.index)
+        stream = _stream(torch.cuda.current_stream(self.index).cuda_stream)
         for config, kernel, arguments in self.launches:
             launch(stream, config, kernel, *(_value(argument, start) for argument in arguments))
         return result
@@ -167,6 +167,12 @@ def _call(
 def _pool(index: int, stream: int) -> Any:
     """Memory for the graphs of one stream: they run one after the other, so what one has done with, another can use."""
     return torch.cuda.graph_pool_handle()
+
+
+@cache
+def _stream(handle: int) -> Any:
+    """A stream of PyTorch's as cuda-core's; PyTorch keeps its streams as long as the process lives."""
+    return _core().Stream.from_handle(handle)
 
 
 def _value(argument: _plan.Argument, start: dict[Buffer, int]) -> Any:

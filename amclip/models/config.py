@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from amclip.models.pretrained import describe_backbone, has_builtin_weights
 from amclip.models.segments import Aggregation
@@ -11,7 +11,10 @@ from amclip.models.tower import Architecture
 from amclip.models.xclip_layers import MessageInit
 from amclip.plain import to_plain
 
-__all__ = ["FusionConfig", "HeadConfig", "LoraConfig", "NetworkConfig", "TemporalConfig"]
+if TYPE_CHECKING:
+    from amclip.inputs import NetworkInput
+
+__all__ = ["FusionConfig", "HeadConfig", "NetworkConfig", "TemporalConfig", "TuningConfig"]
 
 
 @dataclass(frozen=True)
@@ -19,8 +22,10 @@ class TemporalConfig:
     """What pools the embeddings of a segment over time.
 
     Args:
-        kind: transformer (amclip's own) or mit (X-CLIP's multi-frame integration).
-        layers: Layers of the transformer; 0 is a plain mean over time.
+        kind: transformer (amclip's own), attentive (an attentive probe, as frozen encoders are evaluated with) or mit
+            (X-CLIP's multi-frame integration).
+        layers: Its layers; 0 is a plain mean over time (kind transformer). Those of attentive count the one in which
+            the query looks at the segment: V-JEPA has 1, V-JEPA 2 has 4.
         heads: Its attention heads.
         dropout: Its dropout probability; X-CLIP's has none.
 
@@ -28,14 +33,14 @@ class TemporalConfig:
         ValueError: If a value is out of range.
     """
 
-    kind: Literal["transformer", "mit"] = "transformer"
+    kind: Literal["transformer", "attentive", "mit"] = "transformer"
     layers: int = 1
     heads: int = 8
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.kind not in ("transformer", "mit"):
-            raise ValueError(f"network.temporal.kind: expected transformer or mit, got {self.kind!r}")
+        if self.kind not in ("transformer", "attentive", "mit"):
+            raise ValueError(f"network.temporal.kind: expected transformer, attentive or mit, got {self.kind!r}")
         if self.kind == "mit" and self.dropout:
             raise ValueError(
                 "network.temporal.dropout: X-CLIP's multi-frame integration (kind mit) has no dropout; set 0"
@@ -128,16 +133,21 @@ class HeadConfig:
 
 
 @dataclass(frozen=True)
-class LoraConfig:
-    """Low-rank updates, which then train in place of the image tower's weights (LoRA, arXiv 2106.09685).
+class TuningConfig:
+    """How the image tower trains.
 
     Args:
-        rank: Their rank; 0 for none.
-        alpha: Their scale, divided by the rank.
+        trainable_blocks: Blocks that train: -1 all, 0 none, n the last n.
+        gradient_checkpointing: Recompute activations in the backward pass: less memory, more time.
+        lora_rank: Rank of low-rank updates, which then train in place of those blocks' weights (LoRA, arXiv
+            2106.09685); 0 for none.
+        lora_alpha: Their scale, divided by the rank.
     """
 
-    rank: int = 0
-    alpha: int = 16
+    trainable_blocks: int = -1
+    gradient_checkpointing: bool = False
+    lora_rank: int = 0
+    lora_alpha: int = 16
 
 
 @dataclass(frozen=True)
@@ -148,7 +158,9 @@ class NetworkConfig:
         backbone: Image tower: a model name of open_clip such as ViT-B-16, amclip-tiny (for the demo), an open_clip
             configuration file, local-dir:FOLDER or hf-hub:OWNER/NAME (hf-hub:imageomics/bioclip); a published X-CLIP as
             xclip-dir:FOLDER or xclip-hub:OWNER/NAME (xclip-hub:microsoft/xclip-base-patch16); an image
-            encoder of timm's, without a text tower, as timm:NAME (timm:vit_base_patch16_dinov3).
+            encoder of timm's, without a text tower, as timm:NAME (timm:vit_base_patch16_dinov3); a video encoder as
+            vjepa:NAME (vjepa:vjepa2_1_vit_large_384), vjepa-dir:FOLDER or vjepa-hub:OWNER/NAME
+            (vjepa-hub:facebook/vjepa2-vitl-fpc64-256), which embeds each segment on its own.
         pretrained: Its weights: a name that open_clip or timm knows (openai), synthetic for amclip-tiny, or a local
             file. Fetched when training starts. Without it a named model starts from random weights.
         cross_frame: X-CLIP's messages between the images of a segment in every block. Each segment is then embedded on
@@ -159,9 +171,7 @@ class NetworkConfig:
         head: What makes logits of the pooled embedding.
         share_classifiers: One classifier for all segments (true), or own weights for each (false).
         aggregation: How segments become one answer: mean, max, or attention (learned weights).
-        trainable_blocks: Blocks of the image tower that train: -1 all, 0 none, n the last n.
-        gradient_checkpointing: Recompute the image tower's activations in the backward pass: less memory, more time.
-        lora: Low-rank updates in place of the weights of those blocks.
+        tuning: How the image tower trains.
         architecture: The image tower in plain values. Found from `backbone`; filled in by checkpoints.
 
     Raises:
@@ -177,15 +187,13 @@ class NetworkConfig:
     head: HeadConfig = field(default_factory=HeadConfig)
     share_classifiers: bool = True
     aggregation: Aggregation = "mean"
-    trainable_blocks: int = -1
-    gradient_checkpointing: bool = False
-    lora: LoraConfig = field(default_factory=LoraConfig)
+    tuning: TuningConfig = field(default_factory=TuningConfig)
     architecture: Architecture | None = None
 
     #: What may change after a training: it says where weights came from, or how they train. Prompts have become
     #: weights, and the architecture follows the backbone.
     FREE: ClassVar[tuple[str, ...]] = (
-        *("pretrained", "trainable_blocks", "gradient_checkpointing", "architecture"),
+        *("pretrained", "architecture", "tuning.trainable_blocks", "tuning.gradient_checkpointing"),
         *("temporal.dropout", "fusion.stream_dropout"),
         *("head.prompt_templates", "head.background_prompts"),
     )
@@ -205,52 +213,79 @@ class NetworkConfig:
         Raises:
             ValueError: If the backbone is unknown, cannot be used, or has no text tower for a text head.
         """
-        if self.architecture is not None:
-            return self
-        found = describe_backbone(self.backbone, self.pretrained, image_size)
-        if self.head.kind == "text" and found.get("image_only"):
+        found = self.architecture or describe_backbone(self.backbone, self.pretrained, image_size)
+        if self.head.kind == "text" and (alone := _without_text(found)):
             raise ValueError(
-                f"backbone: {self.backbone} is an image encoder alone, without a text tower that could embed class "
+                f"backbone: {self.backbone} is {alone}, without a text tower that could embed class "
                 "names: take a CLIP-like backbone for text prompts and zero-shot, or train with network.head.kind "
                 "linear"
             )
-        return replace(self, architecture=found)
+        return self if found is self.architecture else replace(self, architecture=found)
 
     def differences(self, trained: "NetworkConfig") -> dict[str, tuple[Any, Any]]:
         """Where this is another network than the one that was trained: name to both values, this one's first."""
         now, then = _flat(self), _flat(trained)
         return {name: (now[name], then[name]) for name in now if now[name] != then[name] and name not in self.FREE}
 
-    def check_zero_shot(self, modality: str) -> None:
+    def check_without_images(self) -> None:
+        """Refuse what a network that is shown no image cannot do.
+
+        Raises:
+            ValueError: If it could not; says why.
+        """
+        for option, value, wanted in (
+            ("tuning.trainable_blocks", self.tuning.trainable_blocks, 0),
+            ("cross_frame", self.cross_frame, False),
+            ("head.video_prompt_layers", self.head.video_prompt_layers, 0),
+        ):
+            if value != wanted:
+                raise ValueError(
+                    f"network.{option}: is about images, and input.modality motion shows none; set "
+                    f"{str(wanted).lower()}, got {value}"
+                )
+
+    def check_zero_shot(self, input: "NetworkInput") -> None:
         """Refuse what could not classify without training.
 
         Args:
-            modality: What the network sees, as :class:`amclip.inputs.NetworkInput` has it.
+            input: What the network sees.
 
         Raises:
             ValueError: If it could not; says why.
         """
         architecture = self.architecture or {}
         trained = "xclip" in architecture  # its parts come with weights
-        if architecture.get("image_only"):
+        if alone := _without_text(architecture):
             raise ValueError(
-                f"backbone: {self.backbone} is an image encoder alone: it has no text tower, and zero-shot "
+                f"backbone: {self.backbone} is {alone}: it has no text tower, and zero-shot "
                 "compares with class names; take a CLIP-like backbone"
             )
         if self.head.kind != "text":
             raise ValueError(
                 f"network.head.kind: zero-shot compares with the class names; set text, not {self.head.kind}"
             )
-        if modality != "frames":
+        if input.flow.motion is not None:
+            raise ValueError(
+                "input.flow.motion: a token of motion that nobody trained says nothing; zero-shot leaves it out: null"
+            )
+        if input.modality != "frames":
             raise ValueError("input.modality: flow images mean nothing to a CLIP that saw none; set frames")
         if not self.starts_from_published:
             raise ValueError("network.pretrained: zero-shot has nothing but published weights; name them")
         if self.temporal.layers and not trained:
             raise ValueError(
-                "network.temporal.layers: a transformer that nobody trained says nothing; set 0, the mean over time"
+                "network.temporal.layers: a transformer that nobody trained says nothing; set kind transformer and "
+                "layers 0, the mean over time"
             )
         if self.cross_frame and not trained:
             raise ValueError("network.cross_frame: messages that nobody trained say nothing; zero-shot leaves them out")
+
+
+def _without_text(architecture: Architecture) -> str | None:
+    """What a tower is that has no text tower beside it, in words."""
+    if "video_cfg" in architecture:
+        return "a video encoder alone"
+    return "an image encoder alone" if architecture.get("image_only") else None
 
 
 def _flat(config: NetworkConfig) -> dict[str, Any]:

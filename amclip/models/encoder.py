@@ -1,4 +1,4 @@
-"""The image tower of an open_clip model: frames and flow images to embeddings, each alone or with its sequence."""
+"""Towers of published models as encoders: of images, each alone or with its sequence, and of videos."""
 
 import contextlib
 from collections.abc import Mapping
@@ -6,25 +6,23 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from amclip.models.config import NetworkConfig
 from amclip.models.lora import add_lora
-from amclip.models.tower import Architecture, blocks_of, build_clip, depths, train_last
+from amclip.models.tower import Architecture, blocks_of, build_tower, depths, train_last
 from amclip.models.xclip_layers import CrossFrameBlock, MessageInit, is_message
 
-__all__ = ["ImageEncoder"]
+__all__ = ["ImageEncoder", "TowerEncoder", "VideoEncoder", "make_encoder"]
 
 
-class ImageEncoder(nn.Module):
-    """CLIP's image tower alone; the text tower is used once before training and not kept.
+class TowerEncoder(nn.Module):
+    """A tower, which of its weights train, and how they are taken over; a text tower is used once and not kept.
 
     Args:
         architecture: What :func:`amclip.models.pretrained.describe_backbone` returned.
         trainable_blocks: How many transformer blocks train, counted from the output: -1 all weights, 0 none, ``n`` the
             last ``n`` blocks with the pooling, final norm and projection.
         gradient_checkpointing: Recompute activations in the backward pass: less memory, more time.
-        messages: None: every image alone. Else consecutive images are sequences whose blocks exchange messages, which
-            always train; see :class:`amclip.models.xclip_layers.CrossFrameBlock`.
-        num_frames: Images per sequence, ``T``, where there are messages.
-        lora_rank: 0: the blocks train as they are. Else CLIP's own weights stay, and the blocks that
+        lora_rank: 0: the blocks train as they are. Else the tower's own weights stay, and the blocks that
             ``trainable_blocks`` names learn low-rank updates of this rank to their attention and MLP (LoRA, Hu et al.,
             arXiv 2106.09685).
         lora_alpha: The updates are scaled by ``lora_alpha / lora_rank``; at least 1.
@@ -39,37 +37,28 @@ class ImageEncoder(nn.Module):
         architecture: Architecture,
         trainable_blocks: int = -1,
         gradient_checkpointing: bool = False,
-        messages: MessageInit | None = None,
-        num_frames: int = 1,
         lora_rank: int = 0,
         lora_alpha: int = 16,
     ) -> None:
         super().__init__()
-        self.visual = build_clip(architecture).visual
+        self.visual = build_tower(architecture)
         self.width: int = architecture["embed_dim"]
-        self.num_frames = num_frames if messages else 1
+        self.tubelet_size: int = 1
+        """Positions that are embedded as one; 1 for images."""
         if trainable_blocks < -1:
-            raise ValueError(f"network.trainable_blocks: expected -1 (all), 0 (none) or more, got {trainable_blocks}")
+            raise ValueError(
+                f"network.tuning.trainable_blocks: expected -1 (all), 0 (none) or more, got {trainable_blocks}"
+            )
         blocks = blocks_of(self.visual)
         if trainable_blocks > len(blocks):
             raise ValueError(
-                f"network.trainable_blocks: this image tower has {len(blocks)} blocks, not {trainable_blocks}; -1 "
-                "trains all weights"
-            )
-        if messages and not hasattr(self.visual, "transformer"):
-            raise ValueError(
-                "network.cross_frame: messages need blocks of open_clip's own towers (ViT-B-16 and the like), whose "
-                "first token is the class token; this tower is timm's"
+                f"network.tuning.trainable_blocks: this image tower has {len(blocks)} blocks, not {trainable_blocks}; "
+                "-1 trains all weights"
             )
         if lora_rank:
             add_lora(self.visual, trainable_blocks, lora_rank, lora_alpha)
         else:
             train_last(self.visual, trainable_blocks)
-        if messages:
-            width, heads = self.visual.transformer.width, blocks_of(self.visual)[0].attn.num_heads
-            self.visual.transformer.resblocks = nn.ModuleList(
-                CrossFrameBlock(block, width, heads, num_frames, messages) for block in blocks
-            )
         if gradient_checkpointing:
             self.visual.set_grad_checkpointing(True)
 
@@ -79,10 +68,10 @@ class ImageEncoder(nn.Module):
         return not any(parameter.requires_grad for parameter in self.parameters())
 
     def load_clip(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over the weights of an image tower; LoRA's and, where there are none in them, the messages' stay.
+        """Take over the weights of a tower; LoRA's and, where there are none in them, the messages' stay.
 
         Args:
-            weights: By open_clip's names; messages as ``transformer.resblocks.0.message_fc.weight`` and so on.
+            weights: By the tower's own names; messages as ``transformer.resblocks.0.message_fc.weight`` and so on.
 
         Raises:
             ValueError: If they do not fit, with the names that are missing or too many.
@@ -107,6 +96,55 @@ class ImageEncoder(nn.Module):
                 for name, parameter in self.visual.named_parameters():
                     if name.endswith("message_gate"):
                         parameter.fill_(1.0)  # messages that were trained already are let through
+
+    def depths(self) -> dict[str, int]:
+        """For each weight, how many blocks lie between it and the output; see :func:`amclip.models.tower.depths`."""
+        return {f"visual.{name}": depth for name, depth in depths(self.visual).items()}
+
+    def _gradients(self) -> contextlib.AbstractContextManager[object]:
+        return torch.no_grad() if self.frozen else contextlib.nullcontext()
+
+
+class ImageEncoder(TowerEncoder):
+    """An image tower: frames and flow images to embeddings.
+
+    Args:
+        architecture: As for :class:`TowerEncoder`.
+        trainable_blocks: As there.
+        gradient_checkpointing: As there.
+        messages: None: every image alone. Else consecutive images are sequences whose blocks exchange messages, which
+            always train; see :class:`amclip.models.xclip_layers.CrossFrameBlock`.
+        num_frames: Images per sequence, ``T``, where there are messages.
+        lora_rank: As there.
+        lora_alpha: As there.
+
+    Raises:
+        ValueError: As there, or if messages are asked of a tower that cannot exchange them.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        trainable_blocks: int = -1,
+        gradient_checkpointing: bool = False,
+        messages: MessageInit | None = None,
+        num_frames: int = 1,
+        lora_rank: int = 0,
+        lora_alpha: int = 16,
+    ) -> None:
+        super().__init__(architecture, trainable_blocks, gradient_checkpointing, lora_rank, lora_alpha)
+        self.num_frames = num_frames if messages else 1
+        if messages and not hasattr(self.visual, "transformer"):
+            raise ValueError(
+                "network.cross_frame: messages need blocks of open_clip's own towers (ViT-B-16 and the like), whose "
+                "first token is the class token; this tower is timm's"
+            )
+        if messages:
+            blocks = blocks_of(self.visual)
+            width, heads = self.visual.transformer.width, blocks[0].attn.num_heads
+            self.visual.transformer.resblocks = nn.ModuleList(
+                CrossFrameBlock(block, width, heads, num_frames, messages) for block in blocks
+            )
 
     def forward(self, images: Tensor) -> Tensor:
         """Embed images; without messages equal to open_clip's ``encode_image`` on the same weights.
@@ -138,9 +176,95 @@ class ImageEncoder(nn.Module):
         transformer = getattr(self.visual, "transformer", None)
         return int(transformer.width if transformer is not None else self.visual.trunk.num_features)
 
-    def depths(self) -> dict[str, int]:
-        """For each weight, how many blocks lie between it and the output; see :func:`amclip.models.tower.depths`."""
-        return {f"visual.{name}": depth for name, depth in depths(self.visual).items()}
 
-    def _gradients(self) -> contextlib.AbstractContextManager[object]:
-        return torch.no_grad() if self.frozen else contextlib.nullcontext()
+class VideoEncoder(TowerEncoder):
+    """A video tower: all frames of a segment together, its flow images too, as a video of their own.
+
+    Args:
+        architecture: As for :class:`TowerEncoder`, with ``video_cfg``.
+        trainable_blocks: As there.
+        gradient_checkpointing: As there.
+        lora_rank: As there.
+        lora_alpha: As there.
+        every_token: Give each token, not the mean over the picture.
+
+    Raises:
+        ValueError: As there.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        trainable_blocks: int = -1,
+        gradient_checkpointing: bool = False,
+        lora_rank: int = 0,
+        lora_alpha: int = 16,
+        every_token: bool = False,
+    ) -> None:
+        super().__init__(architecture, trainable_blocks, gradient_checkpointing, lora_rank, lora_alpha)
+        self.every_token = every_token
+        self.tubelet_size = architecture["video_cfg"]["tubelet_size"]
+
+    def forward(self, segments: Tensor) -> Tensor:
+        """Embed segments.
+
+        Args:
+            segments: Normalised, shape ``(N, P, V, 3, S, S)``; ``P`` is a multiple of ``tubelet_size``.
+
+        Returns:
+            Shape ``(N, T, V, D)``, ``T = P / tubelet_size``: the mean over the picture; or with ``every_token``
+            ``T`` times as many tokens as there are in a picture, those of the first tubelet first.
+        """
+        with self._gradients():
+            tokens: Tensor = self.visual(segments.transpose(1, 2).flatten(0, 1))  # (N * V, T, L, D)
+            tokens = tokens.flatten(1, 2) if self.every_token else tokens.mean(dim=2)
+            return tokens.view(len(segments), -1, *tokens.shape[1:]).transpose(1, 2)
+
+    @property
+    def patch_width(self) -> int:
+        """Size of a token."""
+        return self.width
+
+
+def make_encoder(config: NetworkConfig, positions: int, num_streams: int) -> ImageEncoder | VideoEncoder:
+    """The encoder that a network is made of.
+
+    Args:
+        config: The network, with its architecture.
+        positions: Positions per segment, ``P``.
+        num_streams: Images of each, ``V``.
+
+    Raises:
+        ValueError: If settings are out of range, or do not go together.
+    """
+    architecture, tuning = config.architecture, config.tuning
+    assert architecture is not None
+    if "video_cfg" not in architecture:
+        return ImageEncoder(
+            architecture,
+            tuning.trainable_blocks,
+            tuning.gradient_checkpointing,
+            config.message_init if config.cross_frame else None,
+            positions * num_streams,
+            tuning.lora_rank,
+            tuning.lora_alpha,
+        )
+    if config.cross_frame:
+        raise ValueError(
+            f"network.cross_frame: messages go between images that are embedded each by itself; {config.backbone} is a "
+            "video encoder, whose frames see each other anyway: set false"
+        )
+    together = architecture["video_cfg"]["tubelet_size"]
+    if positions % together:
+        raise ValueError(
+            f"input.positions_per_segment: {config.backbone} is a video encoder that takes {together} frames at a "
+            f"time; expected a multiple of {together}, got {positions}"
+        )
+    return VideoEncoder(
+        architecture,
+        tuning.trainable_blocks,
+        tuning.gradient_checkpointing,
+        tuning.lora_rank,
+        tuning.lora_alpha,
+        every_token=config.temporal.kind == "attentive",
+    )

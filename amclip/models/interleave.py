@@ -1,8 +1,10 @@
 """Frames and flow images as one sequence in time: I1, F1, I2, F2, … (AnimalMotionCLIP, arXiv 2505.00569)."""
 
+import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-__all__ = ["deinterleave", "gather_segments", "interleave"]
+__all__ = ["deinterleave", "drop_streams", "gather_segments", "interleave"]
 
 
 def interleave(streams: Tensor) -> Tensor:
@@ -51,3 +53,23 @@ def gather_segments(embeddings: Tensor, segments: Tensor) -> Tensor:
     index = segments.reshape(batch, num_segments * positions, 1, 1).expand(-1, -1, *embeddings.shape[2:])
     gathered = embeddings.gather(1, index)
     return interleave(gathered.view(batch, num_segments, positions, *embeddings.shape[2:]))
+
+
+def drop_streams(sequences: Tensor, num_streams: int, probability: float) -> Tensor:
+    """Leave some clips only one of their streams, the same in all segments; the others become zero.
+
+    Args:
+        sequences: Shape ``(B, M, P * V, D)``.
+        num_streams: ``V``.
+        probability: Of a clip to lose all but one, in [0, 1].
+
+    Returns:
+        The same shape.
+    """
+    if not probability or num_streams == 1:
+        return sequences
+    size, device = len(sequences), sequences.device
+    alone = torch.rand(size, device=device) < probability
+    chosen = F.one_hot(torch.randint(num_streams, (size,), device=device), num_streams).bool()
+    keep = (chosen | ~alone[:, None]).to(sequences.dtype)
+    return sequences * keep.repeat(1, sequences.shape[2] // num_streams)[:, None, :, None]

@@ -28,15 +28,15 @@ def add_lora(visual: nn.Module, trainable_blocks: int, rank: int, alpha: int) ->
         from peft import LoraConfig, inject_adapter_in_model
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            'network.lora.rank: LoRA needs the library peft: pip install "amclip[lora]"'
+            'network.tuning.lora_rank: LoRA needs the library peft: pip install "amclip[lora]"'
         ) from error
     if rank < 0 or not trainable_blocks:
         raise ValueError(
-            f"network.lora.rank: expected 0 (none) or more, and trainable_blocks other than 0, got {rank} and "
+            f"network.tuning.lora_rank: expected 0 (none) or more, and trainable_blocks other than 0, got {rank} and "
             f"{trainable_blocks}"
         )
     if alpha < 1:
-        raise ValueError(f"network.lora.alpha: expected 1 or more, got {alpha}; the updates are scaled by it")
+        raise ValueError(f"network.tuning.lora_alpha: expected 1 or more, got {alpha}; the updates are scaled by it")
     blocks = blocks_of(visual)
     chosen = blocks if trainable_blocks < 0 else blocks[-trainable_blocks:]
     names = {id(module): name for name, module in visual.named_modules()}
@@ -56,8 +56,8 @@ def _layers(block: nn.Module) -> list[nn.Module]:
             return
         if "in_proj_weight" in dict(module.named_parameters(recurse=False)):
             raise ValueError(
-                f"network.lora.rank: the attention of this image tower's blocks ({type(module).__name__}) multiplies "
-                "with a matrix that is no layer, so that LoRA would pass it by; set 0"
+                f"network.tuning.lora_rank: the attention of this image tower's blocks ({type(module).__name__}) "
+                "multiplies with a matrix that is no layer, so that LoRA would pass it by; set 0"
             )
         if hasattr(module, "qkv_bias_separate"):
             # timm's EVA and BEiT multiply with the layer's matrix by hand, past its LoRA, unless they are told to call

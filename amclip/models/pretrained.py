@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 from torch.nn import functional as F
 
-from amclip.models import image_only, xclip
+from amclip.models import image_only, torchscript, vjepa, xclip
 from amclip.models.config_files import from_hub, read_json
 from amclip.models.tower import Architecture, build_clip, check_tower, quiet
 
@@ -45,8 +45,9 @@ def describe_backbone(backbone: str, pretrained: str | None, image_size: int) ->
         backbone: ``"amclip-tiny"`` (for demo and tests), a model name of open_clip (``"ViT-B-16"``), an open_clip model
             configuration file (``.json``), ``"local-dir:FOLDER"`` or ``"hf-hub:OWNER/NAME"`` (open_clip's layout; reads
             the repository's configuration from the hub or its cache), ``"xclip-dir:FOLDER"`` or
-            ``"xclip-hub:OWNER/NAME"`` (X-CLIP's, see :mod:`amclip.models.xclip`), or ``"timm:NAME"``, an image encoder
-            without a text tower (see :mod:`amclip.models.image_only`).
+            ``"xclip-hub:OWNER/NAME"`` (X-CLIP's, see :mod:`amclip.models.xclip`), ``"timm:NAME"``, an image encoder
+            without a text tower (see :mod:`amclip.models.image_only`), or a video encoder as ``"vjepa:NAME"``,
+            ``"vjepa-dir:FOLDER"`` or ``"vjepa-hub:OWNER/NAME"`` (see :mod:`amclip.models.vjepa`).
         pretrained: The weights' name in open_clip (``"openai"``), ``"synthetic"`` for ``amclip-tiny``, or a local file;
             it can fix the activation function and the normalisation.
         image_size: Side of the square input in pixels; position embeddings are interpolated to it.
@@ -59,6 +60,8 @@ def describe_backbone(backbone: str, pretrained: str | None, image_size: int) ->
     """
     import open_clip
 
+    if vjepa.is_vjepa(backbone):
+        return vjepa.describe(backbone, pretrained, image_size)
     mean, std = _OPENAI_MEAN, _OPENAI_STD
     if xclip.is_xclip(backbone):
         published = xclip.describe(backbone)
@@ -84,6 +87,8 @@ def describe_backbone(backbone: str, pretrained: str | None, image_size: int) ->
             raise ValueError(
                 f"pretrained: {pretrained!r} is neither a file nor weights known for {backbone}; known: {tags}"
             )
+        elif pretrained and torchscript.is_archive(pretrained):
+            published["model_cfg"]["quick_gelu"] = True  # OpenAI's own file: all of its models have it
     config = published.get("model_cfg", {})
     alone = backbone.startswith(image_only.PREFIX)
     if not isinstance(config, dict) or not ({"embed_dim", "vision_cfg"} <= config.keys() or alone):
@@ -139,7 +144,7 @@ class Pretrained:
 
 def has_builtin_weights(backbone: str) -> bool:
     """Whether the backbone's name alone, without ``pretrained``, means published weights."""
-    return backbone.startswith(("hf-hub:", "local-dir:", *xclip.PREFIXES))
+    return backbone.startswith(("hf-hub:", "local-dir:", *xclip.PREFIXES, *vjepa.BUILTIN))
 
 
 def load_pretrained(
@@ -161,8 +166,15 @@ def load_pretrained(
     """
     import open_clip
 
+    if vjepa.is_vjepa(backbone):
+        if prompts:
+            raise NoTextTowerError(
+                f"network.head.kind: text compares with class names; {backbone} knows no text: set linear"
+            )
+        return Pretrained(vjepa.read(backbone, pretrained, architecture), None, 0.0, 0.0)
     file = pretrained if pretrained and Path(pretrained).is_file() and not has_builtin_weights(backbone) else None
-    if architecture.get("image_only") or (file and image_only.holds_image_tower_alone(file)):
+    archive = file if file and torchscript.is_archive(file) else None
+    if architecture.get("image_only") or (file and not archive and image_only.holds_image_tower_alone(file)):
         return _load_image_tower(backbone, pretrained, file, architecture, bool(prompts))
     video = None
     with quiet():
@@ -177,7 +189,7 @@ def load_pretrained(
             tokenizer: Any = open_clip.SimpleTokenizer(context_length=config["text_cfg"]["context_length"])
         elif "://" not in backbone and (backbone == _TINY or backbone.endswith(".json")):
             config = _named(backbone)["model_cfg"]
-            config["vision_cfg"] = architecture["vision_cfg"]
+            config |= {"vision_cfg": architecture["vision_cfg"], "quick_gelu": architecture["quick_gelu"]}
             tokenizer = _tokenizer(backbone, config["text_cfg"]) if prompts else None
             separate = config.pop("custom_text", False)
             made = open_clip.CustomTextCLIP if separate else open_clip.CLIP
@@ -193,7 +205,7 @@ def load_pretrained(
                 keys = model.load_state_dict(state, strict=False)
                 if keys.unexpected_keys or any(name.startswith("visual.") for name in keys.missing_keys):
                     raise ValueError(f"{stored} does not fit amclip-tiny: {keys}")
-            elif pretrained:
+            elif pretrained and not archive:
                 open_clip.load_checkpoint(model, pretrained, strict=True, weights_only=True)
             if "timm_model_name" in architecture["vision_cfg"]:
                 model.visual.set_input_size(architecture["vision_cfg"]["image_size"])
@@ -202,13 +214,15 @@ def load_pretrained(
             schema = backbone.startswith(("hf-hub:", "local-dir:"))
             model = open_clip.create_model(
                 backbone,
-                pretrained=None if schema else pretrained,
+                pretrained=None if schema or archive else pretrained,
                 force_image_size=image_size,
                 force_quick_gelu=architecture["quick_gelu"],
-                require_pretrained=schema or pretrained is not None,
+                require_pretrained=not archive and (schema or pretrained is not None),
                 weights_only=True,
             )
             tokenizer = open_clip.get_tokenizer(backbone)
+        if archive:
+            _load_archive(model, archive)
     features = None
     if prompts:
         with torch.no_grad():
@@ -222,6 +236,19 @@ def load_pretrained(
         bias=0.0 if bias is None else bias.item(),
         video=video,
     )
+
+
+def _load_archive(model: Any, path: str) -> None:
+    """Give a model of open_clip the weights of OpenAI's archive, which holds some settings as tensors beside them."""
+    import open_clip
+
+    beside = {"input_resolution", "context_length", "vocab_size", "attn_mask"}
+    # In single precision: the CPU cannot interpolate a table of positions in half.
+    state = {name: value.float() for name, value in torchscript.read_weights(path).items() if name not in beside}
+    if "attn_mask" in model.state_dict():
+        state["attn_mask"] = model.attn_mask
+    open_clip.model.resize_pos_embed(state, model)
+    model.load_state_dict(state)
 
 
 def _tokenizer(backbone: str, text: dict[str, Any]) -> Any:

@@ -6,12 +6,13 @@ and 2, and cosines that are scaled by 100 behind it would make the same logit of
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from amclip.models.attentive import AttentiveProbe
 from amclip.models.interleave import deinterleave
 from amclip.models.xclip_layers import MultiFrameIntegration, VideoPrompts
 
@@ -19,6 +20,7 @@ __all__ = [
     "Aggregation",
     "LateFusion",
     "LinearHead",
+    "Pooling",
     "SegmentAggregator",
     "SegmentClassifier",
     "TemporalTransformer",
@@ -84,6 +86,10 @@ class TemporalTransformer(nn.Module):
         for block in self.blocks:
             x = block(x)
         return _single(sequence + x).mean(dim=1)
+
+
+Pooling: TypeAlias = TemporalTransformer | AttentiveProbe | MultiFrameIntegration
+"""What pools the embeddings of a segment, ``(N, P * V, D)``, to ``(N, D)``."""
 
 
 class LinearHead(nn.Module):
@@ -181,9 +187,7 @@ class LateFusion(nn.Module):
         joined: Whether the linear map joins them.
     """
 
-    def __init__(
-        self, streams: Sequence[TemporalTransformer | MultiFrameIntegration], width: int, joined: bool = False
-    ) -> None:
+    def __init__(self, streams: Sequence[Pooling], width: int, joined: bool = False) -> None:
         super().__init__()
         self.streams = nn.ModuleList(streams)
         self.width = width if joined else len(streams) * width
@@ -224,7 +228,7 @@ class SegmentClassifier(nn.Module):
 
     def __init__(
         self,
-        temporal: TemporalTransformer | MultiFrameIntegration | LateFusion,
+        temporal: Pooling | LateFusion,
         head: LinearHead | TextHead,
         prompts: VideoPrompts | None = None,
         stream_heads: Sequence[LinearHead | TextHead] = (),

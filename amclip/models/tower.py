@@ -1,4 +1,4 @@
-"""Image towers of open_clip and timm as what they have in common: a row of blocks, what lies before it, what behind."""
+"""Towers of open_clip, timm and V-JEPA as what they have in common: a row of blocks, what lies before and behind it."""
 
 import contextlib
 import copy
@@ -11,14 +11,20 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["Architecture", "blocks_of", "build_clip", "check_tower", "depths", "quiet", "train_last", "undecayed"]
+from amclip.models.vjepa_layers import VideoTower
+
+__all__ = [
+    *("Architecture", "blocks_of", "build_clip", "build_tower", "check_tower", "depths", "quiet", "train_last"),
+    "undecayed",
+]
 
 Architecture = dict[str, Any]
 """Plain values that rebuild an image tower: ``embed_dim``, ``vision_cfg``, ``quick_gelu``, ``mean``, ``std``; of an
-image encoder without a text tower also ``image_only``, of an X-CLIP checkpoint ``xclip``."""
+image encoder without a text tower also ``image_only``, of an X-CLIP checkpoint ``xclip``. A video encoder has
+``embed_dim``, ``video_cfg``, ``mean`` and ``std`` alone."""
 
-# Where the blocks are: open_clip's own towers, and those that it takes from timm.
-_PATHS = ("transformer.resblocks", "trunk.blocks")
+# Where the blocks are: open_clip's own towers, those that it takes from timm, and V-JEPA's.
+_PATHS = ("transformer.resblocks", "trunk.blocks", "blocks")
 
 # Weights that belong to a tower itself and not to one of its modules come before the blocks (tokens, tables of
 # positions), but for open_clip's final projection.
@@ -49,6 +55,13 @@ def build_clip(architecture: Architecture, meta: bool = False) -> Any:
         with quiet():
             model.visual.set_input_size(architecture["vision_cfg"]["image_size"])
     return model
+
+
+def build_tower(architecture: Architecture) -> Any:
+    """The tower alone, of images or of videos, with random weights."""
+    if "video_cfg" in architecture:
+        return VideoTower(**architecture["video_cfg"])
+    return build_clip(architecture).visual
 
 
 def blocks_of(visual: nn.Module) -> Sequence[Any]:
@@ -260,8 +273,8 @@ def _brief(error: Exception) -> str:
 
 def _path(visual: nn.Module) -> str | None:
     for path in _PATHS:
-        owner, _, name = path.rpartition(".")
-        if hasattr(getattr(visual, owner, None), name):
+        with contextlib.suppress(AttributeError):
+            visual.get_submodule(path)
             return path
     return None
 

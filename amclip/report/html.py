@@ -36,9 +36,6 @@ SCRIPTS = (
 """Parts of the page's script, in the order in which they need each other."""
 
 
-_TOLD = ("video", "path", "fps", "num_frames", "duration", "offset")  # of a video; of its animals the curves tell
-
-
 @dataclass(frozen=True)
 class Suggestion:
     """An interval that a person is asked to label.
@@ -221,7 +218,7 @@ def _about(page: Page, target: Path, told: Sequence[Mapping[str, Any]]) -> dict[
         "window": page.window,
         "boris": {"project": boris_files.project_frame(page.classes, {}, tuple(animals)), **columns},
         "videos": [
-            {name: getattr(video, name) for name in _TOLD}
+            {"video": video.video, "path": video.path, **asdict(video.extent)}
             | _addresses(video, media, target)
             | {**units, "boris": _observation(video, boris_files.observation_id(video.video, named))}
             for video, media, units in zip(page.videos, page.media, told, strict=True)

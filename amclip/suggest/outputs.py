@@ -66,7 +66,7 @@ def write_suggestions(
         s, source = one.video.windows.scores, one.video.source
         if source.name not in numbers:
             numbers[source.name] = len(about)
-            about.append(AnnotatedVideo(s.video, str(source.path), s.fps, s.num_frames, s.duration, s.offset))
+            about.append(AnnotatedVideo(s.video, str(source.path), s.extent))
     shown = [video.windows.scores for name in numbers for video in pool if video.source.name == name]
     media, notes = make_media(about, folder / "media", transcode, None)
     page = Page(

@@ -199,7 +199,7 @@ def _apart(free: Sequence[tuple[PoolVideo, int]], unsure: NDArray[np.float64]) -
     for index, (video, row) in enumerate(free):
         if kept and free[kept[-1]][0] is video:
             scores = video.windows.scores
-            if scores.start[row] < scores.stop[free[kept[-1]][1]] - 0.5 / scores.fps:
+            if scores.start[row] < scores.stop[free[kept[-1]][1]] - 0.5 / scores.extent.fps:
                 if unsure[index] > unsure[kept[-1]]:
                     kept[-1] = index
                 continue
@@ -214,7 +214,7 @@ def _advance(bar: Progress, task: TaskID, share: float) -> None:
 def _is_free(video: PoolVideo, row: int, intervals: Sequence[Labelled]) -> bool:
     scores = video.windows.scores
     start, stop = float(scores.start[row]), float(scores.stop[row])
-    margin = 0.5 / scores.fps  # tables are rounded: half a frame is no overlap
+    margin = 0.5 / scores.extent.fps  # tables are rounded: half a frame is no overlap
     return not any(
         one.start < stop - margin and one.stop > start + margin and video.is_labelled_by(one) for one in intervals
     )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from amclip.data.tracks import Tracks
 from amclip.data.video import Video, VideoInfo
+from amclip.ethogram.extent import Extent
 from amclip.ethogram.scores import WindowScores
 from amclip.ethogram.stream import open_windows, stream_windows
 from amclip.ethogram.video_rows import VideoRows, rows_of_video
@@ -102,10 +103,7 @@ def _scores(
         start=plan.start[windows],
         stop=plan.stop[windows],
         probabilities=probabilities,
-        fps=video.fps,
-        num_frames=video.num_frames,
-        duration=video.duration,
-        offset=video.offset,
+        extent=Extent.of(video),
         subject=whose.subjects[number],
         present=None if presence is None else tuple((one.start, one.stop) for one in presence),
         present_frames=None if presence is None else tuple((one.start_frame, one.stop_frame) for one in presence),

@@ -1,6 +1,7 @@
 """What `amclip annotate` promises of long videos, measured; writes annotate.md.
 
     python docs/benchmarks/annotate.py CHECKPOINT FOLDER [--hours 2] [--kills 20] [--output annotate.md]
+    python docs/benchmarks/annotate.py --quick      seconds of video, an untrained network, nothing killed
 
 FOLDER keeps the drawn videos and, in measured.json, what was measured: delete that file to measure again. Run it on a
 machine that is otherwise idle, or read the times of the processor alone. CHECKPOINT is one of
@@ -12,7 +13,8 @@ machine that is otherwise idle, or read the times of the processor alone. CHECKP
 * kills: the same command killed with -9 at random moments until it has been killed so often
 """
 
-import argparse
+import contextlib
+import io
 import json
 import os
 import platform
@@ -29,9 +31,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from sections import Benchmark, new_parser, untrained_checkpoint
 
 import amclip
-from amclip.data.synthetic import iterate_frames
+from amclip.data.synthetic import ClipSettings, iterate_frames
 from amclip.data.video import Video
 from amclip.data.writer import VideoWriter
 from amclip.ethogram.plan import WindowPlan, plan_windows
@@ -49,7 +52,7 @@ def drawn(folder: Path, seconds: float) -> Path:
     if not path.exists():
         print(f"drawing {path}", flush=True)
         with VideoWriter(path, FPS, SIZE, crf=23) as writer:
-            for frame in iterate_frames(7, 3, seconds, size=SIZE, fps=FPS):
+            for frame in iterate_frames(ClipSettings(7, seconds, SIZE, FPS), 3):
                 writer.write(frame)
     return path
 
@@ -73,7 +76,10 @@ def annotate_and_measure(words: list[str]) -> None:
         return result
 
     Annotator.predict_step = measured  # type: ignore[method-assign]
-    run_command("annotate", words)
+    try:
+        run_command("annotate", words)
+    finally:
+        Annotator.predict_step = step  # type: ignore[method-assign]
     print(json.dumps({**taken, "megabytes": peak()}))
 
 
@@ -92,24 +98,30 @@ def _status(key: str) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith(key)) / 1024
 
 
-def measure(checkpoint: Path, video: Path, output: Path) -> dict[str, float]:
+def measure(checkpoint: Path, video: Path, output: Path, quick: bool) -> dict[str, float]:
     shutil.rmtree(output, ignore_errors=True)
     words = [str(video), f"--checkpoint={checkpoint}", f"--output={output}", f"--window={WINDOW}", "--accelerator=cpu"]
-    done = subprocess.run(
-        [sys.executable, __file__, "--child", *words], env=environment(), capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    if quick:
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            annotate_and_measure(words)
+        last = said.getvalue().splitlines()[-1]
+    else:
+        command = [sys.executable, __file__, "--child", *words]
+        done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        last = done.stdout.splitlines()[-1]
+    found: dict[str, float] = json.loads(last)
     with Video(video) as reader:
         found["frames"] = reader.num_frames
     return found
 
 
-def memory_and_time(checkpoint: Path, folder: Path, short: Path, long: Path) -> list[dict[str, float]]:
+def memory_and_time(checkpoint: Path, folder: Path, short: Path, long: Path, quick: bool) -> list[dict[str, float]]:
     # The first process compiles the flow's loops, and takes time and memory for that.
-    measure(checkpoint, drawn(folder, 60), folder / "first")
-    return [measure(checkpoint, short, folder / "short"), measure(checkpoint, long, folder / "long")]
+    if not quick:
+        measure(checkpoint, drawn(folder, 60), folder / "first", quick)
+    return [measure(checkpoint, video, folder / name, quick) for video, name in ((short, "short"), (long, "long"))]
 
 
 def environment() -> dict[str, str]:
@@ -133,7 +145,7 @@ class Straightforward:
         indices = np.stack([plan.frames[chosen], plan.partners[chosen]], axis=1)
         with torch.inference_mode():
             pixels = video.read(indices.ravel())
-            images = self.model.preprocess(pixels.view(1, *indices.shape, *pixels.shape[1:]))
+            images = self.model.preprocess(pixels.view(1, *indices.shape, *pixels.shape[1:])).images
             scores = self.model.probabilities(self.model.network(images, self.segments))
             return self.model.calibrate(scores)[0].numpy()
 
@@ -253,35 +265,50 @@ def kept(folder: Path, name: str, measured: Callable[[], Any]) -> Any:
 
 
 def main() -> None:
+    global WINDOW, ROUNDS
     if sys.argv[1:2] == ["--child"]:
         torch.set_num_threads(1)
         annotate_and_measure(sys.argv[2:])
         return
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("folder", type=Path)
+    parser = new_parser(__doc__)
+    parser.add_argument("checkpoint", type=Path, nargs="?")
+    parser.add_argument("work", metavar="folder", type=Path, nargs="?")
     parser.add_argument("--hours", type=float, default=2.0)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--longest", type=float, default=40.0, help="a run is killed within so many seconds")
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
-    arguments = parser.parse_args()
+    run = Benchmark(parser, __file__, needs=["checkpoint", "work"])
+    options, folder, quick = run.options, run.work, run.quick
+    short_minutes, minute, overlaps, sample = 10.0, 60.0, OVERLAPS, 300
+    if quick:
+        WINDOW, ROUNDS, overlaps, sample = 1.0, 1, OVERLAPS[:1], 3
+        short_minutes, minute, options.hours, options.kills = 0.1, 4.0, 0.002, 0
+        options.checkpoint = untrained_checkpoint(folder)
     torch.set_num_threads(1)
-    folder, checkpoint = arguments.folder, arguments.checkpoint.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = options.checkpoint.absolute()
     model = load_model(checkpoint)
-    short, long = drawn(folder, 600), drawn(folder, 3600 * arguments.hours)
-    few, many = kept(folder, "memory and time", lambda: memory_and_time(checkpoint, folder, short, long))
-    speeds = kept(folder, "speed", lambda: [speed(model, drawn(folder, 60), overlap) for overlap in OVERLAPS])
-    all_short = kept(folder, "equal, all", lambda: equal_to_straightforward(model, short, folder / "short", None))
-    some_long = kept(folder, "equal, some", lambda: equal_to_straightforward(model, long, folder / "long", 300))
-    kills = kept(
-        folder,
-        "kills",
-        lambda: killed(checkpoint, long, folder / "killed", folder / "long", arguments.kills, arguments.longest),
-    )
-    ratios = [many[what] / few[what] for what in ("megabytes", "scoring")]
-    ratios += [_per_frame(many, what) / _per_frame(few, what) for what in ("cpu", "wall")]
-    text = f"""# Annotating long videos
+    short, long = drawn(folder, 60 * short_minutes), drawn(folder, 3600 * options.hours)
+    with run.section("Memory and time"):
+        found = kept(folder, "memory and time", lambda: memory_and_time(checkpoint, folder, short, long, quick))
+        few, many = found
+    with run.section("Speed"):
+        speeds = kept(folder, "speed", lambda: [speed(model, drawn(folder, minute), overlap) for overlap in overlaps])
+    with run.section("Equality"):
+        all_short = kept(folder, "equal, all", lambda: equal_to_straightforward(model, short, folder / "short", None))
+        some_long = kept(folder, "equal, some", lambda: equal_to_straightforward(model, long, folder / "long", sample))
+    kills: dict[str, Any] = {"kills": 0, "grown": 0, "whole": 0, "differ": [], "files": 0}
+    if quick:
+        run.skip("Kills", "they need processes of their own; tests/commands/test_annotate.py kills one")
+    else:
+        with run.section("Kills"):
+            kills = kept(
+                folder,
+                "kills",
+                lambda: killed(checkpoint, long, folder / "killed", folder / "long", options.kills, options.longest),
+            )
+    with run.section("The page"):
+        ratios = [many[what] / few[what] for what in ("megabytes", "scoring")]
+        ratios += [_per_frame(many, what) / _per_frame(few, what) for what in ("cpu", "wall")]
+        text = f"""# Annotating long videos
 
 Written by `docs/benchmarks/annotate.py`: synthetic animals at {SIZE[1]} × {SIZE[0]} pixels and {FPS} frames/s, the
 network of `amclip demo` ({model.input.image_size} × {model.input.image_size} pixels), windows of
@@ -296,8 +323,8 @@ libraries, the network and compiled code.
 
 | video | peak memory, MB | of it for scoring, MB | ms of processor per frame | ms per frame | × real time |
 |---|---|---|---|---|---|
-{_row("10 minutes", few)}
-{_row(f"{arguments.hours:g} hours", many)}
+{_row(f"{short_minutes:g} minutes", few)}
+{_row(f"{options.hours:g} hours", many)}
 | ratio | {" | ".join(f"{ratio:.3f}" for ratio in ratios)} | |
 
 ## Against a run window by window
@@ -307,23 +334,24 @@ That run decodes, computes flow, embeds and classifies every window on its own. 
 
 | overlap | windows | times faster (processor) | times faster (clock) | bits that differ |
 |---|---|---|---|---|
-{chr(10).join(_speed_row(*row) for row in zip(OVERLAPS, speeds, strict=True))}
+{chr(10).join(_speed_row(*row) for row in zip(overlaps, speeds, strict=True))}
 
-Scores in `windows.parquet` against the same run: of the 10 minutes all {all_short[0]} windows were compared,
-{all_short[1]} of them differ in any bit; of the {arguments.hours:g} hours {some_long[0]} windows drawn at random,
-{some_long[1]} differ.
+Scores in `windows.parquet` against the same run: of the {short_minutes:g} minutes all {all_short[0]} windows were
+compared, {all_short[1]} of them differ in any bit; of the {options.hours:g} hours {some_long[0]} windows drawn at
+random, {some_long[1]} differ.
 
 ## Killed and taken up again
 
-`amclip annotate` on the {arguments.hours:g} hours was killed with -9 at a random moment of its first
-{arguments.longest:g} s, and the same command given again, {kills["kills"]} times; {kills["grown"]} of the killed runs
+`amclip annotate` on the {options.hours:g} hours was killed with -9 at a random moment of its first
+{options.longest:g} s, and the same command given again, {kills["kills"]} times; {kills["grown"]} of the killed runs
 had brought new scores to the disk (the others were killed while loading, or in the first ten seconds of scoring). Where
 a run came through, its files (tables, `annotation.json`, BORIS' and DeepEthogram's files, Parquet, PNG) were compared
 byte by byte with those of an undisturbed run, and the next began anew: {kills["whole"]} came through, of their
 {kills["files"]} files {len(kills["differ"])} differ.
 """
-    arguments.output.write_text(text, encoding="utf-8")
-    print(text)
+        run.write(text)
+        print(text)
+    run.close()
 
 
 def _per_frame(found: dict[str, float], what: str) -> float:

@@ -2,6 +2,7 @@
 
     python docs/benchmarks/comparison.py
     python docs/benchmarks/comparison.py --encoders frame-wise --schemes dense       a part of them
+    python docs/benchmarks/comparison.py --quick        a few clips and models, to see that it works
 
 Both are *interleaved*, one sequence in time as in the paper, or joined *late* (``model.network.fusion``).
 
@@ -20,7 +21,6 @@ finished model is one file below `--work`, so a run that was cut off goes on; wh
 are others, it asks for another folder.
 """
 
-import argparse
 import json
 import statistics
 import time
@@ -33,10 +33,12 @@ import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule, Trainer, seed_everything
 from numpy.typing import NDArray
+from sections import Benchmark, new_parser
 from sklearn.metrics import average_precision_score
 from torch.utils.data import DataLoader, Dataset
 
 from amclip.data.samplers import EpochSampler
+from amclip.data.synthetic import ClipSettings
 from amclip.data.synthetic.clips import iterate_frames, labels_of, look_of, plan_clip
 from amclip.data.synthetic.motion import BEHAVIOURS, Bout
 from amclip.inputs import FlowInput, NetworkInput
@@ -94,11 +96,15 @@ def coat_of(colour: tuple[int, int, int]) -> str:
     return COATS[1] if 1 - min(colour) / max(colour) < 0.4 else COATS[2]
 
 
+def settings_of(seed: int) -> ClipSettings:
+    return ClipSettings(seed, SECONDS, fps=FPS)
+
+
 def alone(seed: int) -> Iterator[int]:
     """Clips with one animal, whose coat is then the clip's."""
     index = 0
     while True:
-        if len(plan_clip(seed, index, SECONDS, fps=FPS).up) == 1:
+        if len(plan_clip(settings_of(seed), index).up) == 1:
             yield index
         index += 1
 
@@ -112,13 +118,13 @@ def draw(work: Path, name: str, seed: int, count: int) -> tuple[NDArray[np.uint8
         images = np.lib.format.open_memmap(images_path, "w+", np.uint8, (count, steps, 2, 3, SIDE, SIDE))
         labels = np.zeros((count, len(CLASSES)), np.int64)
         for row, index in zip(range(count), alone(seed), strict=False):
-            frames = torch.from_numpy(np.stack(list(iterate_frames(seed, index, SECONDS, fps=FPS))))
+            frames = torch.from_numpy(np.stack(list(iterate_frames(settings_of(seed), index))))
             first = torch.arange(steps) * STRIDE
             pairs = torch.stack([frames[first], frames[first + 1]], dim=1).permute(0, 1, 4, 2, 3)
-            seen = preprocess.denormalise(preprocess(pairs[None]))[0]
+            seen = preprocess.denormalise(preprocess(pairs[None]).images)[0]
             images[row] = (seen * 255).round().to(torch.uint8).numpy()
-            coat = coat_of(look_of(seed, index, SECONDS, fps=FPS).coat)
-            found = clip_labels(plan_clip(seed, index, SECONDS, fps=FPS).bouts, coat)
+            coat = coat_of(look_of(settings_of(seed), index).coat)
+            found = clip_labels(plan_clip(settings_of(seed), index).bouts, coat)
             labels[row] = [label in found for label in CLASSES]
             if row % 100 == 0:
                 print(f"{name}: clip {row} of {count}", flush=True)
@@ -162,7 +168,7 @@ class Data(LightningDataModule):
         self.std = torch.tensor(reference.std).view(3, 1, 1)
 
     def train_dataloader(self) -> DataLoader[Any]:
-        sampler = EpochSampler(self.train, num_replicas=1, rank=0, shuffle=True, seed=self.seed)
+        sampler = EpochSampler(self.train, BATCH, seed=self.seed)
         return DataLoader(self.train, batch_size=BATCH, sampler=sampler)
 
     def predict_dataloader(self) -> DataLoader[Any]:
@@ -335,29 +341,35 @@ def claim(work: Path) -> None:
 
 def main() -> None:
     """Train what is not trained yet, and write what there is."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    global SECONDS, TRAIN, TEST, EPOCHS
+    parser = new_parser(__doc__)
     parser.add_argument("--work", type=Path, default=Path("runs/comparison"), help="folder for clips and results")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--encoders", nargs="+", choices=list(ENCODERS), default=list(ENCODERS))
     parser.add_argument("--schemes", nargs="+", choices=SCHEMES, default=list(SCHEMES))
-    parser.add_argument("--output", type=Path, default=HERE / "comparison.md")
-    options = parser.parse_args()
-    options.work.mkdir(parents=True, exist_ok=True)
-    claim(options.work)
+    run = Benchmark(parser, __file__)
+    options, modalities = run.options, list(MODALITIES)
+    if run.quick:
+        SECONDS, TRAIN, TEST, EPOCHS = 3.0, 4, 4, 1
+        options.seeds, options.schemes, modalities = [0], ["dense"], ["frames", "late"]
+    claim(run.work)
     torch.set_num_threads(1)
     keys = [
         (encoder, scheme, modality)
         for encoder in options.encoders
         for scheme in options.schemes
-        for modality in MODALITIES
+        for modality in modalities
     ]
-    results: dict[Key, list[dict[str, Any]]] = {key: [] for key in keys}
+    results: dict[Key, list[dict[str, Any]]] = {}
     for seed in options.seeds:
         for key in keys:
-            results[key].append(train_and_test(*key, seed, options.work))
-            print(f"{', '.join(key)}, seed {seed}: macro {macro(results[key][-1]):.1f}", flush=True)
-    _, labels = draw(options.work, "test", 1, TEST)
-    write(results, options.seeds, dict(zip(CLASSES, labels.mean(axis=0).tolist(), strict=True)), options.output)
+            with run.section(f"{', '.join(key)}, seed {seed}") as lines:
+                results.setdefault(key, []).append(train_and_test(*key, seed, run.work))
+                lines.append(f"macro {macro(results[key][-1]):.1f}")
+    with run.section("Table and picture"):
+        _, labels = draw(run.work, "test", 1, TEST)
+        write(results, options.seeds, dict(zip(CLASSES, labels.mean(axis=0).tolist(), strict=True)), run.output)
+    run.close()
 
 
 if __name__ == "__main__":

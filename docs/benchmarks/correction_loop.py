@@ -1,6 +1,7 @@
 """From model to human to model on two courting flies: annotate, correct an interval on the page, train again, annotate.
 
-    python docs/benchmarks/correction_loop.py FLIES docs/benchmarks/correction_loop.md [SEED …]
+    python docs/benchmarks/correction_loop.py FLIES [--seeds 0 1 2]
+    python docs/benchmarks/correction_loop.py --quick      drawn dots in place of flies
 
 FLIES holds `courtship.mp4` and `courtship_aggregated_events.csv` (talmolab/sleap, Clear BSD; see the text this writes).
 A network is trained on the first 30 s, validated on the 10 s behind, and annotates all 120 s. In a real Chromium the
@@ -11,8 +12,6 @@ the first labels alone for as many steps.
 """
 
 import csv
-import shutil
-import subprocess
 import sys
 import tempfile
 from dataclasses import replace
@@ -20,6 +19,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+from sections import Benchmark, new_parser
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "report"))
+from chromium import launch
 
 from amclip.data.formats import Reading, boris_events
 from amclip.data.intervals import Bout, Timeline, Windows, clips_of
@@ -49,10 +52,6 @@ SETTINGS = [
 ]
 
 
-def amclip(*words: object) -> None:
-    subprocess.run([sys.executable, "-m", "amclip", *map(str, words)], check=True)
-
-
 def shrink(video: Path, target: Path) -> None:
     with Video(video, size=(SIDE, SIDE)) as reader, VideoWriter(target, reader.fps, (SIDE, SIDE), crf=16) as writer:
         for at in range(0, reader.num_frames, 100):
@@ -74,9 +73,11 @@ def table_of(timeline: Timeline, interval: tuple[float, float], hop: float, clas
     return build_table(inside, "events", classes)
 
 
-def train_and_annotate(table: Path, videos: Path, work: Path, seed: int, classes: list[str], epochs: int) -> Path:
+def train_and_annotate(
+    run: Benchmark, table: Path, videos: Path, work: Path, seed: int, classes: list[str], epochs: int
+) -> Path:
     """Train on a table, annotate the whole video, and return the folder."""
-    amclip(
+    run.amclip(
         *("fit", "--config", Path(__file__).parents[2] / "configs/demo.yaml", *SETTINGS),
         *(
             f"--data.source.root={videos}",
@@ -92,20 +93,20 @@ def train_and_annotate(table: Path, videos: Path, work: Path, seed: int, classes
     )
     (checkpoint,) = (work / "version_0/checkpoints").glob("best.ckpt")
     output = work / "annotated"
-    amclip(
+    run.amclip(
         *("annotate", videos / "courtship.mp4", "--checkpoint", checkpoint, "--output", output),
         *("--window", WINDOW, "--hop", HOP, "--accelerator", "cpu"),
     )
     return output
 
 
-def correct(folder: Path, bouts: list[Bout], work: Path) -> tuple[Path, int]:
+def correct(run: Benchmark, folder: Path, bouts: list[Bout], work: Path) -> tuple[Path, int]:
     """Correct an interval on the report's page, as a person would, and download the table; and the number of steps."""
     from playwright.sync_api import sync_playwright
 
-    amclip("report", folder)
+    run.amclip("report", folder)
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = launch(driver)
         tab = browser.new_page(accept_downloads=True)
         tab.goto((folder / "report.html").absolute().as_uri())
         steps = tab.evaluate(
@@ -165,41 +166,75 @@ def score(folder: Path, timeline: Timeline, classes: list[str], interval: tuple[
     return {"map": 100 * float(np.mean(precision)), "distance": float(np.abs(labels - values).mean())}
 
 
-def main(flies: Path, output: Path, seeds: tuple[int, ...] = SEEDS) -> None:
+def has_chromium() -> bool:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        if (browser := launch(driver)) is not None:
+            browser.close()
+        return browser is not None
+
+
+def once(run: Benchmark, flies: Path, seed: int) -> tuple[int, dict[tuple[str, str], dict[str, float]]]:
+    """Train, correct and train again with a seed: steps of correction, and what each network reaches where."""
     timeline, classes = truth(flies)
-    lines, changes = [], []
+    found = {}
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        shrink(flies / "courtship.mp4", work / "courtship.mp4")
+        first = write_table(table_of(timeline, LABELLED, TRAIN_HOP, classes), work / "first.csv")
+        before = train_and_annotate(run, first, work, work / "before", seed, classes, EPOCHS)
+        truths = [bout for bout in timeline.bouts if bout.stop > CORRECTED[0] and bout.start < CORRECTED[1]]
+        cut = [Bout(max(b.start, CORRECTED[0]), min(b.stop, CORRECTED[1]), b.label) for b in truths]
+        corrections, steps = correct(run, before, cut, work)
+        both = join(first, corrections, work / "both.csv")
+        after = train_and_annotate(run, both, work, work / "after", seed, classes, EPOCHS)
+        epochs = round(EPOCHS * train_rows(both) / train_rows(first))
+        longer = train_and_annotate(run, first, work, work / "longer", seed, classes, epochs)
+        for interval, words in ((CORRECTED, "corrected"), (UNSEEN, "never trained on")):
+            where = f"{interval[0]:g} to {interval[1]:g} s, {words}"
+            for when, folder in zip(NETWORKS, (before, longer, after), strict=True):
+                found[where, when] = score(folder, timeline, classes, interval)
+    return steps, found
+
+
+def main() -> None:
+    global LABELLED, CORRECTED, UNSEEN, TRAINED, EPOCHS, SIDE
+    parser = new_parser(__doc__)
+    parser.add_argument("flies", type=Path, nargs="?")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    run = Benchmark(parser, __file__, needs=["flies"])
+    options = run.options
+    if run.quick:
+        import drawn_flies
+
+        LABELLED, CORRECTED, UNSEEN, TRAINED, EPOCHS, SIDE = (0.0, 8.0), (8.0, 16.0), (16.0, 24.0), 6.0, 1, 96
+        options.flies, options.seeds = drawn_flies.draw_flies(run.work), [0]
+        if not has_chromium():
+            run.skip("All", "there is no Chromium, in which the page is corrected")
+            return
+    lines: list[str] = []
+    changes = []
     results: dict[tuple[str, str], list[dict[str, float]]] = {}
-    steps = 0
-    for seed in seeds:
-        with tempfile.TemporaryDirectory() as name:
-            work = Path(name)
-            shrink(flies / "courtship.mp4", work / "courtship.mp4")
-            first = write_table(table_of(timeline, LABELLED, TRAIN_HOP, classes), work / "first.csv")
-            before = train_and_annotate(first, work, work / "before", seed, classes, EPOCHS)
-            truths = [bout for bout in timeline.bouts if bout.stop > CORRECTED[0] and bout.start < CORRECTED[1]]
-            cut = [Bout(max(b.start, CORRECTED[0]), min(b.stop, CORRECTED[1]), b.label) for b in truths]
-            corrections, steps = correct(before, cut, work)
-            both = join(first, corrections, work / "both.csv")
-            after = train_and_annotate(both, work, work / "after", seed, classes, EPOCHS)
-            epochs = round(EPOCHS * train_rows(both) / train_rows(first))
-            longer = train_and_annotate(first, work, work / "longer", seed, classes, epochs)
-            for interval, where in ((CORRECTED, "40 to 80 s, corrected"), (UNSEEN, "80 to 120 s, never trained on")):
-                for when, folder in zip(NETWORKS, (before, longer, after), strict=True):
-                    results.setdefault((where, when), []).append(score(folder, timeline, classes, interval))
-            print(seed, steps, {key: value[-1] for key, value in results.items()}, flush=True)
+    for seed in options.seeds:
+        with run.section(f"Seed {seed}") as said:
+            steps, found = once(run, options.flies, seed)
             changes.append(steps)
-    for where in dict.fromkeys(key[0] for key in results):
-        for measure, unit, digits in (("map", "macro mAP (%)", 1), ("distance", "mean distance to the truth", 3)):
-            cells = [
-                " / ".join(f"{run[measure]:.{digits}f}" for run in results[where, when])
-                + f" (mean {np.mean([run[measure] for run in results[where, when]]):.{digits}f})"
-                for when in NETWORKS
-            ]
-            lines.append(f"| {where} | {unit} | {' | '.join(cells)} |")
-    text = TEXT.format(
-        table="\n".join(lines), seeds=", ".join(map(str, seeds)), epochs=EPOCHS, steps="/".join(map(str, changes))
-    )
-    output.write_text(text)
+            for key, values in found.items():
+                results.setdefault(key, []).append(values)
+                said.append(f"{', '.join(key)}: {values}")
+    with run.section("The page"):
+        for where in dict.fromkeys(key[0] for key in results):
+            for measure, unit, digits in (("map", "macro mAP (%)", 1), ("distance", "mean distance to the truth", 3)):
+                cells = [
+                    " / ".join(f"{one[measure]:.{digits}f}" for one in results[where, when])
+                    + f" (mean {np.mean([one[measure] for one in results[where, when]]):.{digits}f})"
+                    for when in NETWORKS
+                ]
+                lines.append(f"| {where} | {unit} | {' | '.join(cells)} |")
+        seeds, steps_told = ", ".join(map(str, options.seeds)), "/".join(map(str, changes))
+        run.write(TEXT.format(table="\n".join(lines), seeds=seeds, epochs=EPOCHS, steps=steps_told))
+    run.close()
 
 
 TEXT = """# The loop: annotate, correct, train again
@@ -223,4 +258,4 @@ column has the steps without the corrections.
 """
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), tuple(map(int, sys.argv[3:])) or SEEDS)
+    main()

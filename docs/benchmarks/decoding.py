@@ -1,20 +1,26 @@
 """Time to probe videos and to decode clips of them as in training; writes decoding.md.
 
     python docs/benchmarks/decoding.py VIDEO|FOLDER ... [--seconds 2] [--output decoding.md]
+    python docs/benchmarks/decoding.py --quick      a small file, written here
 
 One core. A clip is SECONDS long, or the whole video where that is shorter; of each, 16 positions with their flow
 partners are decoded at 224 × 224, at random places as in training. Medians over clips; the first reading of each video,
 which brings it into the system's cache, does not count.
 """
 
-import argparse
 import platform
 import statistics
+import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "data"))
+
+from numbered_files import CASES
+from sections import Benchmark, new_parser
 
 from amclip.data.dataset import ClipDataset
 from amclip.data.find import list_videos
@@ -54,27 +60,27 @@ def measure(video: Path, seconds: float) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("videos", type=Path, nargs="+")
+    parser = new_parser(__doc__)
+    parser.add_argument("videos", type=Path, nargs="*")
     parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
-    arguments = parser.parse_args()
+    run = Benchmark(parser, __file__, needs=["videos"])
     torch.set_num_threads(1)
-    lines = []
-    for given in arguments.videos:
-        for video in list_videos(given) if given.is_dir() else [given]:
-            lines.append(measure(video, arguments.seconds))
-            print(lines[-1], flush=True)
-    text = f"""# Reading videos
+    if run.quick:
+        run.options.videos = [run.work / "drawn.mp4"]
+        CASES["h264_bframes.mp4"](run.options.videos[0])
+    run.head(
+        f"""# Reading videos
 
 Written by `docs/benchmarks/decoding.py`: 16 positions with their flow partners at 224 × 224, one core of
 {platform.machine()}, PyAV {version("av")}. A clip in milliseconds of processor time. Probing starts
-a process each time, by the clock; in a data set many videos share one.
-
-| video | | clip, s | probing, ms | a clip, ms |
-|---|---|---|---|---|
-"""
-    arguments.output.write_text(text + "\n".join(lines) + "\n", encoding="utf-8")
+a process each time, by the clock; in a data set many videos share one."""
+    )
+    for given in run.options.videos:
+        with run.section(str(given.name)) as lines:
+            lines += ["| video | | clip, s | probing, ms | a clip, ms |", "|---|---|---|---|---|"]
+            videos = list_videos(given) if given.is_dir() else [given]
+            lines += [measure(video, run.options.seconds) for video in videos]
+    run.close()
 
 
 if __name__ == "__main__":

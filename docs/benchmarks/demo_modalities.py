@@ -1,41 +1,42 @@
 """Frames, flow, or both: the demo's network on the demo's clips, three seeds each, side by side in one run.
 
-    python docs/benchmarks/demo_modalities.py
+    python docs/benchmarks/demo_modalities.py [--quick]
 
 Trains `configs/demo.yaml` with nothing changed but `data.modality` and the seed, tests the best checkpoint on the
 held-out clips, and writes `demo_modalities.md` and `demo_modalities.png` beside this file.
 """
 
-import argparse
 import csv
 import json
 import platform
 import statistics
-import subprocess
-import sys
 from pathlib import Path
+
+from sections import Benchmark, drawn_clips, new_parser
 
 HERE = Path(__file__).parent
 CONFIG = HERE.parents[1] / "configs/demo.yaml"
 MODALITIES = ("interleaved", "flow", "frames")
 
 
-def train_and_test(modality: str, seed: int, work: Path) -> dict[str, float]:
+def train_and_test(run: Benchmark, modality: str, seed: int) -> dict[str, float]:
     """Macro mAP, micro mAP and per-class AP of one run."""
-    folder = work / f"{modality}-{seed}"
+    work, folder = run.work, run.work / f"{modality}-{seed}"
     scores = folder / "scores.json"
     if scores.exists():
         return json.loads(scores.read_text())
     common = [
-        f"--data.source.root={work / 'data'}",
+        f"--data.source.root={drawn_clips() if run.quick else work / 'data'}",
         f"--trainer.logger.save_dir={folder}",
         "--trainer.enable_progress_bar=false",
     ]
+    if run.quick:
+        common += [f"--data.source.labels={drawn_clips() / 'labels.csv'}", "--data.source.synthetic_clips=0"]
     seeds = [f"--seed_everything={seed}", f"--data.seed={seed}"]
-    amclip("fit", f"--config={CONFIG}", f"--input.modality={modality}", *seeds, *common)
+    run.amclip("fit", f"--config={CONFIG}", f"--input.modality={modality}", *seeds, *common)
     predictions = folder / "test.csv"
     checkpoint = folder / "version_0/checkpoints/best.ckpt"
-    amclip("test", f"--ckpt_path={checkpoint}", f"--predictions.test_path={predictions}", *common)
+    run.amclip("test", f"--ckpt_path={checkpoint}", f"--predictions.test_path={predictions}", *common)
     result = score(predictions)
     scores.write_text(json.dumps(result))
     return result
@@ -57,13 +58,6 @@ def score(path: Path) -> dict[str, float]:
     flat_truth, flat_values = ([x for row in table for x in row] for table in (truth, values))
     micro = average_precision_score(flat_truth, flat_values)
     return {"macro": statistics.mean(per_class.values()), "micro": float(micro), "clips": len(rows), **per_class}
-
-
-def amclip(*arguments: str) -> None:
-    """Run a command, quietly unless it fails."""
-    done = subprocess.run([sys.executable, "-m", "amclip", *arguments], capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"amclip {' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
 
 
 def write(results: dict[str, list[dict[str, float]]], seeds: list[int], output: Path) -> None:
@@ -124,17 +118,20 @@ def draw(results: dict[str, list[dict[str, float]]], classes: list[str], path: P
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--work", type=Path, default=Path("runs/demo_modalities"), help="folder for clips and runs")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--output", type=Path, default=HERE / "demo_modalities.md")
-    options = parser.parse_args()
+    run = Benchmark(parser, __file__)
+    seeds = [0] if run.quick else run.options.seeds
     results: dict[str, list[dict[str, float]]] = {name: [] for name in MODALITIES}
-    for seed in options.seeds:
+    for seed in seeds:
         for name in MODALITIES:
-            results[name].append(train_and_test(name, seed, options.work))
-            print(f"{name}, seed {seed}: macro {results[name][-1]['macro']:.3f}", flush=True)
-    write(results, options.seeds, options.output)
+            with run.section(f"{name}, seed {seed}") as lines:
+                results[name].append(train_and_test(run, name, seed))
+                lines.append(f"macro {results[name][-1]['macro']:.3f}")
+    with run.section("Table and picture"):
+        write(results, seeds, run.output)
+    run.close()
 
 
 if __name__ == "__main__":

@@ -1,78 +1,84 @@
-"""What encoders cost and support, side by side in one run: speed on this CPU, weights, memory of a training step.
+"""What encoders cost and support, side by side in one run: speed on this CPU, weights that train, memory of a step.
 
     python docs/benchmarks/encoders.py [--quick] [--note TEXT] [--output encoders.md]
 
-Random weights, which change neither speed nor memory, so that nothing is fetched. Images per second are of batches of 8
-without gradients, the median of three after one to warm up, encoders in turns; ratios are to ViT-B-16 of the same turn.
-The memory is what one training step adds to the process (its peak above what it held before), each in a process of its
-own, as Linux tells it. What is supported is tried, not looked up. `--quick` takes two encoders. Writes `encoders.md`
-beside this file; `--note` adds a sentence on the machine, such as that others worked on it.
+Random weights, which change neither speed nor memory, so that nothing is fetched. Every row is measured in a process of
+its own, in turns with ViT-B-16 in the same process, so that other work on the machine slows both; ratios are the median
+of the turns'. The memory is what one training step adds to a fresh process (its peak above what it held before, the
+encoder included), as Linux tells it. What is supported is tried, not looked up. Each row is printed and written as soon
+as it is there. `--quick` takes small images, in this process; `--note` adds a sentence, such as that others used the
+machine.
 """
 
-import argparse
 import multiprocessing
 import os
 import platform
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from sections import Benchmark, new_parser
 
-from amclip.models.encoder import ImageEncoder
-from amclip.models.pretrained import describe_backbone
+from amclip.models.config import HeadConfig, NetworkConfig, TuningConfig
+from amclip.models.encoder import ImageEncoder, VideoEncoder, make_encoder
 
 BASE = "ViT-B-16"
-# Each with its own size of images, the nearest that its patches divide.
-ENCODERS = {
-    "ViT-B-32": 224,
-    BASE: 224,
-    "ViT-B-16-SigLIP2": 224,
-    "PE-Core-B-16": 224,
-    "MobileCLIP2-B": 224,
-    "EVA02-B-16": 224,
-    "timm:vit_base_patch16_dinov3": 224,
-    "timm:vit_small_patch14_dinov2": 224,
+SIZE = 224
+ENCODERS = (
+    *("ViT-B-32", BASE, "ViT-L-14", "ViT-B-16-SigLIP2", "PE-Core-B-16", "MobileCLIP-B", "EVA02-B-16"),
+    *("timm:vit_small_patch14_dinov2", "timm:vit_base_patch16_dinov3", "timm:naflexvit_base_patch16_siglip"),
+    *("vjepa:vjepa2_1_vit_base_384", "vjepa:vjepa2_vit_large"),
+)
+QUICK = ("amclip-tiny", "timm:vit_small_patch14_dinov2")
+TUNINGS = {
+    "all": TuningConfig(),
+    "last 2 blocks": TuningConfig(trainable_blocks=2),
+    "LoRA 8": TuningConfig(lora_rank=8),
 }
-WAYS: dict[str, dict[str, int]] = {
-    "all": {},
-    "LoRA 8": {"lora_rank": 8},
-    "last 2 blocks": {"trainable_blocks": 2},
-}
-BATCH, REPEATS, STEP_BATCH = 8, 3, 4
+STEPS = {**TUNINGS, "LoRA 8, checkpointing": TuningConfig(lora_rank=8, gradient_checkpointing=True)}
+FRAMES = 8  # of a clip, for those that see videos; images of a batch, for the others
+STEP_IMAGES, TURNS = 4, 3
 
 
-def encoder(name: str, **settings: Any) -> ImageEncoder:
-    """An encoder with random weights."""
+def encoder(name: str, tuning: TuningConfig = TUNINGS["all"], **settings: Any) -> ImageEncoder | VideoEncoder:
+    """An encoder with random weights, as a network of eight positions has it."""
     torch.manual_seed(0)
-    return ImageEncoder(describe_backbone(name, None, ENCODERS[name]), **settings)
+    config = NetworkConfig(backbone=name, tuning=tuning, **settings).with_architecture(SIZE)
+    return make_encoder(config, FRAMES, 1)
+
+
+def pixels(made: ImageEncoder | VideoEncoder, images: int) -> torch.Tensor:
+    """So many images; a clip of so many frames for one that sees videos."""
+    shape = (1, images, 1) if isinstance(made, VideoEncoder) else (images,)
+    return torch.randn(*shape, 3, SIZE, SIZE)
 
 
 def weights(name: str) -> list[float]:
     """Millions of weights: all, and those that train in each way; on the meta device, where they take no memory."""
-    found = []
-    for settings in WAYS.values():
-        with torch.device("meta"):
-            made = encoder(name, **settings)
-        if not found:
-            found.append(sum(x.numel() for x in made.parameters()) / 1e6)
-        found.append(sum(x.numel() for x in made.parameters() if x.requires_grad) / 1e6)
-    return found
+    with torch.device("meta"):
+        made = [encoder(name, tuning) for tuning in TUNINGS.values()]
+    trained = [sum(x.numel() for x in one.parameters() if x.requires_grad) / 1e6 for one in made]
+    return [sum(x.numel() for x in made[0].parameters()) / 1e6, *trained]
 
 
-def speeds(names: list[str]) -> dict[str, list[float]]:
-    """Images per second of each encoder in each turn."""
-    made = {name: encoder(name, trainable_blocks=0).eval() for name in names}
-    found: dict[str, list[float]] = {name: [] for name in names}
-    for turn in range(REPEATS + 1):
-        for name, one in made.items():
-            images = torch.randn(BATCH, 3, ENCODERS[name], ENCODERS[name])
+def speeds(name: str) -> tuple[float, float]:
+    """Images per second, and the ratio to the base: medians of the turns after one to warm up."""
+    frozen = TuningConfig(trainable_blocks=0)
+    made = [encoder(each, frozen).eval() for each in (name, BASE)]
+    seen = [pixels(one, FRAMES) for one in made]
+    found: list[list[float]] = []
+    for _ in range(TURNS + 1):
+        turn = []
+        for one, images in zip(made, seen, strict=True):
             start = time.perf_counter()
             one(images)
-            if turn:
-                found[name].append(BATCH / (time.perf_counter() - start))
-    return found
+            turn.append(FRAMES / (time.perf_counter() - start))
+        found.append(turn)
+    own, base = zip(*found[1:], strict=True)
+    return statistics.median(own), statistics.median(a / b for a, b in zip(own, base, strict=True))
 
 
 def held(which: str) -> int:
@@ -81,88 +87,102 @@ def held(which: str) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith(which)) // 1024
 
 
-def training_step(name: str, settings: dict[str, Any], pipe: Any) -> None:
-    """Send how many MiB one step of AdamW adds to the process."""
-    made = encoder(name, **settings).train()
-    images = torch.randn(STEP_BATCH, 3, ENCODERS[name], ENCODERS[name])
+def training_step(name: str, tuning: TuningConfig) -> int:
+    """How many MiB one step of AdamW adds to the process."""
+    made = encoder(name, tuning).train()
+    images = pixels(made, STEP_IMAGES)
     Path("/proc/self/clear_refs").write_text("5")  # sets the peak back to what is held now
     before = held("VmRSS")
     optimiser = torch.optim.AdamW([x for x in made.parameters() if x.requires_grad])
     made(images).square().mean().backward()
     optimiser.step()
-    pipe.send(held("VmHWM") - before)
-
-
-def memory(name: str, settings: dict[str, Any]) -> int:
-    """As :func:`training_step`, in a process of its own: a peak never falls."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=training_step, args=(name, settings, theirs))
-    process.start()
-    theirs.close()
-    found: int = ours.recv()
-    process.join()
-    return found
+    return held("VmHWM") - before
 
 
 def supported(name: str) -> list[str]:
     """Whether each option can be built for an encoder, on the meta device."""
-    options: list[dict[str, Any]] = [
-        {"trainable_blocks": 2},
-        {"lora_rank": 8},
-        {"gradient_checkpointing": True},
-        {"messages": "zero", "num_frames": 4},
+    options: list[Callable[[], Any]] = [
+        lambda: encoder(name, TuningConfig(trainable_blocks=2)).depths(),
+        lambda: encoder(name, TuningConfig(lora_rank=8)),
+        lambda: encoder(name, TuningConfig(gradient_checkpointing=True)),
+        lambda: encoder(name, cross_frame=True),
+        lambda: encoder(name, head=HeadConfig("text")),
     ]
     found = []
-    for settings in options:
+    for build in options:
         try:
             with torch.device("meta"):
-                made = encoder(name, **settings)
-            made.depths()
+                build()
             found.append("yes")
         except ValueError:
             found.append("no")
-    return [*found, "no" if describe_backbone(name, None, ENCODERS[name]).get("image_only") else "yes"]
+    return found
+
+
+def apart(way: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """The result of a function in a process of its own: spawned, or forked from a process that has computed nothing."""
+    context: Any = multiprocessing.get_context(way)
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_send, args=(theirs, function, arguments))
+    process.start()
+    theirs.close()
+    found = ours.recv()
+    process.join()
+    return found
+
+
+def _send(pipe: Any, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    pipe.send(function(*arguments))
+
+
+def row(name: str, fork: bool = True) -> str:
+    """A line of the table."""
+    tunings = list(STEPS.values())
+    if fork:
+        steps = [apart("fork", training_step, name, tuning) for tuning in tunings]
+    else:
+        steps = [training_step(name, tunings[-1])]
+    total, *trained = weights(name)
+    options = supported(name)
+    speed, ratio = speeds(name)
+    return (
+        f"| {name} | {speed:.2f} | {ratio:.2f} | {total:.0f} | {' / '.join(f'{x:.1f}' for x in trained)} | "
+        f"{' / '.join(str(x) for x in steps)} | {' | '.join(options)} |"
+    )
 
 
 def main() -> None:
     """Measure, and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
+    global BASE, SIZE, FRAMES, TURNS
+    parser = new_parser(__doc__)
     parser.add_argument("--note", default="")
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
-    options = parser.parse_args()
-    names = ["ViT-B-32", BASE] if options.quick else list(ENCODERS)
-    ways = [*WAYS.values(), {"gradient_checkpointing": True}]
-    found = speeds(names)
-    rows = []
-    for name in names:
-        ratio = statistics.median(one / base for one, base in zip(found[name], found[BASE], strict=True))
-        total, *trained = weights(name)
-        step = [memory(name, settings) for settings in ways]
-        rows.append(
-            f"| {name} | {ENCODERS[name]} | {statistics.median(found[name]):.1f} | {ratio:.2f} | {total:.0f} | "
-            f"{' / '.join(f'{x:.1f}' for x in trained)} | {' / '.join(str(x) for x in step)} | "
-            f"{' | '.join(supported(name))} |"
-        )
-        print(rows[-1], flush=True)
+    run = Benchmark(parser, __file__)
+    if run.quick:
+        BASE, SIZE, FRAMES, TURNS = QUICK[0], 56, 2, 1
     head = (
-        f"| encoder | pixels | images / s | to {BASE} | weights, M | of these train: {' / '.join(WAYS)} | "
-        f"a step's memory, MiB: {' / '.join(WAYS)} / all, checkpointing | last blocks, layer decay | LoRA | "
-        "checkpointing | messages | text |"
+        f"| encoder | images / s | to {BASE} | weights, M | of these train: {' / '.join(TUNINGS)} | "
+        f"a step's memory, MiB: {' / '.join(STEPS)} | last blocks, layer decay | LoRA | "
+        "checkpointing | cross_frame | text |"
     )
-    text = f"""# Encoders
+    run.head(
+        f"""# Encoders
 
 Written by `docs/benchmarks/encoders.py` (PyTorch {torch.__version__.split("+")[0]}, {platform.machine()},
-{os.cpu_count()} cores). {options.note}
-Random weights. Images per second: batches of {BATCH} without gradients, median of {REPEATS}, encoders in turns; the
-ratio is the median of the turns' ratios. A step is one of AdamW on {STEP_BATCH} images, float32; its memory is the peak
-above what the process held with the encoder in it. What is supported was tried.
+{os.cpu_count()} cores, {torch.get_num_threads()} thread(s)). {run.options.note}
 
-{head}
-|{"---|" * head.count(" | ")}---|
-"""
-    options.output.write_text(text + "\n".join(rows) + "\n")
+Random weights, {SIZE} pixels, float32. Images per second: batches of {FRAMES} without gradients, for `vjepa:` one clip
+of {FRAMES} frames; median of {TURNS} turns with {BASE} in the same process, and the median of the turns' ratios. A step
+is one of AdamW on {STEP_IMAGES} images (a clip of {STEP_IMAGES} frames); its memory is the peak above what the process
+held with the encoder in it. What is supported was tried; `text` is text prompts and zero-shot."""
+    )
+    rows = []
+    for name in QUICK if run.quick else ENCODERS:
+        with run.section(name) as lines:
+            rows.append(row(name, fork=False) if run.quick else apart("spawn", row, name))
+            lines += [head, f"|{'---|' * head.count(' | ')}---|", rows[-1]]
+    with run.section("Side by side") as lines:
+        lines += [head, f"|{'---|' * head.count(' | ')}---|", *rows]
+    run.close()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Time and accuracy of TV-L1's CPU backends, side by side in one run; writes flow_cpu.md beside itself.
 
     python docs/benchmarks/flow_cpu.py [--pairs FOLDER] [--clips FOLDER] [--before CHECKOUT] [--output flow_cpu.md]
+    python docs/benchmarks/flow_cpu.py --quick
 
 Times are of drawn pairs and need no data. PAIRS may hold image pairs: NAME_1.png and NAME_2.png (or .tif),
 NAME-img0.ppm and NAME-img1.ppm, or NAME_frame10.png and NAME_frame11.png; and their true flow as NAME_gt.flo,
@@ -9,14 +10,13 @@ for videos; two frames of each, from its middle, are compared. CHECKOUT is a che
 on the demo's batches is taken in turns with this one's. Everything together takes some 7 minutes of two cores.
 """
 
-import argparse
 import os
 import platform
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +26,7 @@ import cv2
 import numpy as np
 import torch
 from pairs import Pair, drawn_pairs, read_pairs
+from sections import Benchmark, drawn_clips, new_parser
 from skimage.registration import optical_flow_tvl1
 from torch import Tensor
 from torch.nn import functional
@@ -41,14 +42,7 @@ from amclip.flow.pairs import grey_levels
 SIZES = ((96, 96), (224, 224), (256, 340))
 #: As many pairs of 64 × 64 as a batch of configs/demo.yaml has: 8 clips of 16 frames.
 DEMO = (128, 64)
-
-
-class Lines(list[str]):
-    """Shows each line when it is known, as all of them take minutes."""
-
-    def append(self, line: str) -> None:
-        print(line, flush=True)
-        super().append(line)
+PATIENCE = 1.0  # seconds that the other processes get
 
 
 def read_clips(folder: Path) -> list[Pair]:
@@ -79,9 +73,9 @@ def busy() -> float:
     return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
-def settle(seconds: float = 1.0) -> None:
+def settle() -> None:
     """Wait until other processes leave the cores alone for a moment, but not for ever."""
-    end = time.perf_counter() + seconds
+    end = time.perf_counter() + PATIENCE
     while time.perf_counter() < end:
         before = busy()
         time.sleep(0.1)
@@ -108,10 +102,10 @@ def skimage_flow(pair: Tensor) -> Tensor:
     return torch.from_numpy(optical_flow_tvl1(first, second)[::-1].copy())[None]  # it returns (v, u)
 
 
-def speed() -> list[str]:
-    lines = Lines()
-    for height, width in SIZES:
-        for preset, count in (("default", 1), ("default", 16), ("fast", 1), ("opencv", 1)):
+def speed(sizes: Sequence[tuple[int, int]], batch: int) -> list[str]:
+    lines = []
+    for height, width in sizes:
+        for preset, count in (("default", 1), ("default", batch), ("fast", 1), ("opencv", 1)):
             pairs = drawn_pairs(count, height, width)
             for cores in (1, 2):
                 use_cores(cores, count)
@@ -127,6 +121,7 @@ def speed() -> list[str]:
                 skimage = found.get("skimage")
                 cells += [f"{skimage:.1f}", f"{skimage / found['numba']:.1f}"] if skimage else ["", ""]
                 lines.append(f"| {' | '.join(cells)} |")
+                print(lines[-1], flush=True)
     use_cores(1, 1)
     return lines
 
@@ -202,11 +197,11 @@ def opencv_stages(images: Tensor, settings: reference.Parameters) -> dict[str, f
     return spend.spent
 
 
-def stages() -> list[str]:
-    lines = Lines()
+def stages(sizes: Sequence[tuple[int, int]]) -> list[str]:
+    lines = []
     use_cores(1, 1)
     settings = TVL1.preset("default").settings
-    for height, width in SIZES:
+    for height, width in sizes:
         images = drawn_pairs(1, height, width)
         methods = {name: partial(TVL1.preset("default", name), images) for name in ("numba", "opencv")}
         ours_alone: list[dict[str, float]] = []
@@ -253,8 +248,7 @@ for threads in 1, 2:
 """
 
 
-def demo(before: Path | None) -> list[str]:
-    count, side = DEMO
+def demo(before: Path | None, count: int, side: int, rounds: int) -> list[str]:
     here = Path(__file__).resolve().parents[2]
     runs = {"OpenCV": ("opencv", here), "numba": ("numba", here)}
     if before is not None:
@@ -263,7 +257,7 @@ def demo(before: Path | None) -> list[str]:
     with TemporaryDirectory() as folder:
         stored = Path(folder, "pairs.npy")
         np.save(stored, drawn_pairs(count, side, side, (1.2, -0.8)).numpy())
-        for _ in range(3):
+        for _ in range(rounds):
             for name, (backend, checkout) in runs.items():
                 command = [sys.executable, "-c", CHILD, backend, str(stored)]
                 environment = {**os.environ, "PYTHONPATH": str(checkout)}
@@ -273,7 +267,7 @@ def demo(before: Path | None) -> list[str]:
                     command, env=environment, cwd=checkout, stdout=subprocess.PIPE, text=True, check=True
                 )
                 times[name].append([float(line) for line in child.stdout.split()])
-    lines = Lines()
+    lines = []
     for name, values in times.items():
         one, two = (statistics.median(value) for value in zip(*values, strict=True))
         lines.append(f"| {name} | {one:.0f} | {two:.0f} |")
@@ -281,7 +275,7 @@ def demo(before: Path | None) -> list[str]:
 
 
 def agreement(pairs: list[Pair]) -> list[str]:
-    lines = Lines()
+    lines = []
     use_cores(2, 1)
     for pair in pairs:
         fast = TVL1.preset("fast", "numba")
@@ -309,80 +303,82 @@ def agreement(pairs: list[Pair]) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    global PATIENCE
+    parser = new_parser(__doc__)
     parser.add_argument("--pairs", type=Path)
     parser.add_argument("--clips", type=Path)
     parser.add_argument("--before", type=Path)
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
-    arguments = parser.parse_args()
+    run = Benchmark(parser, __file__)
+    sizes, batch, (count, side) = SIZES, 16, DEMO
+    if run.quick:
+        sizes, batch, (count, side), PATIENCE = ((32, 40),), 2, (2, 32), 0.0
     used, own, start = busy(), sum(os.times()[:4]), time.perf_counter()
     use_cores(1, 1)
     for preset in PRESETS:  # compiled and loaded before the clock runs
         TVL1.preset(preset, "numba")(drawn_pairs(1, 32, 32))
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "numba", "scikit-image"))
     packages += f", OpenCV {cv2.__version__}"
-    text = [
-        "# TV-L1 on the CPU",
-        "",
-        f"Written by `docs/benchmarks/flow_cpu.py` on {processor()}, Python {platform.python_version()}, {packages}.",
-        "Times are medians in milliseconds of runs that take turns; *faster* is a time over numba's.",
-        "",
-        "## Time per pair",
-        "",
-        "From uint8 images to flow; numba and OpenCV at the same scale step, warps and iteration counts (*opencv*",
-        "stops early, in both). On two cores OpenCV shares the rows of a single pair, and takes a pair per thread of a",
-        "batch. scikit-image runs with its own defaults and on one core.",
-        "",
-        "| size | preset | batch | cores | numba | OpenCV | faster | scikit-image | faster |",
-        "|---|---|---|---|---|---|---|---|---|",
-        *speed(),
-        "",
-        "## Where the time goes",
-        "",
-        "One pair, one core, default preset. OpenCV's pyramid, warp and median are the calls to its own library that",
-        "its code makes, timed alone; its iterations are what is left of the whole.",
-        "",
-        "| size | stage | numba | OpenCV | faster |",
-        "|---|---|---|---|---|",
-        *stages(),
-        "",
-        "## The demo's batches",
-        "",
-        f"The flow of one batch of the demo: {DEMO[0]} pairs of {DEMO[1]} × {DEMO[1]}, preset *fast*; the whole batch.",
-        "",
-        "| | 1 core | 2 cores |",
-        "|---|---|---|",
-        *demo(arguments.before),
-    ]
-    if arguments.pairs:
-        text += [
+    run.head(
+        f"""# TV-L1 on the CPU
+
+Written by `docs/benchmarks/flow_cpu.py` on {processor()}, Python {platform.python_version()}, {packages}.
+Times are medians in milliseconds of runs that take turns; *faster* is a time over numba's."""
+    )
+    with run.section("Time per pair") as lines:
+        lines += [
+            "From uint8 images to flow; numba and OpenCV at the same scale step, warps and iteration counts (*opencv*",
+            "stops early, in both). On two cores OpenCV shares the rows of a single pair, and takes a pair per thread",
+            "of a batch. scikit-image runs with its own defaults and on one core.",
             "",
-            "## Agreement on real pairs",
-            "",
-            "Mean end-point differences in pixels. *exact*: numba from the reference in double precision, preset",
-            "*fast*. *apart*: numba from OpenCV, both with OpenCV's defaults. Then the error against the known flow:",
-            "of OpenCV and of numba with OpenCV's defaults, of the presets *default* and *fast*, of scikit-image.",
-            "Where *exact* is 0.002 or more, that of the reference itself in single precision follows in parentheses.",
-            "Pairs whose flow is known everywhere are compared at 224 × 224 too.",
-            "",
-            "| pair | size | exact | apart | OpenCV | numba | default | fast | scikit-image |",
+            "| size | preset | batch | cores | numba | OpenCV | faster | scikit-image | faster |",
             "|---|---|---|---|---|---|---|---|---|",
-            *agreement(read_pairs(arguments.pairs)),
+            *speed(sizes, batch),
         ]
-    if arguments.clips:
-        text += [
+    with run.section("Where the time goes") as lines:
+        lines += [
+            "One pair, one core, default preset. OpenCV's pyramid, warp and median are the calls to its own library",
+            "that its code makes, timed alone; its iterations are what is left of the whole.",
             "",
-            "## Agreement on frames of real clips",
-            "",
-            "Two frames from the middle of each clip, shorter side at most 224 pixels; columns as above.",
-            "",
-            "| clip | size | exact | apart |",
-            "|---|---|---|---|",
-            *agreement(read_clips(arguments.clips)),
+            "| size | stage | numba | OpenCV | faster |",
+            "|---|---|---|---|---|",
+            *stages(sizes),
         ]
-    others = (busy() - used - sum(os.times()[:4]) + own) / (time.perf_counter() - start)
-    text += ["", f"While this was measured, other processes took {others:.2f} of the machine's {os.cpu_count()} cores."]
-    arguments.output.write_text("\n".join(text) + "\n")
+    with run.section("The demo's batches") as lines:
+        lines += [
+            f"The flow of one batch of the demo: {count} pairs of {side} × {side}, preset *fast*; the whole batch.",
+            "",
+            "| | 1 core | 2 cores |",
+            "|---|---|---|",
+            *demo(run.options.before, count, side, 1 if run.quick else 3),
+        ]
+    if run.options.pairs or run.quick:
+        pairs = read_pairs(run.options.pairs) if run.options.pairs else [Pair("drawn", drawn_pairs(1, *sizes[0]))]
+        with run.section("Agreement on real pairs") as lines:
+            lines += [
+                "Mean end-point differences in pixels. *exact*: numba from the reference in double precision, preset",
+                "*fast*. *apart*: numba from OpenCV, both with OpenCV's defaults. Then the error against the known",
+                "flow: of OpenCV and of numba with OpenCV's defaults, of the presets *default* and *fast*, of",
+                "scikit-image. Where *exact* is 0.002 or more, that of the reference itself in single precision",
+                "follows in parentheses. Pairs whose flow is known everywhere are compared at 224 × 224 too.",
+                "",
+                "| pair | size | exact | apart | OpenCV | numba | default | fast | scikit-image |",
+                "|---|---|---|---|---|---|---|---|---|",
+                *agreement(pairs),
+            ]
+    if run.options.clips or run.quick:
+        with run.section("Agreement on frames of real clips") as lines:
+            folder = run.options.clips or drawn_clips() / "videos"
+            lines += [
+                "Two frames from the middle of each clip, shorter side at most 224 pixels; columns as above.",
+                "",
+                "| clip | size | exact | apart |",
+                "|---|---|---|---|",
+                *agreement(read_clips(folder)[: 2 if run.quick else None]),
+            ]
+    with run.section("Beside this") as lines:
+        others = (busy() - used - sum(os.times()[:4]) + own) / (time.perf_counter() - start)
+        lines.append(f"Other processes took {others:.2f} of the machine's {os.cpu_count()} cores meanwhile.")
+    run.close()
 
 
 def processor() -> str:

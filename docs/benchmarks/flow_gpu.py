@@ -1,10 +1,12 @@
 """TV-L1 on a GPU: correct first, then pairs per second beside what else a user could take; writes flow_gpu.md.
 
     python docs/benchmarks/flow_gpu.py [--pairs FOLDER] [--output flow_gpu.md]
+    python docs/benchmarks/flow_gpu.py --quick [--device cuda]
 
 Everything is timed in one run, with CUDA events, medians of repeats after a warm-up; methods of a table take turns.
-FOLDER may hold pairs with known flow, as for flow_cpu.py. `--device cpu --quick` runs it without a GPU, to see that it
-works; such figures mean nothing and are not written. Beyond this script, on the same machine:
+FOLDER may hold pairs with known flow, as for flow_cpu.py. `--quick` runs it without a GPU (or, with `--device cuda`, on
+one), to see that it works. Sections are in order of their worth, each saved as it is done. Beyond this script, on the
+same machine:
 
     AMCLIP_REQUIRE_GPU=1 python -m pytest -m gpu
     for tool in memcheck racecheck initcheck synccheck; do
@@ -12,21 +14,19 @@ works; such figures mean nothing and are not written. Beyond this script, on the
     ncu --set full -k regex:iterate python docs/benchmarks/flow_gpu.py --quick
 """
 
-import argparse
 import datetime
-import platform
-import statistics
-import time
+from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
+from device_times import Machine
 from pairs import Pair, drawn_pairs, read_pairs
+from sections import Benchmark, new_parser
 from torch import Tensor
 
-from amclip.flow import TVL1, end_point_error, reference
+from amclip.flow import TVL1, _cuda, _cut, _plan, end_point_error, reference
 from amclip.flow.pairs import grey_levels
 from amclip.flow.reference import Parameters
 
@@ -39,41 +39,6 @@ METHODS = {
     "step 0.8, 5 × 30": TVL1(scale_step=0.8),
     "step 0.8, 5 × 300": TVL1(scale_step=0.8, inner_iterations=300),
 }
-
-
-class Machine:
-    """Where to run, and how to time there."""
-
-    def __init__(self, device: str, quick: bool) -> None:
-        self.device, self.quick = torch.device(device), quick
-
-    @property
-    def name(self) -> str:
-        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else platform.processor() or "CPU"
-
-    def seconds(self, *calls: Callable[[], object]) -> list[float]:
-        """Median time of each call; they take turns. A call's first two runs (compilation, capture) do not count."""
-        repeats = 2 if self.quick else 15
-        for call in calls:
-            for _ in range(2):
-                call()
-        taken: list[list[float]] = [[] for _ in calls]
-        for _ in range(repeats):
-            for call, times in zip(calls, taken, strict=True):
-                times.append(self._one(call))
-        return [statistics.median(times) for times in taken]
-
-    def _one(self, call: Callable[[], object]) -> float:
-        if self.device.type != "cuda":
-            start = time.perf_counter()
-            call()
-            return time.perf_counter() - start
-        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        begin.record()
-        call()
-        end.record()
-        end.synchronize()
-        return begin.elapsed_time(end) / 1e3
 
 
 def batch(count: int, height: int, width: int, device: torch.device) -> Tensor:
@@ -97,14 +62,15 @@ def agreement(machine: Machine, pairs: list[Pair]) -> list[str]:
 
 
 def speed(machine: Machine) -> list[str]:
+    batches, sizes = (BATCHES[:1], ((32, 40),)) if machine.quick else (BATCHES, SIZES)
     lines = [
-        "| size | method | " + " | ".join(f"batch {n}" for n in BATCHES) + " |",
-        "|---|---|" + "---|" * len(BATCHES),
+        "| size | method | " + " | ".join(f"batch {n}" for n in batches) + " |",
+        "|---|---|" + "---|" * len(batches),
     ]
-    for height, width in SIZES:
+    for height, width in sizes:
         for name, method in METHODS.items():
             cells = []
-            for count in BATCHES if not machine.quick else BATCHES[:1]:
+            for count in batches:
                 images = batch(count, height, width, machine.device)
                 (taken,) = machine.seconds(lambda method=method, images=images: method(images))
                 cells.append(f"{count / taken:,.0f}")
@@ -116,7 +82,7 @@ def shares(machine: Machine) -> list[str]:
     """Time of each kernel, by PyTorch's profiler."""
     from torch.profiler import ProfilerActivity, profile
 
-    method, images = TVL1.preset("default"), batch(2 if machine.quick else 128, 224, 224, machine.device)
+    method, images = TVL1.preset("default"), batch(*((2, 32, 40) if machine.quick else (128, 224, 224)), machine.device)
     for _ in range(2):
         method(images)
     with profile(activities=[ProfilerActivity.CUDA, ProfilerActivity.CPU]) as record:
@@ -133,18 +99,22 @@ def shares(machine: Machine) -> list[str]:
     ]
 
 
-def one_launch_per_iteration(images: Tensor) -> Callable[[], Tensor]:
+class OneLaunchPerIteration(_plan.Planner):
     """Our kernels, but with a launch per iteration, as OpenCV's CUDA version works (which takes two)."""
-    from amclip.flow import _cuda, _cut, _plan
 
-    class Slow(_plan.Planner):
-        def cut(self, height: int, width: int) -> _cut.Cut:
-            tiled = _cut.choose_tiles(height, width, 1, False, self.device.shared_bytes)
-            return replace(tiled, iterations=1)
+    def cut(self, height: int, width: int) -> _cut.Cut:
+        tiled = _cut.choose_tiles(height, width, 1, False, self.device.shared_bytes)
+        return replace(tiled, iterations=1)
 
-    index = images.device.index or 0
+
+def one_launch_per_iteration(images: Tensor) -> Callable[[], object]:
+    """The flow by one launch per iteration; without a GPU only the plan for an H100."""
     count, _, channels, height, width = images.shape
-    plan = Slow(count, channels, True, height, width, Parameters(), _cuda.describe(index)).plan
+    shape = (count, channels, True, height, width, Parameters())
+    if not images.is_cuda:
+        return lambda: OneLaunchPerIteration(*shape, _cut.Device(227 << 10, True)).plan
+    index = images.device.index or 0
+    plan = OneLaunchPerIteration(*shape, _cuda.describe(index)).plan
     call = _cuda.Call(plan, tuple(images.shape), index, torch.cuda.graph_pool_handle())
     return lambda: call.launch(images)
 
@@ -152,29 +122,31 @@ def one_launch_per_iteration(images: Tensor) -> Callable[[], Tensor]:
 def rivals(machine: Machine) -> list[str]:
     from torchvision.models.optical_flow import raft_large, raft_small
 
-    count = 2 if machine.quick else 32
-    images = batch(count, 224, 224, machine.device)
+    count, height, width = (1, 128, 128) if machine.quick else (32, 224, 224)
+    images = batch(count, height, width, machine.device)
     ours, fast = TVL1.preset("default"), TVL1.preset("fast")
     first, second = grey_levels(images).unbind(1)
+    plain = Parameters(warps=1, inner_iterations=2) if machine.quick else Parameters()
     colours = (images.float().div(127.5) - 1).expand(-1, -1, 3, -1, -1)
-    nets = [make(weights=None).to(machine.device).eval() for make in (raft_small, raft_large)]
+    updates = 1 if machine.quick else 12
+    made = (raft_small,) if machine.quick else (raft_small, raft_large)
+    nets = [make(weights=None).to(machine.device).eval() for make in made]
 
     def raft(net: torch.nn.Module) -> Callable[[], object]:
         def call() -> object:
             with torch.inference_mode():
-                return net(colours[:, 0], colours[:, 1], num_flow_updates=12)[-1]
+                return net(colours[:, 0], colours[:, 1], num_flow_updates=updates)[-1]
 
         return call
 
     calls: dict[str, Callable[[], object]] = {
         "TV-L1, default": lambda: ours(images),
         "TV-L1, fast": lambda: fast(images),
-        "TV-L1, default, in plain PyTorch": lambda: reference.flow(first, second, Parameters()),
-        "RAFT small, 12 updates (random weights)": raft(nets[0]),
-        "RAFT large, 12 updates (random weights)": raft(nets[1]),
+        "TV-L1, default, in plain PyTorch": lambda: reference.flow(first, second, plain),
     }
-    if machine.device.type == "cuda":
-        calls["TV-L1, default, one launch per iteration"] = one_launch_per_iteration(images)
+    for name, net in zip(("small", "large"), nets, strict=False):
+        calls[f"RAFT {name}, {updates} updates (random weights)"] = raft(net)
+    calls["TV-L1, default, one launch per iteration"] = one_launch_per_iteration(images)
     taken = machine.seconds(*calls.values())
     lines = ["| method | pairs per second | relative to TV-L1, default |", "|---|---|---|"]
     return lines + [
@@ -204,10 +176,10 @@ def training_step(machine: Machine, segments: int) -> str:
     frames = torch.randint(0, 256, (count, positions, 2, 3, size, size), dtype=torch.uint8).to(machine.device)
     index = torch.arange(positions, device=machine.device).view(1, segments, 8).expand(count, -1, -1)
     labels = torch.zeros(count, 20, device=machine.device)
-    images = preprocess(frames)
+    images = preprocess(frames).images
 
     def step(given: Tensor | None) -> None:
-        pictures = preprocess(frames) if given is None else given
+        pictures = preprocess(frames).images if given is None else given
         with torch.autocast(machine.device.type, dtype=torch.bfloat16):
             logits = network(pictures, index)
         torch.nn.functional.binary_cross_entropy_with_logits(logits.float(), labels).backward()
@@ -218,39 +190,34 @@ def training_step(machine: Machine, segments: int) -> str:
     return f"| {segments} | {count} | {whole * 1e3:.1f} | {alone / whole:.1%} | {given / whole:.1%} |"
 
 
+def pairs_of(options: Namespace) -> list[Pair]:
+    """A drawn pair, and those of a folder."""
+    side = 32 if options.quick else 224
+    known = read_pairs(options.pairs) if options.pairs else []
+    return [Pair(f"drawn {side} × {side}", drawn_pairs(1, side, side)), *known]
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--pairs", type=Path)
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
-    parser.add_argument("--device", default="cuda")
-    parser.add_argument("--quick", action="store_true")
-    arguments = parser.parse_args()
-    machine = Machine(arguments.device, arguments.quick)
-    pairs = [
-        Pair("drawn 224 × 224", drawn_pairs(1, 224, 224)),
-        *(read_pairs(arguments.pairs) if arguments.pairs else []),
-    ]
-    versions = [f"torch {torch.__version__}"]
-    for package in ("cuda-core", "torchvision"):
-        try:
-            versions.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            versions.append(f"no {package}")
-    sections = {
-        "Agreement, mean end-point difference in pixels (`fast`)": agreement(machine, pairs),
-        "Pairs per second": speed(machine),
-        "Where the time goes (`default`, 128 pairs of 224 × 224)": shares(machine),
-        "Side by side, 32 pairs of 224 × 224": rivals(machine),
-        "In a training step (ViT-B/16, bf16)": training_share(machine),
-    }
-    text = f"# TV-L1 on a GPU\n\nWritten by `docs/benchmarks/flow_gpu.py` on {machine.name}, {datetime.date.today()}, "
-    text += f"Python {platform.python_version()}, {', '.join(versions)}.\n"
-    for title, lines in sections.items():
-        text += f"\n## {title}\n\n" + "\n".join(lines) + "\n"
-    print(text)
-    if machine.device.type == "cuda" and not machine.quick:
-        arguments.output.write_text(text, encoding="utf-8")
-        print(f"Wrote {arguments.output}")
+    parser.add_argument("--device", help="default: cuda, and with --quick the CPU")
+    run = Benchmark(parser, __file__)
+    machine = Machine(run.options.device or ("cpu" if run.quick else "cuda"), run.quick)
+    run.head(
+        f"# TV-L1 on a GPU\n\nWritten by `docs/benchmarks/flow_gpu.py` on {machine.name}, {datetime.date.today()}, "
+        f"{machine.versions}."
+    )
+    with run.section("Agreement, mean end-point difference in pixels (`fast`)") as lines:
+        lines += agreement(machine, pairs_of(run.options))
+    with run.section("Pairs per second") as lines:
+        lines += speed(machine)
+    with run.section("Where the time goes (`default`, 128 pairs of 224 × 224)") as lines:
+        lines += shares(machine)
+    with run.section("In a training step (ViT-B/16, bf16)") as lines:
+        lines += training_share(machine)
+    with run.section("Side by side, 32 pairs of 224 × 224") as lines:
+        lines += rivals(machine)
+    run.close()
 
 
 if __name__ == "__main__":

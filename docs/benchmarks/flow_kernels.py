@@ -1,21 +1,23 @@
 """What can be said of the CUDA kernels without a GPU; writes flow_kernels.md.
 
-    python docs/benchmarks/flow_kernels.py [--pairs FOLDER] [--output flow_kernels.md]
+    python docs/benchmarks/flow_kernels.py [--pairs FOLDER] [--output flow_kernels.md] [--quick]
 
 The kernels are carried out on the CPU by the tests' emulator (needs a C++ compiler), on FOLDER's image pairs (see
 pairs.py), and compiled by NVRTC for every architecture (needs amclip[cuda]). How fast they are, only a GPU can tell:
 flow_gpu.py.
 """
 
-import argparse
 import io
 import re
+import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
 from pairs import Pair, drawn_pairs, read_pairs
+from sections import Benchmark, new_parser
 
 from amclip.flow import TVL1, _cuda, _cut, _plan, end_point_error, reference
 from amclip.flow.reference import Parameters
@@ -56,18 +58,18 @@ def agreement(pairs: list[Pair]) -> list[str]:
     return lines
 
 
-def resources() -> list[str]:
-    lines = ["| kernel | " + " | ".join(f"sm_{arch}" for arch in ARCHITECTURES) + " |"]
-    lines.append("|---|" + "---|" * len(ARCHITECTURES))
+def resources(architectures: Sequence[str]) -> list[str]:
+    lines = ["| kernel | " + " | ".join(f"sm_{arch}" for arch in architectures) + " |"]
+    lines.append("|---|" + "---|" * len(architectures))
     found: dict[str, dict[str, str]] = {}
-    for arch in ARCHITECTURES:
+    for arch in architectures:
         log = io.StringIO()
         _cuda.compile_kernels(arch, logs=log)
         for name, stores, loads, registers in REPORT.findall(log.getvalue()):
             spilled = max(int(stores), int(loads))
             found.setdefault(name, {})[arch] = f"{registers}" + (f" + {spilled} B" if spilled else "")
     return lines + [
-        f"| `{name}` | {' | '.join(found[name].get(arch, '–') for arch in ARCHITECTURES)} |" for name in sorted(found)
+        f"| `{name}` | {' | '.join(found[name].get(arch, '–') for arch in architectures)} |" for name in sorted(found)
     ]
 
 
@@ -106,28 +108,34 @@ def plans() -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--pairs", type=Path)
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
-    arguments = parser.parse_args()
-    pairs = [Pair("drawn", drawn_pairs(1, 224, 224))]
-    if arguments.pairs:
-        pairs += read_pairs(arguments.pairs)
-    sections = {
-        "Agreement\n\nThe kernels on the CPU, `fast` (two warps, fixed counts); mean end-point differences in pixels. "
-        "*EPE* is the error\nagainst true flow. The last column compares, to the bit, levels cut into tiles (64 KiB of "
-        "shared memory) with\nlevels in clusters of blocks.": agreement(pairs),
-        "Registers per thread, and bytes spilled\n\nBy NVRTC. A block has 256 threads at most.": resources(),
-        "How images are cut (`default`)": plans(),
-    }
-    text = (
+    run = Benchmark(parser, __file__)
+    side = 48 if run.quick else 224
+    pairs = [Pair("drawn", drawn_pairs(1, side, side))]
+    if run.options.pairs:
+        pairs += read_pairs(run.options.pairs)
+    run.head(
         "# The CUDA kernels of TV-L1, without a GPU\n\nWritten by `docs/benchmarks/flow_kernels.py`. How fast they run "
+        "is measured by `flow_gpu.py` on a\nmachine with a GPU."
     )
-    text += "is still to be measured, by `flow_gpu.py` on a\nmachine with a GPU.\n"
-    for title, lines in sections.items():
-        text += f"\n## {title}\n\n" + "\n".join(lines) + "\n"
-    arguments.output.write_text(text, encoding="utf-8")
-    print(f"Wrote {arguments.output}")
+    with run.section("Agreement") as lines:
+        lines += [
+            "The kernels on the CPU, `fast` (two warps, fixed counts); mean end-point differences in pixels. *EPE* is",
+            "the error against true flow. The last column compares, to the bit, levels cut into tiles (64 KiB of",
+            "shared memory) with levels in clusters of blocks.",
+            "",
+        ]
+        if shutil.which("c++") is None and run.quick:
+            lines.append("Needs a C++ compiler.")
+        else:
+            lines += agreement(pairs)
+    with run.section("Registers per thread, and bytes spilled") as lines:
+        lines += ["By NVRTC. A block has 256 threads at most.", ""]
+        lines += resources(ARCHITECTURES[-1:] if run.quick else ARCHITECTURES)
+    with run.section("How images are cut (`default`)") as lines:
+        lines += plans()
+    run.close()
 
 
 if __name__ == "__main__":

@@ -1,22 +1,20 @@
 """Two courting flies, from BORIS labels to bouts of a part of the video that nobody trained or tuned on.
 
-    python docs/benchmarks/fly_courtship.py --data FOLDER --work FOLDER
+    python docs/benchmarks/fly_courtship.py --data FOLDER --work FOLDER [--validation]
+    python docs/benchmarks/fly_courtship.py --quick      drawn dots in place of flies
 
 `--data` holds `courtship.mp4` (talmolab/sleap, docs/notebooks/analysis_example, Clear BSD) and its bouts as BORIS
 writes them, `courtship_aggregated_events.csv`. amclip is trained on the first part and tuned on the second; so is a
 classical baseline: statistics of the same optical flow, and a logistic regression per behaviour. Both then annotate the
-last part. Writes `fly_courtship.md` and `fly_courtship.png` beside this file.
+last part; `--validation` stops before. Writes `fly_courtship.md` and `fly_courtship.png` beside this file.
 """
 
-import argparse
 import itertools
 import json
 import os
 import platform
-import subprocess
-import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
@@ -25,23 +23,26 @@ import numpy as np
 import torch
 import yaml
 from numpy.typing import NDArray
+from sections import Benchmark, new_parser
 
 from amclip.calibration import Calibrator
 from amclip.commands.evaluate import agreement_rows
 from amclip.data.formats import Reading, boris_events
 from amclip.data.intervals import Timeline, Windows, clips_of
 from amclip.data.table import LabelTable, build_table, write_table
+from amclip.data.video import Video
 from amclip.ethogram.agreement import Agreement, agreement
 from amclip.ethogram.annotations import Annotation, read_annotation
 from amclip.ethogram.bouts import BoutSettings, find_bouts, timeline
+from amclip.ethogram.extent import Extent
 from amclip.ethogram.figure import Panel, Track, draw_ethogram
 from amclip.ethogram.outputs import write_outputs
 from amclip.ethogram.pairing import pair_up
+from amclip.ethogram.plan import plan_windows
 from amclip.ethogram.scores import WindowScores
 from amclip.flow.tvl1 import TVL1
 
-HERE = Path(__file__).parent
-CONFIG = HERE.parents[1] / "configs/demo.yaml"
+CONFIG = Path(__file__).parents[2] / "configs/demo.yaml"
 # Seconds. Behaviours rare in one part are frequent in another; validation is long enough to hold some of each.
 TRAIN, VALIDATION, HELD_OUT = (0.0, 74.0), (74.0, 92.0), (94.0, 120.0)
 WINDOW, HOP = 0.6, 0.2  # half of all bouts are shorter than 0.8 s
@@ -49,6 +50,14 @@ SIDE = 256  # what the 1024 x 1024 video is shrunk to once, so that decoding doe
 SIZE, GAP, BOUND, POSITIONS = 128, 4, 1.5, 4
 # A fly is 12 pixels long at 128 x 128; in 4 frames 99.9 % of the pixels move less than about 1 pixel.
 TRIED = {"smoothing": (0.0, 0.4, 0.8), "minimum_bout": (0.0, 0.25, 0.4), "minimum_gap": (0.0, 0.3)}
+
+NETWORK, MOTION, STATISTICS = "amclip", "amclip, motion token alone", "flow statistics"
+FOLDERS = {NETWORK: "amclip", MOTION: "motion"}
+# A frozen encoder that is shown no image: all that is learned from is the numbers of the motion.
+ALONE = (
+    *("--input.modality=motion", "--input.flow.motion.cells=0", "--model.network.tuning.trainable_blocks=0"),
+    *("--model.network.temporal.layers=0", "--model.optimiser.learning_rate=5e-4"),
+)
 
 NOTES = """\
 ## Why amclip does not win here
@@ -105,17 +114,15 @@ def windows_table(labels: Timeline) -> LabelTable:
     return build_table(clips, "windows")
 
 
-def amclip(*words: str) -> None:
-    subprocess.run([sys.executable, "-m", "amclip", *words], check=True)
-
-
-def train(work: Path, epochs: int, seed: int) -> tuple[Path, float]:
+def train(benchmark: Benchmark, method: str, epochs: int, seed: int, more: Sequence[str] = ()) -> tuple[Path, float]:
     """Fit the demo's network on the windows; the checkpoint that was best on validation, and the seconds it took."""
-    checkpoint = work / "run/version_0/checkpoints/best.ckpt"
-    done = work / "run/seconds"
+    work = benchmark.work
+    run = work / f"{FOLDERS[method]}_run"
+    checkpoint = run / "version_0/checkpoints/best.ckpt"
+    done = run / "seconds"
     if not done.exists():
         began = time.time()
-        amclip(
+        benchmark.amclip(
             *(
                 "fit",
                 f"--config={CONFIG}",
@@ -140,17 +147,19 @@ def train(work: Path, epochs: int, seed: int) -> tuple[Path, float]:
                 "--data.num_workers=1",
                 "--pictures.clips=0",
             ),
-            *("--trainer.enable_progress_bar=false", f"--trainer.logger.save_dir={work / 'run'}"),
+            *("--trainer.enable_progress_bar=false", f"--trainer.logger.save_dir={run}"),
+            *(ALONE if method == MOTION else ()),
+            *(f"--{word}" for word in more),
         )
         done.write_text(f"{time.time() - began:.0f}\n")
     return checkpoint, float(done.read_text())
 
 
-def annotate(work: Path, checkpoint: Path, *more: str) -> Path:
-    folder = work / "amclip"
-    video = work / "videos/courtship.mp4"
+def annotate(benchmark: Benchmark, method: str, checkpoint: Path, *more: str) -> Path:
+    folder = benchmark.work / FOLDERS[method]
+    video = benchmark.work / "videos/courtship.mp4"
     times = (f"--window={WINDOW}", f"--hop={HOP}")
-    amclip("annotate", str(video), f"--checkpoint={checkpoint}", f"--output={folder}", *times, *more)
+    benchmark.amclip("annotate", str(video), f"--checkpoint={checkpoint}", f"--output={folder}", *times, *more)
     return folder
 
 
@@ -162,8 +171,19 @@ def scores_of(folder: Path) -> WindowScores:
     table, (video,) = pd.read_parquet(folder / "windows.parquet"), said["videos"]
     columns = {name: table[name].to_numpy() for name in ("start_frame", "stop_frame", "start", "stop")}
     values = table[said["classes"]].to_numpy(np.float32)
-    told = {name: video[name] for name in ("video", "fps", "num_frames", "duration")}
-    return WindowScores(classes=tuple(said["classes"]), probabilities=values, **columns, **told)
+    extent = Extent(video["fps"], video["num_frames"], video["duration"])
+    classes = tuple(said["classes"])
+    return WindowScores(video=video["video"], classes=classes, probabilities=values, extent=extent, **columns)
+
+
+def windows_of(work: Path, classes: tuple[str, ...]) -> WindowScores:
+    """The windows that `amclip annotate` scores, of which nothing is known yet."""
+    with Video(work / "videos/courtship.mp4") as video:
+        plan = plan_windows(video.timestamps(), video.duration, WINDOW, HOP, POSITIONS, GAP / 25)
+        extent = Extent(video.fps, video.num_frames, video.duration)
+    columns = {name: getattr(plan, name) for name in ("start_frame", "stop_frame", "start", "stop")}
+    values = np.zeros((len(plan), len(classes)), np.float32)
+    return WindowScores(video="courtship.mp4", classes=classes, probabilities=values, extent=extent, **columns)
 
 
 def flow_statistics(video: Path) -> NDArray[np.float64]:
@@ -224,11 +244,11 @@ def baseline(work: Path, like: WindowScores, table: LabelTable) -> tuple[WindowS
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    statistics = flow_statistics(work / "videos/courtship.mp4")
+    statistics, fps = flow_statistics(work / "videos/courtship.mp4"), like.extent.fps
 
     def known(split: str) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         rows = table.split(split)
-        frames = [(round((clip.start or 0) * like.fps), round((clip.stop or 0) * like.fps)) for clip in rows.clips]
+        frames = [(round((clip.start or 0) * fps), round((clip.stop or 0) * fps)) for clip in rows.clips]
         return window_features(statistics, *zip(*frames, strict=True)), rows.targets()
 
     (seen, truth), (tuned, tuned_truth) = known("train"), known("val")
@@ -272,7 +292,7 @@ def as_timeline(scores: WindowScores, bouts: list) -> Timeline:
     from amclip.data.intervals import Bout
 
     mine = tuple(Bout(bout.start, bout.stop, bout.behaviour) for bout in bouts)
-    return Timeline(scores.video, mine, scores.duration, scores.fps)
+    return Timeline(scores.video, mine, scores.extent.duration, scores.extent.fps)
 
 
 def compared(guess: Annotation, labels: Annotation, part: tuple[float, float]) -> Agreement:
@@ -305,7 +325,7 @@ def verdict(found: dict[str, Agreement]) -> str:
     """Who is ahead on the held-out part, measure by measure; closer than 0.01 counts as equal."""
     said = []
     for name, column in (("frame F1", "f1"), ("kappa", "kappa"), ("bout F1 at 0.5", "bout_f1_iou_0.5")):
-        ours, theirs = (mean_of(one, column) for one in found.values())
+        ours, theirs = (mean_of(found[who], column) for who in (NETWORK, STATISTICS))
         who = "equal" if abs(ours - theirs) < 0.01 else "amclip ahead" if ours > theirs else "the baseline ahead"
         said.append(f"{name} {ours:.2f} and {theirs:.2f} ({who})")
     return f"Means of amclip and of the baseline: {', '.join(said)}."
@@ -380,14 +400,24 @@ def report(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    global TRAIN, VALIDATION, HELD_OUT
+    parser = new_parser(__doc__)
+    parser.add_argument("--data", type=Path)
     parser.add_argument("--work", type=Path, default=Path("runs/fly_courtship"))
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    work = options.work
-    work.mkdir(parents=True, exist_ok=True)
+    parser.add_argument("--validation", action="store_true", help="look at the validation part only; write no figures")
+    parser.add_argument("--methods", nargs="*", default=[NETWORK, MOTION, STATISTICS])
+    parser.add_argument(
+        "--set", nargs="*", default=[], metavar="NAME=VALUE", help="more of amclip fit's options, to try"
+    )
+    benchmark = Benchmark(parser, __file__, needs=["data"])
+    options, work = benchmark.options, benchmark.work
+    if benchmark.quick:
+        import drawn_flies
+
+        TRAIN, VALIDATION, HELD_OUT = drawn_flies.PARTS
+        options.data = drawn_flies.draw_flies(work)
     took: dict[str, float] = {}
     source = options.data / "courtship_aggregated_events.csv"
     (truth,) = boris_events.read(source.read_text(), str(source), Reading()).timelines
@@ -397,35 +427,49 @@ def main() -> None:
     write_table(table, work / "windows.csv")
     labels = read_annotation(source)
 
-    checkpoint, took["training"] = train(work, options.epochs, options.seed)
-    began = time.time()
-    folder = annotate(work, checkpoint)
-    took["annotating"] = time.time() - began
-    scores = scores_of(folder)
-    tuned = json.loads((folder / "annotation.json").read_text())["settings"]
-    cut = {"amclip": choose_settings(scores, [tuned[name]["threshold"] for name in scores.classes], labels)}
-    (work / "bouts.yaml").write_text(yaml.safe_dump({"classes": {k: asdict(v) for k, v in cut["amclip"].items()}}))
-    annotate(work, checkpoint, f"--settings={work / 'bouts.yaml'}")
-
-    began = time.time()
-    plain, thresholds = baseline(work, scores, table)
-    took["baseline"] = time.time() - began
-    cut["flow statistics"] = choose_settings(plain, thresholds, labels)
-    write_outputs(work / "baseline", [plain], cut["flow statistics"])
-
-    seen = {"amclip": read_annotation(folder), "flow statistics": read_annotation(work / "baseline")}
-    found = {who: compared(one, labels, HELD_OUT) for who, one in seen.items()}
-    for who, one in found.items():
-        print(who, {name: round(mean_of(one, name), 3) for name in ("f1", "kappa", "bout_f1_iou_0.5")})
-    parts = (TRAIN, VALIDATION, HELD_OUT)
-    precision = {
-        who: [window_precision(mine, truth, part) for part in parts]
-        for who, mine in (("amclip", scores), ("flow statistics", plain))
-    }
-    (HERE / "fly_courtship.md").write_text(report(found, cut, precision, took))
-    tracks = [Track("labels", labels.timelines[0].bouts)]
-    tracks += [Track(who, one.timelines[0].bouts) for who, one in seen.items()]
-    draw_ethogram(HERE / "fly_courtship.png", [Panel("", tracks, *HELD_OUT)], labels.classes)
+    scores: dict[str, WindowScores] = {}
+    cut: dict[str, dict[str, BoutSettings]] = {}
+    seen: dict[str, Annotation] = {}
+    parts = (TRAIN, VALIDATION) if options.validation else (TRAIN, VALIDATION, HELD_OUT)
+    for method in options.methods:
+        with benchmark.section(method) as lines:
+            began = time.time()
+            if method == STATISTICS:
+                any_scores = next(iter(scores.values())) if scores else windows_of(work, table.classes)
+                scores[method], thresholds = baseline(work, any_scores, table)
+                took["baseline"] = time.time() - began
+            else:
+                more = [word.removeprefix("--") for word in options.set]
+                checkpoint, took[f"training ({method})"] = train(benchmark, method, options.epochs, options.seed, more)
+                began = time.time()
+                folder = annotate(benchmark, method, checkpoint)
+                took[f"annotating ({method})"] = time.time() - began
+                scores[method] = scores_of(folder)
+                tuned = json.loads((folder / "annotation.json").read_text())["settings"]
+                thresholds = [tuned[name]["threshold"] for name in scores[method].classes]
+            lines.append(f"{[round(window_precision(scores[method], truth, part), 3) for part in parts]}")
+            if options.validation:
+                continue
+            cut[method] = choose_settings(scores[method], thresholds, labels)
+            if method == STATISTICS:
+                write_outputs(work / "baseline", [scores[method]], cut[method])
+                seen[method] = read_annotation(work / "baseline")
+            else:
+                bouts = work / f"{FOLDERS[method]}_bouts.yaml"
+                bouts.write_text(yaml.safe_dump({"classes": {k: asdict(v) for k, v in cut[method].items()}}))
+                seen[method] = read_annotation(annotate(benchmark, method, checkpoint, f"--settings={bouts}"))
+    if not options.validation:
+        with benchmark.section("The page and the picture"):
+            found = {who: compared(one, labels, HELD_OUT) for who, one in seen.items()}
+            for who, one in found.items():
+                print(who, {name: round(mean_of(one, name), 3) for name in ("f1", "kappa", "bout_f1_iou_0.5")})
+            precision = {who: [window_precision(mine, truth, part) for part in parts] for who, mine in scores.items()}
+            benchmark.write(report(found, cut, precision, took))
+            tracks = [Track("labels", labels.timelines[0].bouts)]
+            tracks += [Track(who, one.timelines[0].bouts) for who, one in seen.items()]
+            panel = Panel("", tracks, *HELD_OUT)
+            draw_ethogram(benchmark.output.with_suffix(".png"), [panel], labels.classes)
+    benchmark.close()
 
 
 if __name__ == "__main__":

@@ -8,34 +8,35 @@ Each rate is tested with the checkpoint as it is, whose flow gap is a time, and 
 that rate. Writes `frame_rates.md` beside this file.
 """
 
-import argparse
 import csv
 import json
 import platform
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 
+from sections import Benchmark, drawn_clips, new_parser
+
 from amclip.data.frame_rates import gap_in_frames
-from amclip.data.synthetic import iterate_frames, labels_of, plan_clip, split_of, write_dataset
-from amclip.data.synthetic.clips import FPS, SECONDS, SIZE
+from amclip.data.synthetic import ClipSettings, iterate_frames, labels_of, plan_clip, split_of, write_dataset
+from amclip.data.synthetic.settings import FPS, SECONDS
 from amclip.data.writer import VideoWriter
 
 HERE = Path(__file__).parent
 CONFIG = HERE.parents[1] / "configs/demo.yaml"
 RATES = (15, 30, 60)
 STREAM = 0  # the demo's clips
+FASTEST = ClipSettings(STREAM, SECONDS, fps=RATES[-1])
 GAP = 1 / 15  # seconds, as the config says
 
 
-def draw(clips: int, work: Path) -> None:
+def draw(clips: int, work: Path, quick: bool) -> None:
     """The demo's clips at its own rate to train on, and its test clips at every rate."""
-    write_dataset(work / "train", clips, STREAM, workers=1, progress=False)
+    if not quick:
+        write_dataset(work / "train", clips, ClipSettings(STREAM), workers=1, progress=False)
     rows: list[tuple[str, str, str]] = []
     for index in (index for index in range(clips) if split_of(index) == "test"):
         name = f"videos/clip_{index:05d}.mp4"
-        rows.append((name, ";".join(labels_of(plan_clip(STREAM, index, SECONDS, fps=RATES[-1]).bouts)), "test"))
+        rows.append((name, ";".join(labels_of(plan_clip(FASTEST, index).bouts)), "test"))
         if not (work / f"{RATES[0]}" / name).exists():
             draw_test_clip(index, {rate: work / f"{rate}" / name for rate in RATES})
     for rate in RATES:
@@ -45,32 +46,33 @@ def draw(clips: int, work: Path) -> None:
 
 def draw_test_clip(index: int, targets: dict[int, Path]) -> None:
     """One clip at every rate; the lowest is written last, and says that all are there."""
-    frames = list(iterate_frames(STREAM, index, SECONDS, fps=RATES[-1]))
+    frames = list(iterate_frames(FASTEST, index))
     for rate in sorted(targets, reverse=True):
-        with VideoWriter(targets[rate], rate, SIZE, crf=23) as writer:
+        with VideoWriter(targets[rate], rate, FASTEST.size, crf=23) as writer:
             for frame in frames[:: RATES[-1] // rate]:
                 writer.write(frame)
 
 
-def test(rate: int, gap: str | None, seed: int, epochs: int, work: Path) -> float:
+def test(run: Benchmark, rate: int, gap: str | None, seed: int) -> float:
     """Macro mAP at a rate, with the checkpoint's gap or another."""
-    folder = work / f"seed-{seed}"
+    work, folder = run.work, run.work / f"seed-{seed}"
     checkpoint = folder / "fit/version_0/checkpoints/best.ckpt"
     common = ["--trainer.enable_progress_bar=false", f"--data.cache_dir={work / 'probed'}"]
     if not checkpoint.exists():
+        trained_on = drawn_clips() if run.quick else work / "train"
         words = [
             f"--config={CONFIG}",
-            f"--data.source.labels={work / 'train/labels.csv'}",
-            f"--data.source.root={work / 'train'}",
+            f"--data.source.labels={trained_on / 'labels.csv'}",
+            f"--data.source.root={trained_on}",
         ]
-        seeds = [f"--seed_everything={seed}", f"--data.seed={seed}", f"--trainer.max_epochs={epochs}"]
-        amclip("fit", *words, *seeds, f"--trainer.logger.save_dir={folder / 'fit'}", *common)
+        seeds = [f"--seed_everything={seed}", f"--data.seed={seed}", f"--trainer.max_epochs={run.options.epochs}"]
+        run.amclip("fit", *words, *seeds, f"--trainer.logger.save_dir={folder / 'fit'}", *common)
     table = folder / f"{rate}-{'trained' if gap is None else 'frame'}.csv"
     if not table.exists():
         words = [f"--ckpt_path={checkpoint}", f"--data.source.labels={work / str(rate) / 'labels.csv'}"]
         words += [f"--data.source.root={work / str(rate)}", f"--predictions.test_path={table}"]
         words += [f"--trainer.logger.save_dir={folder / 'test'}", *common]
-        amclip("test", *words, *([] if gap is None else [f"--input.flow.gap={gap}"]))
+        run.amclip("test", *words, *([] if gap is None else [f"--input.flow.gap={gap}"]))
     return macro(table)
 
 
@@ -87,13 +89,6 @@ def macro(path: Path) -> float:
         if any(truth):
             scores.append(float(average_precision_score(truth, [float(row[name]) for row in rows])))
     return statistics.mean(scores)
-
-
-def amclip(*arguments: str) -> None:
-    """Run a command, quietly unless it fails."""
-    done = subprocess.run([sys.executable, "-m", "amclip", *arguments], capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"amclip {' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
 
 
 def write(results: dict[str, dict[int, list[float]]], clips: int, epochs: int, output: Path) -> None:
@@ -136,27 +131,29 @@ def write(results: dict[str, dict[int, list[float]]], clips: int, epochs: int, o
 
 def main() -> None:
     """Draw, train, test, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    global RATES, FASTEST
+    parser = new_parser(__doc__)
     parser.add_argument("--work", type=Path, default=Path("runs/frame_rates"), help="folder for clips and runs")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--clips", type=int, default=500)
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--quick", action="store_true", help="36 clips, one epoch, nothing written beside this file")
-    parser.add_argument("--output", type=Path, default=HERE / "frame_rates.md")
-    options = parser.parse_args()
-    if options.quick:
-        options.clips, options.epochs, options.work = 36, 1, options.work / "quick"
-        options.output = options.work / "frame_rates.md"
-    draw(options.clips, options.work)
+    run = Benchmark(parser, __file__)
+    options = run.options
+    if run.quick:
+        options.clips, options.epochs = 36, 1
+        RATES, FASTEST = (15, 60), ClipSettings(STREAM, 1.4, (48, 64), 60)
+    draw(options.clips, run.work, run.quick)
     results: dict[str, dict[int, list[float]]] = {kind: {rate: [] for rate in RATES} for kind in ("time", "frame")}
     for seed in options.seeds:
         for kind, by_rate in results.items():
             for rate, scores in by_rate.items():
-                gap = f"1/{rate}" if kind == "frame" else None
-                scores.append(test(rate, gap, seed, options.epochs, options.work))
-                print(f"seed {seed}, {rate} frames/s, gap by {kind}: macro {scores[-1]:.3f}", flush=True)
-    write(results, options.clips, options.epochs, options.output)
-    print(json.dumps(results))
+                with run.section(f"seed {seed}, {rate} frames/s, gap by {kind}") as lines:
+                    scores.append(test(run, rate, f"1/{rate}" if kind == "frame" else None, seed))
+                    lines.append(f"macro {scores[-1]:.3f}")
+    with run.section("The page"):
+        write(results, options.clips, options.epochs, run.output)
+        print(json.dumps(results))
+    run.close()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Readers of labels, projects, bouts, annotations and configs against changed files, by coverage: read or refused.
 
     pip install atheris && python docs/benchmarks/fuzz_readers.py --seconds 120
+    python docs/benchmarks/fuzz_readers.py --quick      the small intact files alone, which need no atheris
 
 Starts from a small intact file of every format and changes it byte by byte (libFuzzer by way of atheris, which sees
 which branches a change reaches). A file may be refused by the reader's own error, which names the file; a config is
@@ -23,6 +24,8 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from sections import Benchmark, new_parser
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "data"), str(ROOT / "tests" / "report")]
@@ -136,8 +139,9 @@ def reader(target: str, path: Path) -> Callable[[], None]:
             return
         must(found.scoring.window is None or (finite(found.scoring.window) and found.scoring.window > 0), found.scoring)
         for video in found.videos:
-            must(finite(video.duration) and video.duration >= 0 and video.num_frames >= 0, video)
-            must(finite(video.fps) and video.fps > 0, video)
+            extent = video.extent
+            must(finite(extent.duration) and extent.duration >= 0 and extent.num_frames >= 0, video)
+            must(finite(extent.fps) and extent.fps > 0, video)
 
     def config() -> None:
         said = io.StringIO()
@@ -153,12 +157,17 @@ def reader(target: str, path: Path) -> Callable[[], None]:
     return {"labels": labels, "annotation": annotation, "run": run, "config": config}[target]
 
 
+def name_of(target: str) -> str:
+    """What the file is called that a target reads."""
+    return {"run": "annotation.json", "config": "config.yaml"}.get(target, "labels")
+
+
 def fuzz(target: str, seconds: int, seed: int) -> None:
     """In a process of its own: libFuzzer ends it."""
     import atheris
 
     folder = Path(tempfile.mkdtemp(prefix="fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
-    path = folder / {"run": "annotation.json", "config": "config.yaml"}.get(target, "labels")
+    path = folder / name_of(target)
     with atheris.instrument_imports(include=["amclip.data", "amclip.ethogram", "amclip.commands"]):
         read = reader(target, path)  # it imports what is to be seen: nothing of amclip may be imported before
     warnings.simplefilter("ignore")
@@ -186,31 +195,51 @@ def fuzz(target: str, seconds: int, seed: int) -> None:
     atheris.Fuzz()
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def read_seeds(target: str) -> int:
+    """Read the small intact files, which must raise nothing; their number."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name_of(target)
+        read, texts = reader(target, path), seeds(target)
+        for text in texts:
+            path.write_text(text, encoding="utf-8")
+            read()
+    return len(texts)
+
+
+def fuzz_apart(target: str, seconds: int, seed: int) -> list[str]:
+    """Run :func:`fuzz` in a process of its own.
+
+    Raises:
+        RuntimeError: If there is a find, which was printed.
+    """
+    command = [sys.executable, __file__, "--target", target, f"--seconds={seconds}", f"--seed={seed}"]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    output = (done.stdout + done.stderr).splitlines()
+    if done.returncode:
+        print("\n".join(line for line in output if line.startswith("FOUND")), f"(status {done.returncode})")
+        print("\n".join(line for line in output[-60:] if line[:1] not in "#IW"))
+        raise RuntimeError("FOUND")
+    tried = [line.split()[-1] for line in output if "stat::number_of_executed_units" in line]
+    return [f"{tried[-1] if tried else '?'} files, nothing found"]
+
+
+def main() -> None:
+    parser = new_parser(__doc__)
     parser.add_argument("--seconds", type=int, default=60, help="for each target")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--target", choices=tuple(CLASSES), help=argparse.SUPPRESS)
-    chosen = parser.parse_args()
+    run = Benchmark(parser, __file__)
+    chosen = run.options
     if chosen.target:
         fuzz(chosen.target, chosen.seconds, chosen.seed)
-    found = 0
     for target, what in CLASSES.items():
-        command = [sys.executable, __file__, "--target", target, f"--seconds={chosen.seconds}", f"--seed={chosen.seed}"]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-        output = done.stdout + done.stderr
-        tried = [line.split()[-1] for line in output.splitlines() if "stat::number_of_executed_units" in line]
-        found += done.returncode != 0
-        verdict = "FOUND" if done.returncode else "nothing found"
-        print(f"{target} ({what}): {tried[-1] if tried else '?'} files, {verdict}")
-        if done.returncode:
-            print(
-                "\n".join(line for line in output.splitlines() if line.startswith("FOUND")),
-                f"(status {done.returncode})",
-            )
-            print("\n".join(line for line in output.splitlines()[-60:] if line[:1] not in "#IW"))
-    return int(found > 0)
+        with run.section(f"{target} ({what})") as lines:
+            if run.quick:
+                lines.append(f"{read_seeds(target)} intact files are read")
+            else:
+                lines += fuzz_apart(target, chosen.seconds, chosen.seed)
+    run.close()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

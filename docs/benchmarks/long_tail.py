@@ -5,15 +5,14 @@ Feature vectors are drawn, not videos: a clip is the sum of the directions of it
 tenth more clips show none. A small network is trained on them by each loss. The test set has as many clips of every
 class.
 
-    python docs/benchmarks/long_tail.py docs/benchmarks/long_tail.md
+    python docs/benchmarks/long_tail.py [--quick]
 """
 
 import statistics
-import sys
-from pathlib import Path
 
 import numpy as np
 import torch
+from sections import Benchmark, new_parser
 from torch import Tensor, nn
 
 from amclip.class_groups import class_groups_by_count
@@ -83,22 +82,30 @@ def score(network: nn.Module, test: Clips) -> list[float]:
     return [100 * v for v in (scores.macro, *(value for value, _ in parts.values()), scores.micro, f1)]
 
 
-def main(output: str) -> None:
+def main() -> None:
     """Train every variant with every seed, and write the table."""
+    global COUNTS, EPOCHS
+    run = Benchmark(new_parser(__doc__), __file__)
+    seeds = SEEDS
+    if run.quick:
+        COUNTS, EPOCHS, seeds = [40] * 3 + [20] * 3 + [10] * 3, 2, SEEDS[:2]
     torch.set_num_threads(1)
     lines = ["| | macro | head | middle | tail | micro | F1 at 0.5 |", "|---|---|---|---|---|---|---|"]
-    results: dict[str, list[list[float]]] = {name: [] for name in VARIANTS}
-    for seed in SEEDS:
+    results: dict[str, list[list[float]]] = {}
+    for seed in seeds:
         rng = np.random.default_rng(seed)
         directions = rng.normal(size=(len(COUNTS), DIMENSIONS)) / np.sqrt(DIMENSIONS) * 3
         clips, test = Clips(COUNTS, directions, rng), Clips([200] * len(COUNTS), directions, rng)
         for name, (loss, sampler) in VARIANTS.items():
-            results[name].append(score(train(loss, sampler, clips, seed), test))
-            print(seed, name, [f"{value:.1f}" for value in results[name][-1]], flush=True)
-    for name, runs in results.items():
-        cells = [f"{statistics.mean(v):.1f} ± {statistics.stdev(v):.1f}" for v in zip(*runs, strict=True)]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    Path(output).write_text(TEXT.format(table="\n".join(lines), torch=torch.__version__.split("+")[0]))
+            with run.section(f"{name}, seed {seed}") as said:
+                results.setdefault(name, []).append(score(train(loss, sampler, clips, seed), test))
+                said.append(", ".join(f"{value:.1f}" for value in results[name][-1]))
+    with run.section("Table"):
+        for name, runs in results.items():
+            cells = [f"{statistics.mean(v):.1f} ± {statistics.stdev(v):.1f}" for v in zip(*runs, strict=True)]
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+        run.write(TEXT.format(table="\n".join(lines), torch=torch.__version__.split("+")[0]))
+    run.close()
 
 
 TEXT = """# Rare behaviours: losses and sampling on a drawn long tail
@@ -115,4 +122,4 @@ all classes are equally hard; on videos, what is rare is often also hard to see.
 """
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

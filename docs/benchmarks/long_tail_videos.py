@@ -1,6 +1,6 @@
 """Losses for rare behaviours and class-aware sampling on videos: what they gain on the tail and cost on the head.
 
-    python docs/benchmarks/long_tail_videos.py
+    python docs/benchmarks/long_tail_videos.py [--quick]
 
 The nine behaviours of the built-in animals get 300, 30 and 3 training clips, three each. Clips are drawn by the plans
 of :func:`amclip.data.synthetic.plan_clip` until the numbers are met exactly; a clip often shows two behaviours. Which
@@ -13,7 +13,6 @@ images are embedded once and kept; all else is trained on each loss by :class:`a
 `amclip fit` would. Writes `long_tail_videos.md` and `long_tail_videos.png` beside this file.
 """
 
-import argparse
 import json
 import logging
 import statistics
@@ -29,17 +28,18 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule, Trainer, seed_everything
+from sections import Benchmark, new_parser
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from amclip import BehaviourTask
 from amclip.class_groups import ClassStatistics
 from amclip.data.datamodule import ClassAwareSampler, EpochSampler
-from amclip.data.synthetic import BEHAVIOURS, draw_clip, labels_of, plan_clip
-from amclip.data.synthetic.clips import FPS
+from amclip.data.synthetic import BEHAVIOURS, ClipSettings, draw_clip, labels_of, plan_clip
+from amclip.data.synthetic.settings import FPS
 from amclip.inputs import FlowInput, NetworkInput
 from amclip.losses import BCE, LDAM, Asymmetric, ClassBalanced, Equalization, Focal, Loss
-from amclip.models.config import NetworkConfig, TemporalConfig
+from amclip.models.config import NetworkConfig, TemporalConfig, TuningConfig
 from amclip.models.published import fetch_published
 from amclip.optimiser import Optimiser
 from amclip.preprocess import Preprocess
@@ -75,7 +75,7 @@ def chosen_clips(stream: int, wanted: dict[str, int]) -> list[tuple[int, tuple[s
     chosen = []
     index = 0
     while any(left.values()):
-        labels = labels_of(plan_clip(stream, index).bouts)
+        labels = labels_of(plan_clip(ClipSettings(stream), index).bouts)
         if labels and all(left[name] for name in labels):
             chosen.append((index, labels))
             for name in labels:
@@ -89,7 +89,7 @@ def images_of(index: int, stream: int) -> Tensor:
     import cv2
 
     cv2.setNumThreads(1)
-    frames, _ = draw_clip(stream, index)
+    frames, _ = draw_clip(ClipSettings(stream), index)
     times = np.arange(len(frames)) / FPS
     pairs = torch.stack(sample_positions(times, 0.0, len(frames) / FPS, POSITIONS, 1 / FPS), dim=1).flatten().tolist()
     small = [cv2.resize(frames[t], (SIZE, SIZE), interpolation=cv2.INTER_AREA) for t in pairs]
@@ -108,9 +108,13 @@ class Clips(Dataset[dict[str, Tensor]]):
             bound = 3.0 * SIZE / 64
             see = Preprocess(NetworkInput(image_size=SIZE, flow=FlowInput(preset="fast", image="uvm", bound=bound)))
             embed = published_tower()
-            with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-                pairs = pool.map(partial(images_of, stream=stream), [index for index, _ in clips], chunksize=8)
-                torch.save(torch.cat([embed(see(pair[None])) for pair in pairs]), cache)
+            numbers, images = [index for index, _ in clips], partial(images_of, stream=stream)
+            if workers == 0:
+                torch.save(torch.cat([embed(see(images(number)[None]).images) for number in numbers]), cache)
+            else:
+                with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+                    pairs = pool.map(images, numbers, chunksize=8)
+                    torch.save(torch.cat([embed(see(pair[None]).images) for pair in pairs]), cache)
             print(f"{len(clips)} clips drawn in {time.time() - began:.0f} s", flush=True)
         self.embeddings: Tensor = torch.load(cache, weights_only=True)
 
@@ -131,15 +135,22 @@ class Clips(Dataset[dict[str, Tensor]]):
 class EmbeddedTask(BehaviourTask):
     """The task behind the image tower: its batches hold embeddings ``(B, K, V, D)`` where images would be."""
 
-    def forward(self, images: Tensor, segments: Tensor) -> Tensor:
+    def forward(self, images: Tensor, segments: Tensor, motion: Tensor | None = None) -> Tensor:
         return self.network.classify(images, segments).logits
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+        loss: Tensor = self.loss(self(batch["images"], batch["segments"]).float(), batch["labels"])
+        self.skipped_clips.update(batch["skipped"].sum())
+        return loss
 
 
 def new_task(loss: Loss) -> EmbeddedTask:
     return EmbeddedTask(
         list(BEHAVIOURS),
         NetworkInput(num_segments=1, positions_per_segment=POSITIONS, image_size=SIZE),
-        NetworkConfig("amclip-tiny", "synthetic", trainable_blocks=0, temporal=TemporalConfig(heads=4)),
+        NetworkConfig(
+            "amclip-tiny", "synthetic", tuning=TuningConfig(trainable_blocks=0), temporal=TemporalConfig(heads=4)
+        ),
         loss,
         Optimiser(learning_rate=2e-3, weight_decay=0.01),
     )
@@ -166,7 +177,7 @@ class LongTail(LightningDataModule):
         counts = train.targets.sum(dim=0).int().tolist()
         self.statistics = ClassStatistics(tuple(groups), tuple(counts), len(train))
         kind = ClassAwareSampler if class_aware else EpochSampler
-        self.sampler = kind(train, num_replicas=1, rank=0, shuffle=True, seed=seed)
+        self.sampler = kind(train, BATCH, seed=seed)
 
     def train_dataloader(self) -> DataLoader[Any]:
         return DataLoader(self.train, batch_size=BATCH, sampler=self.sampler, collate_fn=collate)
@@ -283,28 +294,35 @@ standard deviation over the seeds.
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    global COUNTS, TEST_CLIPS, EPOCHS
+    parser = new_parser(__doc__)
     parser.add_argument("--work", type=Path, default=Path("runs/long_tail_videos"), help="folder for images and scores")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     parser.add_argument("--workers", type=int, default=2, help="processes that draw clips")
-    parser.add_argument("--output", type=Path, default=HERE / "long_tail_videos.md")
-    options = parser.parse_args()
-    options.work.mkdir(parents=True, exist_ok=True)
+    run = Benchmark(parser, __file__)
+    options, variants = run.options, list(VARIANTS)
+    if run.quick:
+        COUNTS, TEST_CLIPS, EPOCHS = {"head": 2, "middle": 1, "tail": 1}, 1, 1
+        options.seeds, options.workers = [0, 1], 0
+        variants = ["bce", "ldam, re-weighted after 0.75", "bce, class-aware sampling"]
     warnings.filterwarnings("ignore", module="lightning")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     torch.set_num_threads(1)
-    test = Clips(TEST_STREAM, dict.fromkeys(BEHAVIOURS, TEST_CLIPS), options.work / "test.pt", options.workers)
-    results: dict[str, list[dict[str, float]]] = {name: [] for name in VARIANTS}
+    test = Clips(TEST_STREAM, dict.fromkeys(BEHAVIOURS, TEST_CLIPS), run.work / "test.pt", options.workers)
+    results: dict[str, list[dict[str, float]]] = {}
     train_clips = []
     for seed in options.seeds:
         wanted = dict(zip(BEHAVIOURS, (COUNTS[part] for part in groups_of(seed)), strict=True))
-        train = Clips(TEST_STREAM + 1 + seed, wanted, options.work / f"train-{seed}.pt", options.workers)
+        train = Clips(TEST_STREAM + 1 + seed, wanted, run.work / f"train-{seed}.pt", options.workers)
         train_clips.append(len(train))
-        for name in VARIANTS:
-            results[name].append(train_and_test(name, seed, train, test, options.work))
-            told = ", ".join(f"{column} {100 * results[name][-1][column]:.1f}" for column in COLUMNS)
-            print(f"{name}, seed {seed}: {told} ({results[name][-1]['seconds']:.0f} s)", flush=True)
-    write(results, train_clips, len(test), options.output)
+        for name in variants:
+            with run.section(f"{name}, seed {seed}") as lines:
+                results.setdefault(name, []).append(train_and_test(name, seed, train, test, run.work))
+                told = ", ".join(f"{column} {100 * results[name][-1][column]:.1f}" for column in COLUMNS)
+                lines.append(f"{told} ({results[name][-1]['seconds']:.0f} s)")
+    with run.section("Table and picture"):
+        write(results, train_clips, len(test), run.output)
+    run.close()
 
 
 if __name__ == "__main__":

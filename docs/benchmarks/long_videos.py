@@ -1,6 +1,6 @@
 """Bouts in long drawn videos, found by a network that was trained on short windows of other videos.
 
-    python docs/benchmarks/long_videos.py
+    python docs/benchmarks/long_videos.py [--quick]
 
 The demo's network and rates, trained on windows of a second cut from the demo's four-second clips (a behaviour that
 fills half of a window is its label), annotates videos of two minutes that were drawn with another seed and whose bouts
@@ -11,14 +11,13 @@ closed, as the animals' shortest bout is 1.05 s. `amclip evaluate` compares. Wri
 import argparse
 import csv
 import platform
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 
 import torch
+from sections import Benchmark, drawn_clips, new_parser
 
-from amclip.data.synthetic import split_of, write_dataset
+from amclip.data.synthetic import ClipSettings, split_of, write_dataset
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -65,39 +64,43 @@ def truth_of(folder: Path, target: Path) -> None:
                 writer.writerow((video, start, stop, ";".join(shown)))
 
 
-def amclip(*arguments: object) -> None:
-    """Run a command; its words go to the screen."""
-    subprocess.run([sys.executable, "-m", "amclip", *map(str, arguments)], check=True)
-
-
 def main() -> None:
     """Draw, train, annotate, compare, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    global WINDOW, SECONDS, LONG
+    parser = new_parser(__doc__)
     parser.add_argument("--work", type=Path, default=Path("runs/long_videos"), help="folder for videos and runs")
     parser.add_argument("--clips", type=int, default=360)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--videos", type=int, default=4)
-    options = parser.parse_args()
-    work = options.work
-    work.mkdir(parents=True, exist_ok=True)
-    write_dataset(work / "clips", options.clips, seed=0, progress=False)
-    write_dataset(work / "long", options.videos, seed=100, seconds=LONG, progress=False)
-    windows_of(work / "clips", work / "windows.csv")
+    run = Benchmark(parser, __file__)
+    options, work = run.options, run.work
+    clips, long = work / "clips", ClipSettings(100, LONG)
+    if run.quick:
+        WINDOW, SECONDS, LONG = 0.7, 1.4, 12.0
+        options.videos, clips, long = 1, drawn_clips(), ClipSettings(100, LONG, (48, 64))
+    else:
+        write_dataset(clips, options.clips, progress=False)
+    write_dataset(work / "long", options.videos, long, workers=1 if run.quick else None, progress=False)
+    windows_of(clips, work / "windows.csv")
     truth_of(work / "long", work / "truth.csv")
-    amclip(
-        *("fit", f"--config={ROOT / 'configs/demo.yaml'}", "--data.source.synthetic_clips=0"),
-        *(f"--data.source.labels={work / 'windows.csv'}", f"--data.source.root={work / 'clips'}"),
-        *("--input.num_segments=1", "--input.positions_per_segment=6", "--data.batch_size=16"),
-        *(f"--trainer.max_epochs={options.epochs}", f"--trainer.logger.save_dir={work}", "--pictures.clips=0"),
-        "--trainer.enable_progress_bar=false",
-    )
-    checkpoint = sorted(work.glob("version_*/checkpoints/best.ckpt"), key=lambda path: path.stat().st_mtime)[-1]
-    amclip(
-        *("annotate", work / "long" / "videos", "--checkpoint", checkpoint, "--output", work / "run", "--hop", 0.2),
-        *("--minimum_bout", 0.6, "--minimum_gap", 0.4, "--restart"),
-    )
-    amclip("evaluate", work / "run", work / "truth.csv", "--output", work / "agreement")
-    write(work / "agreement" / "agreement.csv", options, HERE / "long_videos.md")
+    with run.section("Training"):
+        run.amclip(
+            *("fit", f"--config={ROOT / 'configs/demo.yaml'}", "--data.source.synthetic_clips=0"),
+            *(f"--data.source.labels={work / 'windows.csv'}", f"--data.source.root={clips}"),
+            *("--input.num_segments=1", "--input.positions_per_segment=6", "--data.batch_size=16"),
+            *(f"--trainer.max_epochs={options.epochs}", f"--trainer.logger.save_dir={work}", "--pictures.clips=0"),
+            "--trainer.enable_progress_bar=false",
+        )
+    with run.section("Annotating"):
+        checkpoint = sorted(work.glob("version_*/checkpoints/best.ckpt"), key=lambda path: path.stat().st_mtime)[-1]
+        run.amclip(
+            *("annotate", work / "long" / "videos", "--checkpoint", checkpoint, "--output", work / "run", "--hop", 0.2),
+            *("--minimum_bout", 0.6, "--minimum_gap", 0.4, "--restart"),
+        )
+    with run.section("Comparing"):
+        run.amclip("evaluate", work / "run", work / "truth.csv", "--output", work / "agreement")
+        write(work / "agreement" / "agreement.csv", options, run.output)
+    run.close()
 
 
 def write(agreement: Path, options: argparse.Namespace, output: Path) -> None:
@@ -118,7 +121,7 @@ def write(agreement: Path, options: argparse.Namespace, output: Path) -> None:
     ]
     for row in rows:
         numbers = [row[f"bout_f1_iou_{share}"] for share in ("0.1", "0.25", "0.5")]
-        cells = [f"{float(value):.2f}" for value in (row["f1"], row["kappa"], *numbers)]
+        cells = [f"{float(value or 'nan'):.2f}" for value in (row["f1"], row["kappa"], *numbers)]
         errors = [
             f"{float(row[f'{end}_error_median'] or 'nan'):+.2f}".replace("+nan", "") for end in ("onset", "offset")
         ]

@@ -8,7 +8,8 @@ with that of decoding alone. A longer video shows whether memory grows. `--quick
 writes no figures.
 """
 
-import argparse
+import contextlib
+import io
 import json
 import os
 import platform
@@ -24,15 +25,15 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from sections import Benchmark, new_parser, untrained_checkpoint
 
 import amclip
 from amclip.data import _reader
-from amclip.data.synthetic import group_tracks, iterate_group, plan_group
+from amclip.data.synthetic import ClipSettings, group_tracks, iterate_group, plan_group
 from amclip.data.tracks import Tracks, write_tracks
 from amclip.data.video import Video
 from amclip.data.writer import VideoWriter
 
-HERE = Path(__file__).parent
 DRAWN, ZOOM, FPS = (360, 640), 3, 15.0  # drawn small and enlarged: drawing at full size takes minutes
 WINDOW, HOP = 1.0, 0.25
 ROUNDS = 2
@@ -45,18 +46,19 @@ def draw(work: Path, seconds: float) -> Path:
     if path.exists():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
-    index = next(number for number in range(10_000) if not any(plan_group(0, number, 2, seconds, FPS).outings))
+    settings = ClipSettings(0, seconds, DRAWN, FPS)
+    index = next(number for number in range(10_000) if not any(plan_group(settings, number, 2).outings))
     size = (DRAWN[0] * ZOOM, DRAWN[1] * ZOOM)
     tracks = [
         type(track)(track.subject, track.frames, track.boxes * ZOOM, (track.body_length or 1.0) * ZOOM)
-        for track in group_tracks(0, index, 2, seconds, DRAWN, FPS)
+        for track in group_tracks(settings, index, 2)
     ]
     for count in (1, 2):
         write_tracks(
             Tracks.of("drawn", [(path.name, track) for track in tracks[:count]]), folder / f"tracks_{count}.csv"
         )
     with VideoWriter(path, FPS, size, crf=23) as writer:
-        for frame in iterate_group(0, index, 2, seconds, DRAWN, FPS):
+        for frame in iterate_group(settings, index, 2):
             writer.write(cv2.resize(frame, size[::-1], interpolation=cv2.INTER_LINEAR))
     return folder
 
@@ -87,15 +89,19 @@ def child(words: list[str]) -> None:
         taken.update(cpu=time.process_time() - cpu, wall=time.perf_counter() - wall, scoring=memory("VmHWM") - loaded)
         return result
 
-    if words[0] == "--decode":
-        with Video(words[1]) as video:
-            cpu, wall = time.process_time(), time.perf_counter()
-            for _ in video.read_in_order(np.arange(video.num_frames)):
-                pass
-            taken.update(cpu=time.process_time() - cpu, wall=time.perf_counter() - wall)
-    else:
-        Annotator.predict_step = measured  # type: ignore[method-assign]
-        run_command("annotate", words)
+    try:
+        if words[0] == "--decode":
+            with Video(words[1]) as video:
+                cpu, wall = time.process_time(), time.perf_counter()
+                for _ in video.read_in_order(np.arange(video.num_frames)):
+                    pass
+                taken.update(cpu=time.process_time() - cpu, wall=time.perf_counter() - wall)
+        else:
+            Annotator.predict_step = measured  # type: ignore[method-assign]
+            run_command("annotate", words)
+    finally:
+        _reader._Pass._come_out = come_out  # type: ignore[method-assign]
+        Annotator.predict_step = step  # type: ignore[method-assign]
     times = max(decoded.values())
     print(json.dumps({**taken, "megabytes": memory("VmHWM"), "frames": len(decoded), "most": times}))
 
@@ -106,26 +112,32 @@ def memory(key: str) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith(key)) / 1024
 
 
-def measure(words: list[str]) -> dict[str, float]:
+def measure(words: list[str], quick: bool) -> dict[str, float]:
+    if quick:
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            child(words)
+        measured: dict[str, float] = json.loads(said.getvalue().splitlines()[-1])
+        return measured
     environment = {**os.environ, "PYTHONPATH": str(Path(amclip.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, __file__, "--child", *words], env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise SystemExit(done.stderr)
+        raise RuntimeError(done.stderr)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     print(" ".join(words), found, flush=True)
     return found
 
 
-def annotate(checkpoint: Path, folder: Path, animals: int) -> dict[str, float]:
+def annotate(checkpoint: Path, folder: Path, animals: int, quick: bool) -> dict[str, float]:
     output = folder / f"annotated_{animals}"
     shutil.rmtree(output, ignore_errors=True)
     return measure(
         [
             *(str(folder / "animals.mp4"), f"--checkpoint={checkpoint}", f"--output={output}", "--accelerator=cpu"),
             *(f"--tracks={folder / f'tracks_{animals}.csv'}", f"--window={WINDOW}", f"--hop={HOP}"),
-        ]
+        ],
+        quick,
     )
 
 
@@ -177,28 +189,35 @@ def report(found: dict[str, dict[str, float]], lengths: tuple[float, float]) -> 
 
 
 def main() -> None:
+    global DRAWN, ZOOM
     if sys.argv[1:2] == ["--child"]:
         child(sys.argv[2:])
         return
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint", type=Path)
+    parser = new_parser(__doc__)
+    parser.add_argument("checkpoint", type=Path, nargs="?")
     parser.add_argument("--work", type=Path, default=Path("runs/per_animal_cost"))
-    parser.add_argument("--quick", action="store_true")
-    options = parser.parse_args()
-    lengths, rounds = ((3.0, 6.0), 1) if options.quick else ((12.0, 36.0), ROUNDS)
-    folders = [draw(options.work, seconds) for seconds in lengths]
-    checkpoint = options.checkpoint.absolute()
-    annotate(checkpoint, draw(options.work, 3.0), 1)  # the first run compiles the flow's loops
+    run = Benchmark(parser, __file__, needs=["checkpoint"])
+    checkpoint, lengths, rounds, quick = run.options.checkpoint, (12.0, 36.0), ROUNDS, run.quick
+    if quick:
+        DRAWN, ZOOM, lengths, rounds = (48, 64), 2, (2.0, 3.0), 1
+        checkpoint = untrained_checkpoint(run.work, crops=True)
+    folders = [draw(run.work, seconds) for seconds in lengths]
+    checkpoint = checkpoint.absolute()
+    if not quick:
+        annotate(checkpoint, draw(run.work, 3.0), 1, quick)  # the first run compiles the flow's loops
     runs: dict[str, list[dict[str, float]]] = {}
-    for _ in range(rounds):
-        runs.setdefault("decoding", []).append(measure(["--decode", str(folders[0] / "animals.mp4")]))
-        for count in (1, 2):
-            runs.setdefault(f"{count} short", []).append(annotate(checkpoint, folders[0], count))
-    runs["2 long"] = [annotate(checkpoint, folders[1], 2)]
-    text = report({name: median(mine) for name, mine in runs.items()}, lengths)
-    print(text)
-    if not options.quick:
-        (HERE / "per_animal_cost.md").write_text(text)
+    for number in range(rounds):
+        with run.section(f"Round {number}"):
+            runs.setdefault("decoding", []).append(measure(["--decode", str(folders[0] / "animals.mp4")], quick))
+            for count in (1, 2):
+                runs.setdefault(f"{count} short", []).append(annotate(checkpoint, folders[0], count, quick))
+    with run.section("The long video"):
+        runs["2 long"] = [annotate(checkpoint, folders[1], 2, quick)]
+    with run.section("The page"):
+        text = report({name: median(mine) for name, mine in runs.items()}, lengths)
+        run.write(text)
+        print(text)
+    run.close()
 
 
 if __name__ == "__main__":

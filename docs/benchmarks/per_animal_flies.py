@@ -9,11 +9,8 @@ own track by the rules that the scene's labels were made by (`fly_tracks.py`). P
 next to no training and writes no figures. Writes `per_animal_flies.md` beside this file.
 """
 
-import argparse
 import os
 import platform
-import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +22,7 @@ import numpy as np
 import torch
 from fly_courtship import HELD_OUT, HOP, TRAIN, TRIED, VALIDATION, WINDOW, statistics_of
 from numpy.typing import NDArray
+from sections import Benchmark, new_parser
 
 from amclip.calibration import Calibrator
 from amclip.data.crops import Animal, read_crops
@@ -35,12 +33,12 @@ from amclip.data.tracks import Tracks, write_tracks
 from amclip.data.video import Video
 from amclip.ethogram.agreement import Agreement, Pair, agreement
 from amclip.ethogram.bouts import BoutSettings, find_bouts, timeline
+from amclip.ethogram.extent import Extent
 from amclip.ethogram.scores import WindowScores
 from amclip.flow.tvl1 import TVL1
 from amclip.inputs import CropInput, FlowInput, NetworkInput
 
-HERE = Path(__file__).parent
-CONFIG = HERE.parents[1] / "configs/demo.yaml"
+CONFIG = Path(__file__).parents[2] / "configs/demo.yaml"
 FPS, SIDE = 25.0, 384  # what the 1024 x 1024 video is shrunk to once, with key frames only: clips are read at random
 SIZE, POSITIONS, GAP, BOUND = 64, 4, 2, 3.0
 MARGIN = 0.35  # body lengths; the crop of a fly is then 168 to 192 pixels of the 1024
@@ -48,6 +46,8 @@ EPOCHS = 8
 PARTS = {"train": TRAIN, "val": VALIDATION, "held out": HELD_OUT}
 CLASSES = fly_tracks.BEHAVIOURS
 ANIMALS, SCENE, STATISTICS = "amclip per animal", "amclip whole frames", "flow statistics per animal"
+MOTION = "amclip per animal, motion token alone"
+FOLDERS = {ANIMALS: "animals", MOTION: "motion", SCENE: "scene"}
 
 NOTES = """\
 ## Why it is less than 0.70
@@ -131,14 +131,10 @@ class Truth:
             write_table(build_table(clips, name, CLASSES), work / f"{name}.csv")
 
 
-def amclip(*words: str) -> None:
-    subprocess.run([sys.executable, "-m", "amclip", *words], check=True)
-
-
-def train(work: Path, method: str, seed: int, epochs: int, more: Sequence[str]) -> tuple[Path, float]:
+def train(benchmark: Benchmark, method: str, seed: int, epochs: int) -> tuple[Path, float]:
     """Fit the demo's network on windows; the checkpoint that was best on validation, and the seconds it took."""
-    name = "animals" if method == ANIMALS else "scene"
-    run = work / f"{name}_{seed}"
+    name, work = "scene" if method == SCENE else "animals", benchmark.work
+    run = work / f"{FOLDERS[method]}_{seed}"
     done = run / "seconds"
     if not done.exists():
         began = time.time()
@@ -153,21 +149,25 @@ def train(work: Path, method: str, seed: int, epochs: int, more: Sequence[str]) 
             *(f"--trainer.max_epochs={epochs}", f"--seed_everything={seed}", f"--data.seed={seed}"),
             *("--trainer.enable_progress_bar=false", f"--trainer.logger.save_dir={run}"),
         ]
-        if method == ANIMALS:
+        if method != SCENE:
             words += [f"--data.source.tracks={work / 'tracks.csv'}", f"--input.crop.margin={MARGIN}"]
         else:
             words += ["--input.flow.gap=4/25", "--input.flow.bound=1.0"]  # flies are 6 pixels long
-        amclip(*words, *more)
+        if method == MOTION:  # no image, so nothing of the encoder
+            words += ["--input.modality=motion", "--input.flow.motion.cells=0"]
+            words += ["--model.network.tuning.trainable_blocks=0"]
+        benchmark.amclip(*words, *benchmark.options.set)
         done.write_text(f"{time.time() - began:.0f}\n")
     return run / "version_0/checkpoints/best.ckpt", float(done.read_text())
 
 
-def annotate(work: Path, method: str, seed: int, checkpoint: Path, flies: Sequence[str]) -> Scores:
+def annotate(benchmark: Benchmark, method: str, seed: int, checkpoint: Path, flies: Sequence[str]) -> Scores:
     """Scores of every window of the video."""
-    folder = work / f"{'animals' if method == ANIMALS else 'scene'}_{seed}/annotated"
-    tracks = [f"--tracks={work / 'tracks.csv'}"] if method == ANIMALS else []
+    work = benchmark.work
+    folder = work / f"{FOLDERS[method]}_{seed}/annotated"
+    tracks = [] if method == SCENE else [f"--tracks={work / 'tracks.csv'}"]
     video = work / "videos" / fly_tracks.VIDEO
-    amclip(
+    benchmark.amclip(
         *("annotate", str(video), f"--checkpoint={checkpoint}", f"--output={folder}"),
         *(f"--window={WINDOW}", f"--hop={HOP}", *tracks),
     )
@@ -180,14 +180,14 @@ def scores_in(folder: Path, flies: Sequence[str]) -> Scores:
 
     table = pd.read_parquet(folder / "windows.parquet")
     with Video(folder.parents[1] / "videos" / fly_tracks.VIDEO) as video:
-        told = {"fps": video.fps, "num_frames": video.num_frames, "duration": video.duration}
+        extent = Extent.of(video)
     found = {}
     for fly in flies:
         mine = table[table["subject"] == fly] if "subject" in table else table
         columns = {name: mine[name].to_numpy() for name in ("start_frame", "stop_frame", "start", "stop")}
         values = mine[list(CLASSES)].to_numpy(np.float32)
         found[fly] = WindowScores(
-            video=fly_tracks.VIDEO, classes=CLASSES, probabilities=values, subject=fly, **columns, **told
+            video=fly_tracks.VIDEO, classes=CLASSES, probabilities=values, extent=extent, subject=fly, **columns
         )
     return found
 
@@ -255,7 +255,8 @@ def baseline(work: Path, tracks: Tracks, truth: Truth) -> tuple[Scores, list[flo
         fly: WindowScores(
             *(fly_tracks.VIDEO, CLASSES, frames, frames + length, frames / FPS, (frames + length) / FPS),
             probabilities=calibrator(torch.from_numpy(mine)).float().numpy(),
-            **{"fps": FPS, "num_frames": round(duration * FPS), "duration": duration, "subject": fly},
+            extent=Extent(FPS, round(duration * FPS), duration),
+            subject=fly,
         )
         for fly, mine in values.items()
     }
@@ -465,48 +466,53 @@ def report(found: Mapping[str, Found], agreeing: float, seeds: int) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser = new_parser(__doc__)
+    parser.add_argument("--data", type=Path)
     parser.add_argument("--work", type=Path, default=Path("runs/per_animal_flies"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--validation", action="store_true", help="look at the validation part only; write no figures")
-    parser.add_argument("--quick", action="store_true", help="go the whole way with next to no training")
-    parser.add_argument("--methods", nargs="*", default=[ANIMALS, SCENE, STATISTICS])
+    parser.add_argument("--methods", nargs="*", default=[ANIMALS, MOTION, SCENE, STATISTICS])
     parser.add_argument("--set", nargs="*", default=[], metavar="OPTION", help="more settings of amclip fit, to try")
-    options = parser.parse_args()
-    work = options.work
-    work.mkdir(parents=True, exist_ok=True)
+    benchmark = Benchmark(parser, __file__, needs=["data"])
+    options, work = benchmark.options, benchmark.work
+    seeds, epochs = (1, 1) if benchmark.quick else (options.seeds, options.epochs)
+    if benchmark.quick:
+        import drawn_flies
+
+        PARTS.update(zip(PARTS, drawn_flies.PARTS, strict=True))
+        options.data = drawn_flies.draw_flies(work)
     truth = Truth.of(options.data)
     sleap = options.data / "courtship.sleap.h5"
     shrink(options.data / "courtship.mp4", work / "videos" / fly_tracks.VIDEO)
     tracks = fly_tracks.scaled_tracks(sleap, SIDE / 1024)
     write_tracks(tracks, work / "tracks.csv")
-    truth.write(work, every=20 if options.quick else 1)
-    parts = ["train", "val"] if options.validation or options.quick else list(PARTS)
-    seeds, epochs = (1, 1) if options.quick else (options.seeds, options.epochs)
+    truth.write(work, every=4 if benchmark.quick else 1)
+    parts = ["train", "val"] if options.validation else list(PARTS)
 
     found = {who: Found.nothing() for who in options.methods}
     for who, one in found.items():
         for seed in range(1 if who == STATISTICS else seeds):
-            if who == STATISTICS:
-                scores, thresholds = baseline(work, tracks, truth)
-            else:
-                checkpoint, took = train(work, who, seed, epochs, options.set)
-                one.seconds.append(took)
-                scores = annotate(work, who, seed, checkpoint, list(truth.flies))
-                folder = work / f"{'animals' if who == ANIMALS else 'scene'}_{seed}"
-                thresholds = thresholds_of(folder / "annotated")
-            one.add(scores, thresholds, truth, parts)
-            for part in parts:
-                told = {reading: round(one.mean(part, reading)[-1], 3) for reading in ("each", "joined")}
-                print(who, "seed", seed, part, told, flush=True)
-            if options.validation:
-                print([round(value, 2) for value in one.precision["val", "each"][-1]], one.settings[-1], flush=True)
-    if options.validation or options.quick:
-        return
-    agreeing = fly_tracks.agreement_with_scene(sleap, options.data / "courtship_labels.csv")
-    (HERE / "per_animal_flies.md").write_text(report(found, agreeing, seeds))
+            with benchmark.section(f"{who}, seed {seed}") as lines:
+                if who == STATISTICS:
+                    scores, thresholds = baseline(work, tracks, truth)
+                else:
+                    checkpoint, took = train(benchmark, who, seed, epochs)
+                    one.seconds.append(took)
+                    scores = annotate(benchmark, who, seed, checkpoint, list(truth.flies))
+                    thresholds = thresholds_of(work / f"{FOLDERS[who]}_{seed}/annotated")
+                one.add(scores, thresholds, truth, parts)
+                for part in parts:
+                    told = {reading: round(one.mean(part, reading)[-1], 3) for reading in ("each", "joined")}
+                    lines.append(f"{part}: {told}")
+                if options.validation:
+                    values = [round(value, 2) for value in one.precision["val", "each"][-1]]
+                    lines.append(f"{values} {one.settings[-1]}")
+    if not options.validation:
+        with benchmark.section("The page"):
+            agreeing = fly_tracks.agreement_with_scene(sleap, options.data / "courtship_labels.csv")
+            benchmark.write(report(found, agreeing, seeds))
+    benchmark.close()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Size of the report page, and how long it takes to write, to open and to answer, up to two hours and 40 behaviours.
 
-    python docs/benchmarks/report.py docs/benchmarks/report.md
+    python docs/benchmarks/report.py [--quick]
 
 Scores are drawn: waves with noise, a window of 2 s every 0.5 s. Times are those of a headless Chromium on this machine,
 from asking for the page to its first picture with everything drawn, the median of five.
@@ -18,7 +18,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "report"))
 
+from chromium import launch
 from pages import Opened, write_run
+from sections import Benchmark, new_parser
 
 from amclip.data.tracks import Track, Tracks
 from amclip.ethogram.annotation_file import read_run
@@ -37,7 +39,7 @@ def told_apart(scores: WindowScores, animals: int) -> tuple[list[WindowScores], 
     if not animals:
         return [scores], None
     rng = np.random.default_rng(0)
-    frames = np.arange(scores.num_frames)
+    frames = np.arange(scores.extent.num_frames)
     tracks = []
     for number in range(animals):
         middle = np.stack([960 + 800 * np.sin(frames / 311 + number), 540 + 400 * np.sin(frames / 217)], axis=1)
@@ -47,7 +49,9 @@ def told_apart(scores: WindowScores, animals: int) -> tuple[list[WindowScores], 
     return [replace(scores, subject=name) for name in names], Tracks.of("drawn", tracks)
 
 
-def measure(browser: object, work: Path, seconds: float, classes: int, animals: int) -> list[str]:
+def measure(
+    browser: object, work: Path, seconds: float, classes: int, animals: int, repeats: int = REPEATS
+) -> list[str]:
     names = [f"behaviour {k}" for k in range(classes)]
     run = read_run(write_run(work / "run", names, [("long.mp4", "", seconds, 25.0)], window=2.0, hop=0.5))
     scores, tracks = told_apart(next(read_windows(run)), animals)
@@ -56,7 +60,7 @@ def measure(browser: object, work: Path, seconds: float, classes: int, animals: 
     path = write_page(work / "report.html", page, map(timeline, scores))
     written = time.perf_counter() - began
     opening, drawing, moving = [], [], []
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         context = browser.new_context(viewport={"width": 1400, "height": 900})  # type: ignore[attr-defined]
         began = time.perf_counter()
         opened = Opened(context, path)
@@ -89,21 +93,29 @@ def measure(browser: object, work: Path, seconds: float, classes: int, animals: 
     ]
 
 
-def main(output: Path) -> None:
-    import shutil
-
+def main() -> None:
     from playwright.sync_api import sync_playwright
 
-    lines = []
+    run = Benchmark(new_parser(__doc__), __file__)
+    cases, repeats = ([(20.0, 3, 0), (20.0, 2, 2)], 1) if run.quick else (CASES, REPEATS)
+    lines: list[str] = []
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        version = browser.version
-        for case in CASES:
-            with tempfile.TemporaryDirectory() as name:
-                lines.append("| " + " | ".join(measure(browser, Path(name), *case)) + " |")
-                print(lines[-1], flush=True)
+        browser = launch(driver)
+        if browser is None:
+            if not run.quick:
+                raise SystemExit("there is no Chromium: install one, or `playwright install chromium`")
+            run.skip("All", "there is no Chromium")
+            return
+        for seconds, classes, animals in cases:
+            with run.section(f"{seconds / 60:g} minutes, {classes} behaviours, {animals} animals") as said:
+                with tempfile.TemporaryDirectory() as name:
+                    cells = measure(browser, Path(name), seconds, classes, animals, repeats)
+                lines.append(f"| {' | '.join(cells)} |")
+                said.append(lines[-1])
+                table = "\n".join(lines)
+                run.write(TEXT.format(table=table, chromium=browser.version, machine=platform.machine()))
         browser.close()
-    output.write_text(TEXT.format(table="\n".join(lines), chromium=version, machine=platform.machine()))
+    run.close()
 
 
 TEXT = """# The report page: size and times
@@ -124,4 +136,4 @@ without any they take next to nothing, and at worst 18 bytes each.
 """
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

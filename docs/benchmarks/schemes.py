@@ -1,6 +1,6 @@
 """The sampling schemes drawn, and what a clip costs in each: frames decoded, flow pairs, images embedded, all counted.
 
-    python docs/benchmarks/schemes.py
+    python docs/benchmarks/schemes.py [--quick]
 
 A drawn video goes through amclip's own data set, preprocessing and network, with a counter at each. Writes `schemes.md`
 and `schemes.png` beside this file.
@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from sections import Benchmark, new_parser
 
 from amclip.data.dataset import ClipDataset
-from amclip.data.synthetic import iterate_frames
+from amclip.data.synthetic import ClipSettings, iterate_frames
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video import Video
 from amclip.data.writer import VideoWriter
@@ -24,7 +25,6 @@ from amclip.models.config import NetworkConfig, TemporalConfig
 from amclip.preprocess import Preprocess
 from amclip.sampling import Scheme, num_positions, sample_positions, segment_indices
 
-HERE = Path(__file__).parent
 SEGMENTS, POSITIONS, SECONDS, FPS, SIDE = 4, 8, 8.0, 15.0, 64
 LAYOUTS: tuple[tuple[Scheme, float], ...] = (
     ("dense", 0.0),
@@ -66,7 +66,7 @@ def count(video: Path, scheme: Scheme, overlap: float, cross_frame: bool) -> dic
     finally:
         Video.read = read  # type: ignore[method-assign]
     with torch.inference_mode():
-        network(preprocess(sample["frames"][None]), sample["segments"][None])
+        network(preprocess(sample["frames"][None]).images, sample["segments"][None])
     return spent | {"said": network.images_per_clip(dataset.num_positions)}
 
 
@@ -117,33 +117,37 @@ def draw(path: Path) -> None:
 
 def main() -> None:
     """Draw, count and write."""
-    lines = [
-        "# Sampling schemes",
-        "",
-        f"Written by `docs/benchmarks/schemes.py`: {SEGMENTS} segments of {POSITIONS} positions in a clip of "
-        f"{SECONDS:g} s at {FPS:g} frames/s.",
-        "",
-        "![schemes](schemes.png)",
-        "",
-        "What one clip costs with flow images, counted in amclip's own data set, flow method and encoder. "
-        "*Said* is the number that `amclip fit` prints.",
-        "",
-        "| scheme | overlap | frames decoded | flow pairs | images embedded (said) | with `cross_frame` (said) |",
-        "|---|---|---|---|---|---|",
-    ]
-    with tempfile.TemporaryDirectory() as folder:
-        video = Path(folder) / "drawn.mp4"
-        with VideoWriter(video, FPS, (96, 128)) as writer:
-            for frame in iterate_frames(0, 0, SECONDS, size=(96, 128), fps=FPS):
-                writer.write(frame)
-        for scheme, overlap in LAYOUTS:
-            alone, together = (count(video, scheme, overlap, cross_frame) for cross_frame in (False, True))
-            lines.append(
-                f"| {scheme} | {overlap:.0%} | {alone['decoded']} | {alone['pairs']} | "
-                f"{alone['embedded']} ({alone['said']}) | {together['embedded']} ({together['said']}) |"
-            )
-    (HERE / "schemes.md").write_text("\n".join(lines) + "\n")
-    draw(HERE / "schemes.png")
+    run = Benchmark(new_parser(__doc__), __file__)
+    run.head(
+        f"""# Sampling schemes
+
+Written by `docs/benchmarks/schemes.py`: {SEGMENTS} segments of {POSITIONS} positions in a clip of {SECONDS:g} s at
+{FPS:g} frames/s.
+
+![schemes](schemes.png)"""
+    )
+    with run.section("Picture"):
+        draw(run.output.with_suffix(".png"))
+    with run.section("What a clip costs") as lines:
+        lines += [
+            "With flow images, counted in amclip's own data set, flow method and encoder. *Said* is the number that",
+            "`amclip fit` prints.",
+            "",
+            "| scheme | overlap | frames decoded | flow pairs | images embedded (said) | with `cross_frame` (said) |",
+            "|---|---|---|---|---|---|",
+        ]
+        with tempfile.TemporaryDirectory() as folder:
+            video = Path(folder) / "drawn.mp4"
+            with VideoWriter(video, FPS, (96, 128)) as writer:
+                for frame in iterate_frames(ClipSettings(0, SECONDS, (96, 128), FPS), 0):
+                    writer.write(frame)
+            for scheme, overlap in LAYOUTS[:: 2 if run.quick else 1]:
+                alone, together = (count(video, scheme, overlap, cross_frame) for cross_frame in (False, True))
+                lines.append(
+                    f"| {scheme} | {overlap:.0%} | {alone['decoded']} | {alone['pairs']} | "
+                    f"{alone['embedded']} ({alone['said']}) | {together['embedded']} ({together['said']}) |"
+                )
+    run.close()
 
 
 if __name__ == "__main__":

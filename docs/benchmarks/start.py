@@ -1,7 +1,7 @@
 """How long commands that need no network take from their first byte to their last, beside `import torch`, and how much
 memory.
 
-    python docs/benchmarks/start.py
+    python docs/benchmarks/start.py [--quick]
 
 Every command runs five times in a process of its own, in turn with the others, after one run that counts for nothing.
 The table of a million rows names 2,000 videos, none of which is there. Writes `start.md` beside this file.
@@ -17,6 +17,8 @@ import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
+
+from sections import Benchmark, new_parser
 
 RUNS = 5
 AMCLIP = ("-m", "amclip")
@@ -49,12 +51,12 @@ the end: what a command's seconds are more than its processor time is mostly wai
 """
 
 
-def write_million(path: Path) -> None:
+def write_million(path: Path, videos: int = 2000) -> None:
     """A table of a million rows, 500 of each video, with splits."""
     drawn = random.Random(0)
     with path.open("w", encoding="utf-8") as file:
         file.write("filepath,start,stop,label,split\n")
-        for video in range(2000):
+        for video in range(videos):
             split = drawn.choices(("train", "val", "test"), (7, 2, 1))[0]
             for second in range(0, 1000, 2):
                 label = drawn.choice(("walking", "eating", "resting"))
@@ -75,32 +77,43 @@ def cost(words: tuple[str, ...], folder: str) -> tuple[float, float, float]:
 
 def main() -> None:
     """Measure and write the table."""
-    before = os.getloadavg()[0]
-    taken: dict[str, list[tuple[float, float, float]]] = {name: [] for name in COMMANDS}
+    run = Benchmark(new_parser(__doc__), __file__)
+    runs, commands, before = RUNS, list(COMMANDS), os.getloadavg()[0]
+    if run.quick:  # one process each, without those that take longest
+        runs, commands = 1, [TORCH, "amclip --help", "amclip convert a.csv b.csv", "amclip check, a million rows"]
+    taken: dict[str, list[tuple[float, float, float]]] = {name: [] for name in commands}
     with tempfile.TemporaryDirectory() as folder:
         for name in ("a.csv", "b.csv"):
             (Path(folder) / name).write_text(TABLE)
-        write_million(Path(folder) / "million.csv")
-        for turn in range(RUNS + 1):
-            for name, words in COMMANDS.items():
-                one = cost(words, folder)
-                if turn:
-                    taken[name].append(one)
-    medians = {name: statistics.median(run[0] for run in runs) for name, runs in taken.items()}
-    rows = []
-    for name, runs in taken.items():
-        seconds, processor, memory = zip(*runs, strict=True)
-        cells = f"{medians[name]:.2f} | {min(seconds):.2f} to {max(seconds):.2f}"
-        rows.append(
-            f"| `{name}` | {cells} | {medians[name] / medians[TORCH]:.2f} | "
-            f"{statistics.median(processor):.2f} | {statistics.median(memory):.0f} |"
+        write_million(Path(folder) / "million.csv", 2 if run.quick else 2000)
+        for turn in range(runs + (not run.quick)):
+            with run.section(f"Turn {turn}"):
+                for name in commands:
+                    one = cost(COMMANDS[name], folder)
+                    if turn or run.quick:
+                        taken[name].append(one)
+    with run.section("Table"):
+        medians = {name: statistics.median(one[0] for one in ones) for name, ones in taken.items()}
+        rows = []
+        for name, ones in taken.items():
+            seconds, processor, memory = zip(*ones, strict=True)
+            cells = f"{medians[name]:.2f} | {min(seconds):.2f} to {max(seconds):.2f}"
+            rows.append(
+                f"| `{name}` | {cells} | {medians[name] / medians[TORCH]:.2f} | "
+                f"{statistics.median(processor):.2f} | {statistics.median(memory):.0f} |"
+            )
+        machine = f"{platform.machine()}, Python {platform.python_version()}, PyTorch {version('torch').split('+')[0]}"
+        text = TEXT.format(
+            runs=runs,
+            machine=machine,
+            rows="\n".join(rows),
+            before=before,
+            after=os.getloadavg()[0],
+            cores=os.cpu_count(),
         )
-    machine = f"{platform.machine()}, Python {platform.python_version()}, PyTorch {version('torch').split('+')[0]}"
-    text = TEXT.format(
-        runs=RUNS, machine=machine, rows="\n".join(rows), before=before, after=os.getloadavg()[0], cores=os.cpu_count()
-    )
-    Path(__file__).with_suffix(".md").write_text(text, encoding="utf-8")
-    print(text)
+        run.write(text)
+        print(text)
+    run.close()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Labels that `amclip suggest` and random choice need for the same macro mAP, on the generated animals.
 
-    python docs/benchmarks/suggest.py docs/benchmarks/suggest.md [--work FOLDER]
+    python docs/benchmarks/suggest.py [--work FOLDER] [--quick]
 
 A frozen network and a linear head stand for a training, so that many rounds can be run: each clip is embedded once by
 the demo's pretrained tower (frames and flow images of eight positions, their mean and spread), and a logistic
@@ -8,7 +8,6 @@ regression per behaviour is fitted on the clips labelled so far. Rounds begin wi
 `amclip.suggest.choose_windows` or at random. Two pools: as drawn, and with three behaviours made rare.
 """
 
-import argparse
 import statistics
 from math import inf
 from pathlib import Path
@@ -16,8 +15,9 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from sections import Benchmark, new_parser
 
-from amclip.data.synthetic import BEHAVIOURS, draw_clip
+from amclip.data.synthetic import BEHAVIOURS, ClipSettings, draw_clip
 from amclip.inputs import FlowInput, NetworkInput
 from amclip.models.encoder import ImageEncoder
 from amclip.models.pretrained import describe_backbone, load_pretrained
@@ -42,11 +42,11 @@ def embed(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     encoder.eval()
     features, labels = [], []
     for index in range(count):
-        frames, bouts = draw_clip(seed, index, SECONDS, size=SIZE)
+        frames, bouts = draw_clip(ClipSettings(seed, SECONDS, SIZE), index)
         at = ((np.arange(POSITIONS) + 0.5) / POSITIONS * (len(frames) - 1)).astype(int)
         pairs = torch.from_numpy(np.stack([frames[at], frames[at + 1]], axis=1)).movedim(-1, 2)
         with torch.inference_mode():
-            images = preprocess(pairs[None])[0]  # (K, 2, 3, S, S)
+            images = preprocess(pairs[None]).images[0]  # (K, 2, 3, S, S)
             found = encoder(images.flatten(0, 1)).view(POSITIONS, -1)
         features.append(torch.cat([found.mean(0), found.std(0)]).numpy())
         labels.append([any(bout.behaviour == name for bout in bouts) for name in BEHAVIOURS])
@@ -120,12 +120,15 @@ def _median(counts: list[float]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("output", type=Path)
-    parser.add_argument("--work", type=Path, default=Path("suggest_benchmark"))
-    options = parser.parse_args()
-    options.work.mkdir(parents=True, exist_ok=True)
-    cache = options.work / "embeddings.npz"
+    global POOL, TEST, HELD, STEP, ROUNDS
+    parser = new_parser(__doc__)
+    parser.add_argument("--work", type=Path, default=Path("runs/suggest"))
+    benchmark = Benchmark(parser, __file__)
+    seeds, labels_told, needed_told = SEEDS, (40, 60, 100, 200), (100, 200)
+    if benchmark.quick:
+        POOL, TEST, HELD, STEP, ROUNDS = 40, 16, 8, 6, 2
+        seeds, labels_told, needed_told = (0, 1), (6, 12), (12,)
+    cache = benchmark.work / "embeddings.npz"
     if not cache.exists():
         features, labels = embed(POOL + TEST, 11)
         np.savez(cache, features=features, labels=labels)
@@ -136,34 +139,34 @@ def main() -> None:
     rare = labels[:POOL][:, [BEHAVIOURS.index(name) for name in RARE]].any(axis=1)
     few = ~rare | (np.random.default_rng(0).random(POOL) < KEPT)
     pools = {"as drawn": drawn, "three behaviours rare": (drawn[0][few], drawn[1][few])}
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True, layout="constrained")
-    rounds, tables = [], []
-    for axis, (name, pool) in zip(axes, pools.items(), strict=True):
-        curves = {way: [run(pool, test, seed, way) for seed in SEEDS] for way in ("random", "suggest")}
-        counts = np.arange(1, ROUNDS + 1) * STEP
-        for way, colour in (("random", "0.45"), ("suggest", "C0")):
-            mean = np.mean(curves[way], axis=0)
-            axis.plot(counts, mean, color=colour, label=way)
-            for curve in curves[way]:
-                axis.plot(counts, curve, color=colour, alpha=0.35, linewidth=0.8)
-        axis.set(title=f"{name} ({len(pool[0])} clips)", xlabel="labelled clips")
-        for label in (40, 60, 100, 200):
-            at = {way: np.array([curve[label // STEP - 1] for curve in curves[way]]) for way in curves}
-            more = at["suggest"] - at["random"]
-            cells = [f"{at[way].mean():.1f} ± {at[way].std(ddof=1):.1f}" for way in ("random", "suggest")]
-            rounds.append(f"| {name} | {label} | {' | '.join(cells)} | {more.mean():+.1f}; {(more > 0).sum()} |")
-        for label in (100, 200):
-            pairs = list(zip(curves["random"], curves["suggest"], strict=True))
-            counts_needed = [needed(asked, chance[label // STEP - 1]) for chance, asked in pairs]
-            said = ", ".join("–" if count == inf else f"{count:.0f}" for count in counts_needed)
-            tables.append(f"| {name} | {label} | {said} | {_median(counts_needed)} |")
-    axes[0].set_ylabel("macro mAP on test clips (%)")
-    axes[0].legend()
-    figure.savefig(options.output.with_suffix(".png"), dpi=110)
-    sizes = [int(pool[1][:, [BEHAVIOURS.index(n) for n in RARE]].sum()) for pool in pools.values()]
-    options.output.write_text(
-        TEXT.format(rounds="\n".join(rounds), tables="\n".join(tables), sizes=sizes, test=TEST - HELD)
-    )
+    with benchmark.section("Both pools"):
+        figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True, layout="constrained")
+        rounds, tables = [], []
+        for axis, (name, pool) in zip(axes, pools.items(), strict=True):
+            curves = {way: [run(pool, test, seed, way) for seed in seeds] for way in ("random", "suggest")}
+            counts = np.arange(1, ROUNDS + 1) * STEP
+            for way, colour in (("random", "0.45"), ("suggest", "C0")):
+                mean = np.mean(curves[way], axis=0)
+                axis.plot(counts, mean, color=colour, label=way)
+                for curve in curves[way]:
+                    axis.plot(counts, curve, color=colour, alpha=0.35, linewidth=0.8)
+            axis.set(title=f"{name} ({len(pool[0])} clips)", xlabel="labelled clips")
+            for label in labels_told:
+                at = {way: np.array([curve[label // STEP - 1] for curve in curves[way]]) for way in curves}
+                more = at["suggest"] - at["random"]
+                cells = [f"{at[way].mean():.1f} ± {at[way].std(ddof=1):.1f}" for way in ("random", "suggest")]
+                rounds.append(f"| {name} | {label} | {' | '.join(cells)} | {more.mean():+.1f}; {(more > 0).sum()} |")
+            for label in needed_told:
+                pairs = list(zip(curves["random"], curves["suggest"], strict=True))
+                counts_needed = [needed(asked, chance[label // STEP - 1]) for chance, asked in pairs]
+                said = ", ".join("–" if count == inf else f"{count:.0f}" for count in counts_needed)
+                tables.append(f"| {name} | {label} | {said} | {_median(counts_needed)} |")
+        axes[0].set_ylabel("macro mAP on test clips (%)")
+        axes[0].legend()
+        figure.savefig(benchmark.output.with_suffix(".png"), dpi=110)
+        sizes = [int(pool[1][:, [BEHAVIOURS.index(n) for n in RARE]].sum()) for pool in pools.values()]
+        benchmark.write(TEXT.format(rounds="\n".join(rounds), tables="\n".join(tables), sizes=sizes, test=TEST - HELD))
+    benchmark.close()
 
 
 TEXT = """# What to label next: `amclip suggest` against random choice

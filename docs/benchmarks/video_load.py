@@ -1,6 +1,7 @@
 """Random reads by six processes on two cores beside busy ones: how many frames are others; writes video_load.md.
 
     python docs/benchmarks/video_load.py [--reads 20000] [--seconds 600] [--modes amclip,...] [--output video_load.md]
+    python docs/benchmarks/video_load.py --quick      one small file, read in this process
 
 Frames show their number. Every process opens files, reads single frames and sorted batches of 32 at 224 × 224 in random
 order, and opens the next; each frame that shows another number is counted. Modes:
@@ -11,7 +12,6 @@ order, and opens the next; each frame that shows another number is counted. Mode
 * `decord1+wait` and so on: with a large DECORD_EOF_RETRY_MAX in the environment.
 """
 
-import argparse
 import json
 import multiprocessing
 import os
@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "data"))
 from numbered import read_number
 from numbered_files import encode
+from sections import Benchmark, new_parser
 
 SIZE = 224
 BATCH = 32
@@ -125,8 +126,8 @@ def open_reader(mode: str, path: str, info: Any) -> Any:
     return DecordReader(path, int(mode.removesuffix("+wait").removeprefix("decord")))
 
 
-def work(job: dict[str, Any]) -> None:
-    """One reading process: until its reads are done or the time is up; prints what it found as JSON."""
+def one_reader(job: dict[str, Any]) -> dict[str, Any]:
+    """What one reading process finds, until its reads are done or the time is up."""
     infos: dict[str, Any] = {}
     if job["mode"] == "amclip":
         from amclip.data.probe import probe
@@ -171,7 +172,7 @@ def work(job: dict[str, Any]) -> None:
                     found["unreadable" if reading.number < 0 else "wrong"] += 1
                     if reading.number >= 0:
                         found["farthest"] = max(found["farthest"], abs(reading.number - index))
-    print(json.dumps({**found, **spent, "what": worst[:3], "others": others}))
+    return {**found, **spent, "what": worst[:3], "others": others}
 
 
 def _spin(stop: Any) -> None:
@@ -228,7 +229,12 @@ def measure(
         stop.set()
         for spinner in busy:
             spinner.join()
-    total: dict[str, Any] = {"mode": mode, "hung": hung, "took": time.monotonic() - start}
+    return added_up(mode, results, hung, time.monotonic() - start)
+
+
+def added_up(mode: str, results: list[dict[str, Any]], hung: int, took: float) -> dict[str, Any]:
+    """What all readers found."""
+    total: dict[str, Any] = {"mode": mode, "hung": hung, "took": took}
     for key in ("reads", "frames", "wrong", "unreadable", "errors", "openings"):
         total[key] = sum(result[key] for result in results)
     total["farthest"] = max((result["farthest"] for result in results), default=0)
@@ -260,32 +266,38 @@ def row(total: dict[str, Any]) -> str:
 
 def main() -> None:
     if sys.argv[1:] == ["--work"]:
-        work(json.load(sys.stdin))
+        print(json.dumps(one_reader(json.load(sys.stdin))))
         return
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--reads", type=int, default=20_000, help="of each mode, over all processes")
     parser.add_argument("--seconds", type=float, default=600.0, help="time after which a mode ends, done or not")
     parser.add_argument("--modes", default="amclip", help=f"of {', '.join(MODES)}; separated by commas")
     parser.add_argument("--busy", type=int, default=BUSY, help="busy processes beside the readers")
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
-    arguments = parser.parse_args()
+    run = Benchmark(parser, __file__)
+    options = run.options
     lines: list[str] = []
     remarks: list[str] = []
     with TemporaryDirectory() as folder:
         files = []
-        for name, codec, width, height, frames, options in FILES:
-            write_file(Path(folder) / name, codec, width, height, frames, options)
+        for name, codec, width, height, frames, coding in FILES[: 1 if run.quick else None]:
+            frames = 40 if run.quick else frames
+            write_file(Path(folder) / name, codec, width, height, frames, coding)
             files.append((str(Path(folder) / name), width, height, frames))
-        print(HEADER, flush=True)
-        for mode in arguments.modes.split(","):
-            total = measure(mode, files, arguments.reads, arguments.seconds, arguments.busy)
-            lines.append(row(total))
-            print(lines[-1], *total["what"], flush=True)
-            if total["others"]:
-                told = ", ".join(f"{count} in {name}" for name, count in sorted(total["others"].items()))
-                remarks.append(f"{mode}: {told}.")
-                print(remarks[-1], flush=True)
-            write(arguments.output, lines, remarks, arguments.busy)
+        for mode in ("amclip", "pyav") if run.quick else options.modes.split(","):
+            with run.section(mode) as said:
+                if run.quick:
+                    job = {"mode": mode, "files": files, "reads": 20, "seconds": 20.0, "seed": 0}
+                    total = added_up(mode, [one_reader(job)], 0, 0.0)
+                else:
+                    total = measure(mode, files, options.reads, options.seconds, options.busy)
+                lines.append(row(total))
+                said += [HEADER, lines[-1], *total["what"]]
+                if total["others"]:
+                    told = ", ".join(f"{count} in {name}" for name, count in sorted(total["others"].items()))
+                    remarks.append(f"{mode}: {told}.")
+                    said.append(remarks[-1])
+                write(run.output, lines, remarks, options.busy)
+    run.close()
 
 
 def write(path: Path, lines: list[str], remarks: list[str], busy: int) -> None:

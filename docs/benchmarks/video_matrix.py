@@ -12,7 +12,6 @@ A row is saved to `--rows` as soon as it is measured; rows that are there are no
 dozen files that PyAV writes alone: no ffmpeg is needed, and it ends with status 1 where a frame is wrong.
 """
 
-import argparse
 import json
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from isolated import Isolated
 from numbered import Reading, read_number
 from numbered_files import CASES as SMALL
 from numbered_videos import Case, NotWrittenError, Workshop
+from sections import Benchmark, new_parser
 from video_cases import QUICK, all_cases
 from video_commands import through_commands
 from video_references import TOLERANCE, Truth, find_truth
@@ -172,7 +172,8 @@ def _milliseconds(path: Path, info: VideoInfo) -> float:
 
 def _measured(cases: Iterator[tuple[Case, Any]], folder: Path, see: bool) -> Iterator[Row]:
     """Rows of the cases, each with what writes the file and gives the truth."""
-    reader = Isolated(hold, PATIENCE)
+    # A coder's own files may hang a decoder or end the process; those of the tests do not.
+    reader = Isolated(hold, PATIENCE) if see else None
     while chunk := list(islice(cases, AT_ONCE)):
         waiting: list[tuple[Row, Path, Truth]] = []
         for case, write in chunk:
@@ -199,13 +200,15 @@ def _measured(cases: Iterator[tuple[Case, Any]], folder: Path, see: bool) -> Ite
             row.note = info.note
             commands = see and row.name.startswith(COMMANDS_SEE)
             try:
-                yield reader.call(row, path, info, truth, commands)
+                read = hold if reader is None else reader.call
+                yield read(row, path, info, truth, commands)
             except RuntimeError as error:
                 row.errors.append(str(error))
                 yield row
         for _, path, _ in waiting:
             path.unlink(missing_ok=True)
-    reader.close()
+    if reader is not None:
+        reader.close()
 
 
 def _from_ffmpeg(shop: Workshop, only: str, known: set[str]) -> Iterator[tuple[Case, Any]]:
@@ -238,32 +241,31 @@ def is_right(row: Row) -> bool:
     return counts == (0, 0, 0) and exact and not row.turned and not row.errors
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a dozen small files, without ffmpeg")
+def main() -> None:
+    parser = new_parser(__doc__)
     parser.add_argument("--only", default="", help="files whose name holds this text")
     parser.add_argument("--rows", type=Path, help="rows measured so far; measured anew where not given")
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
-    arguments = parser.parse_args()
+    run = Benchmark(parser, __file__)
+    options = run.options
     rows: list[Row] = []
-    if arguments.rows and arguments.rows.exists():
-        rows = [Row(**json.loads(line)) for line in arguments.rows.read_text().splitlines()]
+    if options.rows and options.rows.exists():
+        rows = [Row(**json.loads(line)) for line in options.rows.read_text().splitlines()]
     known = {row.name for row in rows}
-    with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
-        shop = Workshop()
-        cases = _from_pyav() if arguments.quick else _from_ffmpeg(shop, arguments.only, known)
-        for row in _measured(cases, Path(folder), not arguments.quick):
+    with run.section("Files"), tempfile.TemporaryDirectory(prefix="matrix-") as folder:
+        cases = _from_pyav() if run.quick else _from_ffmpeg(Workshop(), options.only, known)
+        for row in _measured(cases, Path(folder), not run.quick):
             rows.append(row)
             print(_line(row), flush=True)
-            if arguments.rows:
-                with arguments.rows.open("a") as file:
+            if options.rows:
+                with options.rows.open("a") as file:
                     file.write(json.dumps(asdict(row)) + "\n")
+    with run.section("The page"):
+        write_table(run.output, [{**asdict(row), "is_right": is_right(row)} for row in rows])
     wrong = [row.name for row in rows if not row.skipped and not is_right(row)]
-    if arguments.quick:
+    if run.quick:
         print(f"{len(rows) - len(wrong)} of {len(rows)} files are right; others: {', '.join(wrong) or 'none'}")
-        return int(bool(wrong))
-    write_table(arguments.output, [{**asdict(row), "is_right": is_right(row)} for row in rows])
-    return 0
+        run.failed += wrong
+    run.close()
 
 
 def _line(row: Row) -> str:
@@ -280,4 +282,4 @@ def _line(row: Row) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

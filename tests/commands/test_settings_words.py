@@ -75,7 +75,13 @@ def test_videos_that_are_not_there_are_the_reason(tmp_path: Path, capsys: pytest
         main(
             [
                 *("fit", f"--data.source.labels={table}", f"--data.source.root={tmp_path / 'nowhere'}"),
-                *(*settings, *model, "--model.network.trainable_blocks=1", "--checkpoint.dirpath", str(tmp_path)),
+                *(
+                    *settings,
+                    *model,
+                    "--model.network.tuning.trainable_blocks=1",
+                    "--checkpoint.dirpath",
+                    str(tmp_path),
+                ),
             ]
         )
     assert ended.value.code == 2

@@ -9,7 +9,7 @@ from amclip.data.source import LabelSource, Splits
 from amclip.data.views import Views
 from amclip.inputs import FlowInput, NetworkInput
 from amclip.models.classifier import InterleavedClassifier
-from amclip.models.config import HeadConfig, LoraConfig, NetworkConfig, TemporalConfig
+from amclip.models.config import HeadConfig, NetworkConfig, TemporalConfig, TuningConfig
 from amclip.optimiser import Optimiser
 from amclip.task import BehaviourTask
 
@@ -32,7 +32,7 @@ def make_network(settings: dict[str, Any]) -> NetworkConfig:
     kinds = {name: {"kind": settings.pop(name)} if name in settings else {} for name in ("temporal", "head")}
     temporal = take(TemporalConfig, settings, "temporal_", **kinds["temporal"])
     head = take(HeadConfig, settings, **kinds["head"])
-    return take(NetworkConfig, settings, temporal=temporal, head=head, lora=take(LoraConfig, settings, "lora_"))
+    return take(NetworkConfig, settings, temporal=temporal, head=head, tuning=take(TuningConfig, settings))
 
 
 def make_data(**settings: Any) -> VideoDataModule:
@@ -59,7 +59,7 @@ def make_task(classes: list[str], settings: dict[str, Any]) -> BehaviourTask:
 def make_classifier(architecture: dict[str, Any], num_classes: int, **settings: Any) -> InterleavedClassifier:
     """A network in evaluation mode of an image tower that was looked up."""
     config = make_network({"architecture": architecture, **settings})
-    shape = ("num_segments", "positions_per_segment", "num_streams")
+    shape = ("num_segments", "positions_per_segment", "num_streams", "motion")
     return InterleavedClassifier(
         config, num_classes, **{name: settings[name] for name in shape if name in settings}
     ).eval()

@@ -140,8 +140,8 @@ def test_what_amclip_writes_is_read_as_its_tables_are(tmp_path: Path) -> None:
                 (b.label, b.start, b.stop) for b in theirs.bouts
             )
         assert one.bouts
-        assert one.duration == pytest.approx(scores.duration, abs=2e-3)
-        assert one.fps == scores.fps
+        assert one.duration == pytest.approx(scores.extent.duration, abs=2e-3)
+        assert one.fps == scores.extent.fps
         assert one.unlabelled == ()
     assert read_annotation(tmp_path / "boris" / "amclip.boris").classes == tuple(CLASSES)
 

@@ -164,7 +164,7 @@ def test_flow_in_body_lengths_is_the_same_at_any_size_and_frame_rate() -> None:
         speeds = torch.from_numpy(animal.unit_speed(crops, np.array([gap])))[None]
         pair = torch.stack([cut_out(frame, crops[0, 0], seen) for frame in frames])[None, None]
         preprocess = Preprocess(seen)
-        images = preprocess.denormalise(preprocess(pair, unit_speed=speeds))
+        images = preprocess.denormalise(preprocess(pair, unit_speed=speeds).images)
         lengths.append(float(images[0, 0, 0, 2, 8:-8, 8:-8].mean()))
         with pytest.raises(ValueError, match="unit_speed"):
             preprocess(pair)
@@ -174,7 +174,7 @@ def test_flow_in_body_lengths_is_the_same_at_any_size_and_frame_rate() -> None:
 def test_a_frame_that_is_its_own_partner_does_not_move() -> None:
     animal = Animal.of(track({0: square(50, 50, 20)}), 25.0)
     crops = animal.crops(CropInput(), np.array([0, 0]), np.array([0, 0]), 0, 1)
-    assert animal.unit_speed(crops, np.array([0.0, 0.5])).tolist() == [[0], [pytest.approx(48 / 20 / 0.5)]]
+    assert animal.unit_speed(crops, np.array([0.0, 0.5])).tolist() == [[[0, 0]], [[pytest.approx(48 / 20 / 0.5), 2]]]
 
 
 @pytest.mark.parametrize(

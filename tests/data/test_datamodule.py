@@ -1,5 +1,6 @@
 import warnings
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from amclip.data.datamodule import VideoDataModule
 from amclip.data.dataset import ClipDataset
 from amclip.data.formats import read_labels
 from amclip.data.label_error import LabelError
+from amclip.data.place import Place
 from amclip.data.samplers import ClassAwareSampler, EpochSampler
 from amclip.flow import FlowMethod
 from amclip.inputs import NetworkInput
@@ -253,7 +255,7 @@ def test_a_clip_that_comes_again_in_an_epoch_is_a_draw_of_its_own(tmp_path: Path
     items = [item for part in parts for item in part]
     assert len(set(items)) == len(items)
     drawn = Counter(row for row, _, _ in items)
-    # Numbered from 0 on without a gap, over all processes together, in the order of the epoch.
+    # Numbered from 0 on without a gap, over all processes together, in the order of the epoch (one clip a batch).
     order = [part[place] for place in range(len(parts[0])) for part in parts]
     for row, times in drawn.items():
         assert [draw for other, _, draw in order if other == row] == list(range(times))
@@ -261,6 +263,34 @@ def test_a_clip_that_comes_again_in_an_epoch_is_a_draw_of_its_own(tmp_path: Path
         assert max(drawn.values()) >= 3
     else:
         assert set(drawn) == set(range(len(table)))
+
+
+@pytest.mark.parametrize("kind", [ClassAwareSampler, EpochSampler])
+@pytest.mark.parametrize("clips", [100, 96, 94])
+def test_a_step_has_the_same_clips_on_any_number_of_processes(tmp_path: Path, kind: Any, clips: int) -> None:
+    table = read_labels(long_tail(tmp_path)).split("train")
+    dataset = ClipDataset(replace(table, clips=table.clips[:clips]), tmp_path, {}, NetworkInput(), training=True)
+
+    def steps(replicas: int, skipped: int = 0) -> list[list[Any]]:
+        """What all processes draw for each step, pairs in the order in which they are mixed."""
+        size = 8 // replicas
+        parts = []
+        for rank in range(replicas):
+            sampler = kind(dataset, size, replicas, rank, seed=5)
+            sampler.go_on(Place(3, skipped, 8))
+            parts.append(list(sampler))
+            sampler.set_epoch(3)
+            assert len(list(sampler)) == len(sampler)  # only the first epoch after a stop is shorter
+        starts = range(0, len(parts[0]), size)
+        return [[item for part in parts for item in part[start : start + size]] for start in starts]
+
+    whole = steps(1)
+    full = clips // 8 if clips % 4 else len(whole)  # 94 clips are evened out to 96 where four processes share them
+    assert steps(2) == whole
+    assert steps(4)[:full] == whole[:full]
+    assert steps(1, skipped=5) == whole[5:]
+    assert steps(4, skipped=5) == steps(4)[5:]
+    assert steps(2, skipped=len(whole)) == []
 
 
 def test_clips_drawn_again_show_other_moments_whatever_the_number_of_workers(drawn: Path) -> None:

@@ -11,6 +11,7 @@ from amclip.commands.synth import synth
 from amclip.data.synthetic import (
     BEHAVIOURS,
     SPLITS,
+    ClipSettings,
     group_tracks,
     iterate_group,
     plan_group,
@@ -21,11 +22,12 @@ from amclip.data.synthetic import (
     write_dataset,
 )
 from amclip.data.synthetic.animals import animal_box, draw_animal, random_look, relative_of
-from amclip.data.synthetic.motion import Actor, Bout
+from amclip.data.synthetic.motion import Actor, Bout, Ground
 from amclip.data.tracks import read_tracks
 
 SMALL = (48, 64)
 FPS = 15.0
+DRAWN, SHORT = ClipSettings(0, 4.0, SMALL), ClipSettings(3, 2.0, SMALL)
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
@@ -36,25 +38,25 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 def middles(index: int, animals: int, seconds: float = 4.0) -> np.ndarray:
     """Where the boxes' middles are from left to right, ``[frames, animals]``; NaN where there is no box."""
     frames = np.arange(round(seconds * FPS))
-    tracks = group_tracks(0, index, animals, seconds, SMALL)
+    tracks = group_tracks(ClipSettings(0, seconds, SMALL), index, animals)
     return np.stack([track.at(frames)[:, ::2].mean(axis=1) for track in tracks], axis=1)
 
 
 def test_the_same_seed_draws_the_same_animals_and_boxes() -> None:
-    first, again = (list(iterate_group(3, 5, 3, 2.0, SMALL)) for _ in range(2))
+    first, again = (list(iterate_group(SHORT, 5, 3)) for _ in range(2))
     assert first[0].shape == (*SMALL, 3)
     assert len(first) == 30
     assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
-    for track, other in zip(group_tracks(3, 5, 3, 2.0, SMALL), group_tracks(3, 5, 3, 2.0, SMALL), strict=True):
+    for track, other in zip(group_tracks(SHORT, 5, 3), group_tracks(SHORT, 5, 3), strict=True):
         assert np.array_equal(track.boxes, other.boxes)
-    assert not np.array_equal(first[0], next(iterate_group(3, 6, 3, 2.0, SMALL)))
-    assert not np.array_equal(first[0], next(iterate_group(3, 5, 2, 2.0, SMALL)))
+    assert not np.array_equal(first[0], next(iterate_group(SHORT, 6, 3)))
+    assert not np.array_equal(first[0], next(iterate_group(SHORT, 5, 2)))
 
 
 @pytest.mark.parametrize("animals", [1, 2, 3, 9])
 def test_each_animal_has_behaviours_of_its_own(animals: int) -> None:
     for index in range(18):
-        plan = plan_group(1, index, animals, 4.0, FPS)
+        plan = plan_group(ClipSettings(1), index, animals)
         shown = [frozenset(bout.behaviour for bout in mine) for mine in plan.bouts]
         assert len(set(shown)) == animals  # no two show the same
         assert sorted(plan.depths) == list(range(animals))
@@ -71,7 +73,7 @@ def test_each_animal_has_behaviours_of_its_own(animals: int) -> None:
 
 
 def test_each_behaviour_is_in_each_split_and_no_name_or_place_goes_with_one() -> None:
-    plans = [plan_group(0, index, 3, 4.0, FPS) for index in range(72)]
+    plans = [plan_group(DRAWN, index, 3) for index in range(72)]
     for split in SPLITS:
         mine = [plan for index, plan in enumerate(plans) if split_of(index) == split]
         assert {bout.behaviour for plan in mine for bouts in plan.bouts for bout in bouts} == set(BEHAVIOURS)
@@ -93,12 +95,12 @@ def test_animals_pass_each_other() -> None:
 
 
 def test_some_leave_the_picture_and_come_back() -> None:
-    plans = {index: plan_group(0, index, 3, 4.0, FPS) for index in range(40)}
+    plans = {index: plan_group(DRAWN, index, 3) for index in range(40)}
     left = {index: plan for index, plan in plans.items() if any(plan.outings)}
     assert 4 <= len(left) <= 20
     for index, plan in list(left.items())[:5]:
         assert not all(plan.outings)
-        for track, trips, bouts in zip(group_tracks(0, index, 3, 4.0, SMALL), plan.outings, plan.bouts, strict=True):
+        for track, trips, bouts in zip(group_tracks(DRAWN, index, 3), plan.outings, plan.bouts, strict=True):
             spans = seen_spans(track, FPS)
             assert len(spans) == 1 + len(trips)
             for trip, (before, after) in zip(trips, itertools.pairwise(spans), strict=True):
@@ -107,14 +109,15 @@ def test_some_leave_the_picture_and_come_back() -> None:
                 assert cut[-1].behaviour == "running"
                 assert cut[-1].stop == before[1]
     stayed = next(index for index, plan in plans.items() if not any(plan.outings))
-    assert all(len(track.frames) == 60 for track in group_tracks(0, stayed, 3, 4.0, SMALL))
+    assert all(len(track.frames) == 60 for track in group_tracks(DRAWN, stayed, 3))
 
 
 def test_long_videos_have_outings_and_go_on_behind_them() -> None:
-    plan = plan_group(0, 1, 2, 50.0, FPS)
+    long = ClipSettings(0, 50.0, SMALL)
+    plan = plan_group(long, 1, 2)
     (leaver,) = [number for number, trips in enumerate(plan.outings) if trips]
     assert len(plan.outings[leaver]) == 2
-    track = group_tracks(0, 1, 2, 50.0, SMALL)[leaver]
+    track = group_tracks(long, 1, 2)[leaver]
     assert len(seen_spans(track, FPS)) == 3
     assert 0.6 < len(track.frames) / (50 * FPS) < 0.99
 
@@ -126,7 +129,7 @@ def test_a_box_holds_what_is_drawn_and_little_else() -> None:
         look = relative_of(model, rng)
         assert look.plan.name == model.plan.name
         assert look.coat == model.coat
-        actor = Actor([Bout(BEHAVIOURS[number * 2], 0, 2)], number == 2, rng, FPS, 0.3)
+        actor = Actor([Bout(BEHAVIOURS[number * 2], 0, 2)], number == 2, rng, FPS, Ground(0.3))
         for _ in range(12):
             pose = actor.step()
         # A canvas wide enough to hold all of it, whatever lies beyond the border of the picture.
@@ -148,7 +151,7 @@ def test_animals_that_cannot_each_do_something_else_are_refused(animals: int, tm
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("group") / "data"
-    write_dataset(root, num_clips=4, seed=2, size=SMALL, workers=1, progress=False, animals=3)
+    write_dataset(root, 4, ClipSettings(2, size=SMALL), workers=1, progress=False, animals=3)
     return root
 
 
@@ -160,7 +163,7 @@ def test_tables_tell_who_does_what_and_where(dataset: Path) -> None:
         name = f"videos/clip_{index:05d}.mp4"
         assert tracks.subjects(name) == subject_names(3)
         whole: list[str] = []
-        for subject, want in zip(subject_names(3), group_tracks(2, index, 3, 4.0, SMALL), strict=True):
+        for subject, want in zip(subject_names(3), group_tracks(ClipSettings(2, size=SMALL), index, 3), strict=True):
             track = tracks.track(name, subject)
             assert track is not None
             assert np.array_equal(track.frames, want.frames)
@@ -188,14 +191,14 @@ def test_writing_again_finishes_what_is_missing(dataset: Path) -> None:
     lost = video.read_bytes(), table.read_bytes()
     video.unlink()
     table.unlink()
-    write_dataset(dataset, num_clips=4, seed=2, size=SMALL, workers=1, progress=False, animals=3)
+    write_dataset(dataset, 4, ClipSettings(2, size=SMALL), workers=1, progress=False, animals=3)
     assert (video.read_bytes(), table.read_bytes()) == lost
     before = table.stat().st_mtime_ns
-    write_dataset(dataset, num_clips=4, seed=2, size=SMALL, workers=1, progress=False, animals=3)
+    write_dataset(dataset, 4, ClipSettings(2, size=SMALL), workers=1, progress=False, animals=3)
     assert table.stat().st_mtime_ns == before
     for other in (None, 2):
         with pytest.raises(FileExistsError, match=f"'animals': 3.*'animals': {other}"):
-            write_dataset(dataset, num_clips=4, seed=2, size=SMALL, workers=1, progress=False, animals=other)
+            write_dataset(dataset, 4, ClipSettings(2, size=SMALL), workers=1, progress=False, animals=other)
 
 
 def test_the_command_names_the_tracks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from amclip.ethogram.extent import Extent
 from amclip.ethogram.scores import WindowScores
 
 CLASSES = ("walking", "still, resting", "wing")
@@ -33,10 +34,7 @@ def scores_of(
         start=times[first],
         stop=times[first + 8],
         probabilities=(1 / (1 + np.exp(-logits))).astype(np.float32),
-        fps=float(num_frames / times[-1]),
-        num_frames=num_frames,
-        duration=float(times[-1]),
-        offset=offset,
+        extent=Extent(float(num_frames / times[-1]), num_frames, float(times[-1]), offset),
         subject=subject,
         present=None if frames is None else tuple((float(times[a]), float(times[b])) for a, b in frames),
         present_frames=frames,

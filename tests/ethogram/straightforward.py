@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from amclip.data.crops import unit_speeds
 from amclip.data.video import Video
 from amclip.ethogram.plan import WindowPlan
 from amclip.inference import TrainedModel
@@ -17,8 +18,13 @@ def window_by_window(model: TrainedModel, video: Video, plan: WindowPlan, batch:
         wanted = np.stack([plan.images(row) for row in rows])
         pairs = [plan.frames[wanted], plan.partners[wanted]][: model.input.frames_per_position]
         indices = np.stack(pairs, axis=2)
+        times = video.timestamps()
+        speeds = unit_speeds((times[plan.partners] - times[plan.frames])[wanted.ravel()])
         with torch.inference_mode():
             pixels = video.read(indices.ravel())
-            images = model.preprocess(pixels.view(*indices.shape, *pixels.shape[1:]))
-            scores.append(model.calibrate(model.probabilities(model.network(images, segments))).numpy())
+            pictures = pixels.view(*indices.shape, *pixels.shape[1:])
+            unit_speed = torch.from_numpy(speeds.reshape(*wanted.shape, *speeds.shape[1:]))
+            seen = model.preprocess(pictures, unit_speed=unit_speed)
+            logits = model.network(seen.images, segments, seen.motion)
+            scores.append(model.calibrate(model.probabilities(logits)).numpy())
     return np.concatenate(scores)[: len(plan)]

@@ -17,7 +17,7 @@ from amclip.data.video import Video, VideoInfo
 from amclip.ethogram.row_plan import RowPlan, rows_of_animals
 from amclip.ethogram.stream import open_windows, stream_windows
 from amclip.inference import TrainedModel, load_model
-from amclip.inputs import CropInput
+from amclip.inputs import CropInput, MotionInput
 from amclip.suggest.windows import embed_windows
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -37,7 +37,8 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=["window", "position"])
 def model(request: pytest.FixtureRequest, make_checkpoint: Callable[..., Path]) -> TrainedModel:
     crop = CropInput(context=1.5, fixed=request.param)
-    return load_model(make_checkpoint({"crop": crop, "tracks": "boxes.csv", "flow_unit": "body lengths"}))
+    flow = {"flow_unit": "body lengths", "flow_motion": MotionInput()}
+    return load_model(make_checkpoint({"crop": crop, "tracks": "boxes.csv", **flow}))
 
 
 def opened(model: TrainedModel, path: Path) -> Any:
@@ -90,8 +91,8 @@ def test_rows_are_scored_as_each_alone(model: TrainedModel, recording: Path, bat
             pictures = read_crops(video, np.stack([frames, partners], axis=1), [crops], model.input)[0][None]
             speeds = torch.from_numpy(animal.unit_speed(crops, times[partners] - times[frames]))[None]
             with torch.inference_mode():
-                images = model.preprocess(pictures, unit_speed=speeds)
-                logits = model.network(images, model.input.segments()[None])
+                images, motion = model.preprocess(pictures, unit_speed=speeds)
+                logits = model.network(images, model.input.segments()[None], motion)
             expected.append(model.probabilities(logits)[0].numpy())
     np.testing.assert_allclose(found, expected, rtol=2e-4, atol=1e-6)
     assert np.ptp(found, axis=0).max() > 0.02  # not one answer to everything
@@ -172,7 +173,7 @@ def test_memory_holds_the_windows_at_a_moment_and_not_a_video(
 
     def measured(tensors: Any, *rest: Any, **more: Any) -> torch.Tensor:
         joined = cat(tensors, *rest, **more)
-        if joined.ndim == 3 and joined.shape[1] == model.input.num_streams:  # embeddings (n, streams, width)
+        if joined.ndim == 3 and joined.shape[1] == model.network.num_tokens:  # embeddings (n, streams, width)
             lengths.append(len(joined))
         return joined
 

@@ -29,8 +29,8 @@ def test_an_annotated_folder_is_read_back_from_each_of_its_tables(folder: Path) 
     whole = read_annotation(folder)
     assert whole.classes == CLASSES  # also the one without a bout
     assert [(timeline.video, timeline.fps) for timeline in whole.timelines] == [
-        ("a.mp4", pytest.approx(scores_of().fps)),
-        ("night/b.mp4", pytest.approx(scores_of(num_frames=91).fps)),
+        ("a.mp4", pytest.approx(scores_of().extent.fps)),
+        ("night/b.mp4", pytest.approx(scores_of(num_frames=91).extent.fps)),
     ]
     assert read_annotation(folder / "bouts.csv").timelines == whole.timelines
     for video, stem in (("a.mp4", "a"), ("night/b.mp4", "night/b")):
@@ -58,7 +58,7 @@ def test_a_coders_table_beside_an_annotation_is_not_taken_for_its_own(folder: Pa
 
 
 def test_deepethograms_predictions_are_named_like_the_video(folder: Path) -> None:
-    fps = scores_of().fps
+    fps = scores_of().extent.fps
     whole = {Path(timeline.video).stem: len(timeline.bouts) for timeline in read_annotation(folder).timelines}
     read = read_annotation(folder / "deepethogram" / "a_predictions.csv", fps=fps)
     assert [(timeline.video, len(timeline.bouts)) for timeline in read.timelines] == [("a", whole["a"])]

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amclip.ethogram.bouts import BoutSettings, ScoredBout, ScoreTimeline, find_bouts, smooth, timeline
+from amclip.ethogram.extent import Extent
 from amclip.ethogram.scores import WindowScores
 
 NUM_FRAMES = 30
@@ -41,9 +42,7 @@ def scores_of(found: list[tuple[int, int, float, float]]) -> WindowScores:
         start=TIMES[first],
         stop=TIMES[stop],
         probabilities=np.stack([p, q], axis=1).astype(np.float32),
-        fps=NUM_FRAMES / TIMES[-1],
-        num_frames=NUM_FRAMES,
-        duration=float(TIMES[-1]),
+        extent=Extent(NUM_FRAMES / TIMES[-1], NUM_FRAMES, float(TIMES[-1])),
     )
 
 
@@ -244,7 +243,9 @@ def test_an_animal_that_comes_and_leaves_shows_in_each_presence_what_it_would_al
     assert [[getattr(b, k) for k in key] for b in bouts] == [[getattr(b, k) for k in key] for b in wanted]
     assert [b.mean for b in bouts] == pytest.approx([b.mean for b in wanted], abs=1e-6)
     # Without the frames these are reckoned; between windows that is exact at an even rate alone.
-    even = replace(scores, start=scores.start_frame / 4, stop=scores.stop_frame / 4, duration=NUM_FRAMES / 4)
+    even = replace(
+        scores, start=scores.start_frame / 4, stop=scores.stop_frame / 4, extent=Extent(4.0, NUM_FRAMES, NUM_FRAMES / 4)
+    )
     even = replace(even, present=tuple((first / 4, stop / 4) for first, stop in there))
     assert replace(even, present_frames=None).presences() == even.presences()
 
@@ -278,7 +279,7 @@ def test_scores_that_mean_nothing_are_refused() -> None:
     with pytest.raises(ValueError, match="no number"):
         timeline(replace(scores, probabilities=np.float32([[0.5, np.nan], [0.5, 0.5]])))
     with pytest.raises(ValueError, match="within the video's 15"):
-        timeline(replace(scores, num_frames=15))
+        timeline(replace(scores, extent=replace(scores.extent, num_frames=15)))
     with pytest.raises(ValueError, match="do not rise"):
         timeline(replace(scores, start=np.array([0.0, 9.0]), stop=np.array([8.0, 8.5])))
     none = {name: getattr(scores, name)[:0] for name in ("start", "stop", "start_frame", "stop_frame", "probabilities")}

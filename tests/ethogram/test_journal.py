@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from amclip.atomic import write_bytes
 from amclip.data.video_file import VideoError
 from amclip.ethogram.bouts import timeline
+from amclip.ethogram.extent import Extent
 from amclip.ethogram.journal import (
     Journal,
     JournalHeader,
@@ -22,16 +23,15 @@ from amclip.ethogram.journal import (
 from amclip.ethogram.plan import WindowPlan, plan_windows
 from amclip.ethogram.row_plan import rows_of_windows
 
+EXTENT = Extent(10.0, 200, 20.0, offset=0.5)
 FINGERPRINT = {"checkpoint": "abc", "window": 2.0}
 PLAN = plan_windows(np.arange(200) / 10, 20.0, 2.0, 0.5, 4)
-ROWS = rows_of_windows(PLAN)
+ROWS = rows_of_windows(PLAN, np.arange(200) / 10)
 SCORES = np.random.default_rng(0).random((len(PLAN), 3), np.float32)
 
 
 def header_of(video: Path, plan: WindowPlan = PLAN) -> JournalHeader:
-    return JournalHeader(
-        str(video), file_state(video), FINGERPRINT, ("a", "b", "ü"), len(plan), 10.0, 200, 20.0, offset=0.5
-    )
+    return JournalHeader(str(video), file_state(video), FINGERPRINT, ("a", "b", "ü"), len(plan), EXTENT)
 
 
 @pytest.fixture
@@ -52,8 +52,7 @@ def written(path: Path, video: Path, blocks: list[int]) -> Path:
 def test_what_is_read_is_what_was_written(tmp_path: Path, video: Path) -> None:
     path = written(tmp_path / "a.scores", video, [3, 1, len(PLAN) - 4])
     (scores,) = read_scores(path, "day 1/video.mp4", video, FINGERPRINT)
-    assert (scores.video, scores.classes, scores.offset) == ("day 1/video.mp4", ("a", "b", "ü"), 0.5)
-    assert (scores.fps, scores.num_frames, scores.duration) == (10.0, 200, 20.0)
+    assert (scores.video, scores.classes, scores.extent) == ("day 1/video.mp4", ("a", "b", "ü"), EXTENT)
     np.testing.assert_array_equal(scores.probabilities, SCORES)
     for name in ("start_frame", "stop_frame", "start", "stop"):
         np.testing.assert_array_equal(getattr(scores, name), getattr(PLAN, name))
@@ -92,7 +91,7 @@ def test_after_any_cut_or_damage_whole_blocks_remain_and_the_rest_can_be_added(
 def test_scores_of_a_part_end_with_it(tmp_path: Path, video: Path) -> None:
     path = written(tmp_path / "a.scores", video, [5])
     (scores,) = read_scores(path, "a", video, FINGERPRINT)
-    assert (scores.num_frames, scores.duration) == (int(PLAN.stop_frame[4]), float(PLAN.stop[4]))
+    assert (scores.extent.num_frames, scores.extent.duration) == (int(PLAN.stop_frame[4]), float(PLAN.stop[4]))
     assert not is_finished(path, video, FINGERPRINT)
 
 
@@ -173,7 +172,7 @@ def test_animals_share_a_journal_and_are_told_apart(tmp_path: Path, video: Path)
         journal.add(rows, scores[:7])
     ada, bob, cid = read_scores(path, "a", video, FINGERPRINT)
     assert [len(one.start) for one in (ada, bob, cid)] == [4, 3, 0]
-    assert ada.num_frames == int(PLAN.stop_frame[3])  # as far as it got
+    assert ada.extent.num_frames == int(PLAN.stop_frame[3])  # as far as it got
     assert bob.present == ((0.0, float(PLAN.stop[3])),)
     with Journal(path, header) as journal:
         assert journal.rows == 7

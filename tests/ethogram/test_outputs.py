@@ -67,7 +67,7 @@ def test_bouts_and_the_time_budget_agree(folder: Path, videos: list[WindowScores
         mine = table[(table["video"] == row["video"]) & (table["behaviour"] == row["behaviour"])]
         assert row["bouts"] == len(mine)
         assert row["total"] == pytest.approx(mine["duration"].sum(), abs=1e-5)
-        length = next(one.duration for one in videos if one.video == row["video"])
+        length = next(one.extent.duration for one in videos if one.video == row["video"])
         assert row["share_of_video"] == pytest.approx(mine["duration"].sum() / length, abs=1e-5)
         if len(mine):
             assert row["mean_bout"] == pytest.approx(mine["duration"].mean(), abs=1e-5)
@@ -96,16 +96,16 @@ def test_deepethogram_has_a_row_per_frame(folder: Path, videos: list[WindowScore
         path = folder / "deepethogram" / f"{stem}_predictions.csv"
         table = pd.read_csv(path, index_col=0)
         assert list(table.columns) == ["background", *CLASSES]
-        assert list(table.index) == list(range(one.num_frames))
-        shown = np.zeros((one.num_frames, len(CLASSES)), bool)
+        assert list(table.index) == list(range(one.extent.num_frames))
+        shown = np.zeros((one.extent.num_frames, len(CLASSES)), bool)
         for bout in find_bouts(timeline(one), SETTINGS):
             shown[bout.start_frame : bout.stop_frame, CLASSES.index(bout.behaviour)] = True
         np.testing.assert_array_equal(table[list(CLASSES)].to_numpy(bool), shown)
         np.testing.assert_array_equal(table["background"], ~shown.any(axis=1))
-        noted = deepethogram.read(path.read_text(), str(path), Reading(clock=Clock(fps=one.fps)))
+        noted = deepethogram.read(path.read_text(), str(path), Reading(clock=Clock(fps=one.extent.fps)))
         lines, names = noted.timelines, noted.classes
         assert names == [name.lower() for name in CLASSES]
-        assert lines[0].duration == pytest.approx(one.duration)
+        assert lines[0].duration == pytest.approx(one.extent.duration)
 
 
 def test_a_project_for_boris_holds_every_bout(folder: Path, videos: list[WindowScores]) -> None:
@@ -120,7 +120,7 @@ def test_a_project_for_boris_holds_every_bout(folder: Path, videos: list[WindowS
         assert len(observation["events"]) == 2 * len(bouts)
         times = [event[0] for event in observation["events"]]
         assert times == sorted(times)
-        assert max(event[5] for event in observation["events"]) < one.num_frames
+        assert max(event[5] for event in observation["events"]) < one.extent.num_frames
 
 
 def test_annotation_says_how_it_was_made(folder: Path) -> None:

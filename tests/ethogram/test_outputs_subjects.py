@@ -272,7 +272,7 @@ def test_one_animal_that_cannot_be_used_does_not_stop_the_others(tmp_path: Path)
     hen = animals()[0]
     spoilt = replace(hen, subject="spoilt", probabilities=np.full_like(hen.probabilities, np.nan))
     named_nobody = replace(hen, subject="No focal subject")
-    longer = replace(hen, subject="longer", num_frames=91)
+    longer = replace(hen, subject="longer", extent=replace(hen.extent, num_frames=91))
     left_out = write_outputs(tmp_path, [hen, spoilt, named_nobody, longer, *animals()[3:]], SETTINGS)
     ((video, reason),) = left_out
     assert video == "a.mp4"
@@ -327,7 +327,10 @@ def test_tables_of_scenes_are_as_they_were(tmp_path: Path) -> None:
     mean, latency = (f"{total / len(walks):.6f}", f"{walks[0].start:.6f}") if walks else ("", "")
     gaps = [b.start - a.stop for a, b in pairwise(walks)]
     gap = f"{sum(gaps) / len(gaps):.6f}" if gaps else ""
-    assert budget[1] == f"a.mp4,walking,{len(walks)},{total:.6f},{total / scores.duration:.6f},{mean},{gap},{latency}"
+    assert (
+        budget[1]
+        == f"a.mp4,walking,{len(walks)},{total:.6f},{total / scores.extent.duration:.6f},{mean},{gap},{latency}"
+    )
     said = json.loads((tmp_path / "annotation.json").read_text())
     assert list(said) == [
         *("amclip", "checkpoint", "window", "hop", "flow_gap", "classes", "settings", "videos", "errors")

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from amclip.ethogram.extent import Extent
 from amclip.ethogram.scores import WindowScores
 
 
@@ -18,9 +19,7 @@ def scores(**others: Any) -> WindowScores:
         start=first / 25,
         stop=first / 25 + 1,
         probabilities=np.full((3, 2), 0.5, np.float32),
-        fps=25.0,
-        num_frames=75,
-        duration=3.0,
+        extent=Extent(25.0, 75, 3.0),
         **others,
     )
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_vjepa  # noqa: F401 (names of small encoders)
 import torch
 from straightforward import window_by_window
 
@@ -12,6 +13,7 @@ from amclip.data.video import Video
 from amclip.ethogram.plan import WindowPlan, plan_windows
 from amclip.ethogram.stream import stream_windows
 from amclip.inference import TrainedModel, load_model
+from amclip.inputs import MotionInput
 
 POSITIONS = 6
 WINDOW = 1.2
@@ -63,8 +65,15 @@ def test_scores_equal_those_of_a_run_window_by_window(
         ({}, {"cross_frame": True, "message_init": "xclip"}),
         ({}, {"head": "text", "video_prompt_layers": 1}),
         ({}, {"head": "text", "video_prompt_layers": 1, "cross_frame": True, "message_init": "xclip"}),
+        ({"modality": "frames", "flow_motion": MotionInput(cells=2), "flow_gap": "4/15"}, {}),
+        ({"modality": "motion", "flow_motion": MotionInput()}, {"trainable_blocks": 0}),
+        ({"flow_motion": MotionInput()}, {"cross_frame": True, "message_init": "xclip"}),
+        ({"positions_per_segment": 4, "segment_overlap": 0.5}, {"backbone": "vjepa:tiny_2_1", "pretrained": None}),
     ],
-    ids=["frames", "flow", "semi-dense", "overlap", "messages", "prompts", "prompts and messages"],
+    ids=[
+        *("frames", "flow", "semi-dense", "overlap", "messages", "prompts", "prompts and messages"),
+        *("frames and motion", "motion alone", "motion and messages", "video encoder"),
+    ],
 )
 def test_every_kind_of_network_is_scored_as_window_by_window(
     make_checkpoint: Callable[..., Path], animals: Path, data: dict[str, Any], network: dict[str, Any]

@@ -7,7 +7,7 @@ import lightning
 import torch
 from build import make_data, make_task
 
-from amclip.data.synthetic import iterate_frames
+from amclip.data.synthetic import ClipSettings, iterate_frames
 from amclip.data.writer import VideoWriter
 from amclip.models.published import fetch_published
 
@@ -57,6 +57,6 @@ def make_checkpoint(
 def write_animals(path: Path, seed: int = 5, seconds: float = 8.0) -> Path:
     """Write some seconds of the synthetic animals, 15 frames each."""
     with VideoWriter(path, 15, (48, 64)) as writer:
-        for frame in iterate_frames(seed, 2, seconds, size=(48, 64)):
+        for frame in iterate_frames(ClipSettings(seed, seconds, (48, 64)), 2):
             writer.write(frame)
     return path

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -154,6 +155,22 @@ def test_no_cuda_core_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cuda.core", None)
     with pytest.raises(ModuleNotFoundError, match=r'pip install "amclip\[cuda\]"'):
         _cuda.describe(0)
+
+
+def test_pytorchs_streams_reach_cuda_core_by_their_handles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """cuda-core wants its own streams: an object of PyTorch's is converted with a warning, and one day refused."""
+    made = []
+    core = SimpleNamespace(Stream=SimpleNamespace(from_handle=lambda handle: made.append(handle) or f"stream {handle}"))
+    monkeypatch.setattr(_cuda, "_core", lambda: core)
+    _cuda._stream.cache_clear()
+    assert [_cuda._stream(handle) for handle in (0, 7, 7)] == ["stream 0", "stream 7", "stream 7"]
+    assert made == [0, 7]  # one for each stream, not for each call
+    _cuda._stream.cache_clear()
+
+
+def test_cuda_core_has_the_constructor_of_streams() -> None:
+    core = pytest.importorskip("cuda.core")
+    assert callable(core.Stream.from_handle)
 
 
 @pytest.mark.parametrize(

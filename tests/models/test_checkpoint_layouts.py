@@ -1,6 +1,8 @@
 """Files of weights of each family, as they are published: written here with random weights, and read."""
 
 import json
+import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,71 @@ def read(backbone: str, pretrained: str | None, size: int = 32, prompts: Any = (
     found = load_pretrained(backbone, pretrained, architecture, prompts)
     encoder.load_clip(found.visual)
     return encoder, found
+
+
+def small_clip(folder: Path, **settings: Any) -> Any:
+    """A CLIP of two small blocks, and its configuration as small.json."""
+    tiny = json.loads((Path(open_clip.__file__).parent / "model_configs/ViT-S-32-alt.json").read_text())
+    tiny["vision_cfg"].update(layers=2, width=64, image_size=64)
+    tiny |= {"text_cfg": TEXT, **settings}
+    (folder / "small.json").write_text(json.dumps(tiny))
+    return open_clip.CLIP(**tiny).eval()
+
+
+@pytest.mark.parametrize("name", ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"])
+@torch.no_grad()
+def test_clip_as_open_clip_writes_it(name: str, tmp_path: Path) -> None:
+    model = small_clip(tmp_path)
+    path = tmp_path / name
+    state = randomised(model)
+    if name.endswith(".bin"):  # as its training saves it
+        torch.save({"epoch": 3, "state_dict": {f"module.{key}": value for key, value in state.items()}}, path)
+    else:
+        save_file(state, path)
+    images = torch.randn(2, 3, 64, 64)
+    encoder, found = read(str(tmp_path / "small.json"), str(path), 64, PROMPTS)
+    torch.testing.assert_close(encoder(images), model.encode_image(images), rtol=0, atol=1e-5)
+    text = model.encode_text(open_clip.SimpleTokenizer(context_length=16)(["a cat"]))
+    torch.testing.assert_close(found.text[1], text[0], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning", "ignore::torch.jit.TracerWarning")
+@pytest.mark.parametrize(("named", "size"), [(True, 64), (False, 64), (False, 96)])
+@torch.no_grad()
+def test_openais_own_archive(named: bool, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A TorchScript program in half precision, with settings as tensors among its weights."""
+    model = small_clip(tmp_path, quick_gelu=True)
+    randomised(model)
+    for name, number in (("input_resolution", 64), ("context_length", 16), ("vocab_size", 49408)):
+        model.__dict__.pop(name, None)
+        model.register_buffer(name, torch.tensor(number))
+    words = open_clip.SimpleTokenizer(context_length=16)(["a cat"])
+    images = torch.randn(1, 3, 64, 64)
+    traced = torch.jit.trace(model, (images, words), strict=False, check_trace=False).half()  # type: ignore[no-untyped-call]
+    path = str(tmp_path / "ViT-S-32.pt")
+    traced.save(path)
+    plain = json.loads((tmp_path / "small.json").read_text())
+    plain.pop("quick_gelu")  # the archive alone says that it is OpenAI's
+    (tmp_path / "small.json").write_text(json.dumps(plain))
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "small", plain)
+    encoder, found = read("small" if named else f"{tmp_path}/small.json", path, size, PROMPTS)
+    model.half().float()  # rounded as in the archive
+    if size == 64:
+        torch.testing.assert_close(encoder(images), model.encode_image(images), rtol=0, atol=1e-5)
+    else:
+        assert encoder.visual.positional_embedding.shape == (10, 64)
+    torch.testing.assert_close(found.text[1], model.encode_text(words)[0], rtol=1e-4, atol=1e-4)
+    assert found.log_scale == model.logit_scale.item()
+
+
+def test_an_archive_of_anything_else_is_not_run(tmp_path: Path) -> None:
+    small_clip(tmp_path)
+    with zipfile.ZipFile(tmp_path / "ViT.pt", "w") as archive:
+        archive.writestr("a/data.pkl", pickle.dumps(print))
+        archive.writestr("a/constants.pkl", b"")
+    config = make_network({"backbone": f"{tmp_path}/small.json", "pretrained": f"{tmp_path}/ViT.pt"})
+    with pytest.raises(ValueError, match="is no file of weights"):
+        fetch_published(config.with_architecture(64))
 
 
 def trunk_of(kind: str) -> Any:
@@ -142,10 +209,7 @@ def test_positions_are_fitted_to_the_size_of_the_images(kind: str, tmp_path: Pat
 @pytest.mark.parametrize("prefix", ["", "visual."])
 @torch.no_grad()
 def test_the_image_tower_alone_of_a_model_with_both(prefix: str, tmp_path: Path) -> None:
-    tiny = json.loads((Path(open_clip.__file__).parent / "model_configs/ViT-S-32-alt.json").read_text())
-    tiny["vision_cfg"].update(layers=2, width=64, image_size=64)
-    (tmp_path / "small.json").write_text(json.dumps(tiny))
-    model = open_clip.CLIP(**{**tiny, "text_cfg": TEXT}).eval()
+    model = small_clip(tmp_path)
     state = randomised(model)
     kept = {name.removeprefix("visual."): value for name, value in state.items() if name.startswith("visual.")}
     weights = save({f"{prefix}{name}": value for name, value in kept.items()}, tmp_path / "image.safetensors")

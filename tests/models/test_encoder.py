@@ -122,7 +122,7 @@ def test_descriptions_that_cannot_be_used_are_named(tmp_path: Path, content: str
         describe_backbone(f"local-dir:{tmp_path}", None, 224)
 
 
-@pytest.mark.parametrize("backbone", ["hf-hub:someone/clip", "xclip-hub:someone/xclip"])
+@pytest.mark.parametrize("backbone", ["hf-hub:someone/clip", "xclip-hub:someone/xclip", "vjepa-hub:someone/vjepa"])
 def test_what_the_hub_does_not_give_is_named(backbone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def offline(*arguments: str) -> str:
         raise OSError("no network")

@@ -33,6 +33,17 @@ def config(name: str) -> dict[str, Any]:
     return found
 
 
+def embedding_size(name: str) -> int:
+    """Of a tower of open_clip's own, with two of its blocks, on the meta device."""
+    model = config(name)
+    vision_cfg = {**model["vision_cfg"], "layers": 2, "output_tokens": False}
+    settings = {"embed_dim": model["embed_dim"], "vision_cfg": vision_cfg, "quick_gelu": False}
+    visual: nn.Module = build_clip(settings, meta=True).visual
+    with torch.device("meta"):
+        features: Tensor = visual(torch.empty(1, 3, vision_cfg["image_size"], vision_cfg["image_size"]))
+    return features.shape[1]
+
+
 def is_of_stages(name: str) -> bool:
     return name.startswith(("RN", "convnext", "swin", "MobileCLIP-S", "MobileCLIP2-S"))
 
@@ -61,7 +72,10 @@ def test_every_name_of_open_clip_is_taken_or_refused_for_what_it_is() -> None:
         key = json.dumps([tower.pop("image_size") % 14, tower, found["embed_dim"]])
         if key not in seen:
             try:
-                seen[key] = describe_backbone(name, None, found["vision_cfg"]["image_size"])["embed_dim"]
+                described = describe_backbone(name, None, found["vision_cfg"]["image_size"])["embed_dim"]
+                seen[key] = described
+                if "timm_model_name" not in found["vision_cfg"]:  # describing does not build these
+                    assert embedding_size(name) == described
             except ValueError as error:
                 seen[key] = str(error)
         if is_of_stages(name):
@@ -244,7 +258,7 @@ def test_a_network_gives_each_layer_of_a_timm_tower_its_rate_and_decay() -> None
 
 def test_lora_is_refused_where_it_would_be_passed_by() -> None:
     custom = {"layers": 2, "width": 32, "head_width": 16, "patch_size": 16, "image_size": 32, "block_type": "custom"}
-    with pytest.raises(ValueError, match=r"network\.lora\.rank: .*a matrix that is no layer"):
+    with pytest.raises(ValueError, match=r"network\.tuning\.lora_rank: .*a matrix that is no layer"):
         ImageEncoder({"embed_dim": 8, "vision_cfg": custom, "quick_gelu": False}, lora_rank=2)
 
 

@@ -11,6 +11,7 @@ from amclip.data.tracks import Track, Tracks
 from amclip.data.writer import VideoWriter
 from amclip.ethogram.annotation_file import Scoring, read_run
 from amclip.ethogram.bouts import BoutSettings, timeline
+from amclip.ethogram.extent import Extent
 from amclip.ethogram.outputs import write_outputs
 from amclip.ethogram.scores import WindowScores
 from amclip.report.html import Page, Suggestion, write_page
@@ -80,9 +81,7 @@ def scores(video: str, names: Sequence[str], classes: Sequence[str] = CLASSES) -
                 start=first / FPS,
                 stop=(first + 10) / FPS,
                 probabilities=probabilities,
-                fps=float(FPS),
-                num_frames=FRAMES,
-                duration=FRAMES / FPS,
+                extent=Extent(float(FPS), FRAMES, FRAMES / FPS),
                 subject=name,
                 present=tuple((a / FPS, b / FPS) for a, b in present),
                 present_frames=present,

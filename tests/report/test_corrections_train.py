@@ -7,7 +7,7 @@ import pytest
 from pages import OpenPage, write_run
 
 from amclip.cli import main
-from amclip.data.synthetic import iterate_frames
+from amclip.data.synthetic import ClipSettings, iterate_frames
 from amclip.data.writer import VideoWriter
 from amclip.ethogram.annotation_file import read_run
 from amclip.report.windows import read_windows
@@ -21,7 +21,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("long") / "animals.mp4"
     with VideoWriter(path, 15, (48, 64)) as writer:
         for index in (2, 3):
-            for frame in iterate_frames(5, index, 6.0, size=(48, 64)):
+            for frame in iterate_frames(ClipSettings(5, 6.0, (48, 64)), index):
                 writer.write(frame)
     return path
 

@@ -17,6 +17,7 @@ from amclip.cli import main
 from amclip.commands.report import report
 from amclip.ethogram.annotation_file import Scoring, read_run
 from amclip.ethogram.bouts import BoutSettings, timeline
+from amclip.ethogram.extent import Extent
 from amclip.ethogram.outputs import write_outputs
 from amclip.ethogram.scores import WindowScores
 from amclip.report.flow_video import draw_flow
@@ -37,10 +38,7 @@ def test_what_annotating_writes_is_read_back_to_the_bit(tmp_path: Path) -> None:
             start=first / 29.97,
             stop=(first + 20) / 29.97,
             probabilities=rng.random((9, 2)).astype(np.float32),
-            fps=29.97,
-            num_frames=110,
-            duration=110 / 29.97,
-            offset=0.04,
+            extent=Extent(29.97, 110, 110 / 29.97, offset=0.04),
         )
         for name in ("x/a.mp4", "b.mp4")
     ]
@@ -52,7 +50,7 @@ def test_what_annotating_writes_is_read_back_to_the_bit(tmp_path: Path) -> None:
     for read, written in zip(read_windows(run), scores, strict=True):
         for name in ("start", "stop", "start_frame", "stop_frame", "probabilities"):
             np.testing.assert_array_equal(getattr(read, name), getattr(written, name))
-        assert (read.video, read.fps, read.offset) == (written.video, written.fps, written.offset)
+        assert (read.video, read.extent) == (written.video, written.extent)
     report(str(tmp_path))
     assert (tmp_path / "report.html").exists()
 

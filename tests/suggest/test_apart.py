@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from amclip.ethogram.extent import Extent
 from amclip.ethogram.inputs import Source
 from amclip.ethogram.scores import WindowScores
 from amclip.suggest.pool import Labelled, PoolVideo, choose_from
@@ -18,7 +19,8 @@ def video(
     frames = (start * 25).astype(np.int64)
     probabilities = np.array(unsure, np.float32)[:, None] / 2
     scores = WindowScores(
-        *(name, ("a",), frames, frames + 50, start, start + window, probabilities, 25.0, 260, 10.4), subject=subject
+        *(name, ("a",), frames, frames + 50, start, start + window, probabilities, Extent(25.0, 260, 10.4)),
+        subject=subject,
     )
     embeddings = np.random.default_rng(0).random((len(starts), 4)).astype(np.float32)
     return PoolVideo(Source(name, Path("/videos", name)), EmbeddedWindows(scores, embeddings), alone)

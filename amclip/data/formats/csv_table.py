@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from amclip.data.clock import Clock
-from amclip.data.formats.delimited import cells_of, delimiter_of, first_line, number, rows
+from amclip.data.formats.delimited import Columns, delimiter_of, first_line, place_columns, rows
 from amclip.data.formats.label_format import ClipReader, LabelFormat, Reading, Writer
 from amclip.data.formats.notes import unnamed
 from amclip.data.label_error import LabelError, raise_together
@@ -61,7 +61,7 @@ def read(text: str, source: str, reading: Reading) -> LabelTable:
             1,
         )
     roles, class_columns = _layout(header, source)
-    columns = _Columns(source, header, delimiter, roles, class_columns)
+    columns = _ClipColumns(source, header, delimiter, roles, class_columns)
     clips, errors = [], []
     for line, row in lines:
         try:
@@ -91,17 +91,8 @@ def _delimiter(line: str) -> str | None:
 
 def _layout(header: Sequence[str], source: str) -> tuple[dict[str, int], list[int]]:
     """Index of each known column, and the indices of the class columns (0/1 form only)."""
-    roles: dict[str, int] = {}
-    others = []
-    for index, name in enumerate(header):
-        role = _ROLE.get(name.lower())
-        if role is None:
-            if name.lower() not in _IGNORED:
-                others.append(index)
-        elif role in roles:
-            raise LabelError(f"columns {header[roles[role]]!r} and {name!r} both hold the {role}; keep one", source, 1)
-        else:
-            roles[role] = index
+    roles, others = place_columns(header, _ROLE.get, source, 1)
+    others = [index for index in others if header[index].lower() not in _IGNORED]
     for given, missing in (("start", "stop"), ("stop", "start")):
         if given in roles and missing not in roles:
             raise LabelError(f"has a column {header[roles[given]]!r} and none for {missing}", source, 1)
@@ -120,13 +111,13 @@ def _layout(header: Sequence[str], source: str) -> tuple[dict[str, int], list[in
 
 
 @dataclass(frozen=True)
-class _Columns:
-    """Where a table has what, and what its rows have in common, kept once: millions of rows hold few different ones."""
+class _ClipColumns(Columns):
+    """The columns of a table of clips, and what its rows have in common, kept once: millions hold few different ones.
 
-    source: str
-    header: Sequence[str]
-    delimiter: str
-    roles: dict[str, int]
+    Attributes:
+        classes: Indices of the class columns.
+    """
+
     classes: Sequence[int]
     videos: dict[str, str] = field(default_factory=dict)
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -139,13 +130,12 @@ class _Columns:
             LabelError: If it is so.
         """
         names = self.subjects.keys() - {""}
-        if "subject" in self.roles and names and all(name.lower() in _TRUTH for name in names):
-            raise LabelError(
+        if "subject" in self.places and names and all(name.lower() in _TRUTH for name in names):
+            raise self.error(
                 f"holds {' and '.join(sorted(names))} alone: here the column names the animal that a row is about. "
                 "Give animals other names (such as a0, a1); or, if it is a class, give that another name",
-                self.source,
                 1,
-                self.header[self.roles["subject"]],
+                "subject",
             )
 
     def clip(self, row: Sequence[str], line: int) -> Clip:
@@ -154,33 +144,28 @@ class _Columns:
         Raises:
             LabelError: If it cannot be used.
         """
-        header, roles, source = self.header, self.roles, self.source
-        row = cells_of(row, header, source, line)
-        video = row[roles["video"]]
-        if not video:
-            raise LabelError("the path of the video is empty", source, line, header[roles["video"]])
+        roles = self.places
+        row = self.cells(row, line)
+        video = self.video(row, line)
         split = None
         if "split" in roles and row[roles["split"]]:
             try:
                 split = _split_name(row[roles["split"]])
             except ValueError as error:
-                raise LabelError(str(error), source, line, header[roles["split"]]) from None
+                raise self.error(str(error), line, "split") from None
         start = stop = None
         if "start" in roles:
-            start, stop = self._time(row, "start", line), self._time(row, "stop", line)
+            start = self.number(row, "start", line) if row[roles["start"]] else None
+            stop = self.number(row, "stop", line) if row[roles["stop"]] else None
         video, labels = self.videos.setdefault(video, video), self._labels(row, line)
         if "subject" not in roles:
             return Clip(video, start, stop, labels, split, line)
         subject = self.subjects.setdefault(row[roles["subject"]], row[roles["subject"]])
         return Clip(video, start, stop, labels, split, line, subject=subject)
 
-    def _time(self, row: Sequence[str], role: str, line: int) -> float | None:
-        cell = row[self.roles[role]]
-        return number(cell, self.header[self.roles[role]], self.source, line, self.delimiter) if cell else None
-
     def _labels(self, row: Sequence[str], line: int) -> tuple[str, ...] | None:
-        if "label" in self.roles:
-            cell = row[self.roles["label"]]
+        if "label" in self.places:
+            cell = row[self.places["label"]]
             if cell not in self.labels:
                 self.labels[cell] = tuple(name.strip() for name in cell.split(";") if name.strip())
             return self.labels[cell]

@@ -2,13 +2,15 @@
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from amclip.data.label_error import LabelError
 
 __all__ = [
     "DELIMITERS",
+    "Columns",
     "cells_of",
     "delimiter_of",
     "find_header",
@@ -16,6 +18,7 @@ __all__ = [
     "lines_of",
     "number",
     "parse_number",
+    "place_columns",
     "rows",
 ]
 
@@ -128,3 +131,71 @@ def parse_number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
+
+
+def place_columns(
+    header: Sequence[str], role_of: Callable[[str], str | None], source: str, line: int
+) -> tuple[dict[str, int], list[int]]:
+    """Index of each column that has a role, by the role, and the indices of the others.
+
+    Args:
+        header: The cells of the header.
+        role_of: What a column of this name, in lower case, holds; ``None`` where the name is not known.
+        source: Name of the file, for messages.
+        line: Of the header.
+
+    Raises:
+        LabelError: If two columns have one role.
+    """
+    places: dict[str, int] = {}
+    others = []
+    for index, name in enumerate(header):
+        role = role_of(name.lower())
+        if role is None:
+            others.append(index)
+        elif role in places:
+            first = header[places[role]]
+            raise LabelError(f"columns {first!r} and {name!r} both hold the {role}; keep one", source, line)
+        else:
+            places[role] = index
+    return places, others
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where a table has what: reads cells of its rows by role, and names line and column of what cannot be used.
+
+    Attributes:
+        source: Name of the file, for messages.
+        header: Names of all columns.
+        delimiter: What cells are separated by.
+        places: Index of each column that has a role.
+    """
+
+    source: str
+    header: Sequence[str]
+    delimiter: str
+    places: Mapping[str, int]
+
+    def cells(self, row: Sequence[str], line: int) -> Sequence[str]:
+        """As :func:`cells_of`."""
+        return row if len(row) == len(self.header) else cells_of(row, self.header, self.source, line)
+
+    def video(self, cells: Sequence[str], line: int) -> str:
+        """The cell of the role ``video``.
+
+        Raises:
+            LabelError: If it is empty.
+        """
+        if not (video := cells[self.places["video"]]):
+            raise self.error("the path of the video is empty", line, "video")
+        return video
+
+    def number(self, cells: Sequence[str], role: str, line: int, what: str = "a number of seconds") -> float:
+        """The number in a cell, as :func:`number`."""
+        place = self.places[role]
+        return number(cells[place], self.header[place], self.source, line, self.delimiter, what)
+
+    def error(self, reason: str, line: int, role: str) -> LabelError:
+        """What is wrong with the cell of a role."""
+        return LabelError(reason, self.source, line, self.header[self.places[role]])

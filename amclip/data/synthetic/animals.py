@@ -5,6 +5,7 @@ coordinates: x forward, y up, in torso lengths, the origin on the ground below t
 """
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -16,6 +17,49 @@ from amclip.data.synthetic.pens import Brush, Color, Pen, Points, Ruler
 __all__ = ["PLANS", "Look", "Plan", "animal_box", "draw_animal", "random_look", "relative_of"]
 
 
+class Neck(NamedTuple):
+    """Length and radius at the head; angles above straight ahead when raised, and lowered (drinking, pecking)."""
+
+    length: float
+    radius: float
+    raised: float
+    lowered: float
+
+
+class Head(NamedTuple):
+    """Length and radius of the skull, length of snout or beak, how far it bends below the neck, length of the ears."""
+
+    length: float
+    radius: float
+    snout: float
+    bend: float
+    ears: float = 0.0
+
+
+class Tail(NamedTuple):
+    """Length, radius at the base, radius at the tip when spread (it spreads as it rises).
+
+    Its angles, low and upright, are measured from straight back.
+    """
+
+    length: float
+    base: float
+    tip: float
+    low: float
+    upright: float
+
+
+class Legs(NamedTuple):
+    """Radius of the thigh, resting bend of the knee (negative ones point backwards), and the legs.
+
+    Of each leg: place along the torso (0 hip, 1 shoulder), phase of the step in cycles, whether it is a near leg.
+    """
+
+    thigh: float
+    knee: float
+    each: tuple[tuple[float, float, bool], ...]
+
+
 @dataclass(frozen=True)
 class Plan:
     """A body plan; lengths in torso lengths, angles in degrees above the direction it faces.
@@ -23,47 +67,39 @@ class Plan:
     Attributes:
         height: Of the hip above the ground.
         torso: Radii at rump, middle and shoulder.
-        neck: Length, radius at the head.
-        neck_angles: Raised and lowered (drinking, pecking).
-        head: Length and radius of the skull, length of snout or beak, and how far it bends below the neck.
-        tail: Length, radius at the base, radius at the tip when spread; it spreads as it rises.
-        tail_angles: Low and upright, measured from straight back.
-        legs: Radius of the thigh, and for each leg: place along the torso (0 hip, 1 shoulder), phase of the step in
-            cycles, and whether it is a near leg.
-        knee: Resting bend; negative knees point backwards.
+        neck: From the shoulder to the head.
+        head: Skull, snout and ears.
+        tail: From the rump.
+        legs: Two or four.
         reared: Angle of the torso when fully reared.
         dip: How far the torso leans forward when the head is lowered.
-        ears: Length of the ears; 0 for none.
     """
 
     name: str
     height: float
     torso: tuple[float, float, float]
-    neck: tuple[float, float]
-    neck_angles: tuple[float, float]
-    head: tuple[float, float, float, float]
-    tail: tuple[float, float, float]
-    tail_angles: tuple[float, float]
-    legs: tuple[float, tuple[tuple[float, float, bool], ...]]
-    knee: float
+    neck: Neck
+    head: Head
+    tail: Tail
+    legs: Legs
     reared: float
     dip: float
-    ears: float = 0.0
 
 
 _FOUR = ((0.02, 0.5, False), (0.93, 0.0, False), (0.08, 0.0, True), (0.98, 0.5, True))
+_TWO = ((0.52, 0.0, False), (0.58, 0.5, True))
 PLANS: tuple[Plan, ...] = (
     Plan(
-        "fox", 0.52, (0.17, 0.2, 0.2), (0.4, 0.14), (42, -38), (0.2, 0.15, 0.18, 8), (0.75, 0.08, 0.16),
-        (-38, 68), (0.095, _FOUR), 22, 52, 10, ears=0.17,
+        "fox", 0.52, (0.17, 0.2, 0.2), Neck(0.4, 0.14, 42, -38), Head(0.2, 0.15, 0.18, 8, ears=0.17),
+        Tail(0.75, 0.08, 0.16, -38, 68), Legs(0.095, 22, _FOUR), reared=52, dip=10,
     ),
     Plan(
-        "bird", 0.62, (0.13, 0.27, 0.2), (0.42, 0.1), (66, -22), (0.13, 0.13, 0.18, 30), (0.75, 0.08, 0.17),
-        (-24, 75), (0.055, ((0.52, 0.0, False), (0.58, 0.5, True))), -26, 44, 19,
+        "bird", 0.62, (0.13, 0.27, 0.2), Neck(0.42, 0.1, 66, -22), Head(0.13, 0.13, 0.18, 30),
+        Tail(0.75, 0.08, 0.17, -24, 75), Legs(0.055, -26, _TWO), reared=44, dip=19,
     ),
     Plan(
-        "lizard", 0.3, (0.13, 0.17, 0.15), (0.42, 0.12), (45, -26), (0.23, 0.135, 0.14, 18), (0.95, 0.13, 0.06),
-        (-12, 68), (0.07, _FOUR), 34, 48, 7,
+        "lizard", 0.3, (0.13, 0.17, 0.15), Neck(0.42, 0.12, 45, -26), Head(0.23, 0.135, 0.14, 18),
+        Tail(0.95, 0.13, 0.06, -12, 68), Legs(0.07, 34, _FOUR), reared=48, dip=7,
     ),
 )  # fmt: skip
 
@@ -82,7 +118,7 @@ class Look:
     @property
     def body_length(self) -> float:
         """From rump to snout, laid straight, in torso lengths."""
-        return 0.96 + self.plan.neck[0] + self.plan.head[0] + self.plan.head[2]
+        return 0.96 + self.plan.neck.length + self.plan.head.length + self.plan.head.snout
 
 
 def random_look(rng: Generator, ground: Color) -> Look:
@@ -105,8 +141,8 @@ def _stretched(plan: Plan, rng: Generator) -> Plan:
     return replace(
         plan,
         height=plan.height * stretch[0],
-        neck=(plan.neck[0] * stretch[1], plan.neck[1]),
-        tail=(plan.tail[0] * stretch[2], plan.tail[1], plan.tail[2] * stretch[3]),
+        neck=plan.neck._replace(length=plan.neck.length * stretch[1]),
+        tail=plan.tail._replace(length=plan.tail.length * stretch[2], tip=plan.tail.tip * stretch[3]),
     )
 
 
@@ -149,67 +185,66 @@ def animal_box(look: Look, pose: Pose, at: tuple[float, float], scale: float) ->
 def _trace(brush: Pen, look: Look, pose: Pose) -> None:
     """Give the parts of an animal to a brush that draws them, or to a ruler that measures them, from back to front."""
     plan = look.plan
+    head, legs = plan.head, plan.legs
     rise = np.radians(plan.reared) * pose.rise
     hip = np.array([-0.45, plan.height + 0.012 * np.sin(2 * pose.stride)])
     lean = rise - np.radians(plan.dip) * pose.head * (1 - 0.5 * pose.rise)
     along, across = _direction(lean), _direction(lean + np.pi / 2)
     shoulder = hip + 0.9 * along
 
-    neck_angle = np.radians(_mix(plan.neck_angles, pose.head)) + 0.55 * rise
-    nape = shoulder + plan.neck[0] * _direction(neck_angle)
-    skull = nape + plan.head[0] * _direction(neck_angle - np.radians(plan.head[3]))
-    snout = skull + plan.head[2] * _direction(neck_angle - np.radians(plan.head[3] + 8))
+    neck_angle = np.radians(_mix(plan.neck[2:], pose.head)) + 0.55 * rise
+    nape = shoulder + plan.neck.length * _direction(neck_angle)
+    skull = nape + head.length * _direction(neck_angle - np.radians(head.bend))
+    snout = skull + head.snout * _direction(neck_angle - np.radians(head.bend + 8))
     rump = hip - 0.06 * along
-    tail_angle = np.pi - np.radians(_mix(plan.tail_angles, pose.tail)) + 0.3 * rise
+    tail_angle = np.pi - np.radians(_mix(plan.tail[3:], pose.tail)) + 0.3 * rise
     curl = 0.25 * (pose.tail - 0.4)  # the tip lags: it bends against the middle
-    tail = [rump, rump + 0.5 * plan.tail[0] * _direction(tail_angle)]
-    tail.append(tail[1] + 0.5 * plan.tail[0] * _direction(tail_angle - curl))
+    tail = [rump, rump + 0.5 * plan.tail.length * _direction(tail_angle)]
+    tail.append(tail[1] + 0.5 * plan.tail.length * _direction(tail_angle - curl))
 
-    thigh, legs = plan.legs
-    for place, phase, near in legs:
+    for place, phase, near in legs.each:
         if not near:
-            brush.tube(*_leg(plan, hip + 0.9 * place * along, place, phase, thigh, pose), look.shade)
-    tip = plan.tail[2] * (0.45 + 0.55 * pose.tail)
-    girth = np.array([plan.tail[1], _mix((plan.tail[1], tip), 0.7), tip])
+            brush.tube(*_leg(plan, hip + 0.9 * place * along, place, phase, pose), look.shade)
+    tip = plan.tail.tip * (0.45 + 0.55 * pose.tail)
+    girth = np.array([plan.tail.base, _mix((plan.tail.base, tip), 0.7), tip])
     brush.tube(np.array(tail), girth, look.shade)
     brush.tube(np.array(tail) + 0.02, 0.7 * girth, look.coat)
 
     breath = 1 + 0.02 * np.sin(pose.breath)
     middle = hip + 0.45 * along - 0.02 * across
     spine = np.array([rump, middle, shoulder, 0.5 * (shoulder + nape), nape])
-    radii = np.array([*plan.torso, 0.5 * (plan.torso[2] + plan.neck[1]) * 0.86, plan.neck[1]]) * breath
+    radii = np.array([*plan.torso, 0.5 * (plan.torso[2] + plan.neck.radius) * 0.86, plan.neck.radius]) * breath
     brush.tube(spine, radii, look.shade)
     brush.tube(spine + 0.035 * across, radii * 0.86, look.coat)
     for place, height, radius in look.spots:
         brush.disc(hip + 0.9 * place * along + (height + 0.04) * across, radius, look.light)
-    for place, phase, near in legs:
+    for place, phase, near in legs.each:
         if near:
-            brush.tube(*_leg(plan, hip + 0.9 * place * along, place, phase, thigh, pose), look.coat)
+            brush.tube(*_leg(plan, hip + 0.9 * place * along, place, phase, pose), look.coat)
 
-    radius = plan.head[1]
-    up = _direction(neck_angle - np.radians(plan.head[3]) + np.pi / 2)
-    if plan.ears:
+    radius = head.radius
+    up = _direction(neck_angle - np.radians(head.bend) + np.pi / 2)
+    if head.ears:
         for offset, color in ((0.05, look.shade), (-0.03, look.coat)):
             base = skull - (offset + 0.04) * _direction(neck_angle)
-            brush.tube(np.array([base, base + (radius + plan.ears * 0.6) * up]), (0.06, 0.015), color)
+            brush.tube(np.array([base, base + (radius + head.ears * 0.6) * up]), (0.06, 0.015), color)
     beak = plan.name == "bird"
     brush.tube(
         np.array([skull, snout]), (radius * (0.5 if beak else 0.75), 0.02), (222, 150, 40) if beak else look.shade
     )
-    brush.tube(np.array([nape, skull]), (plan.neck[1], radius), look.coat)
+    brush.tube(np.array([nape, skull]), (plan.neck.radius, radius), look.coat)
     brush.disc(skull + 0.3 * radius * up + 0.25 * radius * _direction(neck_angle), 0.03, (12, 12, 14))
 
 
-def _leg(
-    plan: Plan, top: Points, place: float, phase: float, thigh: float, pose: Pose
-) -> tuple[Points, tuple[float, ...]]:
+def _leg(plan: Plan, top: Points, place: float, phase: float, pose: Pose) -> tuple[Points, tuple[float, ...]]:
     """Joints and radii of one leg: it swings with the stride and bends on its way forward."""
+    thigh, resting, _ = plan.legs
     cycle = pose.stride + 2 * np.pi * phase
     front = place > 0.7
     hanging = pose.rise if front else 0.0
     swing = np.radians(30) * np.sin(cycle) * (1 - 0.7 * hanging) + hanging * np.radians(18)
     lift = max(0.0, float(np.cos(cycle))) * (1 - hanging)
-    knee = np.radians(plan.knee) * (-0.6 if front and plan.knee > 0 else 1.0)
+    knee = np.radians(resting) * (-0.6 if front and resting > 0 else 1.0)
     bend = knee * (1 + 0.9 * lift + 0.8 * hanging)
     # Standing legs reach the ground at any angle, as a real shoulder or hip sinks and stretches a little.
     reach = top[1] if not hanging else _mix((top[1], plan.height * 0.95), hanging)

@@ -7,25 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amclip.data.synthetic.animals import Look, random_look
-from amclip.data.synthetic.motion import BEHAVIOURS, MIN_BOUT, Actor, Bout, Pose, plan_bouts
+from amclip.data.synthetic.motion import BEHAVIOURS, MIN_BOUT, Actor, Bout, Ground, Pose, plan_bouts
 from amclip.data.synthetic.scene import Scene
+from amclip.data.synthetic.settings import ClipSettings
 
-__all__ = [
-    "FPS",
-    "SECONDS",
-    "SIZE",
-    "ClipPlan",
-    "draw_clip",
-    "iterate_frames",
-    "iterate_poses",
-    "labels_of",
-    "look_of",
-    "plan_clip",
-]
+__all__ = ["ClipPlan", "draw_clip", "iterate_frames", "iterate_poses", "labels_of", "look_of", "plan_clip"]
 
-SIZE = (128, 160)
-FPS = 15.0
-SECONDS = 4.0
 _BEHAVIOURS_STREAM, _ACTORS_STREAM, _SCENE_STREAM = 1, 2, 3
 
 
@@ -44,35 +31,27 @@ class ClipPlan:
     up: tuple[bool, ...]
 
 
-def plan_clip(
-    seed: int, index: int, seconds: float = SECONDS, num_bouts: int | None = None, fps: float = FPS
-) -> ClipPlan:
+def plan_clip(settings: ClipSettings, index: int, num_bouts: int | None = None) -> ClipPlan:
     """Draw the time lines of clip ``index``: they depend on the arguments and on nothing else.
 
     Any ``len(BEHAVIOURS)`` clips from a multiple of that number on have each behaviour at least once.
 
     Args:
-        seed: Of the data set.
+        settings: Of the data set; the size of the frames does not matter here.
         index: Number of the clip.
-        seconds: Length of the video; minutes and hours are fine.
         num_bouts: Bouts of the animal in front; None draws 1 to 3, or one per 2.5 seconds of a longer video.
-        fps: Frames per second.
 
     Raises:
-        ValueError: If the bouts do not fit, or a number is out of range.
+        ValueError: If the bouts do not fit, or ``index`` is negative.
     """
-    if fps <= 0 or seconds < MIN_BOUT + 2 / fps or index < 0 or seed < 0:
-        raise ValueError(
-            f"seconds must be at least {MIN_BOUT:g} and two frames (one bout), fps positive, seed and index not "
-            f"negative; got seconds={seconds}, fps={fps}, seed={seed}, index={index}"
-        )
-    rng = np.random.default_rng([seed, index, _BEHAVIOURS_STREAM])
+    seconds, fps = settings.seconds, settings.fps
+    rng = settings.generator(index, _BEHAVIOURS_STREAM)
     most = int(seconds / (MIN_BOUT + 2 / fps))
     if num_bouts is None:
         drawn = int(rng.choice([1, 2, 3], p=[0.5, 0.42, 0.08]))
         num_bouts = min(drawn if seconds < 6 else round(seconds / 2.5), most)
     block, place = divmod(index, len(BEHAVIOURS))
-    order = np.random.default_rng([seed, block]).permutation(len(BEHAVIOURS))
+    order = settings.generator(block).permutation(len(BEHAVIOURS))
     main = BEHAVIOURS[order[place]] if num_bouts else None
     front, up = plan_bouts(rng, seconds, fps, num_bouts, main, animal=0)
     bouts, ups = list(front), [up]
@@ -81,62 +60,34 @@ def plan_clip(
         bouts += back
         ups.insert(0, up)
     bouts.sort(key=lambda bout: (bout.start, bout.animal))
-    return ClipPlan(tuple(bouts), round(seconds * fps), tuple(ups))
+    return ClipPlan(tuple(bouts), settings.num_frames, tuple(ups))
 
 
-def iterate_frames(
-    seed: int,
-    index: int,
-    seconds: float = SECONDS,
-    num_bouts: int | None = None,
-    size: tuple[int, int] = SIZE,
-    fps: float = FPS,
-) -> Iterator[NDArray[np.uint8]]:
+def iterate_frames(settings: ClipSettings, index: int, num_bouts: int | None = None) -> Iterator[NDArray[np.uint8]]:
     """Draw a video frame by frame, in constant memory; :func:`plan_clip` with the same arguments has its bouts.
 
     Args:
-        seed: Of the data set.
+        settings: Of the data set.
         index: Number of the clip.
-        seconds: Length of the video.
         num_bouts: As for :func:`plan_clip`.
-        size: Height and width of the frames in pixels.
-        fps: Frames per second.
 
     Yields:
         RGB frames, ``uint8``, shape ``(H, W, 3)``.
     """
-    cast = _cast(seed, index, seconds, num_bouts, size, fps)
+    cast = _cast(settings, index, num_bouts)
     return cast.scene.frames(cast.actors, cast.looks, cast.feet, cast.plan.num_frames)
 
 
-def iterate_poses(
-    seed: int, index: int, seconds: float = SECONDS, num_bouts: int | None = None, fps: float = FPS
-) -> Iterator[Pose]:
-    """The pose of the animal in front, frame by frame, without drawing.
-
-    Args:
-        seed: Of the data set.
-        index: Number of the clip.
-        seconds: Length of the video.
-        num_bouts: As for :func:`plan_clip`.
-        fps: Frames per second.
-    """
-    cast = _cast(seed, index, seconds, num_bouts, SIZE, fps)
+def iterate_poses(settings: ClipSettings, index: int, num_bouts: int | None = None) -> Iterator[Pose]:
+    """The pose of the animal in front, frame by frame, without drawing; arguments as for :func:`iterate_frames`."""
+    cast = _cast(settings, index, num_bouts)
     for _ in range(cast.plan.num_frames):
         yield cast.actors[-1].step()
 
 
-def look_of(seed: int, index: int, seconds: float = SECONDS, num_bouts: int | None = None, fps: float = FPS) -> Look:
-    """How the animal in front looks: its body plan, coat and markings.
-
-    Args:
-        seed: Of the data set.
-        index: Number of the clip.
-        seconds: Length of the video.
-        num_bouts: As for :func:`plan_clip`.
-        fps: Frames per second.
-    """
-    return _cast(seed, index, seconds, num_bouts, SIZE, fps).looks[-1]
+def look_of(settings: ClipSettings, index: int, num_bouts: int | None = None) -> Look:
+    """How the animal in front looks: its body plan, coat and markings; arguments as for :func:`iterate_frames`."""
+    return _cast(settings, index, num_bouts).looks[-1]
 
 
 @dataclass(frozen=True)
@@ -150,10 +101,10 @@ class _Cast:
     feet: list[float]
 
 
-def _cast(seed: int, index: int, seconds: float, num_bouts: int | None, size: tuple[int, int], fps: float) -> _Cast:
-    plan = plan_clip(seed, index, seconds, num_bouts, fps)
-    rng = np.random.default_rng([seed, index, _ACTORS_STREAM])
-    scene = Scene(np.random.default_rng([seed, index, _SCENE_STREAM]), size, fps)
+def _cast(settings: ClipSettings, index: int, num_bouts: int | None) -> _Cast:
+    plan = plan_clip(settings, index, num_bouts)
+    rng = settings.generator(index, _ACTORS_STREAM)
+    scene = Scene(settings.generator(index, _SCENE_STREAM), settings.size, settings.fps)
     pair = len(plan.up) == 2
     actors: list[Actor] = []
     looks: list[Look] = []
@@ -163,36 +114,21 @@ def _cast(seed: int, index: int, seconds: float, num_bouts: int | None, size: tu
         length = rng.uniform(0.27, 0.35) * (0.82 if pair else 1.0)
         bouts = [bout for bout in plan.bouts if bout.animal == animal]
         home, roam = (homes[animal], 0.15) if pair else (0.0, 0.19)
-        actors.append(Actor(bouts, up, rng, fps, length, home, roam))
+        actors.append(Actor(bouts, up, rng, settings.fps, Ground(length, home, roam)))
         looks.append(random_look(rng, scene.ground))
     feet = [rng.uniform(0.68, 0.72), rng.uniform(0.88, 0.93)] if pair else [rng.uniform(0.8, 0.9)]
     return _Cast(plan, scene, actors, looks, feet)
 
 
-def draw_clip(
-    seed: int,
-    index: int,
-    seconds: float = SECONDS,
-    num_bouts: int | None = None,
-    size: tuple[int, int] = SIZE,
-    fps: float = FPS,
-) -> tuple[NDArray[np.uint8], list[Bout]]:
-    """Draw a clip into memory.
-
-    Args:
-        seed: Of the data set.
-        index: Number of the clip.
-        seconds: Length of the clip.
-        num_bouts: As for :func:`plan_clip`.
-        size: Height and width of the frames in pixels.
-        fps: Frames per second.
+def draw_clip(settings: ClipSettings, index: int, num_bouts: int | None = None) -> tuple[NDArray[np.uint8], list[Bout]]:
+    """Draw a clip into memory; arguments as for :func:`iterate_frames`.
 
     Returns:
         RGB frames, ``uint8``, shape ``(T, H, W, 3)``, and the bouts by start.
     """
-    plan = plan_clip(seed, index, seconds, num_bouts, fps)
-    frames = np.empty((plan.num_frames, *size, 3), np.uint8)
-    for number, frame in enumerate(iterate_frames(seed, index, seconds, num_bouts, size, fps)):
+    plan = plan_clip(settings, index, num_bouts)
+    frames = np.empty((plan.num_frames, *settings.size, 3), np.uint8)
+    for number, frame in enumerate(iterate_frames(settings, index, num_bouts)):
         frames[number] = frame
     return frames, list(plan.bouts)
 

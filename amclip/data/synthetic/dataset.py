@@ -4,20 +4,25 @@ import csv
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from amclip.atomic import write_bytes, writing_text
-from amclip.data.synthetic.clips import FPS, SECONDS, SIZE, ClipPlan, iterate_frames, labels_of, plan_clip
+from amclip.data.synthetic.clips import ClipPlan, iterate_frames, labels_of, plan_clip
 from amclip.data.synthetic.group import group_tracks, iterate_group
 from amclip.data.synthetic.group_plan import plan_group
 from amclip.data.synthetic.group_tables import GROUP_TABLES, write_group_tables
 from amclip.data.synthetic.motion import BEHAVIOURS
+from amclip.data.synthetic.settings import ClipSettings
 from amclip.data.writer import VideoWriter
 
 __all__ = ["SPLITS", "split_of", "write_dataset"]
@@ -32,10 +37,7 @@ _VERSION = 1  # raised when the same parameters draw other frames, so that old f
 def write_dataset(
     directory: str | Path,
     num_clips: int = 240,
-    seed: int = 0,
-    seconds: float = SECONDS,
-    size: tuple[int, int] = SIZE,
-    fps: float = FPS,
+    settings: ClipSettings | None = None,
     workers: int | None = None,
     progress: bool = True,
     animals: int | None = None,
@@ -50,10 +52,7 @@ def write_dataset(
     Args:
         directory: A folder that is new, empty, or holds this very data set.
         num_clips: Number of clips.
-        seed: Of the random numbers.
-        seconds: Length of a clip.
-        size: Height and width of the frames in pixels.
-        fps: Frames per second.
+        settings: Seed, and length, size and frame rate of the clips; None takes the defaults.
         workers: Processes that draw; None uses one per CPU. New processes are spawned, so a script
             that calls this needs ``if __name__ == "__main__":``; 1 draws in this process.
         progress: Whether to show a progress bar.
@@ -65,40 +64,31 @@ def write_dataset(
 
     Raises:
         FileExistsError: If the folder holds something else, or this data set with other parameters.
-        ValueError: If ``num_clips``, ``seed``, ``seconds``, ``fps``, ``workers`` or ``animals`` is out of range.
+        ValueError: If ``num_clips``, ``workers`` or ``animals`` is out of range.
     """
-    root = Path(directory)
+    root, settings = Path(directory), settings or ClipSettings()
     if num_clips < 1:
         raise ValueError(f"num_clips must be at least 1, not {num_clips}")
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be at least 1, not {workers}")
     # Planned before the folder is made: parameters that cannot be are refused here.
-    plans = [plan_clip(seed, index, seconds, fps=fps) for index in range(num_clips)]
-    groups = [] if animals is None else [plan_group(seed, index, animals, seconds, fps) for index in range(num_clips)]
-    parameters = {
-        "amclip_synthetic": _VERSION,
-        "num_clips": num_clips,
-        "seed": seed,
-        "seconds": seconds,
-        "size": list(size),
-        "fps": fps,
-    }
+    plans = [plan_clip(settings, index) for index in range(num_clips)]
+    groups = [] if animals is None else [plan_group(settings, index, animals) for index in range(num_clips)]
+    parameters = {"amclip_synthetic": _VERSION, "num_clips": num_clips, **asdict(settings), "size": list(settings.size)}
     if animals is not None:
         parameters["animals"] = animals
     _claim(root, parameters)
     names = [f"videos/clip_{index:05d}.mp4" for index in range(num_clips)]
     missing = [(index, str(root / name)) for index, name in enumerate(names) if not (root / name).exists()]
     if animals is None:
-        draw = partial(_write_clip, seed=seed, seconds=seconds, size=size, fps=fps)
-        _run(draw, missing, workers, progress)
+        _run(partial(_write_clip, settings), missing, workers, progress)
         _write_scene_tables(root, names, plans)
     else:
-        draw = partial(_write_group, animals=animals, seed=seed, seconds=seconds, size=size, fps=fps)
-        _run(draw, missing, workers, progress)
+        _run(partial(_write_group, settings, animals), missing, workers, progress)
         if missing or not all((root / name).exists() for name in GROUP_TABLES):
-            measure = partial(group_tracks, seed, animals=animals, seconds=seconds, size=size, fps=fps)
-            tracks = [measure(index) for index in range(num_clips)]
-            write_group_tables(root, names, [split_of(index) for index in range(num_clips)], groups, tracks, fps)
+            tracks = [group_tracks(settings, index, animals) for index in range(num_clips)]
+            splits = [split_of(index) for index in range(num_clips)]
+            write_group_tables(root, names, splits, groups, tracks, settings.fps)
     return root / "labels.csv"
 
 
@@ -154,17 +144,17 @@ def _claim(root: Path, parameters: dict[str, Any]) -> None:
         write_bytes(marker, (json.dumps(parameters, indent=2) + "\n").encode())
 
 
-def _write_clip(index: int, path: str, *, seed: int, seconds: float, size: tuple[int, int], fps: float) -> None:
-    with VideoWriter(path, fps, size, crf=23) as writer:
-        for frame in iterate_frames(seed, index, seconds, size=size, fps=fps):
-            writer.write(frame)
+def _write_clip(settings: ClipSettings, index: int, path: str) -> None:
+    _write_video(path, settings, iterate_frames(settings, index))
 
 
-def _write_group(
-    index: int, path: str, *, animals: int, seed: int, seconds: float, size: tuple[int, int], fps: float
-) -> None:
-    with VideoWriter(path, fps, size, crf=23) as writer:
-        for frame in iterate_group(seed, index, animals, seconds, size, fps):
+def _write_group(settings: ClipSettings, animals: int, index: int, path: str) -> None:
+    _write_video(path, settings, iterate_group(settings, index, animals))
+
+
+def _write_video(path: str, settings: ClipSettings, frames: Iterable[NDArray[np.uint8]]) -> None:
+    with VideoWriter(path, settings.fps, settings.size, crf=23) as writer:
+        for frame in frames:
             writer.write(frame)
 
 

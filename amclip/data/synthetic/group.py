@@ -8,10 +8,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from amclip.data.synthetic.animals import Look, animal_box, random_look, relative_of
-from amclip.data.synthetic.clips import FPS, SECONDS, SIZE
 from amclip.data.synthetic.group_plan import GroupPlan, Wanderer, plan_group, relative_size, subject_names
-from amclip.data.synthetic.motion import Bout
+from amclip.data.synthetic.motion import Bout, Ground
 from amclip.data.synthetic.scene import Scene
+from amclip.data.synthetic.settings import ClipSettings
 from amclip.data.tracks import Track
 
 __all__ = ["group_tracks", "iterate_group", "seen_bouts", "seen_spans"]
@@ -33,28 +33,18 @@ class _Group:
     feet: list[float]
 
 
-def iterate_group(
-    seed: int,
-    index: int,
-    animals: int,
-    seconds: float = SECONDS,
-    size: tuple[int, int] = SIZE,
-    fps: float = FPS,
-) -> Iterator[NDArray[np.uint8]]:
+def iterate_group(settings: ClipSettings, index: int, animals: int) -> Iterator[NDArray[np.uint8]]:
     """Draw a video frame by frame, in constant memory.
 
     Args:
-        seed: Of the data set.
+        settings: Of the data set.
         index: Number of the clip.
         animals: How many animals.
-        seconds: Length of the video.
-        size: Height and width of the frames in pixels.
-        fps: Frames per second.
 
     Yields:
         RGB frames, ``uint8``, shape ``(H, W, 3)``.
     """
-    group = _group(seed, index, animals, seconds, size, fps)
+    group = _group(settings, index, animals)
     order = group.plan.depths
     return group.scene.frames(
         [group.actors[number] for number in order],
@@ -64,14 +54,7 @@ def iterate_group(
     )
 
 
-def group_tracks(
-    seed: int,
-    index: int,
-    animals: int,
-    seconds: float = SECONDS,
-    size: tuple[int, int] = SIZE,
-    fps: float = FPS,
-) -> tuple[Track, ...]:
+def group_tracks(settings: ClipSettings, index: int, animals: int) -> tuple[Track, ...]:
     """Where each animal of a video is, measured on the outlines that :func:`iterate_group` draws.
 
     A box holds the whole animal, also what others hide and what lies beyond the border. There is none while the middle
@@ -80,12 +63,12 @@ def group_tracks(
     Returns:
         A track per animal; its body length is from rump to snout.
     """
-    group = _group(seed, index, animals, seconds, size, fps)
-    scene = group.scene
-    zoom = size[1] / scene.width  # frames are drawn larger than they are
+    group = _group(settings, index, animals)
+    scene, (_, width) = group.scene, settings.size
+    zoom = width / scene.width  # frames are drawn larger than they are
     found: list[tuple[list[int], list[tuple[float, ...]]]] = [([], []) for _ in range(animals)]
     for frame in range(group.plan.num_frames):
-        shift = scene.camera(frame / fps)
+        shift = scene.camera(frame / settings.fps)
         for (frames, boxes), actor, look, foot in zip(found, group.actors, group.looks, group.feet, strict=True):
             pose = actor.step()
             at = ((0.5 + pose.x) * scene.width - shift[0], foot * scene.height - shift[1])
@@ -98,7 +81,7 @@ def group_tracks(
             name,
             np.array(frames, np.int64),
             np.array(boxes, np.float64).reshape(-1, 4),
-            look.body_length * actor.length * size[1],
+            look.body_length * actor.length * width,
             f"clip {index}",
         )
         for name, (frames, boxes), look, actor in zip(
@@ -119,10 +102,10 @@ def seen_bouts(bouts: tuple[Bout, ...], start: float, stop: float) -> list[Bout]
     return [bout for bout in cut if bout.seconds > 1e-6]
 
 
-def _group(seed: int, index: int, animals: int, seconds: float, size: tuple[int, int], fps: float) -> _Group:
-    plan = plan_group(seed, index, animals, seconds, fps)
-    scene = Scene(np.random.default_rng([seed, index, animals, _SCENE_STREAM]), size, fps)
-    rng = np.random.default_rng([seed, index, animals, _ACTORS_STREAM])
+def _group(settings: ClipSettings, index: int, animals: int) -> _Group:
+    plan = plan_group(settings, index, animals)
+    scene = Scene(settings.generator(index, animals, _SCENE_STREAM), settings.size, settings.fps)
+    rng = settings.generator(index, animals, _ACTORS_STREAM)
     # One kind, one coat: who is who cannot be told by looks, and looks are drawn apart from what the animals do.
     model = random_look(rng, scene.ground)
     looks = [relative_of(model, rng) for _ in range(animals)]
@@ -135,19 +118,11 @@ def _group(seed: int, index: int, animals: int, seconds: float, size: tuple[int,
     seeds = rng.integers(0, 2**32, animals)
 
     def actor(number: int, home: float) -> Wanderer:
-        return Wanderer(
-            plan.bouts[number],
-            plan.up[number],
-            np.random.default_rng(int(seeds[number])),
-            fps,
-            lengths[number],
-            home,
-            _ROAM,
-            sizes[number],
-            plan.outings[number],
-        )
+        ground = Ground(lengths[number], home, _ROAM, sizes[number])
+        own = np.random.default_rng(int(seeds[number]))
+        return Wanderer(plan.bouts[number], plan.up[number], own, settings.fps, ground, plan.outings[number])
 
-    homes = _choose_homes(rng, animals, actor, min(plan.num_frames, round(_LOOK_AHEAD * fps)))
+    homes = _choose_homes(rng, animals, actor, min(plan.num_frames, round(_LOOK_AHEAD * settings.fps)))
     return _Group(plan, scene, [actor(number, home) for number, home in enumerate(homes)], looks, feet)
 
 

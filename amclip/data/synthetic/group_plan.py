@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.random import Generator
 
-from amclip.data.synthetic.motion import BEHAVIOURS, MIN_BOUT, Actor, Bout, Pose, plan_bouts
+from amclip.data.synthetic.motion import BEHAVIOURS, MIN_BOUT, Actor, Bout, Ground, Pose, plan_bouts
+from amclip.data.synthetic.settings import ClipSettings
 
 __all__ = ["GroupPlan", "Outing", "Wanderer", "plan_group", "subject_names"]
 
@@ -60,32 +61,26 @@ def relative_size(animals: int) -> float:
     return float(min(1.0, 1.15 / np.sqrt(animals)))
 
 
-def plan_group(seed: int, index: int, animals: int, seconds: float, fps: float) -> GroupPlan:
+def plan_group(settings: ClipSettings, index: int, animals: int) -> GroupPlan:
     """Draw the time lines of clip ``index``: they depend on the arguments and on nothing else.
 
     Each animal has its own behaviours, and no two animals of a clip show the same set of them. Any
     ``len(BEHAVIOURS)`` clips from a multiple of that number on have each behaviour at least once.
 
     Args:
-        seed: Of the data set.
+        settings: Of the data set; the size of the frames does not matter here.
         index: Number of the clip.
         animals: How many.
-        seconds: Length of the video.
-        fps: Frames per second.
 
     Raises:
-        ValueError: If no bout fits, or a number is out of range.
+        ValueError: If ``animals`` is out of range, or ``index`` is negative.
     """
     if not 1 <= animals <= len(BEHAVIOURS):
         raise ValueError(f"animals must be 1 to {len(BEHAVIOURS)}, so that each can show another behaviour: {animals}")
-    if fps <= 0 or seconds < MIN_BOUT + 2 / fps or index < 0 or seed < 0:
-        raise ValueError(
-            f"seconds must be at least {MIN_BOUT:g} and two frames (one bout), fps positive, seed and index not "
-            f"negative; got seconds={seconds}, fps={fps}, seed={seed}, index={index}"
-        )
-    rng = np.random.default_rng([seed, index, animals, _STREAM])
+    seconds, fps = settings.seconds, settings.fps
+    rng = settings.generator(index, animals, _STREAM)
     block, place = divmod(index, len(BEHAVIOURS))
-    order = np.random.default_rng([seed, block, animals]).permutation(len(BEHAVIOURS))
+    order = settings.generator(block, animals).permutation(len(BEHAVIOURS))
     pace = relative_size(animals)
     bouts: list[tuple[Bout, ...]] = []
     ups: list[bool] = []
@@ -108,7 +103,7 @@ def plan_group(seed: int, index: int, animals: int, seconds: float, fps: float) 
         outings.append(trips)
         shown.append(names)
     depths = tuple(int(number) for number in rng.permutation(animals))
-    return GroupPlan(tuple(bouts), tuple(ups), tuple(outings), depths, round(seconds * fps))
+    return GroupPlan(tuple(bouts), tuple(ups), tuple(outings), depths, settings.num_frames)
 
 
 def _plan_outings(rng: Generator, seconds: float, fps: float, pace: float) -> tuple[Outing, ...]:
@@ -167,25 +162,16 @@ class Wanderer(Actor):
 
     Args:
         outings: When it does.
-        **placed: As for :class:`Actor`.
+        ground: As for :class:`Actor`, as are the others; those that leave have their home near the edge.
     """
 
     def __init__(
-        self,
-        bouts: Sequence[Bout],
-        up: bool,
-        rng: Generator,
-        fps: float,
-        length: float,
-        home: float,
-        roam: float,
-        pace: float,
-        outings: Sequence[Outing],
+        self, bouts: Sequence[Bout], up: bool, rng: Generator, fps: float, ground: Ground, outings: Sequence[Outing]
     ) -> None:
         if outings:
-            home, roam = float(np.copysign(_DOOR, home)), _DOOR_ROAM
-        super().__init__(bouts, up, rng, fps, length, home, roam, pace)
-        self.outings, self.inside = tuple(outings), home
+            ground = replace(ground, home=float(np.copysign(_DOOR, ground.home)), roam=_DOOR_ROAM)
+        super().__init__(bouts, up, rng, fps, ground)
+        self.outings, self.inside = tuple(outings), ground.home
 
     def step(self) -> Pose:
         """The pose of the next frame."""

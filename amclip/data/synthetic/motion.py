@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-__all__ = ["BEHAVIOURS", "MIN_BOUT", "Actor", "Bout", "Pose", "plan_bouts"]
+__all__ = ["BEHAVIOURS", "MIN_BOUT", "Actor", "Bout", "Ground", "Pose", "plan_bouts"]
 
 BEHAVIOURS: tuple[str, ...] = (
     "walking",
@@ -141,6 +141,23 @@ def _possible(name: str, up: bool) -> bool:
     return name not in _SPEED and name != "rearing" if up else name != "settling"
 
 
+@dataclass(frozen=True)
+class Ground:
+    """How large an animal is in the picture and where it walks, in frame widths.
+
+    Attributes:
+        length: Torso length.
+        home: Middle of the ground it walks over.
+        roam: How far from there it turns round.
+        pace: How fast it moves along, in parts of the usual speed; smaller animals are slower.
+    """
+
+    length: float
+    home: float = 0.0
+    roam: float = 0.2
+    pace: float = 1.0
+
+
 class Actor:
     """Moves one animal: each call of :meth:`step` gives the pose of the next frame.
 
@@ -149,27 +166,14 @@ class Actor:
         up: Whether it starts reared.
         rng: Draws the first pose and the animal's own tempo.
         fps: Frames per second.
-        length: Torso length in frame widths.
-        home: Middle of the ground it walks over, in frame widths.
-        roam: How far from there it turns round.
-        pace: How fast it moves along, in parts of the usual speed; smaller animals are slower.
+        ground: Its size, and where it walks.
     """
 
-    def __init__(
-        self,
-        bouts: Sequence[Bout],
-        up: bool,
-        rng: Generator,
-        fps: float,
-        length: float,
-        home: float = 0.0,
-        roam: float = 0.2,
-        pace: float = 1.0,
-    ) -> None:
-        self.bouts, self.fps, self.length, self.home, self.roam = bouts, fps, length, home, roam
-        self.pace = pace
+    def __init__(self, bouts: Sequence[Bout], up: bool, rng: Generator, fps: float, ground: Ground) -> None:
+        self.bouts, self.fps, self.length = bouts, fps, ground.length
+        self.home, self.roam, self.pace = ground.home, ground.roam, ground.pace
         self.tempo = rng.uniform(0.9, 1.1)
-        self.x = home + roam * rng.uniform(-0.6, 0.6)
+        self.x = ground.home + ground.roam * rng.uniform(-0.6, 0.6)
         self.heading = self.facing = float(rng.choice([-1, 1]))
         self.stride, self.breath = rng.uniform(0, 2 * np.pi, 2)
         # In cycles; the wave below makes poses of them. Some animals happen to look down, or hold up their tails.

@@ -3,7 +3,6 @@
 import csv
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import numpy as np
 from amclip.atomic import writing_text
 from amclip.data.class_name_rules import round_trips
 from amclip.data.formats.csv_table import VIDEO_COLUMNS
-from amclip.data.formats.delimited import cells_of, delimiter_of, first_line, number, rows
+from amclip.data.formats.delimited import Columns, delimiter_of, first_line, number, place_columns, rows
 from amclip.data.label_error import LabelError, raise_together
 from amclip.data.subject_names import refuse_subject
 from amclip.data.tracks.building import LARGEST_FRAME, LARGEST_PIXEL, BoxRows, checked_box, checked_subject
@@ -50,7 +49,7 @@ def read(text: str, source: str, reading: TrackReading) -> Found:
     delimiter = _delimiter(first_line(text)) or ","
     lines = rows(text, delimiter, source)
     line, header = next(lines)
-    columns = _Columns(source, header, delimiter, _layout(header, source, line))
+    columns = _BoxColumns(source, header, delimiter, _layout(header, source, line))
     found, errors = BoxRows(source), []
     while block := list(islice(lines, _BLOCK)):
         if columns.add_block(block, found):
@@ -64,19 +63,14 @@ def read(text: str, source: str, reading: TrackReading) -> Found:
     return Found(found.tracks())
 
 
+def _role_of(name: str) -> str | None:
+    name = "video" if name in VIDEO_COLUMNS else name
+    return name if name in (*COLUMNS, _LENGTH) else None
+
+
 def _layout(header: Sequence[str], source: str, line: int) -> dict[str, int]:
     """Index of each column."""
-    places: dict[str, int] = {}
-    for index, cell in enumerate(header):
-        name = cell.lower()
-        name = "video" if name in VIDEO_COLUMNS else name
-        if name not in (*COLUMNS, _LENGTH):
-            continue  # the user's own
-        if name in places:
-            raise LabelError(
-                f"columns {header[places[name]]!r} and {cell!r} both hold the {name}; keep one", source, line
-            )
-        places[name] = index
+    places, _ = place_columns(header, _role_of, source, line)  # other columns are the user's own
     missing = [name for name in COLUMNS if name not in places]
     if missing:
         raise LabelError(
@@ -98,14 +92,8 @@ def frame_number(cell: str, source: str, line: int, column: str, first: int = 0)
     return int(value)
 
 
-@dataclass(frozen=True)
-class _Columns:
-    """Where a table has what."""
-
-    source: str
-    header: Sequence[str]
-    delimiter: str
-    places: dict[str, int]
+class _BoxColumns(Columns):
+    """The columns of a table of boxes."""
 
     def add(self, row: Sequence[str], line: int, found: BoxRows) -> None:
         """Add a row's box.
@@ -114,10 +102,8 @@ class _Columns:
             LabelError: If it cannot be used.
         """
         header, places, source = self.header, self.places, self.source
-        row = cells_of(row, header, source, line)
-        video = row[places["video"]]
-        if not video:
-            raise LabelError("the name of the video is empty", source, line, header[places["video"]])
+        row = self.cells(row, line)
+        video = self.video(row, line)
         subject = checked_subject(row[places["subject"]], source, line, header[places["subject"]])
         frame = frame_number(row[places["frame"]], source, line, header[places["frame"]])
         if not any(row[places[name]] for name in _BOX):
@@ -127,7 +113,7 @@ class _Columns:
         length = self._pixels(row, _LENGTH, line) if _LENGTH in places and row[places[_LENGTH]] else None
         if length is not None and length <= 0:
             reason = f"{row[places[_LENGTH]]} is not a length in pixels; write one above 0, or leave the cell empty"
-            raise LabelError(reason, source, line, header[places[_LENGTH]])
+            raise self.error(reason, line, _LENGTH)
         found.add(video, subject, frame, box, line, length)
 
     def add_block(self, block: Sequence[tuple[int, list[str]]], found: BoxRows) -> bool:
@@ -166,13 +152,12 @@ class _Columns:
         return True
 
     def _pixels(self, row: Sequence[str], name: str, line: int) -> float:
-        cell, column = row[self.places[name]], self.header[self.places[name]]
-        value = number(cell, column, self.source, line, self.delimiter, "a number of pixels")
+        cell, value = row[self.places[name]], self.number(row, name, line, "a number of pixels")
         if not abs(value) <= LARGEST_PIXEL:
             hint = "where the animal is not there, leave the row out"
-            raise LabelError(f"{cell[:80]!r} is not a number of pixels in an image; {hint}", self.source, line, column)
+            raise self.error(f"{cell[:80]!r} is not a number of pixels in an image; {hint}", line, name)
         if value < 0 and name in ("width", "height"):
-            raise LabelError(f"{cell[:80]!r} is below 0; x and y are the left top corner", self.source, line, column)
+            raise self.error(f"{cell[:80]!r} is below 0; x and y are the left top corner", line, name)
         return value
 
 

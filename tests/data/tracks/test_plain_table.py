@@ -165,5 +165,5 @@ def test_long_tables_are_read_as_short_ones(tmp_path: Path, monkeypatch: pytest.
     text = HEADER.strip() + ",body_length\n" + "\n".join(rows) + "\n"
     monkeypatch.setattr("amclip.data.tracks.plain_table._BLOCK", 7)  # most blocks are usual, some hold an empty box
     quick = read(tmp_path, text)
-    monkeypatch.setattr("amclip.data.tracks.plain_table._Columns.add_block", lambda *_: False)
+    monkeypatch.setattr("amclip.data.tracks.plain_table._BoxColumns.add_block", lambda *_: False)
     assert same(quick, read(tmp_path, text))

@@ -1,0 +1,58 @@
+"""The same answer on any number of processes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import amclip
+
+
+@pytest.fixture(scope="module")
+def found(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `run_processes.py` wrote."""
+    target: Path = tmp_path_factory.mktemp("processes")
+    here = Path(__file__).parent
+    paths = [str(Path(amclip.__file__).parents[1]), str(here), str(here / "data")]
+    done = subprocess.run(
+        [sys.executable, str(here / "run_processes.py"), str(drawn), str(target)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return target
+
+
+def of(found: Path, name: str, processes: int) -> list[dict[str, Any]]:
+    return [json.loads((found / f"{name}_{processes}_{rank}.json").read_text()) for rank in range(processes)]
+
+
+@pytest.mark.parametrize("sampler", ["shuffled", "class-aware"])
+@pytest.mark.parametrize("processes", [2, 4])
+def test_training_is_the_same_to_rounding(found: Path, sampler: str, processes: int) -> None:
+    (alone,), parts = of(found, sampler, 1), of(found, sampler, processes)
+    assert len(alone["steps"]) == 4
+    for step, (loss, clips) in enumerate(alone["steps"]):
+        shares = [part["steps"][step] for part in parts]
+        assert [clip for _, mine in shares for clip in mine] == clips
+        assert sum(mine for mine, _ in shares) / processes == pytest.approx(loss, abs=1e-5)
+    for part in parts:
+        assert part["weights"] == pytest.approx(alone["weights"], abs=2e-4)
+    assert len({str(part["weights"]) for part in parts}) == 1
+
+
+@pytest.mark.parametrize("processes", [2, 3, 4])
+def test_testing_sees_every_clip_once_and_scores_the_same(found: Path, processes: int) -> None:
+    (alone,), parts = of(found, "test", 1), of(found, "test", processes)
+    assert len(alone["labels"]) == 10  # 3 do not divide them, nor do batches of 3 on 2 processes
+    for part in parts:
+        assert part["metrics"] == pytest.approx(alone["metrics"], abs=1e-6, nan_ok=True)
+        rows = zip(part["probabilities"], part["labels"], strict=True)
+        wanted = zip(alone["probabilities"], alone["labels"], strict=True)
+        for (row, labels), (row_alone, labels_alone) in zip(sorted(rows), sorted(wanted), strict=True):
+            assert row == pytest.approx(row_alone, abs=1e-6)
+            assert labels == labels_alone
