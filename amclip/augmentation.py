@@ -88,7 +88,7 @@ class Augmentation(Configurable):
         cut, mirror = v2.RandomResizedCrop(size, self.crop_scale, ratio), v2.RandomHorizontalFlip(self.flip)
         moved, shown = [], []
         # Clip by clip, so that a clip's positions and partners move together and clips do not.
-        for clip, seed in zip(pixels, seeds or [None] * len(pixels), strict=True):
+        for clip, seed in zip(pixels, _each(seeds, len(pixels)), strict=True):
             with _drawing(seed, "crop"):
                 box = cut.make_params([clip])
                 part = v2.functional.resized_crop(clip.flatten(0, 1), **box, size=list(size), antialias=True)
@@ -119,7 +119,7 @@ class Augmentation(Configurable):
         )
 
         factors = torch.ones(3, len(frames))
-        for column, seed in enumerate(seeds or [None] * len(frames)):
+        for column, seed in enumerate(_each(seeds, len(frames))):
             with _drawing(seed, "color"):
                 if torch.rand(()) < _JITTERED:
                     factors[:, column] += self.color_jitter * (2 * torch.rand(3) - 1)
@@ -166,8 +166,13 @@ class Augmentation(Configurable):
                 mixed, both = kind(Video(images[group].flatten(1, 2)), shares[group])
             pictures.append(mixed.as_subclass(torch.Tensor))
             blended.append(both)
-        numbers, labels = torch.cat(blended).split([numbers.shape[1], labels.shape[1]], dim=1)
+        together, count = torch.cat(blended), numbers.shape[1]
+        numbers, labels = together[:, :count], together[:, count:]
         return torch.cat(pictures).view(images.shape), numbers.view(motion.shape), labels
+
+
+def _each(seeds: Sequence[int] | None, clips: int) -> Sequence[int | None]:
+    return [None] * clips if seeds is None else seeds
 
 
 def _pairs(size: int) -> list[slice]:

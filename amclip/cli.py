@@ -118,9 +118,9 @@ def _run_or_explain(command: str, rest: list[str]) -> None:
     except _input_errors() as error:
         _refuse(command, _message(error), error)
     except RuntimeError as error:
-        from amclip.guard import explain_lost_worker
+        from amclip.guard import explain_lost_process, explain_lost_worker
 
-        message = explain_lost_worker(error)
+        message = explain_lost_worker(error) or explain_lost_process(error)
         if message is None:
             raise
         if "Terminated" in message:

@@ -10,11 +10,16 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from amclip import interrupt
 from amclip.last_checkpoint import LastCheckpoint
 
-__all__ = ["Guard", "explain_lost_worker"]
+__all__ = ["Guard", "explain_lost_process", "explain_lost_worker"]
 
 _END_TIMEOUT = 5.0  # seconds that processes which this one started have to end by themselves
 
 _KILLED = re.compile(r"DataLoader worker \(pid(?:\(s\))? ?([\d, ]+)\) (?:is killed by signal: ([\w ]+)|exited unexp)")
+_LOST_PEER = re.compile(
+    r"Connection closed by peer|Connection reset by peer|Connection refused|Broken pipe"
+    r"|[Rr]emote process (?:has )?exited|NCCL .*(?:timeout|timed out|remote)"
+    r"|Timed out (?:waiting|after) \S+ ?(?:ms|s)|[Ss]ocket [Tt]imeout"
+)
 _TIMED_OUT = re.compile(r"DataLoader timed out after ([\d.]+) seconds")
 
 
@@ -57,6 +62,16 @@ class Guard(Callback):
         started = _started(trainer)
         if started:
             interrupt.on_hard_exit(lambda: _end(started))
+
+
+def explain_lost_process(error: RuntimeError) -> str | None:
+    """What is told of an error that says that another process of a training is gone; ``None`` for any other."""
+    if not _LOST_PEER.search(str(error)):
+        return None
+    return (
+        "another process of this training has ended or cannot be reached, so this one ends too: look at what the "
+        f"others said, the first of them. {interrupt.what_is_kept()}"
+    )
 
 
 def explain_lost_worker(error: RuntimeError) -> str | None:

@@ -110,7 +110,8 @@ class Preprocess(nn.Module):
                 streams.append(still.reshape(len(still), -1, crops, 1, *still.shape[2:]))
             if self.input.needs_flow:
                 kept = kept * kept.new_tensor(shown)
-                flow = self.flow(pixels.flatten(0, 2)).unflatten(0, pixels.shape[:3])  # (B, K, G, 2, S, S)
+                flow: Tensor = self.flow(pixels.flatten(0, 2))
+                flow = flow.view(*pixels.shape[:3], *flow.shape[1:])  # (B, K, G, 2, S, S)
                 if self.input.shows_flow:
                     streams.append(self._flow_images(flow, kept, unit_speed)[:, :, :, None])
                 if self.input.flow.motion is not None:
@@ -126,7 +127,7 @@ class Preprocess(nn.Module):
         pictures = encode_flow(
             (flow * scale[..., None, None]).flatten(0, 2), self.input.flow.image, self.input.flow.bound
         )
-        return pictures.unflatten(0, flow.shape[:3])
+        return pictures.view(*flow.shape[:3], *pictures.shape[1:])
 
     def _statistics(self, flow: Tensor, kept: Tensor, unit_speed: Tensor | None) -> Tensor:
         """Numbers of flow fields ``(B, K, G, F)``."""
@@ -134,7 +135,7 @@ class Preprocess(nn.Module):
         leading = flow.shape[:3]
         shown = kept[:, None, None].expand(*leading, 2).flatten(0, 2)
         numbers = motion_statistics(flow.flatten(0, 2), self.input, shown, unit_speed.to(flow).flatten(0, 2))
-        return numbers.unflatten(0, leading)
+        return numbers.view(*leading, -1)
 
     def denormalise(self, images: Tensor) -> Tensor:
         """Undo the normalisation, for looking at: any shape ``(..., 3, S, S)``, values clipped to ``[0, 1]``."""

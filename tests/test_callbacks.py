@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch.loggers import TensorBoardLogger
 
-from amclip.callbacks import FlowStrength, PredictionWriter, StepSize
+from amclip.callbacks import FlowStrength, PredictionWriter, StepSize, TensorBoardPictures
 from amclip.data.table import Clip, LabelTable
 from amclip.flow import encode_flow
 from amclip.inputs import FlowInput, NetworkInput
@@ -117,3 +118,39 @@ def test_a_step_that_cannot_be_is_refused() -> None:
         StepSize(12).setup(trainer, None, "fit")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"step\.clips: expected 1 or more, got 0"):
         StepSize(0)
+
+
+class Board:
+    """What TensorBoard would be given."""
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[str, Any]] = []
+
+    def add_image(self, tag: str, image: Any, epoch: int) -> None:
+        self.shown.append((tag, tuple(image.shape)))
+
+    def add_text(self, tag: str, text: str, epoch: int) -> None:
+        self.shown.append((tag, text))
+
+
+def test_the_first_batch_of_training_and_of_validation_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = Board()
+    monkeypatch.setattr(TensorBoardLogger, "experiment", board)
+    clips = [Clip(f"{name}.mp4", labels=("eat",)) for name in "ab"]
+    table = LabelTable(tuple(clips), ("eat",), "drawn")
+    data = SimpleNamespace(preprocess=Preprocess(NetworkInput(image_size=8)), tables={"train": table, "val": table})
+    place = {"loggers": [TensorBoardLogger(tmp_path)], "is_global_zero": True, "datamodule": data}
+    trainer: Any = SimpleNamespace(**place, sanity_checking=False, current_epoch=0)
+    batch = {"images": torch.zeros(2, 3, 2, 3, 8, 8), "clip": torch.tensor([1, 0])}
+    pictures = TensorBoardPictures(clips=1)
+    for hook, name in ((pictures.on_train_batch_start, "train/0"), (pictures.on_validation_batch_start, "val/0")):
+        board.shown.clear()
+        hook(trainer, None, batch, 1)  # type: ignore[arg-type]
+        assert not board.shown
+        hook(trainer, None, batch, 0)  # type: ignore[arg-type]
+        (image, shape), text = board.shown
+        assert image == name
+        assert shape[0] == 3
+        assert text == (name, "b.mp4: eat")

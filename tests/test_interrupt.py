@@ -228,6 +228,23 @@ def test_lost_workers_are_told_apart() -> None:
     assert told("mat1 and mat2 shapes cannot be multiplied") == ""
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[../third_party/gloo/gloo/transport/tcp/pair.cc:538] Connection closed by peer [127.0.0.1]:5050",
+        "[/pytorch/gloo/transport/tcp/unbound_buffer.cc:81] Timed out waiting 1800000ms for recv operation to complete",
+        "Timed out after 61 seconds waiting for clients. 1/2 clients joined.",
+        "NCCL communicator was aborted on rank 1. Original reason for failure was: watchdog timeout",
+    ],
+)
+def test_a_lost_process_is_told_of(text: str) -> None:
+    from amclip.guard import explain_lost_process
+
+    assert "another process of this training has ended" in (explain_lost_process(RuntimeError(text)) or "")
+    assert explain_lost_process(RuntimeError("DataLoader timed out after 200.0 seconds")) is None
+    assert explain_lost_process(RuntimeError("mat1 and mat2 shapes cannot be multiplied")) is None
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interruption_that_python_drops_comes_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -23,6 +23,7 @@ LAYERS = {
         "plain",
         "config_path",
         "guard",
+        "last_checkpoint",
         "rank_zero",
     ),
     "flow, models, metrics, calibration, checkpoint, configs": (

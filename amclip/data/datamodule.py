@@ -181,7 +181,7 @@ class VideoDataModule(VideoData, LightningDataModule):
         shown = (frames.shape[-2] / height, frames.shape[-1] / width)
         seen = self.preprocess(frames, augment=training, shown=shown, unit_speed=unit_speed, seeds=seeds)
         if training:
-            images, motion, batch["labels"] = self.augmentation.mix(*seen, batch["labels"], seeds)
+            images, motion, batch["labels"] = self.augmentation.mix(seen.images, seen.motion, batch["labels"], seeds)
             seen = Seen(images, motion)
         batch.update(seen._asdict())
         return batch
@@ -211,9 +211,19 @@ class VideoDataModule(VideoData, LightningDataModule):
         return self.embedder
 
     def _refuse_embeddings(self, stage: str) -> None:
-        task = None if self.trainer is None else self.trainer.lightning_module
-        if self.embeddings is not None and task is not None:
-            refuse_unusable(task.network, self.augmentation, stage == "fit")  # type: ignore[arg-type]
+        if self.embeddings is not None and self.trainer is not None:
+            refuse_unusable(self._network(), self.augmentation, stage == "fit")
+
+    def _network(self) -> InterleavedClassifier:
+        """The network that is trained."""
+        assert self.trainer is not None
+        task = self.trainer.lightning_module
+        network = getattr(task, "network", None)
+        if not isinstance(network, InterleavedClassifier):
+            raise ValueError(
+                f"data.embeddings: are those of amclip's network, and {type(task).__name__} has none; leave them out"
+            )
+        return network
 
     def _views(self) -> Views:
         """How clips are looked at in the stage that runs."""
@@ -280,7 +290,7 @@ class VideoDataModule(VideoData, LightningDataModule):
         """
         assert self.embeddings is not None
         if self.trainer is not None:
-            self.open_store(self.trainer.lightning_module.network, self.trainer.precision_plugin)  # type: ignore[arg-type]
+            self.open_store(self._network(), self.trainer.precision_plugin)
         if self.embedder is None:
             raise ValueError("data.embeddings: nobody has said whose; VideoDataModule.open_store does")
         views = self.views.spatial if name in ("test", "predict") else 1

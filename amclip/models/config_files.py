@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["from_hub", "read_json"]
+__all__ = ["from_hub", "published_file", "read_json"]
 
 
 def from_hub(backbone: str, name: str, folder: str) -> Path:
@@ -28,6 +28,26 @@ def from_hub(backbone: str, name: str, folder: str) -> Path:
             f"({' '.join(str(error).split())[:200]}). Where there is no network, fetch the repository elsewhere and "
             f"name its folder: {folder}FOLDER"
         ) from error
+
+
+def published_file(backbone: str, name: str, layout: str) -> Path:
+    """A file of a model in the Hugging Face layout, named ``KIND-dir:FOLDER`` or ``KIND-hub:OWNER/NAME``.
+
+    Args:
+        backbone: The name.
+        name: The file.
+        layout: Whose layout it is, for the error.
+
+    Raises:
+        ValueError: If the file is not there and cannot be had; the error names the backbone and what to do.
+    """
+    kind, _, place = backbone.partition(":")
+    if kind.endswith("-hub"):
+        return from_hub(backbone, name, f"{kind.removesuffix('hub')}dir:")
+    path = Path(place) / name
+    if not path.is_file():
+        raise ValueError(f"backbone: {backbone!r} has no {path}; the Hugging Face layout of {layout} needs that file")
+    return path
 
 
 def read_json(path: Path) -> dict[str, Any]:

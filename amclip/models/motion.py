@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["OBSERVED_STEPS", "MotionTokens"]
 
@@ -35,12 +34,7 @@ class MotionTokens(nn.Module):
         self.variance = nn.Parameter(torch.ones(shape), requires_grad=False)
         self.observed = nn.Parameter(torch.zeros(()), requires_grad=False)
         """Positions that mean and variance are of."""
-        self.first = nn.ModuleList(nn.Linear(numbers, _HIDDEN) for _ in range(crops))
-        self.second = nn.ModuleList(nn.Linear(_HIDDEN, width) for _ in range(crops))
-        for second in self.second:
-            # As embeddings of images do, tokens have most in common. Without that, the norm in front of a head would
-            # enlarge the noise of a moment whose numbers are all near their means.
-            nn.init.normal_(second.bias)
+        self.tokens = nn.ModuleList(_token(numbers, width) for _ in range(crops))
 
     @torch.no_grad()
     def observe(self, motion: Tensor, step: int) -> None:
@@ -72,7 +66,7 @@ class MotionTokens(nn.Module):
         return drawn_in * (variance > 0)
 
     def forward(self, motion: Tensor) -> Tensor:
-        """Tokens of shape ``(..., G, D)``, float32 in every precision, from numbers ``(..., G, F)``.
+        """Tokens of shape ``(..., G, D)``, in the weights' precision, from numbers ``(..., G, F)``.
 
         Raises:
             ValueError: If the numbers are not as many as it was made for.
@@ -83,9 +77,13 @@ class MotionTokens(nn.Module):
                 f"shape {tuple(motion.shape)}"
             )
         with torch.autocast(motion.device.type, enabled=False):
-            x = self.standardised(motion)
-            tokens = []
-            for crop, (first, second) in enumerate(zip(self.first, self.second, strict=True)):
-                hidden = F.gelu(F.linear(x[..., crop, :], first.weight.float(), first.bias.float()))
-                tokens.append(F.linear(hidden, second.weight.float(), second.bias.float()))
-        return torch.stack(tokens, dim=-2)
+            x = self.standardised(motion).to(self.mean.dtype)
+            return torch.stack([token(x[..., crop, :]) for crop, token in enumerate(self.tokens)], dim=-2)
+
+
+def _token(numbers: int, width: int) -> nn.Sequential:
+    first, second = nn.Linear(numbers, _HIDDEN), nn.Linear(_HIDDEN, width)
+    # As embeddings of images do, tokens have most in common. Without that, the norm in front of a head would enlarge
+    # the noise of a moment whose numbers are all near their means.
+    nn.init.normal_(second.bias)
+    return nn.Sequential(first, nn.GELU(), second)

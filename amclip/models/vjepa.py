@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from amclip.models.config_files import from_hub, read_json
+from amclip.models.config_files import published_file, read_json
 from amclip.models.tower import Architecture, build_tower
 
 __all__ = ["BUILTIN", "PREFIXES", "describe", "is_vjepa", "read"]
@@ -117,14 +117,14 @@ def read(backbone: str, pretrained: str | None, architecture: Architecture) -> d
         ValueError: If a file holds no encoder, one of another version, or weights that belong nowhere or are missing;
             lists them.
     """
-    tower = build_tower(architecture)
     if not backbone.startswith(_NAMED):
         state = _by_our_names(_read_folder(backbone))
     elif pretrained:
         state = _by_authors_names(_encoder_of(pretrained), architecture["video_cfg"]["version"])
     else:
-        return dict(tower.state_dict())
-    own = tower.state_dict().keys()
+        return dict(build_tower(architecture).state_dict())
+    with torch.device("meta"):  # names alone
+        own = build_tower(architecture).state_dict().keys()
     if missing := sorted(own - state.keys()):
         raise ValueError(f"{len(missing)} weights are missing ({_first(missing)})")
     if unknown := sorted(state.keys() - own):
@@ -164,12 +164,7 @@ def _from_transformers(backbone: str, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _file(backbone: str, name: str) -> Path:
-    if backbone.startswith("vjepa-hub:"):
-        return from_hub(backbone, name, "vjepa-dir:")
-    path = Path(backbone.removeprefix("vjepa-dir:")) / name
-    if not path.is_file():
-        raise ValueError(f"backbone: {backbone!r} has no {path}; the Hugging Face layout of V-JEPA 2 needs that file")
-    return path
+    return published_file(backbone, name, "V-JEPA 2")
 
 
 def _read_folder(backbone: str) -> dict[str, Tensor]:

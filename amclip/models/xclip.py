@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from amclip.models.config_files import from_hub, read_json
+from amclip.models.config_files import published_file, read_json
 
 __all__ = ["PREFIXES", "XClipWeights", "describe", "is_xclip", "read"]
 
@@ -184,12 +184,7 @@ def _is_half(value: Any) -> bool:
 
 
 def _file(backbone: str, name: str) -> Path:
-    if backbone.startswith("xclip-hub:"):
-        return from_hub(backbone, name, "xclip-dir:")
-    path = Path(backbone.removeprefix("xclip-dir:")) / name
-    if not path.is_file():
-        raise ValueError(f"backbone: {backbone!r} has no {path}; the Hugging Face layout of X-CLIP needs that file")
-    return path
+    return published_file(backbone, name, "X-CLIP")
 
 
 def _layer(match: re.Match[str]) -> str:

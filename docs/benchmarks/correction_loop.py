@@ -190,7 +190,8 @@ def once(run: Benchmark, flies: Path, seed: int) -> tuple[int, dict[tuple[str, s
         both = join(first, corrections, work / "both.csv")
         after = train_and_annotate(run, both, work, work / "after", seed, classes, EPOCHS)
         epochs = round(EPOCHS * train_rows(both) / train_rows(first))
-        longer = train_and_annotate(run, first, work, work / "longer", seed, classes, epochs)
+        # A quick run trains twice: a third time is the same calls.
+        longer = before if run.quick else train_and_annotate(run, first, work, work / "longer", seed, classes, epochs)
         for interval, words in ((CORRECTED, "corrected"), (UNSEEN, "never trained on")):
             where = f"{interval[0]:g} to {interval[1]:g} s, {words}"
             for when, folder in zip(NETWORKS, (before, longer, after), strict=True):

@@ -164,8 +164,7 @@ def main() -> None:
         f"a step's memory, MiB: {' / '.join(STEPS)} | last blocks, layer decay | LoRA | "
         "checkpointing | cross_frame | text |"
     )
-    run.head(
-        f"""# Encoders
+    text = f"""# Encoders
 
 Written by `docs/benchmarks/encoders.py` (PyTorch {torch.__version__.split("+")[0]}, {platform.machine()},
 {os.cpu_count()} cores, {torch.get_num_threads()} thread(s)). {run.options.note}
@@ -173,15 +172,15 @@ Written by `docs/benchmarks/encoders.py` (PyTorch {torch.__version__.split("+")[
 Random weights, {SIZE} pixels, float32. Images per second: batches of {FRAMES} without gradients, for `vjepa:` one clip
 of {FRAMES} frames; median of {TURNS} turns with {BASE} in the same process, and the median of the turns' ratios. A step
 is one of AdamW on {STEP_IMAGES} images (a clip of {STEP_IMAGES} frames); its memory is the peak above what the process
-held with the encoder in it. What is supported was tried; `text` is text prompts and zero-shot."""
-    )
-    rows = []
+held with the encoder in it. What is supported was tried; `text` is text prompts and zero-shot. The row of
+{BASE} compares it with itself: how far its ratio is from 1 is what other work on the machine makes of a ratio.
+"""
+    rows: list[str] = []
     for name in QUICK if run.quick else ENCODERS:
-        with run.section(name) as lines:
+        with run.section(name):
             rows.append(row(name, fork=False) if run.quick else apart("spawn", row, name))
-            lines += [head, f"|{'---|' * head.count(' | ')}---|", rows[-1]]
-    with run.section("Side by side") as lines:
-        lines += [head, f"|{'---|' * head.count(' | ')}---|", *rows]
+            print(rows[-1], flush=True)
+        run.write("\n".join([text, head, f"|{'---|' * head.count(' | ')}---|", *rows]))
     run.close()
 
 

@@ -11,7 +11,7 @@ same machine:
     AMCLIP_REQUIRE_GPU=1 python -m pytest -m gpu
     for tool in memcheck racecheck initcheck synccheck; do
       compute-sanitizer --tool $tool python -m pytest -m gpu tests/flow/test_cuda.py -k "reference or presets"; done
-    ncu --set full -k regex:iterate python docs/benchmarks/flow_gpu.py --quick
+    ncu --set full -k regex:iterate python docs/benchmarks/flow_gpu.py --quick --device cuda
 """
 
 import datetime

@@ -53,6 +53,11 @@ TRIED = {"smoothing": (0.0, 0.4, 0.8), "minimum_bout": (0.0, 0.25, 0.4), "minimu
 
 NETWORK, MOTION, STATISTICS = "amclip", "amclip, motion token alone", "flow statistics"
 FOLDERS = {NETWORK: "amclip", MOTION: "motion"}
+# Frames through a frozen encoder, and numbers of the motion, each pooled by itself.
+WHOLE = (
+    *("--input.modality=frames", "--input.flow.motion.cells=0", "--model.network.tuning.trainable_blocks=0"),
+    "--model.optimiser.learning_rate=5e-4",
+)
 # A frozen encoder that is shown no image: all that is learned from is the numbers of the motion.
 ALONE = (
     *("--input.modality=motion", "--input.flow.motion.cells=0", "--model.network.tuning.trainable_blocks=0"),
@@ -148,7 +153,7 @@ def train(benchmark: Benchmark, method: str, epochs: int, seed: int, more: Seque
                 "--pictures.clips=0",
             ),
             *("--trainer.enable_progress_bar=false", f"--trainer.logger.save_dir={run}"),
-            *(ALONE if method == MOTION else ()),
+            *(ALONE if method == MOTION else WHOLE),
             *(f"--{word}" for word in more),
         )
         done.write_text(f"{time.time() - began:.0f}\n")

@@ -124,7 +124,7 @@ class Clips(Dataset[dict[str, Tensor]]):
     def __getitem__(self, row: Any) -> dict[str, Tensor]:
         row = row[0] if isinstance(row, tuple) else row  # the training samplers add epoch and draw
         return {
-            "images": self.embeddings[row],
+            "embeddings": self.embeddings[row],
             "segments": torch.arange(POSITIONS)[None],
             "labels": self.targets[row],
             "clip": torch.tensor(row),
@@ -132,20 +132,8 @@ class Clips(Dataset[dict[str, Tensor]]):
         }
 
 
-class EmbeddedTask(BehaviourTask):
-    """The task behind the image tower: its batches hold embeddings ``(B, K, V, D)`` where images would be."""
-
-    def forward(self, images: Tensor, segments: Tensor, motion: Tensor | None = None) -> Tensor:
-        return self.network.classify(images, segments).logits
-
-    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
-        loss: Tensor = self.loss(self(batch["images"], batch["segments"]).float(), batch["labels"])
-        self.skipped_clips.update(batch["skipped"].sum())
-        return loss
-
-
-def new_task(loss: Loss) -> EmbeddedTask:
-    return EmbeddedTask(
+def new_task(loss: Loss) -> BehaviourTask:
+    return BehaviourTask(
         list(BEHAVIOURS),
         NetworkInput(num_segments=1, positions_per_segment=POSITIONS, image_size=SIZE),
         NetworkConfig(

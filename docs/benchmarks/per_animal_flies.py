@@ -5,8 +5,8 @@
 `--data` holds `courtship.mp4`, SLEAP's `courtship.sleap.h5` (talmolab/sleap, docs/notebooks/analysis_example, Clear
 BSD) and the scene's bouts as BORIS writes them, `courtship_aggregated_events.csv`. What each fly does follows from its
 own track by the rules that the scene's labels were made by (`fly_tracks.py`). Parts of the video are those of
-`fly_courtship.py`; `--validation` stops before the held-out part is looked at, and `--quick` goes the whole way with
-next to no training and writes no figures. Writes `per_animal_flies.md` beside this file.
+`fly_courtship.py`; `--validation` stops before the held-out part is looked at, and `--quick` goes the whole way
+with drawn dots in place of flies and next to no training. Writes `per_animal_flies.md` beside this file.
 """
 
 import os
@@ -20,7 +20,7 @@ from pathlib import Path
 import fly_tracks
 import numpy as np
 import torch
-from fly_courtship import HELD_OUT, HOP, TRAIN, TRIED, VALIDATION, WINDOW, statistics_of
+from fly_courtship import ALONE, HELD_OUT, HOP, TRAIN, TRIED, VALIDATION, WHOLE, WINDOW, statistics_of
 from numpy.typing import NDArray
 from sections import Benchmark, new_parser
 
@@ -40,7 +40,7 @@ from amclip.inputs import CropInput, FlowInput, NetworkInput
 
 CONFIG = Path(__file__).parents[2] / "configs/demo.yaml"
 FPS, SIDE = 25.0, 384  # what the 1024 x 1024 video is shrunk to once, with key frames only: clips are read at random
-SIZE, POSITIONS, GAP, BOUND = 64, 4, 2, 3.0
+SIZE, POSITIONS, GAP, BOUND = 64, 6, 2, 3.0
 MARGIN = 0.35  # body lengths; the crop of a fly is then 168 to 192 pixels of the 1024
 EPOCHS = 8
 PARTS = {"train": TRAIN, "val": VALIDATION, "held out": HELD_OUT}
@@ -153,10 +153,8 @@ def train(benchmark: Benchmark, method: str, seed: int, epochs: int) -> tuple[Pa
             words += [f"--data.source.tracks={work / 'tracks.csv'}", f"--input.crop.margin={MARGIN}"]
         else:
             words += ["--input.flow.gap=4/25", "--input.flow.bound=1.0"]  # flies are 6 pixels long
-        if method == MOTION:  # no image, so nothing of the encoder
-            words += ["--input.modality=motion", "--input.flow.motion.cells=0"]
-            words += ["--model.network.tuning.trainable_blocks=0"]
-        benchmark.amclip(*words, *benchmark.options.set)
+        words += ALONE if method == MOTION else WHOLE
+        benchmark.amclip(*words, *(f"--{word}" for word in benchmark.options.set))
         done.write_text(f"{time.time() - began:.0f}\n")
     return run / "version_0/checkpoints/best.ckpt", float(done.read_text())
 
@@ -410,8 +408,10 @@ def report(found: Mapping[str, Found], agreeing: float, seeds: int) -> str:
         + "One video is little: the figures show that the way "
         "works on real pixels, not how good amclip is.",
         "",
-        f"- {ANIMALS}: the demo's tiny network at {SIZE} × {SIZE} on crops of each fly (its body length and "
-        f"{MARGIN:g} of it on each side, fixed over a window), {POSITIONS} positions, flow over {GAP} frames.",
+        f"- {ANIMALS}: the demo's tiny network, frozen, at {SIZE} × {SIZE} on crops of each fly (its body length and "
+        f"{MARGIN:g} of it on each side, fixed over a window), {POSITIONS} positions, and numbers of the motion over "
+        f"{GAP} frames.",
+        *([f"- {MOTION}: the same without the frames: a mean over time, and the head."] if MOTION in found else []),
         *(
             [
                 f"- {SCENE}: the same network at {SIZE} × {SIZE} on whole frames, trained on the scene's labels; its "
@@ -473,7 +473,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--validation", action="store_true", help="look at the validation part only; write no figures")
     parser.add_argument("--methods", nargs="*", default=[ANIMALS, MOTION, SCENE, STATISTICS])
-    parser.add_argument("--set", nargs="*", default=[], metavar="OPTION", help="more settings of amclip fit, to try")
+    parser.add_argument(
+        "--set", nargs="*", default=[], metavar="NAME=VALUE", help="more of amclip fit's options, to try"
+    )
     benchmark = Benchmark(parser, __file__, needs=["data"])
     options, work = benchmark.options, benchmark.work
     seeds, epochs = (1, 1) if benchmark.quick else (options.seeds, options.epochs)

@@ -13,6 +13,7 @@ from torch import Tensor
 from amclip.augmentation import Augmentation
 from amclip.data.dataset import Batch, ClipDataset, Drawn, Sample, random_moments, stack
 from amclip.data.locate import video_path
+from amclip.data.place import seed_of
 from amclip.data.stored.keys import augmentation_tag, position_keys
 from amclip.data.stored.store import KEY_SIZE, PositionStore
 from amclip.data.timeline import Timed, Timeline
@@ -26,14 +27,14 @@ class StoredSample(Sample):
 
     ``frames`` and ``unit_speed`` are those of the ``n`` positions that are not stored, ``[n, V, 3, H, W]`` and
     ``[n, G, 2]``; ``missing`` bool ``[K]`` says which they are. ``stored`` float32: by name what is stored of all
-    positions, ``[K, S, …]`` for ``S`` spatial views, zero where it is missing; ``keys`` uint8 ``[K, S, 16]``; ``tag``
-    what the randomness of an augmented clip follows, or empty.
+    positions, ``[K, S, …]`` for ``S`` spatial views, zero where it is missing; ``keys`` uint8 ``[K, S, 16]``;
+    ``drawn_by`` the seed of what is drawn for an augmented clip, or None.
     """
 
     missing: Tensor
     stored: dict[str, Tensor]
     keys: NDArray[np.uint8]
-    tag: bytes
+    drawn_by: int | None
 
 
 class StoredBatch(Batch):
@@ -42,7 +43,7 @@ class StoredBatch(Batch):
     missing: Tensor
     stored: dict[str, Tensor]
     keys: NDArray[np.uint8]
-    tag: list[bytes]
+    drawn_by: list[int | None]
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,14 @@ class _Found(NamedTuple):
     missing: Tensor
     stored: dict[str, Tensor]
     keys: NDArray[np.uint8]
-    tag: bytes
+    drawn_by: int | None
 
 
 class _Plan(NamedTuple):
     """The positions of a clip: by what they are found, or else made."""
 
     keys: NDArray[np.uint8]
-    tag: bytes
+    drawn_by: int | None
     crops: NDArray[np.int64] | None
     speeds: NDArray[np.float32]
 
@@ -87,9 +88,9 @@ class _Plan(NamedTuple):
 class StoredClips(ClipDataset):
     """As :class:`amclip.data.dataset.ClipDataset`; a position that is stored is not decoded.
 
-    A training clip has :attr:`Lookup.copies` versions: the moments of version ``n`` are those that the clip has in
-    epoch ``n`` without a store. Epoch ``e`` takes version ``e``, and where a clip comes again in it the next one,
-    modulo their number.
+    A training clip has :attr:`Lookup.copies` versions: the moments and the augmentation of version ``n`` are those
+    that the clip has in epoch ``n`` without a store. Epoch ``e`` takes version ``e``, and where a clip comes again in
+    it the next one, modulo their number.
     """
 
     def use(self, lookup: Lookup) -> None:
@@ -135,7 +136,7 @@ class StoredClips(ClipDataset):
                     frames[torch.from_numpy(lacking[missing])],
                     torch.from_numpy(plan.speeds[lacking]),
                     torch.from_numpy(lacking),
-                    *(stored, plan.keys, plan.tag),
+                    *(stored, plan.keys, plan.drawn_by),
                 )
                 for plan, (lacking, stored), frames in zip(there, known, pictures, strict=True)
             )
@@ -153,7 +154,7 @@ class StoredClips(ClipDataset):
         if digest is None:
             raise VideoError(path, "cannot be read to its end")
         frames, partners, span = self._positions(video, path, clip, self._generator(drawn))
-        flow = self.input.frames_per_position == 2
+        flow, augmentation = self.input.frames_per_position == 2, self.lookup.augmentation
         scaled = flow and (self.input.flow.unit != "pixels" or self.input.flow.motion is not None)
         plans: list[_Plan | VideoError] = []
         seen = self._pictured(rows, video, frames, partners, span)
@@ -161,22 +162,22 @@ class StoredClips(ClipDataset):
             if isinstance(one, VideoError):
                 plans.append(one)
                 continue
-            tag, speeds = self._tag(row, drawn, digest), one.speeds if scaled else None
+            seed, speeds = self._seed(row, drawn), one.speeds if scaled else None
+            tag = b"" if seed is None or augmentation is None else augmentation_tag(augmentation, seed)
             keys = position_keys(digest, frames, partners if flow else None, one.crops, speeds, tag, self.lookup.views)
-            plans.append(_Plan(keys, tag, one.crops, one.speeds))
+            plans.append(_Plan(keys, seed, one.crops, one.speeds))
         return plans, self._wanted(frames, partners)
 
-    def _tag(self, row: int, drawn: Drawn, video: bytes) -> bytes:
+    def _seed(self, row: int, drawn: Drawn) -> int | None:
+        """Of what is drawn for an augmented clip."""
         version = self._version(drawn)
-        if version is None or self.lookup.augmentation is None:
-            return b""
-        return augmentation_tag(self.lookup.augmentation, self.seed, version, video, self.table.clips[row])
+        return None if version is None or self.lookup.augmentation is None else seed_of(self.seed, version, row, 0)
 
     def _look_up(self, plan: _Plan) -> tuple[NDArray[np.bool_], dict[str, Tensor]]:
         """Which positions are missing, bool ``[K]``, and what is stored of all, ``[K, S, …]``."""
         found, stored = self.lookup.store.get(plan.keys.reshape(-1, KEY_SIZE))
         missing = np.logical_not(found.reshape(plan.keys.shape[:2]).all(axis=1))
-        if plan.tag and missing.any():
+        if plan.drawn_by is not None and missing.any():
             missing[:] = True  # what is changed at random is changed for a clip as a whole
         shape = plan.keys.shape[:2]
         return missing, {name: _tensor(x, shape) for name, x in stored.items()}
@@ -190,7 +191,7 @@ class StoredClips(ClipDataset):
         stored = {name: torch.zeros(positions, views, *shape) for name, shape in self.lookup.store.tensors.items()}
         keys = np.zeros((positions, views, KEY_SIZE), np.uint8)
         none = torch.zeros(positions, dtype=torch.bool)
-        return _Found(self._no_pictures(), torch.empty(0, self.input.num_crops, 2), none, stored, keys, b"")
+        return _Found(self._no_pictures(), torch.empty(0, self.input.num_crops, 2), none, stored, keys, None)
 
     def _timed(self, path: Path) -> Timed:
         """When the video's frames are shown, without opening it where probing has."""
@@ -216,5 +217,5 @@ def collate_stored(samples: Sequence[StoredSample]) -> StoredBatch:
         "missing": torch.stack([sample["missing"] for sample in samples]),
         "stored": {name: torch.stack([sample["stored"][name] for sample in samples]) for name in names},
         "keys": np.stack([sample["keys"] for sample in samples]),
-        "tag": [sample["tag"] for sample in samples],
+        "drawn_by": [sample["drawn_by"] for sample in samples],
     }

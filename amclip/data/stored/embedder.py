@@ -1,7 +1,7 @@
 """Completes batches: positions that are not stored are embedded, and stored on the way."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -86,9 +86,9 @@ class Embedder:
             OSError: If embeddings cannot be written.
         """
         missing, stored, keys = batch.pop("missing"), batch.pop("stored"), batch.pop("keys")
-        frames, unit_speed, tags = batch.pop("frames"), batch.pop("unit_speed"), batch.pop("tag")
+        frames, unit_speed, seeds = batch.pop("frames"), batch.pop("unit_speed"), batch.pop("drawn_by")
         if len(frames):
-            seen = self._see(frames, unit_speed, missing.sum(dim=1).tolist(), tags, views.spatial)
+            seen = self._see(frames, unit_speed, missing.sum(dim=1).tolist(), seeds, views.spatial)
             made = self._embed(seen)
             self.store.add(keys[missing.cpu().numpy()].reshape(-1, keys.shape[-1]), _arrays(made))
             for name, tensor in made.items():  # rounded, as they will be read the next time
@@ -107,23 +107,26 @@ class Embedder:
         batch["embeddings"] = found["features"] if "features" in found else found["motion"].new_empty(none)
         batch["segments"] = batch["segments"].repeat_interleave(views.number, dim=0)
 
-    def _see(self, frames: Tensor, unit_speed: Tensor, counts: list[int], tags: list[bytes], spatial: int) -> Seen:
+    def _see(
+        self, frames: Tensor, unit_speed: Tensor, counts: list[int], seeds: Sequence[int | None], spatial: int
+    ) -> Seen:
         """What the network sees of missing positions, of each spatial view, ``(N * S, 1, …)``.
 
-        Those of an augmented clip are changed together, by random numbers that follow its tag.
+        Those of an augmented clip are changed together, as its seed says, whichever clips are in the batch.
         """
         height, width = frames.shape[-2:]
-        if not any(tags):
+        if all(seed is None for seed in seeds):
             views = clip_views(frames[:, None], 1, spatial) if spatial > 1 else frames[:, None]
             speeds = position_views(unit_speed[:, None], 1, spatial)
             shown = (views.shape[-2] / height, views.shape[-1] / width)
             together: Seen = self.preprocess(views, shown=shown, unit_speed=speeds)
             return together
         seen: list[Seen] = []
-        for clip, speed, tag in zip(torch.split(frames, counts), torch.split(unit_speed, counts), tags, strict=True):
+        for clip, speed, seed in zip(torch.split(frames, counts), torch.split(unit_speed, counts), seeds, strict=True):
             if len(clip):
-                with _randomness(tag, frames.device):
-                    seen.append(self.preprocess(clip[None], augment=bool(tag), unit_speed=speed[None]))
+                drawn = {} if seed is None else {"augment": True, "seeds": [seed]}
+                with _randomness(seed or 0, frames.device):
+                    seen.append(self.preprocess(clip[None], unit_speed=speed[None], **drawn))
         return Seen(*(torch.cat([one[0][:, None] for one in kind]) for kind in zip(*seen, strict=True)))
 
     @torch.no_grad()
@@ -156,8 +159,6 @@ def refuse_unusable(network: InterleavedClassifier, augmentation: Augmentation, 
     why = None
     if config.cross_frame:
         why = "--model.network.cross_frame: messages make an image's embedding depend on its segment; set false"
-    elif network.segments_apart:
-        why = f"--model.network.backbone: {config.backbone} sees a segment's images together, as a video"
     elif config.head.video_prompt_layers:
         why = "--model.network.head.video_prompt_layers: prompts look at patches, which are not stored; set 0"
     elif network.segments_apart:
@@ -182,10 +183,10 @@ def changes_pixels(augmentation: Augmentation) -> bool:
 
 
 @contextlib.contextmanager
-def _randomness(tag: bytes, device: torch.device) -> Iterator[None]:
-    """Random numbers that follow a tag; those of the training go on behind it as if there were none drawn."""
+def _randomness(seed: int, device: torch.device) -> Iterator[None]:
+    """What augmentations of the user's own draw follows the seed too; the training draws on as if they had not."""
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(int.from_bytes(tag[:8], "little"))
+        torch.manual_seed(seed)
         yield
 
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from amclip.augmentation import Augmentation
 from amclip.data.stored.store import KEY_SIZE
-from amclip.data.table import Clip
 from amclip.data.video import READING_RULES
 from amclip.inputs import NetworkInput
 from amclip.plain import to_plain
@@ -57,20 +56,15 @@ def digest_of(values: Any) -> str:
     return found.hexdigest()
 
 
-def augmentation_tag(augmentation: Augmentation, seed: int, version: int, video: bytes, clip: Clip) -> bytes:
-    """What tells a version of an augmented clip from others: 16 bytes, which its randomness follows.
+def augmentation_tag(augmentation: Augmentation, seed: int) -> bytes:
+    """What tells a version of an augmented clip from others, 16 bytes.
 
     Args:
         augmentation: How it is augmented.
-        seed: Of the training's randomness.
-        version: Which of its versions.
-        video: The digest of its video.
-        clip: The clip; its time and its animal count.
+        seed: What is drawn for it follows this.
     """
     found = _new()
-    found.update(json.dumps(to_plain(augmentation), sort_keys=True).encode())
-    found.update(json.dumps([seed, version, clip.start, clip.stop, clip.subject]).encode())
-    found.update(video)
+    found.update(json.dumps([to_plain(augmentation), seed], sort_keys=True).encode())
     return found.digest()
 
 

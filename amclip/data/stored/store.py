@@ -115,17 +115,20 @@ class PositionStore:
         entries = np.zeros(len(keys), _ENTRY)
         entries["key"] = keys
         entries["check"] = [_check(key, row) for key, row in zip(keys, rows, strict=True)]
-        if self._writer is None or self._writer.process != os.getpid():
-            self._begin()
-            self._writer = _Writer(self.folder)
         try:
+            if self._writer is None or self._writer.process != os.getpid():
+                self._begin()
+                self._writer = _Writer(self.folder)
             self._writer.append(rows, entries)
         except OSError as error:
-            self.close()  # what was begun is not gone on with
+            self.close()
             raise OSError(
                 f"data.embeddings.folder: embeddings cannot be written to {self.folder} ({error.strerror or error}); "
                 "is the disk full? What was written before can be used"
             ) from error
+        except BaseException:  # a signal: files of which one may have more rows than the other are not gone on with
+            self.close()
+            raise
         self._take_in(self._writer.name)
 
     def refresh(self) -> None:

@@ -210,7 +210,9 @@ def test_a_forked_process_writes_to_files_of_its_own(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*.data"))) == 2
 
 
-def test_a_full_disk_is_told_and_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signal_or_a_full_disk_while_it_writes_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store, keys = PositionStore(tmp_path, SHAPE), content(0)[0]
     store.add(*content(0))
     write = os.write
@@ -220,6 +222,14 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(tmp_path: Path, monkeypat
             return write(file, given[:10])
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    def told(file: int, given: Any) -> int:
+        if len(given) == 24:
+            raise KeyboardInterrupt  # between the tensors and their key
+        return write(file, given)
+
+    monkeypatch.setattr(module.os, "write", told)
+    with pytest.raises(KeyboardInterrupt):
+        store.add(*content(1))
     monkeypatch.setattr(module.os, "write", full)
     with pytest.raises(OSError, match=r"data.embeddings.folder: .* \(No space left on device\); is the disk full"):
         store.add(*content(1))
