@@ -9,6 +9,8 @@ OBSERVED_STEPS = 100
 """Training steps whose numbers are taken into mean and deviation, which then stay as they are."""
 
 _HIDDEN = 128
+_COMMON = 3.0
+"""Deviation of what tokens have in common, at first: ten times that of what tells them apart."""
 _USUAL = 3.0
 """Deviations from the mean up to which numbers stay about as they are; beyond, they grow with a logarithm."""
 
@@ -84,6 +86,6 @@ class MotionTokens(nn.Module):
 def _token(numbers: int, width: int) -> nn.Sequential:
     first, second = nn.Linear(numbers, _HIDDEN), nn.Linear(_HIDDEN, width)
     # As embeddings of images do, tokens have most in common. Without that, the norm in front of a head would enlarge
-    # the noise of a moment whose numbers are all near their means.
-    nn.init.normal_(second.bias)
+    # the noise of a moment whose numbers are all near their means; with much of it, the norm is about linear.
+    nn.init.normal_(second.bias, std=_COMMON)
     return nn.Sequential(first, nn.GELU(), second)

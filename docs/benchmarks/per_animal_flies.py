@@ -484,6 +484,7 @@ def main() -> None:
 
         PARTS.update(zip(PARTS, drawn_flies.PARTS, strict=True))
         options.data = drawn_flies.draw_flies(work)
+        options.methods = [ANIMALS, MOTION, STATISTICS]  # whole frames are tried by fly_courtship.py
     truth = Truth.of(options.data)
     sleap = options.data / "courtship.sleap.h5"
     shrink(options.data / "courtship.mp4", work / "videos" / fly_tracks.VIDEO)
