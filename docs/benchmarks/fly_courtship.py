@@ -389,8 +389,8 @@ def report(
         lines.append(f"- {who}: {len(onsets)} bouts" + (f", start {told[0]}, stop {told[1]}" if told else ""))
     lines += [
         "",
-        "Average precision of the windows, mean over the behaviours shown in each part (no threshold, no bouts); the mean "
-        "of seeds, and of several the least and the greatest. All else on this page is of seed 0:",
+        "Average precision of the windows, mean over the behaviours shown in each part (no threshold, no bouts); the "
+        "mean of seeds, and of several the least and the greatest. All else on this page is of seed 0:",
         "",
         "| | trained on | validation | held out |",
         "|---|---|---|---|",
