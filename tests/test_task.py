@@ -92,8 +92,10 @@ def test_one_step_changes_exactly_what_the_settings_say(drawn: Path, tmp_path: P
     assert not any("text_features" in name for name in changed)
 
 
-@pytest.mark.parametrize(("sampler", "gathered"), [("shuffled", 1), ("class-aware", 2)])
-def test_resuming_within_an_epoch_equals_not_stopping(drawn: Path, tmp_path: Path, sampler: str, gathered: int) -> None:
+@pytest.mark.parametrize(("sampler", "gathered", "workers"), [("shuffled", 1, 1), ("class-aware", 2, 0)])
+def test_resuming_within_an_epoch_equals_not_stopping(
+    drawn: Path, tmp_path: Path, sampler: str, gathered: int, workers: int
+) -> None:
     class Steps(Callback):
         def __init__(self) -> None:
             self.values: list[tuple[list[int], float]] = []
@@ -111,7 +113,7 @@ def test_resuming_within_an_epoch_equals_not_stopping(drawn: Path, tmp_path: Pat
                 if len(steps.values) == stop:
                     raise KeyboardInterrupt
 
-        module = data(drawn, **{"batch_size": 4, "sampler": sampler, "mixup": 0.8, "num_workers": 1, **how})
+        module = data(drawn, **{"batch_size": 4, "sampler": sampler, "mixup": 0.8, "num_workers": workers, **how})
         model = task(module, temporal_dropout=0.1)
 
         fitting = trainer(
@@ -126,7 +128,7 @@ def test_resuming_within_an_epoch_equals_not_stopping(drawn: Path, tmp_path: Pat
     whole = run("whole")
     each = len(whole) // 2
     assert each > 4
-    for stop in (2, each - 1, each + 3):
+    for stop in (2, each + 3) if workers else (each - 1,):
         first = run(f"{stop}", stop)
         assert len(first) == stop
         checkpoint = tmp_path / f"{stop}" / "last.ckpt"
@@ -135,7 +137,7 @@ def test_resuming_within_an_epoch_equals_not_stopping(drawn: Path, tmp_path: Pat
         assert [clips for clips, _ in first[:saved] + rest] == [clips for clips, _ in whole]
         assert [loss for _, loss in first[:saved] + rest] == pytest.approx([loss for _, loss in whole], abs=1e-5)
     with pytest.raises(ValueError, match=r"set data\.batch_size times the number of devices to 4"):
-        run("others", ckpt=tmp_path / "2" / "last.ckpt", batch_size=2)
+        run("others", ckpt=checkpoint, batch_size=2)
 
 
 def test_resuming_equals_not_stopping(drawn: Path, tmp_path: Path) -> None:

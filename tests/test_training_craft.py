@@ -214,12 +214,17 @@ def test_training_mixes_clips_and_validation_does_not(drawn: Path, tmp_path: Pat
         fitting.fit(task(module), module)
     before, after = plain.seen[0], mixed.seen[0]
     assert before["clip"].tolist() == after["clip"].tolist()
-    # Each clip and its labels keep one share, and the rest is the neighbour's: frames, flow images, labels alike.
-    others, labels = before["images"].roll(1, 0), before["labels"]
-    share = ((after["images"] - others) / (before["images"] - others)).nanmedian()
-    assert 0 < float(share) < 1
-    torch.testing.assert_close(after["images"], share * before["images"] + (1 - share) * others, rtol=0, atol=1e-4)
-    torch.testing.assert_close(after["labels"], share * labels + (1 - share) * labels.roll(1, 0), rtol=0, atol=1e-4)
+    # Each clip of a pair and its labels keep one share, and the rest is the other's: frames, flow images, labels alike.
+    shares = []
+    for first in range(0, 8, 2):
+        images, labels = (before[name][first : first + 2] for name in ("images", "labels"))
+        share = ((after["images"][first : first + 2] - images.flip(0)) / (images - images.flip(0))).nanmedian()
+        assert 0 < float(share) < 1
+        for name, of in (("images", images), ("labels", labels)):
+            wanted = share * of + (1 - share) * of.flip(0)
+            torch.testing.assert_close(after[name][first : first + 2], wanted, rtol=0, atol=1e-4)
+        shares.append(round(float(share), 3))
+    assert len(set(shares)) == 4
     assert all(set(values.unique().tolist()) <= {0.0, 1.0} for values in validated)
 
 
