@@ -39,7 +39,7 @@ Two runs of seed 0 on the same 45 videos, each with true boxes:
 | settings | macro mAP on validation, epoch by epoch | held out | bout F1 |
 |---|---|---|---|
 | one sequence of frames and flow, 4 positions, 6 epochs | 0.44, 0.62, 0.73, 0.78, 0.80, 0.80 | 0.817 | 0.665 |
-| joined late, 8 positions, 10 epochs | 0.65, 0.69, 0.78, 0.82, 0.82, 0.86, 0.87, 0.89, 0.90, 0.90 | 0.870 | 0.775 |
+| late, 8 positions, 10 epochs | 0.65, 0.69, 0.78, 0.82, 0.82, 0.86, 0.87, 0.89, 0.90, 0.90 | 0.870 | 0.775 |
 
 In the second, settling, rearing and pecking are at 0.98 and more, running 0.96, backing 0.90, drinking 0.88, flicking
 of the tail 0.80, walking 0.71, swaying 0.63: missing is what is slow against a window of a second. Its whole frames were not
