@@ -10,10 +10,7 @@ figures. Writes `per_animal_drawn.md` beside this file.
 """
 
 import csv
-import os
-import platform
 import shutil
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,18 +26,26 @@ from amclip.data.tracks import read_tracks
 CONFIG = Path(__file__).parents[2] / "configs/demo.yaml"
 VIDEOS, SECONDS, ANIMALS, FPS = 45, 20.0, 3, 15.0
 WINDOW, HOP = 1.0, 0.25  # of annotation; windows of training follow each other without overlap
-EPOCHS, POSITIONS, SIZE = 6, 4, 64
+EPOCHS, POSITIONS, SIZE = 12, 8, 64
 MARGIN = 0.3  # body lengths; the tail, which is not part of the body length, must be within
 BOUND = 1.2  # body lengths a second; a runner makes about one
+CELLS = 3  # the tail is in others than the head
 MINIMUM_BOUT = 0.5  # seconds; the animals' bouts last one at least
 NOTES = """\
 ## Why it is less than 0.90 and 0.85
 
-The run was made with `--seeds 1`: 6 epochs, about 1,150 steps, on 27 videos; training on crops was halted for most of
-the time that is told for it. Validation was at 0.44, 0.62, 0.73, 0.78, 0.80, 0.80 of macro mAP after them. Settling,
-rearing and pecking are at 0.94 and more; missing is the slow movement of a tail (swaying, 0.46) and what differs
-in speed alone (walking, drinking). Longer training (`--epochs`), more positions in a window and smoothed bouts were not
-tried.
+Two runs of seed 0 on the same 45 videos, each with true boxes:
+
+| settings | macro mAP on validation, epoch by epoch | held out | bout F1 |
+|---|---|---|---|
+| one sequence of frames and flow, 4 positions, 6 epochs | 0.44, 0.62, 0.73, 0.78, 0.80, 0.80 | 0.817 | 0.665 |
+| late, 8 positions, 10 epochs | 0.65, 0.69, 0.78, 0.82, 0.82, 0.86, 0.87, 0.89, 0.90, 0.90 | 0.870 | 0.775 |
+
+In the second, settling, rearing and pecking are at 0.98 and more, running 0.96, backing 0.90, drinking 0.88, flicking
+of the tail 0.80, walking 0.71, swaying 0.63: missing is what is slow against a window of a second. Its whole frames were
+not trained to the end; a page that says 6 epochs is of the first. The settings that the script has now (numbers of the
+motion beside the images, 12 epochs) were not run to the end; with the encoder frozen and embeddings kept, the same
+network reached 0.83 on validation after 24 epochs. Longer windows and smoothed bouts were not tried.
 """
 CROPS, SCENE = "crops of each animal", "whole frames"
 
@@ -92,14 +97,17 @@ def table_of(data: Path, method: str) -> Path:
     return data / ("windows_animals.csv" if method == CROPS else "windows_scene.csv")
 
 
-def train(benchmark: Benchmark, data: Path, run: Path, method: str, seed: int, epochs: int) -> float:
-    """Fit the demo's network; seconds it took."""
-    done = run / "seconds"
-    if not done.exists():
-        began = time.time()
+def train(benchmark: Benchmark, data: Path, run: Path, method: str, seed: int, epochs: int) -> None:
+    """Fit the demo's network, unless that is done; a run that was cut off goes on."""
+    done = run / "done"
+    if done.exists():
+        return
+    last = run / "version_0/checkpoints/last.ckpt"
+    if last.exists():
+        benchmark.amclip("fit", f"--ckpt_path={last}")
+    else:
         benchmark.amclip("fit", *settings(data, run, method, seed), f"--trainer.max_epochs={epochs}")
-        done.write_text(f"{time.time() - began:.0f}\n")
-    return float(done.read_text())
+    done.touch()
 
 
 def settings(data: Path, run: Path, method: str, seed: int) -> list[str]:
@@ -114,6 +122,7 @@ def settings(data: Path, run: Path, method: str, seed: int) -> list[str]:
     if method == CROPS:
         words += [f"--data.source.tracks={data / 'tracks.csv'}", f"--input.crop.margin={MARGIN}"]
         words += ["--input.flow.unit=body lengths", f"--input.flow.bound={BOUND}"]
+        words += [f"--input.flow.motion.cells={CELLS}"]
     return words
 
 
@@ -175,7 +184,6 @@ def spread(values: Sequence[float]) -> str:
 def report(
     precision: dict[str, list[list[float]]],
     found: list[dict[str, float]],
-    took: dict[str, list[float]],
     videos: int,
     epochs: int,
 ) -> str:
@@ -206,10 +214,7 @@ def report(
         cells = [float(np.mean([row[column] for row in precision[method]])) for method in (CROPS, SCENE)]
         cells.append(float(np.mean([one[name] for one in found])))
         lines.append(f"| {name} | {' | '.join(f'{cell:.3f}' for cell in cells)} |")
-    lines += [""]
-    for method, seconds in took.items():
-        lines.append(f"Trained in {', '.join(f'{one:.0f}' for one in seconds)} s ({method}).")
-    lines += [f"{os.cpu_count()} cores ({platform.machine()}) shared with other work.", "", NOTES]
+    lines += ["", NOTES]
     return "\n".join(lines)
 
 
@@ -231,13 +236,12 @@ def main() -> None:
         benchmark.amclip("synth", data, f"--clips={videos}", f"--seconds={SECONDS}", f"--animals={ANIMALS}")
     write_windows(data, SECONDS)
     precision: dict[str, list[list[float]]] = {CROPS: [], SCENE: []}
-    took: dict[str, list[float]] = {CROPS: [], SCENE: []}
     found: list[dict[str, float]] = []
     for seed in range(seeds):
         for method in (CROPS, SCENE):
             run = work / f"{'animals' if method == CROPS else 'scene'}_{videos}_{epochs}_{seed}"
             with benchmark.section(f"{method}, seed {seed}") as lines:
-                took[method].append(train(benchmark, data, run, method, seed, epochs))
+                train(benchmark, data, run, method, seed, epochs)
                 precision[method].append(precisions(data, scores_of(benchmark, data, run, method, seed)))
                 lines.append(f"macro mAP of each animal {np.mean(precision[method][-1]):.3f}")
             if method == CROPS:
@@ -245,7 +249,7 @@ def main() -> None:
                     found.append(bouts(benchmark, data, run))
                     lines.append(f"bout F1 {found[-1]['(mean)']:.3f}")
         with benchmark.section("The page"):
-            benchmark.write(report(precision, found, took, videos, epochs))
+            benchmark.write(report(precision, found, videos, epochs))
     benchmark.close()
 
 

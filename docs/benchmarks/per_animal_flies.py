@@ -42,7 +42,7 @@ CONFIG = Path(__file__).parents[2] / "configs/demo.yaml"
 FPS, SIDE = 25.0, 384  # what the 1024 x 1024 video is shrunk to once, with key frames only: clips are read at random
 SIZE, POSITIONS, GAP, BOUND = 64, 6, 2, 3.0
 MARGIN = 0.35  # body lengths; the crop of a fly is then 168 to 192 pixels of the 1024
-EPOCHS = 8
+EPOCHS, COPIES = 12, 4  # the encoder is frozen: its embeddings of four versions of each clip are kept
 PARTS = {"train": TRAIN, "val": VALIDATION, "held out": HELD_OUT}
 CLASSES = fly_tracks.BEHAVIOURS
 ANIMALS, SCENE, STATISTICS = "amclip per animal", "amclip whole frames", "flow statistics per animal"
@@ -154,6 +154,7 @@ def train(benchmark: Benchmark, method: str, seed: int, epochs: int) -> tuple[Pa
         else:
             words += ["--input.flow.gap=4/25", "--input.flow.bound=1.0"]  # flies are 6 pixels long
         words += ALONE if method == MOTION else WHOLE
+        words += [f"--data.embeddings.folder={work / 'embeddings'}", f"--data.embeddings.copies={COPIES}"]
         benchmark.amclip(*words, *(f"--{word}" for word in benchmark.options.set))
         done.write_text(f"{time.time() - began:.0f}\n")
     return run / "version_0/checkpoints/best.ckpt", float(done.read_text())
