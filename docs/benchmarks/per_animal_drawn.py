@@ -43,9 +43,9 @@ Two runs of seed 0 on the same 45 videos, each with true boxes:
 
 In the second, settling, rearing and pecking are at 0.98 and more, running 0.96, backing 0.90, drinking 0.88, flicking
 of the tail 0.80, walking 0.71, swaying 0.63: missing is what is slow against a window of a second. Its whole frames
-were not trained to the end; a page that says 6 epochs is of the first. The settings that the script has now (numbers of the
-motion beside the images, 12 epochs) were not run to the end; with the encoder frozen and embeddings kept, the same
-network reached 0.83 on validation after 24 epochs. Longer windows and smoothed bouts were not tried.
+were not trained to the end; a page that says 6 epochs is of the first. The settings that the script has now (numbers
+of the motion beside the images, 12 epochs) were not run to the end; with the encoder frozen and embeddings kept, the
+same network reached 0.83 on validation after 24 epochs. Longer windows and smoothed bouts were not tried.
 """
 CROPS, SCENE = "crops of each animal", "whole frames"
 
