@@ -22,7 +22,7 @@ _PURPOSES = {"crop": 0, "color": 0x9E3779B97F4A7C15, "mix": 0x3C6EF372FE94F82B}
 class Augmentation(Configurable):
     """Random changes of training clips, the same for all positions and both frames of a pair. Subclasses may do others.
 
-    What is drawn for a clip depends on its seed alone, and for clips that are mixed on those of both, so that it is the
+    What is drawn for a clip depends on its seed alone, and how a pair is mixed on that of its first, so that it is the
     same in any batch, on any number of processes and after a stop. Without seeds all is drawn from torch's generator.
 
     Args:

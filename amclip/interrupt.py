@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -136,9 +137,16 @@ def outlive_signals(worker: int = 0) -> None:
     Args:
         worker: Not used; data loaders give the number of the worker.
     """
-    if hasattr(signal, "SIGALRM"):  # not on Windows
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.signal(signal.SIGTERM, lambda *_: signal.alarm(round(GRACE)))
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        # By a thread that waits for it, which ends the process also where the main thread is stuck in a decoder.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_end_after_the_grace, name="amclip signals", daemon=True).start()
+
+
+def _end_after_the_grace() -> None:
+    signum = signal.sigwait({signal.SIGTERM})
+    time.sleep(GRACE)
+    os._exit(128 + signum)
 
 
 def say_what_is_kept(describe: Callable[[], str] | str) -> None:

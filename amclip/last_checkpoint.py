@@ -61,9 +61,10 @@ class LastCheckpoint(ModelCheckpoint):
         self._began_step = self._gathering_since = trainer.global_step
         self._saved_time = time.monotonic()
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """From here on the next step's end is near."""
-        interrupt.rest_is_near(True)
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """The step's end is near."""
+        if not interrupt.received():
+            interrupt.rest_is_near(True)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -89,9 +90,9 @@ class LastCheckpoint(ModelCheckpoint):
         Raises:
             amclip.interrupt.Stopped: If the training was told to end at the epoch's last step.
         """
-        interrupt.rest_is_near(False)
         super().on_train_epoch_end(trainer, pl_module)
         self._note(trainer)
+        interrupt.rest_is_near(False)
         if signum := _highest(trainer, interrupt.received()):
             interrupt.stop(signum)
 

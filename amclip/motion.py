@@ -5,7 +5,8 @@ of the numbers.
 
 Lengths are sides of the decoded picture (x in widths, y in heights) for whole frames, and body lengths for animals that
 are cut out; time is the real time from a frame to its partner. What a random crop cuts off counts as still, and what
-is left is measured in the decoded picture's sides: a crop changes no number but by what leaves the picture.
+is left is measured in the decoded picture's sides: a crop changes numbers of the whole picture only by what leaves it.
+Zones and cells are of what is shown.
 """
 
 from typing import Literal, NamedTuple

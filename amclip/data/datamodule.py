@@ -267,6 +267,7 @@ class VideoDataModule(VideoData, LightningDataModule):
             kind = ClassAwareSampler if self.sampler == "class-aware" else EpochSampler
             sampler = kind(dataset, self.batch_size, replicas, rank, self.seed)
             sampler.go_on(self._place)
+            self._place = Place()  # once: a loader that is made anew later begins with a whole epoch
         else:
             sampler = WindowSampler(dataset, num_replicas=replicas, rank=rank, shuffle=False)
         return DataLoader(

@@ -23,11 +23,13 @@ class Place(NamedTuple):
     @classmethod
     def of(cls, trainer: Any, batch_size: int) -> "Place":
         """Where a training of Lightning's is, with so many clips in a process's batch."""
-        progress = trainer.fit_loop.epoch_loop.batch_progress
+        epochs, batches = trainer.fit_loop.epoch_progress.current, trainer.fit_loop.epoch_loop.batch_progress
         at_once = batch_size * trainer.world_size
-        if progress.is_last_batch:
-            return cls(trainer.current_epoch + 1, 0, at_once)
-        return cls(trainer.current_epoch, progress.current.processed, at_once)
+        if epochs.started <= epochs.completed:  # between epochs, or behind the last
+            return cls(epochs.completed, 0, at_once)
+        if batches.is_last_batch or epochs.processed > epochs.completed:  # or ended early, by a limit of steps or time
+            return cls(epochs.completed + 1, 0, at_once)
+        return cls(epochs.completed, batches.current.processed, at_once)
 
     def refuse_other_batches(self, clips_at_once: int) -> None:
         """Refuse to go on within an epoch with batches of another size.
