@@ -39,3 +39,9 @@ def test_the_reference_shows_where_every_public_name_is() -> None:
     homes = re.findall(r'^    "\w+": "(amclip[\w.]+)"', (ROOT / "amclip" / "__init__.py").read_text("utf-8"), re.M)
     assert homes
     assert set(homes) <= shown
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))], ids=lambda page: page.stem)
+def test_commands_go_on_in_the_next_line_by_one_backslash(page: Path) -> None:
+    for block in re.findall(r"^```bash\n(.*?)^```", page.read_text("utf-8"), re.M | re.S):
+        assert not re.search(r"\\\\$", block, re.M), block

@@ -228,6 +228,20 @@ def test_lost_workers_are_told_apart() -> None:
     assert told("mat1 and mat2 shapes cannot be multiplied") == ""
 
 
+def test_a_helper_that_is_stuck_outlives_a_signal_by_the_grace_and_no_longer() -> None:
+    work = (
+        "import threading, time; from amclip import interrupt; interrupt.GRACE = 0.5; interrupt.outlive_signals(); "
+        "print('stuck', flush=True); lock = threading.Lock(); lock.acquire(); lock.acquire()"
+    )
+    helper = subprocess.Popen([sys.executable, "-c", work], stdout=subprocess.PIPE, text=True)
+    assert helper.stdout is not None
+    assert helper.stdout.readline() == "stuck\n"
+    began = time.monotonic()
+    helper.terminate()
+    assert helper.wait(60) == 143
+    assert time.monotonic() - began > 0.4
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -265,6 +265,15 @@ def test_a_clip_that_comes_again_in_an_epoch_is_a_draw_of_its_own(tmp_path: Path
         assert set(drawn) == set(range(len(table)))
 
 
+def test_only_the_first_loader_after_a_stop_begins_within_an_epoch(drawn: Path) -> None:
+    data = build(drawn, batch_size=4, num_workers=0)
+    data.setup("fit")
+    data.load_state_dict({"epoch": 1, "batches": 2, "clips_at_once": 4})
+    first, second = (list(data.train_dataloader().sampler) for _ in range(2))
+    assert len(second) - len(first) == 8
+    assert all(epoch == 1 for _, epoch, _ in first)
+
+
 @pytest.mark.parametrize("kind", [ClassAwareSampler, EpochSampler])
 @pytest.mark.parametrize("clips", [100, 96, 94])
 def test_a_step_has_the_same_clips_on_any_number_of_processes(tmp_path: Path, kind: Any, clips: int) -> None:
