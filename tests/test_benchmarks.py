@@ -1,6 +1,6 @@
 """Every script in docs/benchmarks runs: tiny, in seconds, in this process, and writes no figures.
 
-These runs are a step of their own in `.ci/run` (``-m benchmark``): together they take two minutes or three.
+These runs are a job of their own in the workflow (``-m benchmark``): together they take two minutes or three.
 """
 
 import importlib
