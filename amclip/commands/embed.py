@@ -99,7 +99,7 @@ def embed_ahead(data: VideoDataModule, embedder: Embedder) -> None:
         print(f"  to do  {missing} positions, {_size(missing * store.row_bytes)}")
         _embed(data, embedder, todo, _Pace(missing, console))
     files = [path.stat().st_size for path in store.folder.glob("*") if path.is_file()]
-    print(f"All is stored; the folder takes {_size(sum(files))}")
+    print(f"All that can be read is stored; the folder takes {_size(sum(files))}")
 
 
 def _parts(data: VideoDataModule, stage: str) -> Iterator[_Part]:

@@ -58,7 +58,8 @@ class MotionTokens(nn.Module):
         square = (before * (variance + mean**2) + sums[2]) / count
         self.mean.copy_(mean_now)
         self.variance.copy_((square - mean_now**2).clamp(min=0))
-        self.observed.copy_(count[0, 0])
+        # Half precision ends at 65,504: beyond that later positions count for a little more, in place of infinity.
+        self.observed.copy_(count[0, 0].clamp(max=torch.finfo(self.observed.dtype).max))
 
     def standardised(self, motion: Tensor) -> Tensor:
         """What the linear maps see, float32, of the same shape ``(..., G, F)``; 0 of numbers that never varied."""

@@ -55,7 +55,7 @@ def test_a_training_finds_what_was_embedded_ahead(
     assert re.search(r"positions in 0:00:\d\d, [\d.e+]+ a second", err)
     again, out, _ = embed(capsys, *given)
     assert again == {name: (todo, 0) for name, (_, todo) in parts.items()}
-    assert re.search(r"All is stored; the folder takes [\d.]+ kB", out)
+    assert re.search(r"All that can be read is stored; the folder takes [\d.]+ kB", out)
     opened: list[Any] = []
     init = Video.__init__
     monkeypatch.setattr(
@@ -117,7 +117,7 @@ def test_processes_share_the_work_and_one_that_is_killed_does_no_harm(
     one.wait()
     said, _ = two.communicate(timeout=120)
     assert two.returncode == 0, said
-    assert "All is stored" in said
+    assert "All that can be read is stored" in said
     parts, _, _ = embed(capsys, *given)
     assert parts["train"][0] > 8 * TRAIN
     assert not any(todo for _, todo in parts.values())

@@ -217,3 +217,12 @@ def test_a_task_makes_room_for_the_numbers_of_its_input() -> None:
         for part in (0, 2)
         for kind in ("weight", "bias")
     }
+
+
+def test_half_precision_counts_positions_without_becoming_infinite() -> None:
+    tokens = MotionTokens((1, 3), 8).half()
+    motion = torch.randn(64, 64, 1, 3, generator=torch.Generator().manual_seed(2))
+    for step in range(40):
+        tokens.observe(motion, step)
+    assert bool(tokens.standardised(motion).isfinite().all())
+    torch.testing.assert_close(tokens.variance.float(), motion.flatten(0, 1).var(dim=0), rtol=0.02, atol=0.02)
