@@ -27,6 +27,7 @@ __all__ = [
     "cut_out",
     "open_video",
     "read_crops",
+    "refuse_huge_squares",
     "refuse_other_size",
     "unit_speeds",
 ]
@@ -36,6 +37,9 @@ LONGEST_GAP = 0.5
 longer an animal may be anywhere."""
 PRESENT = 0.5
 """Fraction of a window's frames in which an animal must have a box, given or filled in, for the window to be its."""
+LARGEST_SQUARE = 8
+"""Longer sides of the video that a crop may measure. Wide crops of an animal that fills the picture measure three to
+five; what measures more has boxes in other units, and would take gigabytes to fill."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +235,8 @@ def read_crops(
         Of each animal uint8 ``[K, G * F, 3, h, w]``: frame and partner, then both of the wider crop.
 
     Raises:
-        VideoError: If a frame cannot be decoded, or is of another size than the video's first.
+        VideoError: If a frame cannot be decoded, or is of another size than the video's first, or a crop is far larger
+            than the frames.
     """
     import torch
 
@@ -240,6 +245,7 @@ def read_crops(
     pictures = [torch.empty(shape, dtype=torch.uint8) for _ in crops]
     if not crops:
         return pictures
+    refuse_huge_squares(video, *crops)
     numbers = np.unique(wanted)
     for number, frame in zip(numbers, video.read_in_order(numbers), strict=True):
         refuse_other_size(video, int(number), frame)
@@ -265,4 +271,20 @@ def refuse_other_size(video: Video, number: int, frame: NDArray[np.uint8]) -> No
             video.path,
             f"frame {number} is {width} × {height} pixels and the first {video.width} × {video.height}: tracks are in "
             "pixels of frames that are all of one size",
+        )
+
+
+def refuse_huge_squares(video: Video, *crops: NDArray[np.int64]) -> None:
+    """Refuse crops far larger than the frames that they are cut out of, see :data:`LARGEST_SQUARE`.
+
+    Raises:
+        VideoError: If one is.
+    """
+    side = max((int(squares[..., 2].max()) for squares in crops if squares.size), default=0)
+    if side > LARGEST_SQUARE * max(video.width, video.height):
+        raise VideoError(
+            video.path,
+            f"a crop of an animal is {side} pixels wide and the video {video.width} × {video.height}: are its boxes "
+            "in pixels of this video? (`amclip check` compares them; input.crop.margin and input.crop.context say how "
+            "much wider than a box a crop is)",
         )

@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from amclip.data.crops import cut_out, open_video, refuse_other_size
+from amclip.data.crops import cut_out, open_video, refuse_huge_squares, refuse_other_size
 from amclip.data.video import Video, VideoInfo
 from amclip.data.video_file import VideoError
 from amclip.ethogram.plan import WindowPlan, plan_windows
@@ -179,6 +179,7 @@ def _frames(video: Video, rows: RowPlan, begin: int, input: NetworkInput) -> Ite
 def _crops(video: Video, rows: RowPlan, begin: int, input: NetworkInput) -> Iterator[Tensor]:
     """The same of crops, uint8 ``[G * F, 3, h, w]``; one frame of the video is held at a time."""
     assert rows.crops is not None
+    refuse_huge_squares(video, rows.crops)
     needed = np.stack([rows.frames, rows.partners][: input.frames_per_position], axis=1)
     per_position = needed.shape[1]
     shape = input.pictures_per_position, 3, *input.frame_size

@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from amclip.data.crops import Animal, cut_out
+from amclip.data.crops import LARGEST_SQUARE, Animal, cut_out, open_video, read_crops
 from amclip.data.tracks import Track
+from amclip.data.video_file import VideoError
 from amclip.inputs import CropInput, FlowInput, NetworkInput
 from amclip.preprocess import Preprocess
+
+CLIPS = Path(__file__).parent / "clips"
 
 
 def track(boxes: dict[int, tuple[float, float, float, float]], body_length: float | None = None) -> Track:
@@ -100,6 +103,16 @@ def test_beyond_the_border_is_the_mean_colour_and_what_is_seen_is_in_its_place()
     stripes = np.zeros((24, 24, 3), np.uint8)
     stripes[:, ::2] = 255
     assert (cut_out(stripes, np.array([0, 0, 24]), smaller).int() - 127).abs().max() <= 40  # smoothed, not skipped
+
+
+def test_a_square_far_larger_than_the_video_is_refused_before_it_takes_all_memory() -> None:
+    seen = NetworkInput(crop=CropInput(), frame_size=(8, 8))
+    with open_video(CLIPS / "courtship_4s.mp4", seen) as video:
+        largest = LARGEST_SQUARE * max(video.width, video.height)
+        wanted, square = np.array([[0, 1]]), np.array([[[0, 0, largest]]])
+        assert read_crops(video, wanted, [square], seen)[0].shape == (1, 2, 3, 8, 8)
+        with pytest.raises(VideoError, match=rf"{largest + 1} pixels wide.*in pixels of this video"):
+            read_crops(video, wanted, [square, square + 1], seen)
 
 
 class TestFlow:
