@@ -534,6 +534,17 @@ def test_a_deepethogram_file_per_animal(tmp_path: Path) -> None:
     assert {(clip.video, clip.subject) for clip in alone.clips} == {("a", "f2")}
 
 
+def test_files_of_animals_whose_names_differ_in_case_only_are_refused(tmp_path: Path) -> None:
+    for who in ("ann", "Ann"):
+        (tmp_path / f"a_subject={who}_labels.csv").write_text(FRAMES)
+    clock = Clock(fps=1)
+    table = read_labels(tmp_path, clock=clock, subjects="each")
+    target = tmp_path / "out"
+    with pytest.raises(LabelError, match=r"_subject=Ann_labels\.csv' and .*ann_labels\.csv' differ in case only"):
+        export(table, target, "deepethogram", clock)
+    assert not target.exists()
+
+
 @pytest.mark.parametrize(
     ("name", "text", "reason"),
     [

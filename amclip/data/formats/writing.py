@@ -54,6 +54,8 @@ def export(table: LabelTable, target: str | os.PathLike[str], form: str, clock: 
     if not writer.holds_subjects and any(clip.subject for clip in table.clips):
         table = merge_subjects(table)
         lost.append("subjects: a behaviour holds while any of them shows it")
+    if writer.files is not None:
+        _refuse_same_names(writer.files(table), path)
     safe = tuple(clip.of_video(path_cell(clip.video)) if is_formula(clip.video) else clip for clip in table.clips)
     return lost + writer.write(replace(table, clips=safe), path, clock or Clock())
 
@@ -62,3 +64,15 @@ def files_below(table: LabelTable, target: str | os.PathLike[str], form: str) ->
     """The files that a table is written as below the target, where that is a folder; else none."""
     files = WRITERS[form].files
     return [] if files is None else [Path(target, name) for name in files(table)]
+
+
+def _refuse_same_names(names: list[str], folder: Path) -> None:
+    """Refuse files that are one and the same to disks that take no notice of case, as those of macOS and Windows."""
+    seen: dict[str, str] = {}
+    for name in names:
+        if (other := seen.setdefault(name.casefold(), name)) != name:
+            raise LabelError(
+                f"the names of the files {other!r} and {name!r} differ in case only, and many disks keep one of them; "
+                "rename a video or an animal",
+                str(folder),
+            )
