@@ -41,6 +41,8 @@ Long videos
   evaluate   how far an annotation agrees with labels, or two coders with each other:
                amclip evaluate PREDICTED LABELS [--output agreement]
 
+  tune       bout thresholds and lengths that fit labelled videos: amclip tune FOLDER LABELS --output bouts.yaml
+
 Tools
   convert    labels to amclip's table from BORIS, DeepEthogram, FERAL, Animal Kingdom, frame lists, and back:
                amclip convert SOURCE TARGET [--to boris] [--fps 25] [--window 2]
@@ -56,7 +58,7 @@ and model; `amclip fit --config FILE --print_config` prints them all as a config
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
 PLAIN_COMMANDS = (
     *("annotate", "check", "convert", "demo", "doctor", "embed"),
-    *("evaluate", "flow", "report", "suggest", "synth", "tracks"),
+    *("evaluate", "flow", "report", "suggest", "synth", "tracks", "tune"),
 )
 
 

@@ -3,8 +3,9 @@
 import os
 import re
 import unicodedata
+from collections.abc import Sequence
 
-__all__ = ["file_label", "holds_control", "is_formula", "path_cell", "printable", "text_cell"]
+__all__ = ["few", "file_label", "holds_control", "is_formula", "path_cell", "printable", "text_cell"]
 
 _FORMULA = ("=", "+", "-", "@")
 """What a cell begins with that spreadsheet programs take for a formula."""
@@ -12,6 +13,11 @@ _FORMULA = ("=", "+", "-", "@")
 # stand for bytes of file names that are no UTF-8; and the marks that turn the direction of text.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _BREAKS = re.compile(r"[\t\n]")
+
+
+def few(lines: Sequence[str], most: int = 8) -> list[str]:
+    """The first of many lines, and how many there are beside them."""
+    return [*lines] if len(lines) <= most else [*lines[: most - 1], f"and {len(lines) - most + 1} more like these"]
 
 
 def printable(text: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from amclip.atomic import refuse_overwriting, writing_text
-from amclip.text import path_cell, printable
+from amclip.text import few, path_cell, printable
 
 if TYPE_CHECKING:
     from amclip.ethogram.agreement import Agreement, BoutMatch, ClassAgreement
@@ -104,7 +104,7 @@ def evaluate(
     columns = _MATCH_COLUMNS if not animals else (_MATCH_COLUMNS[0], "subject", *_MATCH_COLUMNS[1:])
     _write(folder / "matches.csv", columns, (_match_row(match, bool(animals)) for match in found.matches))
     _print(rows, len({pair.video for pair in pairs}), found, by_animal)
-    for note in notes:
+    for note in few(notes):
         print(printable(f"  note: {note}"))
     print(f"Wrote agreement.csv, confusion.csv, confusion.png and matches.csv to {folder}")
 

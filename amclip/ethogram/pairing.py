@@ -12,7 +12,7 @@ from amclip.data.locate import same_name
 from amclip.data.video_file import VIDEO_SUFFIXES
 from amclip.ethogram.annotations import Annotation
 
-__all__ = ["Pair", "pair_up"]
+__all__ = ["Pair", "bouts_within", "pair_up"]
 
 _SAME_LENGTH = 1.0  # seconds by which two tools may tell the length of a video differently
 
@@ -28,6 +28,7 @@ class Pair:
         seen: Intervals, in seconds, that both observed; bouts lie within them.
         fps: Frames per second, where one of the two knows.
         subject: The animal, by its name in the second annotation; ``""`` is the whole scene.
+        predicted_as: Video and animal by their names in the first annotation.
     """
 
     video: str
@@ -36,6 +37,7 @@ class Pair:
     seen: tuple[tuple[float, float], ...]
     fps: float | None
     subject: str = ""
+    predicted_as: tuple[str, str] = ("", "")
 
 
 def pair_up(
@@ -255,12 +257,23 @@ def _pairs(
             seen = [part for part in seen if part[1] > part[0]]
         seen = [part for part in seen if part[1] > part[0]]
         subject = "" if names is None else names[1]
-        cut = [_within(timeline.bouts, seen, 1 / (fps or 25.0), subject) for timeline in (one, other)]
-        yield Pair(judge.video, cut[0], cut[1], tuple(seen), fps, subject)
+        cut = [bouts_within(timeline.bouts, seen, 1 / (fps or 25.0), subject) for timeline in (one, other)]
+        known_as = (judged.video, "" if names is None else names[0])
+        yield Pair(judge.video, cut[0], cut[1], tuple(seen), fps, subject, known_as)
 
 
-def _within(bouts: Sequence[Bout], seen: Sequence[Interval], frame: float, subject: str) -> tuple[Bout, ...]:
-    """Bouts as far as they lie in what was seen, those of one behaviour joined where they meet."""
+def bouts_within(bouts: Sequence[Bout], seen: Sequence[Interval], frame: float, subject: str) -> tuple[Bout, ...]:
+    """Bouts as far as they lie in what was seen, those of one behaviour joined where they meet.
+
+    Args:
+        bouts: Of one video or animal; one without a length lasts a frame.
+        seen: Intervals, seconds.
+        frame: How long a frame lasts, seconds.
+        subject: The animal that they are of from now on.
+
+    Returns:
+        Sorted by behaviour and start.
+    """
     parts = []
     for bout in bouts:
         stop = bout.stop if bout.stop > bout.start else bout.start + frame  # an event lasts a frame
