@@ -1,12 +1,16 @@
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 import torch
 
+from amclip.data import probe
 from amclip.data.synthetic import ClipSettings, write_dataset
+from amclip.data.video import VideoInfo
 
 # On a machine with other work, the time a test takes says nothing of it.
 hypothesis.settings.register_profile("amclip", deadline=None)
@@ -20,6 +24,34 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+_PROBED: dict[tuple[str, str, bool], VideoInfo] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def remembers_videos() -> Iterator[None]:
+    """What probing found in a file is remembered by its content, for it starts processes: half a second for each test.
+
+    A module that tests probing itself has a fixture of this name that does nothing.
+    """
+    probe_all = probe._probe_all
+
+    def key(path: Path, thorough: bool) -> tuple[str, str, bool]:
+        return path.suffix, hashlib.sha256(path.read_bytes()).hexdigest(), thorough
+
+    def remembering(
+        todo: list[Path], found: dict[Path, Any], count: int, timeout: float, thorough: bool, *of: Any
+    ) -> None:
+        keys = {path: key(path, thorough) for path in todo if path.is_file()}
+        found.update({path: _PROBED[known] for path, known in keys.items() if known in _PROBED})
+        if rest := [path for path in todo if path not in found]:
+            probe_all(rest, found, min(count, len(rest)), timeout, thorough, *of)
+        _PROBED.update({key: found[path] for path, key in keys.items() if isinstance(found.get(path), VideoInfo)})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(probe, "_probe_all", remembering)
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
