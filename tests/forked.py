@@ -43,18 +43,21 @@ def start_command(output: Path, words: Sequence[str], environment: dict[str, str
     return start(output, main, list(words), environment=environment)
 
 
-def start_ranks(outputs: Sequence[Path], work: Callable[..., None], *arguments: Any) -> list[BaseProcess]:
+def start_ranks(
+    outputs: Sequence[Path], work: Callable[..., None], *arguments: Any, environment: dict[str, str] | None = None
+) -> list[BaseProcess]:
     """As many processes as outputs, which find each other as those of one training do."""
     with socket.socket() as probing:
         probing.bind(("127.0.0.1", 0))
-        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probing.getsockname()[1]), "NODE_RANK": "0"}
+        place = {**(environment or {}), "MASTER_ADDR": "127.0.0.1", "NODE_RANK": "0"}
+        place["MASTER_PORT"] = str(probing.getsockname()[1])
     return [
         start(output, work, *arguments, environment={**place, "LOCAL_RANK": str(rank)})
         for rank, output in enumerate(outputs)
     ]
 
 
-def ended(process: BaseProcess, seconds: float = 240) -> int | None:
+def ended(process: BaseProcess, seconds: float = 600) -> int | None:
     """Wait for the end of a process; its exit code."""
     process.join(seconds)
     return process.exitcode

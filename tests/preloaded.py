@@ -2,8 +2,10 @@
 
 import kornia  # noqa: F401
 import lightning.pytorch  # noqa: F401
+import open_clip  # noqa: F401
 import pyarrow.parquet  # noqa: F401
 import torch
+import torchvision.transforms.v2  # noqa: F401
 
 import amclip.commands.embed
 import amclip.commands.lightning
