@@ -15,6 +15,7 @@ import torch
 from amclip.data import probe
 from amclip.data.synthetic import ClipSettings, write_dataset
 from amclip.data.video import VideoInfo
+from amclip.data.video_file import VideoError
 
 # On a machine with other work, the time a test takes says nothing of it.
 hypothesis.settings.register_profile("amclip", deadline=None)
@@ -30,7 +31,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-_PROBED: dict[tuple[str, str, bool], VideoInfo] = {}
+_PROBED: dict[tuple[str, str, bool], VideoInfo | VideoError] = {}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,25 +42,47 @@ def remembers_videos() -> Iterator[None]:
     """
     probe_all = probe._probe_all
 
-    def key(path: Path, thorough: bool) -> tuple[str, str, bool]:
-        return path.suffix, hashlib.sha256(path.read_bytes()).hexdigest(), thorough
-
     def remembering(
         todo: list[Path], found: dict[Path, Any], count: int, timeout: float, thorough: bool, *of: Any
     ) -> None:
-        keys = {path: key(path, thorough) for path in todo if path.is_file()}
-        found.update({path: _PROBED[known] for path, known in keys.items() if known in _PROBED})
+        # What is wrong with a file may name it, so that is kept by its path too.
+        digests = {path: _digest(path) for path in todo if not path.is_dir()}
+        for path, digest in digests.items():
+            for name in (path.suffix, str(path)):
+                if (name, digest, thorough) in _PROBED:
+                    found[path] = _PROBED[name, digest, thorough]
         if rest := [path for path in todo if path not in found]:
             probe_all(rest, found, min(count, len(rest)), timeout, thorough, *of)
-        _PROBED.update({key: found[path] for path, key in keys.items() if isinstance(found.get(path), VideoInfo)})
+        for path in digests.keys() & found.keys():
+            name = path.suffix if isinstance(found[path], VideoInfo) else str(path)
+            _PROBED[name, digests[path], thorough] = found[path]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(probe, "_probe_all", remembering)
         yield
 
 
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        return str(error.errno)
+
+
+#: Files of long tests: one that came last would leave the other process of -n 2 idle.
+LONG = (
+    *("test_end_to_end.py", "flow/test_kernels_emulated.py", "test_configs.py", "commands/test_annotate.py"),
+    *("test_processes.py", "test_training_craft.py", "test_interrupt.py", "test_task.py"),
+    *("commands/test_embed.py", "data/stored/test_training.py", "data/test_datamodule.py", "report/test_page_use.py"),
+    *("report/test_corrections_train.py", "test_motion_training.py", "suggest/test_suggest.py", "test_zero_shot.py"),
+    *("ethogram/test_killed.py", "data/test_readers.py", "commands/test_check.py", "test_per_animal.py"),
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """GPU tests run wherever there is a GPU; with AMCLIP_REQUIRE_GPU=1 a machine without one is an error."""
+    """Long files go first. GPU tests run wherever there is a GPU; with AMCLIP_REQUIRE_GPU=1 one must be there."""
+    first = {Path(__file__).parent / name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: first.get(item.path, len(first)))
     if torch.cuda.is_available():
         return
     if os.environ.get("AMCLIP_REQUIRE_GPU") == "1":
