@@ -1,10 +1,6 @@
-"""A process of two: scores its share of some clips and writes what all of them together give.
-
-``python gathered_scores.py RANK RENDEZVOUS CLIPS.npz OUTPUT.json``
-"""
+"""A process of two: scores its share of some clips and writes what all of them together give."""
 
 import json
-import sys
 
 import numpy as np
 import torch
@@ -29,7 +25,3 @@ def main(rank: int, rendezvous: str, clips: str, output: str) -> None:
         with open(output, "w") as file:
             json.dump(result, file)
     distributed.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), *sys.argv[2:])

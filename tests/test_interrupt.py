@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,16 @@ from amclip.task import BehaviourTask
 
 DEMO = f"--config={Path(__file__).parents[1] / 'configs/demo.yaml'}"
 LABELS = "filepath,start,stop,label\na.mp4,0,1,walking\na.mp4,1,2,eating\n"
+
+
+@pytest.fixture(autouse=True)
+def listening() -> Iterator[None]:
+    """Signals act as in a terminal, also where the tests run behind ``nohup`` or ``&``, which ignore some."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    before = {signum: signal.signal(signum, handler) for signum, handler in usual.items()}
+    yield
+    for signum, handler in before.items():
+        signal.signal(signum, handler)
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,9 @@
 import json
 import math
-import os
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
+import gathered_scores
 import numpy as np
 import pytest
 import torch
@@ -141,9 +140,9 @@ def test_scores_of_the_benchmark_equal_scikit_learn_in_one_process_and_in_two(tm
     got = [one.macro, one.micro, one.micro_batches, *(parts[name][0] for name in ("head", "middle", "tail"))]
     assert got == pytest.approx(expected, abs=1e-6)
     np.savez(tmp_path / "clips.npz", labels=labels, scores=values, counts=counts)
-    script, output = Path(__file__).with_name("gathered_scores.py"), tmp_path / "scores.json"
-    words = [str(tmp_path / "rendezvous"), str(tmp_path / "clips.npz"), str(output)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
-    processes = [subprocess.Popen([sys.executable, script, str(r), *words], env=environment) for r in range(2)]
-    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    output = tmp_path / "scores.json"
+    words = (str(tmp_path / "rendezvous"), str(tmp_path / "clips.npz"), str(output))
+    prints = [tmp_path / "first.txt", tmp_path / "second.txt"]
+    processes = [forked.start(prints[rank], gathered_scores.main, rank, *words) for rank in range(2)]
+    assert [forked.ended(process) for process in processes] == [0, 0], [path.read_text() for path in prints]
     assert json.loads(output.read_text()) == pytest.approx(expected, abs=1e-6)

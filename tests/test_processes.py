@@ -2,29 +2,24 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
-
-import amclip
+import run_processes
 
 
 @pytest.fixture(scope="module")
 def found(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `run_processes.py` wrote."""
+    """What 1 to 4 processes wrote that trained, with either sampler, and tested."""
     target: Path = tmp_path_factory.mktemp("processes")
-    here = Path(__file__).parent
-    paths = [str(Path(amclip.__file__).parents[1]), str(here), str(here / "data")]
-    done = subprocess.run(
-        [sys.executable, str(here / "run_processes.py"), str(drawn), str(target)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
+    runs = [(processes, sampler) for processes in (1, 2, 4) for sampler in ("shuffled", "class-aware")]
+    for processes, name in [*runs, *((processes, "test") for processes in (1, 2, 3, 4))]:
+        outputs = [target / f"{name}_{processes}_{rank}.txt" for rank in range(processes)]
+        ranks = forked.start_ranks(outputs, run_processes.work, drawn, target, processes, name)
+        codes = [forked.ended(rank) for rank in ranks]
+        assert codes == [0] * processes, [output.read_text()[-3000:] for output in outputs]
     return target
 
 

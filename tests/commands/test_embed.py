@@ -3,15 +3,13 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 
-import amclip
 from amclip.cli import main
 from amclip.data.stored.embedder import Embedder
 from amclip.data.video import Video
@@ -24,7 +22,7 @@ TRAIN = 24
 def words(drawn: Path, store: Path, *more: str) -> list[str]:
     return [
         *(f"--config={ROOT / 'configs/demo.yaml'}", f"--data.source.labels={drawn / 'labels.csv'}"),
-        *(f"--data.source.root={drawn}", "--data.cache_dir=null", "--data.num_workers=0"),
+        *(f"--data.source.root={drawn}", f"--data.cache_dir={drawn / 'probed'}", "--data.num_workers=0"),
         *("--input.num_segments=1", "--input.positions_per_segment=2", "--model.network.tuning.trainable_blocks=0"),
         *(f"--data.embeddings.folder={store}", *more),
     ]
@@ -101,25 +99,20 @@ def test_it_goes_on_where_it_was_stopped(
 def test_processes_share_the_work_and_one_that_is_killed_does_no_harm(
     drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = words(drawn, tmp_path / "store", "--data.embeddings.copies=8", "--data.batch_size=2")
-    environment = {**os.environ, "PYTHONPATH": str(Path(amclip.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "amclip", "embed", *given]
-    one, two = (
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        for _ in range(2)
-    )
+    given = words(drawn, tmp_path / "store", "--data.embeddings.copies=4", "--data.batch_size=2")
+    one, two = (forked.start_command(tmp_path / f"{name}.txt", ["embed", *given]) for name in ("one", "two"))
     deadline = time.monotonic() + 120
     while not list((tmp_path / "store").glob("*/*.keys")) and time.monotonic() < deadline:
-        assert one.poll() is None or two.poll() is None
+        assert one.is_alive() or two.is_alive()
         time.sleep(0.02)
     time.sleep(0.1)
     one.kill()
-    one.wait()
-    said, _ = two.communicate(timeout=120)
-    assert two.returncode == 0, said
+    assert forked.ended(one) == -signal.SIGKILL
+    code, said = forked.ended(two), (tmp_path / "two.txt").read_text()
+    assert code == 0, said
     assert "All that can be read is stored" in said
     parts, _, _ = embed(capsys, *given)
-    assert parts["train"][0] > 8 * TRAIN
+    assert parts["train"][0] > 4 * TRAIN
     assert not any(todo for _, todo in parts.values())
 
 
@@ -128,10 +121,9 @@ def test_two_processes_of_a_training_store_what_they_embed(
 ) -> None:
     given = words(drawn, tmp_path / "store", "--data.batch_size=4")
     two = ["--trainer.devices=2", "--trainer.accelerator=cpu", "--trainer.strategy=ddp", "--trainer.max_epochs=1"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(amclip.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "amclip", "fit", *given, *two, f"--trainer.logger.save_dir={tmp_path}"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, done.stderr
+    outputs = [tmp_path / "first.txt", tmp_path / "second.txt"]
+    ranks = forked.start_ranks(outputs, main, ["fit", *given, *two, f"--trainer.logger.save_dir={tmp_path}"])
+    assert [forked.ended(rank) for rank in ranks] == [0, 0], [output.read_text() for output in outputs]
     assert len(list((tmp_path / "store").glob("*/*.keys"))) == 2
     parts, _, _ = embed(capsys, *given)
     assert (parts["train"][1], parts["val"][1]) == (0, 0)
