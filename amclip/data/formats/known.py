@@ -12,9 +12,9 @@ from amclip.data.formats import (
     path_list,
     zamba,
 )
-from amclip.data.formats.label_format import LabelFormat, Writer
+from amclip.data.formats.label_format import BoutReader, BytesReader, LabelFormat, Writer
 
-__all__ = ["FORMATS", "WRITERS"]
+__all__ = ["FILE_NAMES", "FORMATS", "WRITERS"]
 
 FORMATS: tuple[LabelFormat, ...] = (
     boris_project.FORMAT,
@@ -32,3 +32,11 @@ FORMATS: tuple[LabelFormat, ...] = (
 
 WRITERS: dict[str, Writer] = {form.name: form.writer for form in FORMATS if form.writer is not None}
 """What writes a format, by the name that is typed."""
+
+FILE_NAMES: tuple[str, ...] = tuple(
+    pattern
+    for form in FORMATS
+    if isinstance(form.reader, BoutReader | BytesReader) and form.reader.files is not None
+    for pattern in form.reader.files.patterns
+)
+"""What the names of label files in a folder are like."""
