@@ -42,13 +42,22 @@ def _patterns(form: LabelFormat) -> tuple[str, ...]:
 def _files_of(form: LabelFormat, folder: Path, form_of: Callable[[Path], LabelFormat | None]) -> list[Path]:
     for pattern in _patterns(form):
         named = [path for path in sorted(folder.rglob(pattern)) if path.is_file()]
-        files = [path for path in named if form_of(path) is form]
+        files = [path for path in named if _is_in(path, form, form_of)]
         other = next((path for path in named if path not in set(files)), None)
         if other is not None and not _how(form).shared:
             raise LabelError(f"has a name like a file of {form.title}, and is none", str(other), 1)
         if files:
             return files
     return []
+
+
+def _is_in(path: Path, form: LabelFormat, form_of: Callable[[Path], LabelFormat | None]) -> bool:
+    try:
+        return form_of(path) is form
+    except LabelError:
+        if not _how(form).shared:
+            raise
+        return False  # another program's table
 
 
 def _how(form: LabelFormat) -> Files:
