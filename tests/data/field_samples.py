@@ -70,13 +70,13 @@ Ch2----------
 Start\t Stop\t Duration
 0.5\t1\t0.6
 """
-OBSERVER = """Date_Time_Absolute_dmy_hmsf,Time_Relative_hms,Time_Relative_sf,Duration_sf,Observation,Event_Log,Subject,Behavior,Modifier_1,Event_Type,Comment
-01-02-2024 10:00:00.000,0:00:00,0.5,1.5,day 1,Log 1,rat A,Groom,paw,State start,
-01-02-2024 10:00:00.000,0:00:00,1,0.5,day 1,Log 1,rat B,Rear,,State start,
-01-02-2024 10:00:00.000,0:00:01,1.5,0,day 1,Log 1,rat B,Rear,,State stop,
-01-02-2024 10:00:00.000,0:00:02,2,0,day 1,Log 1,rat A,Groom,paw,State stop,
-01-02-2024 10:05:00.000,0:00:01,1,1,day 2,Log 1,rat A,Rear,,State start,
-01-02-2024 10:05:00.000,0:00:02,2,0,day 2,Log 1,rat A,Rear,,State stop,
+OBSERVER = """Time_Relative_hms,Time_Relative_sf,Duration_sf,Observation,Log,Subject,Behavior,Modifier_1,Event_Type
+0:00:00,0.5,1.5,day 1,Log 1,rat A,Groom,paw,State start
+0:00:00,1,0.5,day 1,Log 1,rat B,Rear,,State start
+0:00:01,1.5,0,day 1,Log 1,rat B,Rear,,State stop
+0:00:02,2,0,day 1,Log 1,rat A,Groom,paw,State stop
+0:00:01,1,1,day 2,Log 1,rat A,Rear,,State start
+0:00:02,2,0,day 2,Log 1,rat A,Rear,,State stop
 """
 ETHOVISION_HEAD = [
     ("Number of header lines:", "13"),
@@ -94,7 +94,8 @@ ETHOVISION_HEAD = [
 ETHOVISION = "\n".join(
     [
         *(f'"{key}";"{value}"' for key, value in ETHOVISION_HEAD),
-        '"Trial time";"Recording time";"X center";"In zone(floor / center-point)";"Walking(Exclusive)";"Rearing(Exclusive)";"Result 1"',
+        '"Trial time";"Recording time";"X center";"In zone(floor / center-point)";"Walking(Exclusive)";'
+        '"Rearing(Exclusive)";"Result 1"',
         '"s";"s";"cm";"";"";"";""',
         "0;0;-18,7;1;1;0;1",
         "0.1;0.1;-18,8;1;1;0;1",
@@ -118,8 +119,9 @@ ETHOVISION_LOG = "\n".join(
 ELAN = """<?xml version="1.0" encoding="UTF-8"?>
 <ANNOTATION_DOCUMENT AUTHOR="" DATE="2024-01-01T00:00:00+01:00" FORMAT="3.0" VERSION="3.0">
     <HEADER MEDIA_FILE="" TIME_UNITS="milliseconds">
-        <MEDIA_DESCRIPTOR MEDIA_URL="file:///C:/lab/sound.wav" MIME_TYPE="audio/x-wav" RELATIVE_MEDIA_URL="./sound.wav"/>
-        <MEDIA_DESCRIPTOR MEDIA_URL="file:///C:/lab/calf%201.mp4" MIME_TYPE="video/mp4" RELATIVE_MEDIA_URL="./calf%201.mp4" TIME_ORIGIN="1000"/>
+        <MEDIA_DESCRIPTOR MEDIA_URL="file:///C:/s.wav" MIME_TYPE="audio/x-wav" RELATIVE_MEDIA_URL="./s.wav"/>
+        <MEDIA_DESCRIPTOR MEDIA_URL="file:///C:/lab/calf%201.mp4" MIME_TYPE="video/mp4" TIME_ORIGIN="1000"
+            RELATIVE_MEDIA_URL="./calf%201.mp4"/>
     </HEADER>
     <TIME_ORDER>
         <TIME_SLOT TIME_SLOT_ID="ts1" TIME_VALUE="0"/>

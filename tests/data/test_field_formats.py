@@ -5,6 +5,7 @@ from pathlib import Path
 import layouts
 import pytest
 from field_samples import SAMPLES, Sample
+from field_variants import VARIANTS
 
 from amclip.data.formats import FORMATS, read_labels
 from amclip.data.formats.label_format import BoutReader, BytesReader, ClipReader
@@ -56,3 +57,21 @@ def test_no_format_takes_the_files_of_another() -> None:
                 text = data.decode("utf-16" if data[:2] == b"\xff\xfe" else "utf-8-sig", "replace")
                 takers += [form.name] if form.reader.matches(text) else []
         assert takers == [name]
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_malformed_variants_are_refused_by_place_or_read_as_the_intact_file(tmp_path: Path, name: str) -> None:
+    sample, variants = SAMPLES[name], VARIANTS[name]
+    right = read_labels(put(tmp_path, sample), subjects="each", **sample.options)
+    assert len(variants) >= 10
+    for variant, (data, expected) in variants.items():
+        path = put(tmp_path, sample, data)
+        assert data != sample.data, variant
+        if expected is None:
+            table = read_labels(path, subjects="each", **sample.options)
+            assert (sorted(table.classes), said(table)) == (sorted(right.classes), said(right)), variant
+            continue
+        with pytest.raises(LabelError, match=expected) as refused:
+            read_labels(path, subjects="each", **sample.options)
+        assert str(path) in str(refused.value), variant
+        assert len(str(refused.value)) < 700, variant

@@ -142,7 +142,7 @@ def _looked_at(file: _File, rate: float, source: str) -> tuple[int, int] | None:
             line, said = file.head.get(f"annotation {end} {unit}", (None, ""))
             if said:
                 value = parse_number(said)
-                if value is None or not 0 <= value * by < 2**53:
+                if value is None or not 0 <= value * by < 5e7:
                     raise LabelError(f"{said!r} is not a number", source, line, f"Annotation {end} {unit}")
                 found.append(round(value * by))
     if len(found) != 2 or found[1] < found[0]:

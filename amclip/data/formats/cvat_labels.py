@@ -20,7 +20,7 @@ __all__ = ["FORMAT", "matches", "read"]
 _BEGINNING = 1 << 16  # characters that hold the root's name, whatever comments come before it
 _NOTHING = ("", "false", "__undefined__")
 _SUBJECT = "subject"
-_LAST = 2**31  # frames
+_LAST = 50_000_000  # frames
 
 _Held = tuple[int, int, str, str, int]  # first frame, the one behind the last, behaviour, animal, line
 

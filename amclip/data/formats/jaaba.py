@@ -4,7 +4,6 @@ Frames and animals count from 1. Frames in which an animal was not tracked, or h
 one behaviour; those of an experiment lie in its folder, which the video is named after.
 """
 
-import io
 import re
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,12 @@ from numpy.typing import NDArray
 
 from amclip.data.formats.frames import frame_bouts
 from amclip.data.formats.label_format import BytesReader, Files, LabelFormat, Noted, Reading
+from amclip.data.formats.matlab_file import LEVEL_5, LEVEL_7_3, read_matlab
 from amclip.data.intervals import Bout, Timeline, scene_gaps
 from amclip.data.label_error import LabelError
 
 __all__ = ["FORMAT", "matches", "read"]
 
-_HEAD = b"MATLAB 5.0 MAT-file"
-_HDF5 = b"MATLAB 7.3 MAT-file"
 _NAME = re.compile(r"scores_?(?P<behaviour>.+)", re.IGNORECASE)
 _MOST = 10_000_000  # frames
 _SCORES = "allScores"
@@ -28,7 +26,7 @@ _SCORES = "allScores"
 
 def matches(data: bytes) -> bool:
     """Whether it is a file of MATLAB's."""
-    return data.startswith((_HEAD, _HDF5))
+    return data.startswith((LEVEL_5, LEVEL_7_3))
 
 
 def read(data: bytes, source: str, reading: Reading) -> Noted:
@@ -37,11 +35,13 @@ def read(data: bytes, source: str, reading: Reading) -> Noted:
     Raises:
         LabelError: If it holds no scores, or they are not as JAABA writes them; names the field and the animal.
     """
-    content = _load(data, source)
+    content = read_matlab(data, source)
     if _SCORES not in content:
-        names = ", ".join(name for name in content if not name.startswith("__"))
-        raise LabelError(f"holds no {_SCORES}, as JAABA's scores do; there are {names}", source, column=_SCORES)
+        there = ", ".join(name for name in content if name.isprintable()) or "no variables"
+        raise LabelError(f"holds no {_SCORES}, as JAABA's scores do; there are {there:.200}", source, column=_SCORES)
     scores = content[_SCORES]
+    if not isinstance(scores, dict):
+        raise LabelError("is no struct", source, column=_SCORES)
     behaviour = _behaviour(content, source)
     shown = _shown(scores, source)
     count = max(len(values) for values in shown)
@@ -73,21 +73,6 @@ def read(data: bytes, source: str, reading: Reading) -> Noted:
     return Noted([timeline], [behaviour], None)
 
 
-def _load(data: bytes, source: str) -> dict[str, Any]:
-    if data.startswith(_HDF5):
-        raise LabelError(
-            "is MATLAB's format 7.3; save it as version 7: save(file, '-struct', 'content', '-v7')", source
-        )
-    from scipy.io import loadmat
-
-    try:
-        content: dict[str, Any] = loadmat(io.BytesIO(data), squeeze_me=True, struct_as_record=False)
-    except Exception as error:  # what its parser meets in broken bytes is of any kind
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise LabelError(f"cannot be read as a file of MATLAB ({reason}); is it whole?", source) from None
-    return content
-
-
 def _behaviour(content: dict[str, Any], source: str) -> str:
     said = content.get("behaviorName")
     if isinstance(said, str) and said.strip():
@@ -99,43 +84,35 @@ def _behaviour(content: dict[str, Any], source: str) -> str:
     return name["behaviour"]
 
 
-def _shown(scores: Any, source: str) -> list[NDArray[np.float64]]:
+def _shown(scores: dict[str, Any], source: str) -> list[NDArray[np.float64]]:
     """Of each animal, 1, 0 or NaN per frame: what was made of the scores afterwards, or else their sign."""
-    for name in ("postprocessed", "scores"):
-        cells = getattr(scores, name, None)
-        if cells is None or np.size(cells) == 0:
-            continue
-        column = f"{_SCORES}.{name}"
-        many = cells if isinstance(cells, np.ndarray) and cells.dtype == object else [cells]
-        found = [_numbers(cell, source, f"{column}{{{index}}}") for index, cell in enumerate(many, start=1)]
-        if name == "scores":
-            return [np.where(np.isnan(values), np.nan, values > 0) for values in found]
-        for index, values in enumerate(found, start=1):
-            if not np.isin(values[~np.isnan(values)], (0, 1)).all():
-                raise LabelError("holds other than 0, 1 and NaN", source, column=f"{column}{{{index}}}")
-        return _as_scored(found, scores)
-    raise LabelError("holds no scores of any animal", source, column=_SCORES)
+    name = "postprocessed" if scores.get("postprocessed") else "scores"
+    cells, column = scores.get(name), f"{_SCORES}.{name}"
+    if not isinstance(cells, list) or not cells:
+        raise LabelError("holds no scores of any animal", source, column=_SCORES)
+    found = []
+    for index, values in enumerate(cells, start=1):
+        place = f"{column}{{{index}}}"
+        if not isinstance(values, np.ndarray):
+            raise LabelError("holds other than numbers", source, column=place)
+        if len(values) > _MOST:
+            raise LabelError(f"holds {len(values)} frames: more than any scores do", source, column=place)
+        if name == "postprocessed" and not np.isin(values[~np.isnan(values)], (0, 1)).all():
+            raise LabelError("holds other than 0, 1 and NaN", source, column=place)
+        found.append(np.where(np.isnan(values), np.nan, values > 0))
+    return _while_tracked(found, scores)
 
 
-def _as_scored(found: list[NDArray[np.float64]], scores: Any) -> list[NDArray[np.float64]]:
+def _while_tracked(found: list[NDArray[np.float64]], scores: dict[str, Any]) -> list[NDArray[np.float64]]:
     """Frames in which the animal was not tracked are not known, also where 0 stands for them."""
-    starts, ends = (np.atleast_1d(getattr(scores, name, ())) for name in ("tStart", "tEnd"))
-    if len(starts) != len(found) or len(ends) != len(found):
+    starts, ends = (scores.get(name) for name in ("tStart", "tEnd"))
+    if not isinstance(starts, np.ndarray) or not isinstance(ends, np.ndarray) or len(starts) != len(found) != len(ends):
         return found
-    for values, start, end in zip(found, starts, ends, strict=True):
-        values[: max(int(start) - 1, 0)] = np.nan
-        values[int(end) :] = np.nan
+    for values, start, end in zip(found, starts, ends, strict=False):
+        if 1 <= start <= end:
+            values[: int(start) - 1] = np.nan
+            values[int(min(end, _MOST)) :] = np.nan
     return found
-
-
-def _numbers(cell: Any, source: str, column: str) -> NDArray[np.float64]:
-    try:
-        values = np.array(cell, np.float64).reshape(-1)
-    except (TypeError, ValueError):
-        raise LabelError("holds other than numbers", source, column=column) from None
-    if len(values) > _MOST:
-        raise LabelError(f"holds {len(values)} frames: more than any scores do", source, column=column)
-    return values
 
 
 def _video(source: str, reading: Reading) -> str:

@@ -86,7 +86,7 @@ def _columns(data: bytes, source: str) -> dict[str, list[Any]]:
             raise LabelError(f"says that it holds {file.metadata.num_rows} rows: more than any labels do", source)
         wanted = [name for name in (*_COLUMNS, _VIDEO) if name in names]
         columns: dict[str, list[Any]] = file.read(columns=wanted).to_pydict()
-    except (ArrowException, OSError) as error:
+    except (ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0][:120]
         raise LabelError(f"is Parquet that cannot be read ({reason}); is it whole? Copy it again", source) from None
     return columns

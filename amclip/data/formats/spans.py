@@ -15,6 +15,7 @@ __all__ = ["checked_span", "frame_span", "sampled_edges", "video_timeline"]
 
 _ROUNDED = 0.1  # seconds by which a bout may reach beyond the video, as times are rounded
 _CLOCK = 1e8  # seconds, three years: a time of the day and not of a video
+_MOST_FRAMES = 50_000_000  # of a video: nineteen days at 30 a second
 
 
 def checked_span(
@@ -50,7 +51,7 @@ def frame_span(
         LabelError: If they are no numbers of frames, or the wrong way round.
     """
     for value, column in zip((start, stop), columns, strict=True):
-        if not (first <= value < 2**53 and value == value // 1):
+        if not (first <= value <= _MOST_FRAMES and value == value // 1):
             raise LabelError(f"{value:.10g} is not the number of a frame, from {first}", source, line, column)
     if stop < start:
         raise LabelError(f"stops before frame {stop:.0f}, and starts at {start:.0f}", source, line, columns[1])
