@@ -106,7 +106,7 @@ def video_timeline(
         LabelError(
             f"{bout.label!r} stops at {bout.stop:.10g} s, after the end of {video} at {known:.10g} s", source, bout.line
         )
-        for bout in bouts
+        for bout in sorted(bouts, key=lambda bout: bout.line or 0)
         if known is not None and bout.stop > known + _ROUNDED
     ]
     raise_together(errors)
