@@ -1,7 +1,7 @@
 """When the frames of labelled videos are shown: by the videos' time stamps, or, where they are not there, by a rate.
 
-Tables of DeepEthogram and FERAL and frame lists know frames and no seconds; BORIS notes how long a file is, which is
-not how long its picture lasts. All that turns the one into the other asks here.
+Tables of DeepEthogram and FERAL, frame lists and others know frames and no seconds; BORIS notes how long a file is,
+which is not how long its picture lasts. All that turns the one into the other asks here.
 """
 
 import os

@@ -163,7 +163,7 @@ def _log(export: _Export, lines: Iterator[tuple[int, list[str]]], video: str, su
                 raise LabelError(reason, source, line, columns[event])
             if not cells[behaviour]:
                 raise LabelError("names no behaviour", source, line, columns[behaviour])
-            at = number(cells[time], columns[time], source, line, export.delimiter) + offset
+            at = round(number(cells[time], columns[time], source, line, export.delimiter) + offset, 6)
             who = cells[own] if own is not None and cells[own] else subject
             subjects.add(who)
             if kind == "start":
@@ -195,7 +195,7 @@ def _samples(
     for line, row in lines:
         cells = row + [""] * (len(columns) - len(row))
         try:
-            at = number(cells[time], columns[time], source, line, export.delimiter) + offset
+            at = round(number(cells[time], columns[time], source, line, export.delimiter) + offset, 6)
             checked_span(at, at, source, line, (columns[time], columns[time]))
             if times and at <= times[-1]:
                 raise LabelError(f"{cells[time]} s is not after the sample before it", source, line, columns[time])

@@ -57,8 +57,9 @@ def read_labels(
     Args:
         path: A CSV table (``filepath,label[,subject][,start,stop][,split]``, or a 0/1 column per class); a list of
             ``path label [label …]`` lines; Animal Kingdom's ``AR_metadata.xlsx``; a frame list in Charades' form;
-            BORIS' aggregated or tabular events, or a project; a DeepEthogram label file, or a folder of them; a FERAL
-            JSON. Text in UTF-8, or a sheet of an XLSX workbook; compressed by gzip or not.
+            BORIS' aggregated or tabular events, or a project; a DeepEthogram label file; a FERAL JSON; or what another
+            program of :data:`amclip.data.formats.known.FORMATS` writes; or a folder of files that are each of a video.
+            Text in UTF-8 or UTF-16, or a sheet of an XLSX workbook; compressed by gzip or not.
         classes: The classes to use, in this order.
         windows: How formats of bouts and of frames are cut into clips.
         clock: When the frames of the videos are shown.
@@ -147,7 +148,7 @@ def read_noted(path: str | os.PathLike[str], clock: Clock, observations: Observa
     """Time lines as a format of bouts or frames has them, uncut; ``None`` for any other format, and for workbooks.
 
     Args:
-        path: BORIS, DeepEthogram (a file or a folder of them), or FERAL.
+        path: A file of BORIS or another program's that notes bouts or frames, or a folder of them.
         clock: See :class:`amclip.data.formats.label_format.Reading`.
         observations: Likewise.
 
