@@ -110,9 +110,9 @@ class LabelSource(Configurable):
             into. Default: cut where a behaviour starts or stops.
         window_hop: Seconds from one window's start to the next. Default: the length, so that windows do not overlap.
         window_fraction: Fraction of a window that a behaviour must fill to be its label.
-        label_fps: Frames per second, for labels that count frames (DeepEthogram, SimBA) of videos that are not there or cannot
-            be read; for Label Studio, the rate that it counted by. Those that are there tell themselves when each frame is shown; a rate that they do not have is
-            refused.
+        label_fps: Frames per second, for labels that count frames (DeepEthogram, SimBA) of videos that are not there or
+            cannot be read; for Label Studio, the rate that it counted by. Videos that are there tell themselves when
+            each frame is shown; a rate that they do not have is refused.
         observations: Which observations of BORIS are read, by name or pattern: "*coder A", or several [day 1, day 2].
             Default: all, unless several are of the same time of one video.
         subjects: merged takes a behaviour to hold while any animal shows it; each makes clips of every animal that was

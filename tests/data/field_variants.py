@@ -197,7 +197,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
         ),
         "slot without time": (
             _with(ELAN, 'TIME_SLOT_REF2="ts3"', 'TIME_SLOT_REF2="ts4"'),
-            r"line 23, column 'TIME_SLOT_REF2': the time slot 'ts4' has no time of its own",
+            r"line 23, column 'TIME_SLOT_REF2': the time slot 'ts4' has no time, and no neigh",
         ),
         "slot twice": (
             _with(ELAN, 'ID="ts3"', 'ID="ts2"'),

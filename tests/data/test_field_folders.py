@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from drawn import draw_video
-from field_samples import BENTO, ETHOVISION, ETHOVISION_LOG, LABEL_STUDIO, OBSERVER, SAMPLES, SIMBA, scores
+from field_samples import BENTO, ELAN, ETHOVISION, ETHOVISION_LOG, LABEL_STUDIO, OBSERVER, SAMPLES, SIMBA, scores
 from layouts import as_rows, save_sheets
 
 from amclip.commands.convert import convert
@@ -111,6 +111,21 @@ def test_a_column_with_few_wrong_cells_is_a_behaviour_with_wrong_cells(tmp_path:
     (tmp_path / "m.csv").write_text("\n".join([head, *rows]))
     with pytest.raises(LabelError, match=r"line 9, column 'Sniffing': '2' is neither 0 nor 1; if the column is none"):
         read_labels(tmp_path / "m.csv", clock=Clock(fps=10))
+
+
+def test_annotations_of_elan_that_divide_the_time_of_another_share_it(tmp_path: Path) -> None:
+    slots = "".join(f'<TIME_SLOT TIME_SLOT_ID="ts{n}"/>' for n in (5, 6))
+    parts = "".join(
+        f'<ANNOTATION><ALIGNABLE_ANNOTATION TIME_SLOT_REF1="ts{first}" TIME_SLOT_REF2="ts{last}">'
+        f"<ANNOTATION_VALUE>step {first}</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION>"
+        for first, last in ((2, 5), (5, 6), (6, 3))
+    )
+    tier = f'<TIER TIER_ID="steps" PARENT_REF="walk" PARTICIPANT="calf">{parts}</TIER><LINGUISTIC_TYPE '
+    text = ELAN.replace("    </TIME_ORDER>", slots + "</TIME_ORDER>").replace("<LINGUISTIC_TYPE ", tier)
+    (tmp_path / "calf.eaf").write_text(text)
+    table = read_labels(tmp_path / "calf.eaf", subjects="each")
+    steps = [(start, stop, labels[0]) for _, start, stop, labels, subject in shown(table) if subject == "calf"]
+    assert steps == [(1.5, 1.833, "step 2"), (1.833, 2.167, "step 5"), (2.167, 2.5, "step 6")]
 
 
 def test_ethovisions_columns_that_are_named_are_read_whatever_they_are(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def read(text: str, source: str, reading: Reading) -> Noted:
     errors: list[LabelError] = []
     known: set[str] = set()
     for tier in root.all("TIER"):
+        _spread(tier, times)
         try:
             name = tier.cell("TIER_ID", source)
             if name in known:
@@ -103,6 +104,22 @@ def _times(root: Element, source: str) -> dict[str, int | None]:
     return times
 
 
+def _spread(tier: Element, times: dict[str, int | None]) -> None:
+    """Give slots without a time one: annotations that divide another's time share it evenly, as ELAN shows them."""
+    following = {
+        one.cells.get("TIME_SLOT_REF1", ""): one.cells.get("TIME_SLOT_REF2", "")
+        for one in tier.all("ANNOTATION", "ALIGNABLE_ANNOTATION")
+    }
+    for first, second in following.items():
+        start, chain = times.get(first), [second]
+        while start is not None and times.get(chain[-1], 0) is None and len(chain) <= len(following):
+            chain.append(following.get(chain[-1], ""))
+        stop = times.get(chain[-1])
+        if start is not None and stop is not None:
+            for place, slot in enumerate(chain[:-1], start=1):
+                times[slot] = round(start + (stop - start) * place / len(chain))
+
+
 def _bout(one: Element, tier: str, subject: str, times: dict[str, int | None], origin: int, source: str) -> Bout:
     seconds = []
     for key in ("TIME_SLOT_REF1", "TIME_SLOT_REF2"):
@@ -110,7 +127,7 @@ def _bout(one: Element, tier: str, subject: str, times: dict[str, int | None], o
         if slot not in times:
             raise LabelError(f"there is no time slot {slot!r}", source, one.line, key)
         if (time := times[slot]) is None:
-            reason = f"the time slot {slot!r} has no time of its own, as in a tier that divides another's annotations"
+            reason = f"the time slot {slot!r} has no time, and no neighbours that have one"
             raise LabelError(
                 f"{reason}; align the annotation in ELAN, or remove the tier {tier!r}", source, one.line, key
             )

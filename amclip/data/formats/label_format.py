@@ -67,7 +67,7 @@ class Reading:
             stem: What its name has of the video's; default: all before its suffix.
         """
         path = PurePath(source)
-        name = path.stem if stem is None else stem
+        name = PurePath(source.removesuffix(".gz")).stem if stem is None else stem
         return name if self.folder is None else (path.parent.relative_to(self.folder) / name).as_posix()
 
     def finished(self, table: LabelTable, parts: Sequence[LabelTable] = ()) -> LabelTable:
