@@ -53,6 +53,9 @@ def test_frames_take_their_times_from_the_video_and_what_is_behind_them_is_not_l
     (tmp_path / "m1.annot").write_text(frames.replace("0.5\t1\t0.6", "5\t10\t6"))
     assert shown(read_labels(tmp_path / "m1.annot", clock=Clock(videos), subjects="each")) == shown(table)
     (tmp_path / "m1.annot").write_text(BENTO.replace("stop frame: 10", "stop frame: 26"))
+    to_the_end = read_labels(tmp_path / "m1.annot", clock=Clock(videos), subjects="each")
+    assert max(clip.stop or 0.0 for clip in to_the_end.clips) == pytest.approx(1.0)
+    (tmp_path / "m1.annot").write_text(BENTO.replace("0.5\t1\t0.6", "0.5\t2.6\t2.2"))
     with pytest.raises(LabelError, match=r"goes on to frame 26 of C:/videos/m1.mp4, and .*m1.mp4 has 25"):
         read_labels(tmp_path / "m1.annot", clock=Clock(videos))
 

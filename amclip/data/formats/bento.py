@@ -59,15 +59,20 @@ def read(text: str, source: str, reading: Reading) -> Noted:
             errors.append(error)
     raise_together(errors)
     looked_at = _looked_at(file, rate, source)
-    last = max([stop for _, stop, *_ in spans] + ([looked_at[1]] if looked_at else []), default=0)
     video = _video(file, source, reading)
+    last = max((stop for _, stop, *_ in spans), default=0)
+    if looked_at is not None and reading.clock.path(video) is None:  # else the video says where it ends
+        last = max(last, looked_at[1])
     edges = reading.clock.until(video, last, source, usual=rate)
     whose = {name: name if len(file.channels) > 1 else "" for name in file.channels}
     bouts = [
         Bout(float(edges[start]), float(edges[stop]), behaviour, line, whose[channel])
         for start, stop, line, channel, behaviour in spans
     ]
-    watched = None if looked_at is None else [(float(edges[looked_at[0]]), float(edges[looked_at[1]]))]
+    watched = None
+    if looked_at is not None:
+        begin, until = (float(edges[min(frame, len(edges) - 1)]) for frame in looked_at)
+        watched = [(begin, until)]
     end = float(edges[-1])
     timeline = video_timeline(
         video, bouts, reading, source, end=end, fps=rate, subjects=whose.values(), watched=watched
@@ -170,7 +175,7 @@ def _video(file: _File, source: str, reading: Reading) -> str:
     """The first of the movies that is there; else the one that is named as the file is, if that is there."""
     said = file.head.get("movie file(s)", (None, ""))[1].replace("\\", "/")
     own = reading.named_after(source)
-    names = [*_MOVIES.findall(said), own]
+    names = [*(movie.group() for movie in _MOVIES.finditer(said)), own]
     return next((name for name in names if reading.clock.path(name) is not None), names[0])
 
 

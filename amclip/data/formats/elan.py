@@ -132,7 +132,7 @@ def _bout(one: Element, tier: str, subject: str, times: dict[str, int | None], o
                 f"{reason}; align the annotation in ELAN, or remove the tier {tier!r}", source, one.line, key
             )
         seconds.append((time + origin) / 1000)
-    start, stop = checked_span(*seconds, source, one.line, ("TIME_SLOT_REF1", "TIME_SLOT_REF2"))
+    start, stop = checked_span(seconds[0], seconds[1], source, one.line, ("TIME_SLOT_REF1", "TIME_SLOT_REF2"))
     return Bout(start, stop, one.text("ANNOTATION_VALUE") or tier, one.line, subject)
 
 

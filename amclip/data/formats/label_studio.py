@@ -127,8 +127,12 @@ def _bouts(value: dict[str, Any], rate: float, where: str, source: str) -> list[
         raise LabelError(f"task {where}: {ranges!r:.80} is no list of ranges", source, column="ranges")
     bouts = []
     for one in ranges:
-        ends = [one.get(key) for key in ("start", "end")] if isinstance(one, dict) else [None, None]
-        if not all(isinstance(end, int | float) and not isinstance(end, bool) for end in ends):
+        ends = [
+            float(end)
+            for end in ([one.get(key) for key in ("start", "end")] if isinstance(one, dict) else [])
+            if isinstance(end, int | float) and not isinstance(end, bool)
+        ]
+        if len(ends) != 2:
             raise LabelError(f"task {where}: {one!r:.80} is no range of frames", source, column="ranges")
         try:
             start, stop = frame_span(ends[0], ends[1] + 1, source, None, 1, ("start", "end"))

@@ -64,13 +64,12 @@ def read(data: bytes, source: str, reading: Reading) -> Noted:
     timelines = []
     for video, (line, found) in by_video.items():
         edges = reading.clock.until(video, max(stop for _, stop, *_ in found), source, line)
-        bouts = [Bout(float(edges[start]), float(edges[stop]), *rest) for start, stop, *rest in _ordered(found)]
+        bouts = [
+            Bout(float(edges[start]), float(edges[stop]), action, row, agent)
+            for start, stop, action, agent, row in found
+        ]
         timelines.append(video_timeline(video, bouts, reading, source, end=float(edges[-1]), line=line))
     return Noted(timelines, None, "action")
-
-
-def _ordered(found: list[tuple[int, int, str, str, int]]) -> list[tuple[int, int, str, int, str]]:
-    return [(start, stop, action, line, agent) for start, stop, action, agent, line in found]
 
 
 def _columns(data: bytes, source: str) -> dict[str, list[Any]]:

@@ -192,7 +192,8 @@ def _opened(path: str | os.PathLike[str], errors: str = "strict") -> tuple[Label
             if isinstance(form.reader, BookReader) and form.reader.matches(sheets):
                 return form, sheets
         texts = [as_text(rows) for rows in sheets.values() if rows]
-        fitting = [(form, text) for text in texts if (form := _format_of(text, in_sheet=True)) is not None]
+        told = [(_format_of(text, in_sheet=True), text) for text in texts]
+        fitting = [one for one in told if one[0] is not None]
         if len(fitting) != 1:
             said = f"{len(fitting)} sheets hold labels" if fitting else "no sheet holds labels in a form known here"
             raise LabelError(f"{said} (sheets: {', '.join(sheets)}); keep one, or save it as CSV (UTF-8)", source)
