@@ -44,8 +44,8 @@ Long videos
   tune       bout thresholds and lengths that fit labelled videos: amclip tune FOLDER LABELS --output bouts.yaml
 
 Tools
-  convert    labels to amclip's table from BORIS, DeepEthogram, FERAL, Animal Kingdom, frame lists, and back:
-               amclip convert SOURCE TARGET [--to boris] [--fps 25] [--window 2]
+  convert    labels to amclip's table from BORIS, DeepEthogram, FERAL, SimBA, EthoVision, ELAN and others, and to
+               some of them: amclip convert SOURCE TARGET [--to boris] [--fps 25] [--window 2]
   flow       optical flow of a video, to look at or to store: amclip flow VIDEO --output flow.mp4
   synth      write the synthetic animals as videos with a table of labels
   tracks     what files of SLEAP, DeepLabCut, COCO, MOT or CVAT hold, and as one table: amclip tracks FILES \

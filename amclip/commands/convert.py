@@ -35,9 +35,10 @@ def convert(
     starts or stops: the table for the way back. With windows they become clips of one length: the table to train on.
 
     Args:
-        source: The labels: a table, a list, Animal Kingdom's AR_metadata.xlsx, a frame list, BORIS, DeepEthogram (a
-            file or a folder of them), FERAL. Or several that are joined: '[a.csv, b.csv]'; or one per split: '{train:
-            train.csv, test: val.csv}'.
+        source: The labels: a table, a list, Animal Kingdom's AR_metadata.xlsx, a frame list, BORIS, DeepEthogram,
+            FERAL, SimBA, Bento and MARS, Observer, EthoVision, ELAN, MABe, JAABA, VIA 3, CVAT, Label Studio; a file, or
+            a folder of those that have one for each video. Or several that are joined: '[a.csv, b.csv]'; or one per
+            split: '{train: train.csv, test: val.csv}'.
         target: The file to write; with deepethogram and frame-list a folder. BORIS' forms are written as CSV, TSV or
             XLSX, as the suffix says.
         to: table is amclip's own; list has a path and its labels per line; animal-kingdom is AR_metadata.xlsx; boris

@@ -39,16 +39,16 @@ def evaluate(
     say which animal shows a behaviour, animals too.
 
     Args:
-        predicted: What is judged: the folder that `amclip annotate` wrote, or any table of bouts: its bouts.csv, BORIS,
-            DeepEthogram, FERAL, amclip's table of clips.
+        predicted: What is judged: the folder that `amclip annotate` wrote, or any labels that amclip reads: its
+            bouts.csv, BORIS, DeepEthogram, FERAL, those of other programs, its table of clips.
         labels: What it is judged by, in any of these forms.
         output: Folder to write to.
         start: Second of each video to start at.
         stop: Second of each video to stop at; default: its end.
         fps: Frames per second to compare at; default: as the files say, or 25.
-        root: Folder of the videos, by which labels per frame (DeepEthogram, FERAL) know their times. Default: the
+        root: Folder of the videos, by which labels that count frames know their times. Default: the
             folder of each file. Where the videos of an annotated folder lie is known.
-        label_fps: Frames per second, for labels per frame of videos that are not there.
+        label_fps: Frames per second, for labels that count frames of videos that are not there.
         predicted_observations: Which observations of BORIS are judged, by name or pattern: "*coder A". Default: all.
         label_observations: Which they are judged by: "*coder B" compares two coders of one project.
         subjects: each compares animal by animal, where both name them; merged what any of them shows.

@@ -29,7 +29,7 @@ class LabelledOptions:
         labelled: A table of clips that are labelled already, or several: '[a.csv, b.csv]'; windows that overlap one of
             them are left out.
         root: The folder that their paths start from. Default: the folder of the (first) table.
-        label_fps: Frames per second, for labels per frame (DeepEthogram, FERAL) of videos that are not there.
+        label_fps: Frames per second, for labels that count frames of videos that are not there.
     """
 
     labelled: str | list[str] | None = None

@@ -1,7 +1,7 @@
 """When the frames of labelled videos are shown: by the videos' time stamps, or, where they are not there, by a rate.
 
-Tables of DeepEthogram and FERAL and frame lists know frames and no seconds; BORIS notes how long a file is, which is
-not how long its picture lasts. All that turns the one into the other asks here.
+Tables of DeepEthogram and FERAL, frame lists and others know frames and no seconds; BORIS notes how long a file is,
+which is not how long its picture lasts. All that turns the one into the other asks here.
 """
 
 import os
@@ -103,6 +103,40 @@ class Clock:
                 line,
             )
         return edges
+
+    def until(
+        self, video: str, last: int, source: str, line: int | None = None, usual: float | None = None
+    ) -> NDArray[np.float64]:
+        """Times of a video's frames, of which a table names some by their number.
+
+        Args:
+            video: The video's name in the table.
+            last: The frame, from 0, that the last of its bouts ends before.
+            source: The table, for messages.
+            line: Its line, for messages.
+            usual: Frames per second where the video is not there and the clock has no rate.
+
+        Returns:
+            Seconds since the first frame, float64, as of :meth:`edges`, for at least ``last`` frames: for those of the
+            video, and where it is not there for no more.
+
+        Raises:
+            LabelError: If the video has fewer frames, or what is said of :meth:`edges`.
+        """
+        rate = self.fps or usual
+        found = self._own(video, rate, source, line)
+        if found is None:
+            assert rate is not None, "_own() refuses that"
+            return np.arange(last + 1) / rate
+        path, edges = found
+        if last > len(edges) - 1:
+            raise LabelError(f"goes on to frame {last} of {video}, and {path} has {len(edges) - 1}", source, line)
+        return edges
+
+    def length(self, video: str) -> float | None:
+        """Seconds to the end of a video's last frame; ``None`` where it is not there, or cannot be read."""
+        whole = self.file_length(video)
+        return whole if whole is None else self.picture_end(video, whole) or whole
 
     def grid(self, video: str, end: float, source: str) -> NDArray[np.float64]:
         """Times of all frames of a video that a table is to have a row for each; as :meth:`edges` gives them.

@@ -106,13 +106,13 @@ class LabelSource(Configurable):
             file that has them, such as KABR's classes.json. Default: those in the table.
         class_groups: Which behaviours are head, middle and tail, in the order of the classes, or a table with the
             columns action and segment. Default: by training clips (500 and more, 100 and more, fewer).
-        window: Length in seconds of the clips that bouts (BORIS, DeepEthogram, FERAL) and labels per frame are cut
+        window: Length in seconds of the clips that bouts (of BORIS and other programs) and labels per frame are cut
             into. Default: cut where a behaviour starts or stops.
         window_hop: Seconds from one window's start to the next. Default: the length, so that windows do not overlap.
         window_fraction: Fraction of a window that a behaviour must fill to be its label.
-        label_fps: Frames per second, for labels per frame (DeepEthogram, FERAL) of videos that are not there or cannot
-            be read. Those that are there tell themselves when each frame is shown; a rate that they do not have is
-            refused.
+        label_fps: Frames per second, for labels that count frames (DeepEthogram, SimBA) of videos that are not there or
+            cannot be read; for Label Studio, the rate that it counted by. Videos that are there tell themselves when
+            each frame is shown; a rate that they do not have is refused.
         observations: Which observations of BORIS are read, by name or pattern: "*coder A", or several [day 1, day 2].
             Default: all, unless several are of the same time of one video.
         subjects: merged takes a behaviour to hold while any animal shows it; each makes clips of every animal that was

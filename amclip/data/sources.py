@@ -7,6 +7,7 @@ from pathlib import Path
 
 from amclip.data.clock import Clock
 from amclip.data.formats import (
+    FILE_NAMES,
     GivenClipsError,
     NoObservationsError,
     Reading,
@@ -37,7 +38,10 @@ def files_read(labels: Labels) -> list[Path]:
     """The files that are read for these labels: those of :func:`label_files`, and of folders what is in them."""
     found: list[Path] = []
     for one in map(Path, label_files(labels)):
-        found += sorted(one.rglob("*.csv")) if one.is_dir() else [one]
+        if one.is_dir():
+            found += sorted({file for pattern in FILE_NAMES for file in one.rglob(pattern)})
+        else:
+            found.append(one)
     return found
 
 

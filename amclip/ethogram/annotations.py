@@ -57,8 +57,8 @@ def read_annotation(
     Args:
         path: The folder that `amclip annotate` writes; a table with the columns ``video``, ``behaviour``, ``start`` and
             ``stop``, with or without ``subject``, and a row per bout, such as its ``bouts.csv``; a project, tabular or
-            aggregated events of BORIS; DeepEthogram (a file, or a folder of them) or FERAL; amclip's table of clips
-            that do not overlap.
+            aggregated events of BORIS; files of DeepEthogram, FERAL and other programs, or a folder of them; amclip's
+            table of clips that do not overlap.
         root: Folder of the videos, which tell when their frames are shown; default: the annotation's own. Videos that
             `amclip annotate` was given are known from beside its files.
         fps: Frames per second, for labels per frame of videos that are not there.

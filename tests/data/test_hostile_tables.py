@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from field_samples import ETHOVISION, ETHOVISION_LOG, SAMPLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -151,6 +152,9 @@ TEXTS = (
     "one,a.mp4,walking,START,1.0\none,a.mp4,walking,STOP,2\n",
     'original_vido_id video_id frame_id path labels\na 1 1 a/1.jpg "0"\na 1 2 a/2.jpg "0,1"\n',
     '{"class_names": {"0": "other", "1": "walking"}, "is_multilabel": false, "labels": {"a.mp4": [0, 1, 1]}}',
+    *(sample.text for name, sample in SAMPLES.items() if name not in ("ethovision", "mabe", "jaaba")),
+    ETHOVISION,
+    ETHOVISION_LOG,
 )
 ODD = (
     "\0",
@@ -175,7 +179,7 @@ ODD = (
 
 
 @settings(max_examples=300)
-@given(st.sampled_from(TEXTS), st.lists(st.tuples(st.integers(0, 200), st.integers(0, 9), st.sampled_from(ODD))))
+@given(st.sampled_from(TEXTS), st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 9), st.sampled_from(ODD))))
 def test_whatever_is_changed_in_a_table_it_is_read_or_refused(text: str, changes: list[tuple[int, int, str]]) -> None:
     for at, length, word in changes:
         text = text[:at] + word + text[at + length :]

@@ -127,7 +127,7 @@ def test_behaviours_that_fill_too_little_of_every_window_are_known(tmp_path: Pat
         (lambda paths: Path(paths[1]).unlink(), r"b.csv: the file does not exist"),
         (lambda paths: Path(paths[1]).write_text(""), r"b.csv: the file is empty"),
         (lambda paths: Path(paths[1]).write_text("filepath,start\nx.mp4,0\n"), r"b.csv, line 1: has a column 'start'"),
-        (lambda paths: Path(paths[0]).write_bytes(b"\xff\xfex"), r"a.csv: is UTF-16"),
+        (lambda paths: Path(paths[0]).write_bytes(b"\xff\xfex"), r"a.csv: begins as UTF-16"),
         (
             lambda paths: Path(paths[1]).write_text(layouts.DEEPETHOGRAM),
             r"b.csv: frames are counted, and b is not there",

@@ -163,7 +163,7 @@ HEADER = "filepath,start,stop,label,split\n"
         ("filepath,,b\na.mp4,0,1\n", r"a column has no name"),
         ("filepath,x,x\na.mp4,0,1\n", r"class 'x' is named twice"),
         (b"filepath,label\na.mp4,x\nb.mp4,f\xfcchse\n", r"line 3: byte 0xfc is not UTF-8"),
-        ("filepath,label\n".encode("utf-16"), "UTF-16"),
+        (b"\xff\xfef", "begins as UTF-16 text and is none"),
         (b"PK\x03\x04stuff", "spreadsheet"),
     ],
 )

@@ -1,7 +1,7 @@
 """Formats of labels: each is a module with its reader, its writer and its ``FORMAT``; ``known`` has the table."""
 
 from amclip.data.formats.class_names import read_class_groups, read_classes
-from amclip.data.formats.known import FORMATS, WRITERS
+from amclip.data.formats.known import FILE_NAMES, FORMATS, WRITERS
 from amclip.data.formats.label_format import LabelFormat, Noted, Reading
 from amclip.data.formats.observations import NoObservationsError, Observations
 from amclip.data.formats.reading import (
@@ -16,6 +16,7 @@ from amclip.data.formats.reading import (
 from amclip.data.formats.writing import export, files_below
 
 __all__ = [
+    "FILE_NAMES",
     "FORMATS",
     "WRITERS",
     "GivenClipsError",

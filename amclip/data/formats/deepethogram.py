@@ -6,7 +6,7 @@ It knows no animals either. amclip writes and reads a file for each, named ``<vi
 :func:`amclip.data.subject_names.stem_with_subject`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 
@@ -14,17 +14,16 @@ import numpy as np
 
 from amclip.data.clock import Clock
 from amclip.data.formats.delimited import delimiter_of, first_line, rows
-from amclip.data.formats.files import file_text
 from amclip.data.formats.frames import below_a_folder, frame_bouts, frame_values, one_name_each
-from amclip.data.formats.label_format import BoutReader, LabelFormat, Noted, Reading, Writer
+from amclip.data.formats.label_format import BoutReader, Files, LabelFormat, Noted, Reading, Writer
 from amclip.data.formats.notes import moved, splits, without_suffix
 from amclip.data.formats.target_files import write_rows
-from amclip.data.intervals import Timeline, scene_gaps, timelines_of
+from amclip.data.intervals import Timeline, timelines_of
 from amclip.data.label_error import LabelError, raise_together
 from amclip.data.subject_names import split_stem, stem_with_subject
 from amclip.data.table import LabelTable
 
-__all__ = ["FORMAT", "matches", "read", "read_folder", "write"]
+__all__ = ["FORMAT", "matches", "read", "write"]
 
 _SUFFIX = "_labels"
 _PREDICTED = "_predictions"  # ends the names of files with what a network found, of the same form
@@ -46,14 +45,8 @@ def _video_of(file: str) -> tuple[str, str]:
     return split_stem(stem.removesuffix(_SUFFIX) if stem.endswith(_SUFFIX) else stem.removesuffix(_PREDICTED))
 
 
-def read(text: str, source: str, reading: Reading, video: str | None = None) -> Noted:
+def read(text: str, source: str, reading: Reading) -> Noted:
     """The time line of the file's video, and the behaviours in the order of the columns.
-
-    Args:
-        text: The file's text.
-        source: Its name, for messages.
-        reading: How it is read.
-        video: The video's name; default: what stands before ``_labels`` or ``_predictions`` in the file's.
 
     Raises:
         LabelError: If a row cannot be used.
@@ -76,8 +69,8 @@ def read(text: str, source: str, reading: Reading, video: str | None = None) -> 
     raise_together(errors)
     if not values:
         raise LabelError("there is no frame below the header", source, head_line)
-    named, subject = _video_of(source)
-    video = named if video is None else video
+    stem, subject = _video_of(source)
+    video = reading.named_after(source, stem)
     edges = reading.clock.edges(video, len(values), source)
     shown = np.array(values, np.int8).T
     bouts = [
@@ -90,73 +83,6 @@ def read(text: str, source: str, reading: Reading, video: str | None = None) -> 
         gaps = tuple((subject, *gap) for gap in unlabelled)
         timeline = replace(timeline, subjects=(subject,), unwatched=gaps)
     return Noted([timeline], names, None)
-
-
-def read_folder(folder: Path, reading: Reading) -> Noted:
-    """All label files of a folder, as one; those of the animals of a video are one time line.
-
-    Raises:
-        LabelError: If there is none, one cannot be used, or two are of one animal in one video.
-    """
-    source = str(folder)
-    files = next(filter(None, (sorted(folder.rglob(f"*{end}.csv")) for end in (_SUFFIX, _PREDICTED))), [])
-    if not files:
-        raise LabelError(
-            f"is a folder without label files of DeepEthogram (*{_SUFFIX}.csv); give the table itself", source
-        )
-    by_video: dict[str, dict[str, tuple[Path, Timeline]]] = {}
-    errors: list[LabelError] = []
-    found: list[str] | None = None
-    for file in files:
-        text = file_text(file)
-        if not matches(text):
-            raise LabelError("is no label file of DeepEthogram: its first behaviour is not 'background'", str(file), 1)
-        stem, subject = _video_of(file.name)
-        video = (file.parent.relative_to(folder) / stem).as_posix()
-        try:
-            noted = read(text, str(file), reading, video)
-            noted.refuse_others(reading.classes, str(file))
-        except LabelError as error:  # of one video; all others are still read
-            errors += [error, *error.others]
-            continue
-        if found is not None and noted.classes != found:
-            raise LabelError(f"has the behaviours {noted.classes}, and the files before it {found}", str(file), 1)
-        found = noted.classes
-        of_video = by_video.setdefault(video, {})
-        if subject in of_video:
-            errors.append(LabelError(f"is of the same video and animal as {of_video[subject][0]}", str(file)))
-        of_video[subject] = file, replace(noted.timelines[0], line=None)
-    timelines = []
-    for video_files in by_video.values():
-        try:
-            timelines.append(_of_all_animals(video_files))
-        except LabelError as error:
-            errors.append(error)
-    raise_together(errors)
-    return Noted(timelines, found, None)
-
-
-def _of_all_animals(files: Mapping[str, tuple[Path, Timeline]]) -> Timeline:
-    """One time line of a video from those of its animals.
-
-    Raises:
-        LabelError: If one has more frames than another.
-    """
-    first_file, first = next(iter(files.values()))
-    for file, timeline in files.values():
-        if timeline.end != first.end:
-            frames, of_first = (round(one.end * (one.fps or 0.0)) for one in (timeline, first))
-            raise LabelError(f"has {frames} frames, and {first_file}, of the same video, has {of_first}", str(file))
-    if len(files) == 1:
-        return first
-    gaps = {subject: timeline.unlabelled for subject, (_, timeline) in files.items()}
-    return replace(
-        first,
-        bouts=tuple(bout for _, timeline in files.values() for bout in timeline.bouts),
-        unlabelled=scene_gaps(gaps, first.end),
-        subjects=tuple(files),
-        unwatched=tuple((subject, *gap) for subject, own in gaps.items() for gap in own),
-    )
 
 
 def _frame(row: list[str], header: list[str], index: int, source: str, line: int) -> list[int]:
@@ -214,6 +140,6 @@ def _files(table: LabelTable) -> list[str]:
 FORMAT = LabelFormat(
     "deepethogram",
     "DeepEthogram's labels per frame",
-    BoutReader(matches, read, read_folder),
+    BoutReader(matches, read, Files((f"*{_SUFFIX}.csv", f"*{_PREDICTED}.csv"))),
     Writer(write, holds_bouts=True, holds_subjects=True, files=_files),
 )

@@ -8,7 +8,7 @@ import zlib
 from amclip.data.label_error import LabelError
 from amclip.data.locate import spelled
 
-__all__ = ["WORKBOOK", "file_bytes", "file_text"]
+__all__ = ["WORKBOOK", "file_bytes", "file_text", "text_of"]
 
 WORKBOOK = b"PK\x03\x04"
 """The first bytes of an XLSX workbook."""
@@ -45,18 +45,26 @@ def file_bytes(path: str | os.PathLike[str]) -> bytes:
 
 
 def file_text(path: str | os.PathLike[str], errors: str = "strict") -> str:
-    """A file's text.
+    """A file's text; see :func:`text_of`."""
+    return text_of(file_bytes(path), os.fspath(path), errors)
+
+
+def text_of(data: bytes, source: str, errors: str = "strict") -> str:
+    """The text that bytes hold: in UTF-8, or, as EthoVision writes it, in UTF-16 that begins with a byte order mark.
 
     Args:
-        path: The file.
+        data: The bytes.
+        source: Name of the file, for messages.
         errors: What becomes of bytes that are no UTF-8, by Python's names.
 
     Raises:
-        LabelError: If it is no text in UTF-8.
+        LabelError: If it is no such text.
     """
-    data, source = file_bytes(path), os.fspath(path)
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise LabelError("is UTF-16 text; save it as CSV in UTF-8", source)
+        try:
+            return data.decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise LabelError(f"begins as UTF-16 text and is none ({error.reason}); save it as UTF-8", source) from None
     try:
         return data.decode("utf-8-sig", errors)
     except UnicodeDecodeError as error:

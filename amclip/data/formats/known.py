@@ -2,19 +2,29 @@
 
 from amclip.data.formats import (
     animal_kingdom,
+    bento,
     boris,
     boris_project,
     boris_tabular,
     csv_table,
+    cvat_labels,
     deepethogram,
+    elan,
+    ethovision,
     feral,
     frame_list,
+    jaaba,
+    label_studio,
+    mabe,
+    observer,
     path_list,
+    simba,
+    via3,
     zamba,
 )
-from amclip.data.formats.label_format import LabelFormat, Writer
+from amclip.data.formats.label_format import BoutReader, BytesReader, LabelFormat, Writer
 
-__all__ = ["FORMATS", "WRITERS"]
+__all__ = ["FILE_NAMES", "FORMATS", "WRITERS"]
 
 FORMATS: tuple[LabelFormat, ...] = (
     boris_project.FORMAT,
@@ -22,6 +32,16 @@ FORMATS: tuple[LabelFormat, ...] = (
     boris_tabular.FORMAT,
     deepethogram.FORMAT,
     feral.FORMAT,
+    simba.FORMAT,
+    bento.FORMAT,
+    ethovision.FORMAT,
+    observer.FORMAT,
+    elan.FORMAT,
+    mabe.FORMAT,
+    jaaba.FORMAT,
+    via3.FORMAT,
+    cvat_labels.FORMAT,
+    label_studio.FORMAT,
     frame_list.FORMAT,
     csv_table.FORMAT,
     path_list.FORMAT,
@@ -32,3 +52,11 @@ FORMATS: tuple[LabelFormat, ...] = (
 
 WRITERS: dict[str, Writer] = {form.name: form.writer for form in FORMATS if form.writer is not None}
 """What writes a format, by the name that is typed."""
+
+FILE_NAMES: tuple[str, ...] = tuple(
+    pattern
+    for form in FORMATS
+    if isinstance(form.reader, BoutReader | BytesReader) and form.reader.files is not None
+    for pattern in form.reader.files.patterns
+)
+"""What the names of label files in a folder are like."""

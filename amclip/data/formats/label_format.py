@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 from amclip.data.class_name_rules import unknown_class
@@ -13,7 +13,18 @@ from amclip.data.label_error import LabelError, raise_together
 from amclip.data.merge_subjects import merge_subjects
 from amclip.data.table import LabelTable, lost_of
 
-__all__ = ["BookReader", "BoutReader", "ClipReader", "LabelFormat", "Noted", "Reading", "Sheets", "Writer"]
+__all__ = [
+    "BookReader",
+    "BoutReader",
+    "BytesReader",
+    "ClipReader",
+    "Files",
+    "LabelFormat",
+    "Noted",
+    "Reading",
+    "Sheets",
+    "Writer",
+]
 
 Sheets = Mapping[str, Sequence[Sequence[str]]]
 """Rows of each sheet of a workbook, as text."""
@@ -36,6 +47,8 @@ class Reading:
         observations: Which of BORIS' observations are read; default: all, unless several are of one time of one video.
         subjects: ``"merged"``: a behaviour holds while any animal shows it, see
             :func:`amclip.data.merge_subjects.merge_subjects`; ``"each"``: clips of each animal with its own behaviours.
+        folder: The folder whose files are read, where one is: videos that files are named after lie below it as these
+            do.
     """
 
     classes: Sequence[str] | None = None
@@ -44,6 +57,18 @@ class Reading:
     per_frame: bool = False
     observations: Observations | None = None
     subjects: Subjects = "merged"
+    folder: Path | None = None
+
+    def named_after(self, source: str, stem: str | None = None) -> str:
+        """The name of the video that a file is named after.
+
+        Args:
+            source: The file.
+            stem: What its name has of the video's; default: all before its suffix.
+        """
+        path = PurePath(source)
+        name = PurePath(source.removesuffix(".gz")).stem if stem is None else stem
+        return name if self.folder is None else (path.parent.relative_to(self.folder) / name).as_posix()
 
     def finished(self, table: LabelTable, parts: Sequence[LabelTable] = ()) -> LabelTable:
         """The table when all files are read and joined: of the whole scene, unless each animal is asked for.
@@ -103,22 +128,51 @@ class Noted:
 
 
 @dataclass(frozen=True)
+class Files:
+    """How the files of a format with a file per video, or per animal of one, are found in a folder.
+
+    Attributes:
+        patterns: What their names are like; those of the first pattern that fits any are read.
+        shared: Whether other files may have such names: those in another form are passed over, else refused.
+        parts: Whether a video has several files, each with behaviours of its own.
+    """
+
+    patterns: tuple[str, ...]
+    shared: bool = False
+    parts: bool = False
+
+
+@dataclass(frozen=True)
 class BoutReader:
     """Reads files that note bouts or frames.
 
     Attributes:
         matches: Whether a text is in this format.
         read: A file's text and its name, for messages, to what it says.
-        read_folder: The same of a folder of files, where the format has such.
+        files: How files in this format are found in a folder, where there may be one of them.
         in_sheets: Whether a sheet of a workbook may hold it.
         has_observations: Whether there may be several observations to choose from.
     """
 
     matches: Callable[[str], bool]
     read: Callable[[str, str, Reading], Noted]
-    read_folder: Callable[[Path, Reading], Noted] | None = None
+    files: Files | None = None
     in_sheets: bool = True
     has_observations: bool = False
+
+
+@dataclass(frozen=True)
+class BytesReader:
+    """Reads files that are no text; ``files`` as of :class:`BoutReader`.
+
+    Attributes:
+        matches: Whether bytes, at least the first 128 of a file, begin one in this format.
+        read: A file's bytes and its name, for messages, to what it says.
+    """
+
+    matches: Callable[[bytes], bool]
+    read: Callable[[bytes, str, Reading], Noted]
+    files: Files | None = None
 
 
 @dataclass(frozen=True)
@@ -179,5 +233,5 @@ class LabelFormat:
 
     name: str
     title: str
-    reader: BoutReader | ClipReader | BookReader | None
+    reader: BoutReader | BytesReader | ClipReader | BookReader | None
     writer: Writer | None

@@ -10,9 +10,19 @@ from pathlib import Path
 
 from amclip.data.clock import Clock
 from amclip.data.formats.delimited import first_line
-from amclip.data.formats.files import WORKBOOK, file_bytes, file_text
+from amclip.data.formats.files import WORKBOOK, file_bytes, text_of
+from amclip.data.formats.folder import found_files, read_files
 from amclip.data.formats.known import FORMATS
-from amclip.data.formats.label_format import BookReader, BoutReader, ClipReader, LabelFormat, Noted, Reading
+from amclip.data.formats.label_format import (
+    BookReader,
+    BoutReader,
+    BytesReader,
+    ClipReader,
+    LabelFormat,
+    Noted,
+    Reading,
+    Sheets,
+)
 from amclip.data.formats.observations import Observations, refuse_observations
 from amclip.data.formats.spreadsheet import as_text, read_sheets
 from amclip.data.intervals import Subjects, Windows, clips_of
@@ -47,8 +57,9 @@ def read_labels(
     Args:
         path: A CSV table (``filepath,label[,subject][,start,stop][,split]``, or a 0/1 column per class); a list of
             ``path label [label …]`` lines; Animal Kingdom's ``AR_metadata.xlsx``; a frame list in Charades' form;
-            BORIS' aggregated or tabular events, or a project; a DeepEthogram label file, or a folder of them; a FERAL
-            JSON. Text in UTF-8, or a sheet of an XLSX workbook; compressed by gzip or not.
+            BORIS' aggregated or tabular events, or a project; a DeepEthogram label file; a FERAL JSON; or what another
+            program of :data:`amclip.data.formats.known.FORMATS` writes; or a folder of files that are each of a video.
+            Text in UTF-8 or UTF-16, or a sheet of an XLSX workbook; compressed by gzip or not.
         classes: The classes to use, in this order.
         windows: How formats of bouts and of frames are cut into clips.
         clock: When the frames of the videos are shown.
@@ -137,7 +148,7 @@ def read_noted(path: str | os.PathLike[str], clock: Clock, observations: Observa
     """Time lines as a format of bouts or frames has them, uncut; ``None`` for any other format, and for workbooks.
 
     Args:
-        path: BORIS, DeepEthogram (a file or a folder of them), or FERAL.
+        path: A file of BORIS or another program's that notes bouts or frames, or a folder of them.
         clock: See :class:`amclip.data.formats.label_format.Reading`.
         observations: Likewise.
 
@@ -149,12 +160,8 @@ def read_noted(path: str | os.PathLike[str], clock: Clock, observations: Observa
         return _read_folder(Path(path), reading)
     if file_bytes(path)[:4] == WORKBOOK:
         return None
-    text = file_text(path, "surrogateescape")
-    form = _format_of(text)
-    if form is None or not isinstance(form.reader, BoutReader):
-        return None
-    noted = _read_bouts(form.reader, text, source, reading)
-    if observations is not None:
+    noted = _read_bouts(*_opened(path, "surrogateescape"), source, reading)
+    if noted is not None and observations is not None:
         observations.refuse_unused(source)
     return noted
 
@@ -168,60 +175,88 @@ def _format_of(text: str, in_sheet: bool = False) -> LabelFormat | None:
     return None
 
 
+def _opened(path: str | os.PathLike[str], errors: str = "strict") -> tuple[LabelFormat | None, str | bytes | Sheets]:
+    """The format of a file, ``None`` where it is in none, and what its reader takes of it.
+
+    Args:
+        path: The file.
+        errors: What becomes of bytes that are no UTF-8, in text.
+
+    Raises:
+        LabelError: If it cannot be opened, or is a workbook without just one sheet of labels.
+    """
+    data, source = file_bytes(path), os.fspath(path)
+    if data[:4] == WORKBOOK:
+        sheets = read_sheets(spelled(path))
+        for form in FORMATS:
+            if isinstance(form.reader, BookReader) and form.reader.matches(sheets):
+                return form, sheets
+        texts = [as_text(rows) for rows in sheets.values() if rows]
+        told = [(_format_of(text, in_sheet=True), text) for text in texts]
+        fitting = [one for one in told if one[0] is not None]
+        if len(fitting) != 1:
+            said = f"{len(fitting)} sheets hold labels" if fitting else "no sheet holds labels in a form known here"
+            raise LabelError(f"{said} (sheets: {', '.join(sheets)}); keep one, or save it as CSV (UTF-8)", source)
+        return fitting[0]
+    for form in FORMATS:
+        if isinstance(form.reader, BytesReader) and form.reader.matches(data):
+            return form, data
+    text = _SEPARATOR_LINE.sub("", text_of(data, source, errors), count=1)
+    return _format_of(text), text
+
+
 def _read_file(path: str | os.PathLike[str], reading: Reading) -> LabelTable:
     source = os.fspath(path)
     if Path(path).is_dir():
         noted = _read_folder(Path(path), reading)
         refuse_observations(reading.observations, source)
         return _cut(noted, source, reading)
-    if file_bytes(path)[:4] != WORKBOOK:
-        return _read_text(file_text(path), source, reading)
-    sheets = read_sheets(spelled(path))
-    for form in FORMATS:
-        if isinstance(form.reader, BookReader) and form.reader.matches(sheets):
-            _refuse_windows(reading, form, source)
-            refuse_observations(reading.observations, source)
-            return form.reader.read(sheets, source, reading)
-    texts = [as_text(rows) for rows in sheets.values() if rows]
-    fitting = [text for text in texts if _format_of(text, in_sheet=True) is not None]
-    if len(fitting) != 1:
-        said = f"{len(fitting)} sheets hold labels" if fitting else "no sheet holds labels in a form known here"
-        raise LabelError(f"{said} (sheets: {', '.join(sheets)}); keep one, or save it as CSV (UTF-8)", source)
-    return _read_text(fitting[0], source, reading, in_sheet=True)
-
-
-def _read_folder(folder: Path, reading: Reading) -> Noted:
-    readers = (form.reader for form in FORMATS if isinstance(form.reader, BoutReader))
-    return next(reader.read_folder(folder, reading) for reader in readers if reader.read_folder is not None)
-
-
-def _read_text(text: str, source: str, reading: Reading, in_sheet: bool = False) -> LabelTable:
-    if not text.strip():
-        raise LabelError(
-            "the file is empty; write a header such as 'filepath,label,split' and one line per clip", source
-        )
-    text = _SEPARATOR_LINE.sub("", text, count=1)
-    form = _format_of(text, in_sheet)
-    if form is not None and isinstance(form.reader, BoutReader):
-        return _cut(_read_bouts(form.reader, text, source, reading), source, reading)
+    form, content = _opened(path)
+    bouts = _read_bouts(form, content, source, reading)
+    if bouts is not None:
+        return _cut(bouts, source, reading)
     refuse_observations(reading.observations, source)
+    if form is not None and isinstance(form.reader, BookReader) and not isinstance(content, str | bytes):
+        _refuse_windows(reading, form, source)
+        return form.reader.read(content, source, reading)
+    assert isinstance(content, str), "all other readers take text"
     if form is not None and isinstance(form.reader, ClipReader):
         if not form.reader.takes_windows:
             _refuse_windows(reading, form, source)
-        return form.reader.read(text, source, reading)
-    first = first_line(text).strip()
+        return form.reader.read(content, source, reading)
+    if not content.strip():
+        reason = "the file is empty; write a header such as 'filepath,label,split' and one line per clip"
+        raise LabelError(reason, source)
     raise LabelError(
-        f"cannot tell the format from the first line {first[:80]!r}. A table needs a header with a column 'filepath'"
-        " (such as 'filepath,label,split'); a plain list needs lines such as 'clip.mp4 walking'",
+        f"cannot tell the format from the first line {first_line(content).strip()[:80]!r}. A table needs a header with "
+        "a column 'filepath' (such as 'filepath,label,split'); a plain list needs lines such as 'clip.mp4 walking'",
         source,
         1,
     )
 
 
-def _read_bouts(reader: BoutReader, text: str, source: str, reading: Reading) -> Noted:
+def _read_folder(folder: Path, reading: Reading) -> Noted:
+    form, files = found_files(folder, FORMATS, lambda path: _opened(path)[0])
+
+    def read(path: Path, reading: Reading) -> Noted:
+        noted = _read_bouts(*_opened(path), str(path), reading)
+        assert noted is not None, "its format was told"
+        return noted
+
+    return read_files(form, files, read, replace(reading, folder=folder))
+
+
+def _read_bouts(form: LabelFormat | None, content: str | bytes | Sheets, source: str, reading: Reading) -> Noted | None:
+    """What a file of bouts or of frames says; ``None`` for any other format."""
+    reader = None if form is None else form.reader
+    if isinstance(reader, BytesReader) and isinstance(content, bytes):
+        refuse_observations(reading.observations, source)
+        return reader.read(content, source, reading)
+    if not isinstance(reader, BoutReader) or not isinstance(content, str):
+        return None
     if not reader.has_observations:
         refuse_observations(reading.observations, source)
-    return reader.read(text, source, reading)
+    return reader.read(content, source, reading)
 
 
 def _cut(noted: Noted, source: str, reading: Reading) -> LabelTable:

@@ -1,12 +1,9 @@
-"""CVAT's XML 1.1 for video, taken apart: tracks and their boxes with line numbers.
-
-Texts that declare a document type, and so entities, are refused.
-"""
+"""CVAT's XML 1.1 for video, taken apart: tracks and their boxes with line numbers."""
 
 from dataclasses import dataclass, field
-from xml.parsers import expat
 
 from amclip.data.label_error import LabelError
+from amclip.data.xml_tree import parse_events
 
 __all__ = ["Box", "Dump", "TrackElement", "parse"]
 
@@ -40,28 +37,16 @@ class Dump:
 
 
 class _Builder:
-    """Takes the parser's events."""
+    """Takes the elements; see :class:`amclip.data.xml_tree.Taker`."""
 
     def __init__(self, source: str) -> None:
-        self.parser = expat.ParserCreate("utf-8")
-        self.parser.buffer_text = True
-        self.parser.StartElementHandler = self._start
-        self.parser.EndElementHandler = self._end
-        self.parser.CharacterDataHandler = self._text
-        self.parser.StartDoctypeDeclHandler = self._refuse
         self.dump = Dump()
         self._source = source
         self._path: list[str] = []
-        self._said: list[str] = []
         self._name: str | None = None  # of the attribute that is open
 
-    def _refuse(self, *_: object) -> None:
-        reason = "declares a document type, by which texts can grow without end or read other files; remove the DOCTYPE"
-        raise LabelError(reason, self._source, self.parser.CurrentLineNumber)
-
-    def _start(self, name: str, cells: dict[str, str]) -> None:
-        line, dump = self.parser.CurrentLineNumber, self.dump
-        inside = self._path[1:]
+    def start(self, name: str, cells: dict[str, str], line: int) -> None:
+        dump, inside = self.dump, self._path[1:]
         if not self._path and name != "annotations":
             raise LabelError(f"begins with <{name}>; CVAT's begins with <annotations>", self._source, line)
         if name == "track" and not inside:
@@ -76,19 +61,14 @@ class _Builder:
         if name == "attribute":
             self._name = cells.get("name")
         self._path.append(name)
-        self._said = []
 
-    def _text(self, text: str) -> None:
-        self._said.append(text)
-
-    def _end(self, name: str) -> None:
-        said, inside = "".join(self._said).strip(), self._path[1:]
+    def end(self, name: str, said: str) -> None:
+        inside = self._path[1:]
         if inside[:1] == ["meta"] and said:
             self.dump.meta.setdefault("/".join(inside[1:]), []).append(said)
         elif inside == ["track", "box", "attribute"] and self._name:
             self.dump.tracks[-1].boxes[-1].attributes[self._name] = said
         self._path.pop()
-        self._said = []
 
 
 def parse(text: str, source: str) -> Dump:
@@ -98,8 +78,5 @@ def parse(text: str, source: str) -> Dump:
         LabelError: If it is no XML, declares a document type, or is another program's.
     """
     builder = _Builder(source)
-    try:
-        builder.parser.Parse(text.encode("utf-8", "surrogateescape"), True)
-    except expat.ExpatError as error:
-        raise LabelError(f"is not XML: {expat.ErrorString(error.code)}", source, error.lineno) from None
+    parse_events(text, source, builder)
     return builder.dump

@@ -1,0 +1,271 @@
+"""The field's formats among videos, in folders and workbooks, and in amclip's own commands."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from drawn import draw_video
+from field_samples import BENTO, ELAN, ETHOVISION, ETHOVISION_LOG, LABEL_STUDIO, OBSERVER, SAMPLES, SIMBA, scores
+from layouts import as_rows, save_sheets
+
+from amclip.commands.convert import convert
+from amclip.data.clock import Clock
+from amclip.data.formats import read_labels
+from amclip.data.formats.matlab_file import LEVEL_5, read_matlab
+from amclip.data.label_error import LabelError
+from amclip.data.table import LabelTable
+from amclip.ethogram.annotations import read_annotation
+
+
+def shown(table: LabelTable) -> list[tuple[str, float, float, tuple[str, ...], str]]:
+    return [
+        (clip.video, round(clip.start or 0.0, 6), round(clip.stop or 0.0, 6), clip.labels or (), clip.subject)
+        for clip in table.clips
+        if clip.labels
+    ]
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second of 25 frames under the names that the samples have."""
+    folder = tmp_path_factory.mktemp("videos")
+    first = draw_video(folder / "m1.mp4", 25)
+    for name in ("monday.mp4", "day 1.mp4", "day 2.mp4"):
+        (folder / name).write_bytes(first.read_bytes())
+    return folder
+
+
+# ------------------------------------------------------------------------------------------------- beside the videos
+
+
+def test_frames_take_their_times_from_the_video_and_what_is_behind_them_is_not_labelled(
+    videos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "m1.annot").write_text(BENTO)
+    table = read_labels(tmp_path / "m1.annot", clock=Clock(videos), subjects="each")
+    assert shown(table) == [
+        ("C:/videos/m1.mp4", 0.04, 0.16, ("attack",), "Ch1"),
+        ("C:/videos/m1.mp4", 0.28, 0.32, ("attack",), "Ch1"),
+        ("C:/videos/m1.mp4", 0.16, 0.4, ("mount",), "Ch2"),
+    ]
+    assert max(clip.stop or 0.0 for clip in table.clips) == pytest.approx(0.4)  # it was annotated up to frame 10
+    frames = BENTO.replace("0.2\t0.4\t0.3", "2\t4\t3").replace("0.8\t0.8\t0.1", "8\t8\t1")
+    (tmp_path / "m1.annot").write_text(frames.replace("0.5\t1\t0.6", "5\t10\t6"))
+    assert shown(read_labels(tmp_path / "m1.annot", clock=Clock(videos), subjects="each")) == shown(table)
+    (tmp_path / "m1.annot").write_text(BENTO.replace("stop frame: 10", "stop frame: 26"))
+    to_the_end = read_labels(tmp_path / "m1.annot", clock=Clock(videos), subjects="each")
+    assert max(clip.stop or 0.0 for clip in to_the_end.clips) == pytest.approx(1.0)
+    (tmp_path / "m1.annot").write_text(BENTO.replace("0.5\t1\t0.6", "0.5\t2.6\t2.2"))
+    with pytest.raises(LabelError, match=r"goes on to frame 26 of C:/videos/m1.mp4, and .*m1.mp4 has 25"):
+        read_labels(tmp_path / "m1.annot", clock=Clock(videos))
+
+
+def test_simbas_rows_are_the_frames_of_the_video(videos: Path, tmp_path: Path) -> None:
+    (tmp_path / "m1.csv").write_text(SIMBA)
+    with pytest.raises(LabelError, match=r"has 4 frames of m1, and .*m1.mp4 has 25"):
+        read_labels(tmp_path / "m1.csv", clock=Clock(videos))
+    with pytest.raises(LabelError, match=r"frames are counted, and m1 is not there"):
+        read_labels(tmp_path / "m1.csv")
+
+
+def test_label_studio_counts_by_a_rate_of_its_own(videos: Path, tmp_path: Path) -> None:
+    path = tmp_path / "export.json"
+    path.write_text(LABEL_STUDIO)
+    with pytest.raises(LabelError, match=r"'call' stops at 1.5 s, after the end of monday.mp4 at 1 s"):
+        read_labels(path, clock=Clock(videos))
+    path.write_text(LABEL_STUDIO.replace('"fps": 10', '"fps": "20"'))
+    table = read_labels(path, clock=Clock(videos))  # the video has 25, and Label Studio was told 20
+    assert shown(table)[0] == ("monday.mp4", 0.0, 0.25, ("feed",), "")
+    assert table.clips[-1].stop == pytest.approx(1.0)
+    path.write_text(LABEL_STUDIO.replace('"fps": 10', '"light": "day"'))
+    assert shown(read_labels(path, clock=Clock(fps=20))) == shown(table)
+
+
+def test_events_behind_the_end_of_a_video_are_refused_by_line(videos: Path, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(OBSERVER)
+    with pytest.raises(LabelError, match=r"line 2: 'Groom' stops at 2 s, after the end of day 1 at 1 s"):
+        read_labels(tmp_path / "log.csv", clock=Clock(videos))
+
+
+# ------------------------------------------------------------------------------------------- which columns, what name
+
+
+def test_simbas_project_or_the_user_says_which_columns_are_behaviours(tmp_path: Path) -> None:
+    folder = tmp_path / "project_folder" / "csv" / "targets_inserted"
+    folder.mkdir(parents=True)
+    (folder / "m1.csv").write_text(SIMBA)
+    config = tmp_path / "project_folder" / "project_config.ini"
+    config.write_text("[SML settings]\nno_targets = 1\ntarget_name_1 = Sniffing\n")
+    assert read_labels(folder / "m1.csv", clock=Clock(fps=10)).classes == ("Sniffing",)
+    assert read_labels(folder / "m1.csv", ["Attack"], clock=Clock(fps=10)).classes == ("Attack",)
+    config.write_text("[SML settings]\nno_targets = 1\ntarget_name_1 = Mount\n")
+    with pytest.raises(LabelError, match=r"line 1: has no column 'Mount', a behaviour of .*project_config.ini"):
+        read_labels(folder / "m1.csv", clock=Clock(fps=10))
+    config.write_text("no section\n")
+    with pytest.raises(LabelError, match=r"project_config.ini: cannot be read as settings of SimBA"):
+        read_labels(folder / "m1.csv", clock=Clock(fps=10))
+    with pytest.raises(LabelError, match=r"has no column of the classes Groom"):
+        read_labels(folder / "m1.csv", ["Groom"], clock=Clock(fps=10))
+
+
+def test_a_column_with_few_wrong_cells_is_a_behaviour_with_wrong_cells(tmp_path: Path) -> None:
+    head, *_ = SIMBA.splitlines()
+    rows = [f"{frame},1,2,0.9,3,4,1,7.5,0,{frame % 2},{2 if frame == 7 else 0}" for frame in range(20)]
+    (tmp_path / "m.csv").write_text("\n".join([head, *rows]))
+    with pytest.raises(LabelError, match=r"line 9, column 'Sniffing': '2' is neither 0 nor 1; if the column is none"):
+        read_labels(tmp_path / "m.csv", clock=Clock(fps=10))
+
+
+def test_annotations_of_elan_that_divide_the_time_of_another_share_it(tmp_path: Path) -> None:
+    slots = "".join(f'<TIME_SLOT TIME_SLOT_ID="ts{n}"/>' for n in (5, 6))
+    parts = "".join(
+        f'<ANNOTATION><ALIGNABLE_ANNOTATION TIME_SLOT_REF1="ts{first}" TIME_SLOT_REF2="ts{last}">'
+        f"<ANNOTATION_VALUE>step {first}</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION>"
+        for first, last in ((2, 5), (5, 6), (6, 3))
+    )
+    tier = f'<TIER TIER_ID="steps" PARENT_REF="walk" PARTICIPANT="calf">{parts}</TIER><LINGUISTIC_TYPE '
+    text = ELAN.replace("    </TIME_ORDER>", slots + "</TIME_ORDER>").replace("<LINGUISTIC_TYPE ", tier)
+    (tmp_path / "calf.eaf").write_text(text)
+    table = read_labels(tmp_path / "calf.eaf", subjects="each")
+    steps = [(start, stop, labels[0]) for _, start, stop, labels, subject in shown(table) if subject == "calf"]
+    assert steps == [(1.5, 1.833, "step 2"), (1.833, 2.167, "step 5"), (2.167, 2.5, "step 6")]
+
+
+def test_ethovisions_columns_that_are_named_are_read_whatever_they_are(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(ETHOVISION)
+    classes = ["Rearing", "In zone(floor / center-point)"]
+    table = read_labels(tmp_path / "a.txt", classes, subjects="each")
+    assert [clip.labels for clip in table.clips] == [("In zone(floor / center-point)",), ("Rearing",)]
+    (tmp_path / "a.txt").write_text(ETHOVISION.replace("Rearing(Exclusive)", "Walking(Other)"))
+    assert read_labels(tmp_path / "a.txt").classes == ("Walking(Exclusive)", "Walking(Other)")
+    missing = ETHOVISION.replace('0.3;0.3;"-";0;0;1;1', '0.3;0.3;"-";0;"-";"-";1')
+    (tmp_path / "a.txt").write_text(missing)
+    table = read_labels(tmp_path / "a.txt")
+    assert [(clip.start, round(clip.stop or 0.0, 6)) for clip in table.clips] == [(2.5, 2.7), (2.7, 2.8)]
+
+
+def test_ethovisions_workbook_with_a_track_and_a_log(tmp_path: Path) -> None:
+    track = ETHOVISION.replace("Walking(Exclusive)", "Velocity(x)").replace("Rearing(Exclusive)", "Distance(y)")
+    sheets = {"Track": as_rows(track, ";"), "Manual scoring": as_rows(ETHOVISION_LOG, ";")}
+    table = read_labels(save_sheets(tmp_path / "a.xlsx", sheets), subjects="each")
+    assert shown(table)[0] == ("D:/lab/rats 1,2.MP4", 2.5, 2.7, ("Walking",), "Subject 1")
+
+
+# --------------------------------------------------------------------------------------------------------- in folders
+
+
+def test_files_of_the_animals_of_a_video_are_joined(tmp_path: Path) -> None:
+    (tmp_path / "t1 s1.txt").write_bytes(ETHOVISION.encode("utf-16"))
+    (tmp_path / "t1 s2.txt").write_bytes(ETHOVISION.replace('"Subject 1"', '"Subject 2"').encode("utf-16"))
+    (tmp_path / "readme.txt").write_text("how we did it")
+    table = read_labels(tmp_path, subjects="each")
+    assert {clip.subject for clip in table.clips} == {"Arena 1 Subject 1", "Arena 1 Subject 2"}
+    (tmp_path / "t1 s3.txt").write_bytes(ETHOVISION.encode("utf-16"))
+    with pytest.raises(LabelError, match=r"t1 s3.txt: is of the same video and animal as .*t1 s1.txt"):
+        read_labels(tmp_path)
+
+
+def test_files_of_the_behaviours_of_a_video_are_joined(tmp_path: Path) -> None:
+    for experiment in ("fly 1", "fly 2"):
+        (tmp_path / experiment).mkdir()
+        (tmp_path / experiment / "scores_chase.mat").write_bytes(scores())
+        (tmp_path / experiment / "scores_walk.mat").write_bytes(scores([[1, 0, 0, 0, 0], [0, 1, 0, 0]], "walk"))
+    table = read_labels(tmp_path, clock=Clock(fps=10), subjects="each")
+    assert (table.classes, table.videos()) == (("chase", "walk"), ("fly 1", "fly 2"))
+    assert shown(table)[0] == ("fly 1", 0.0, 0.1, ("walk",), "animal 1")
+    (tmp_path / "fly 2" / "scores_walk.mat").unlink()
+    with pytest.raises(LabelError, match=r"fly 2: has no file of walk, as others have"):
+        read_labels(tmp_path, clock=Clock(fps=10))
+    (tmp_path / "fly 2" / "scores_walk.mat").write_bytes(scores([[1, 0, 0, 0, 0]], "walk"))
+    with pytest.raises(LabelError, match=r"is of animal 1, and .*scores_chase.mat, of the same video, of animal 1, a"):
+        read_labels(tmp_path, clock=Clock(fps=10))
+
+
+@pytest.mark.parametrize(
+    ("name", "video"), [("mabe", "lab a/44566106"), ("simba", "lab a/m1"), ("bento", "C:/videos/m1.mp4")]
+)
+def test_videos_lie_below_a_folder_as_the_files_that_are_named_after_them(
+    tmp_path: Path, name: str, video: str
+) -> None:
+    sample = SAMPLES[name]
+    (tmp_path / "lab a").mkdir()
+    (tmp_path / "lab a" / sample.file).write_bytes(sample.data)
+    assert read_labels(tmp_path, clock=Clock(fps=10)).videos() == (video,)
+
+
+def test_a_folder_of_two_formats_and_names_that_promise_too_much_are_refused(tmp_path: Path) -> None:
+    for name in ("bento", "elan"):
+        (tmp_path / SAMPLES[name].file).write_bytes(SAMPLES[name].data)
+    with pytest.raises(LabelError, match=r"holds Bento's or MARS' annotations \(m1.annot\) and ELAN's annotat"):
+        read_labels(tmp_path)
+    (tmp_path / "calf.eaf").write_text("not yet written")
+    with pytest.raises(LabelError, match=r"calf.eaf, line 1: has a name like a file of ELAN's annotations, and"):
+        read_labels(tmp_path)
+
+
+# --------------------------------------------------------------------------------------------------- amclip's commands
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_they_are_converted_to_a_table_with_all_that_they_say(tmp_path: Path, name: str) -> None:
+    sample = SAMPLES[name]
+    (tmp_path / "experiment").mkdir()
+    path = tmp_path / "experiment" / sample.file
+    path.write_bytes(sample.data)
+    convert(str(path), str(tmp_path / "out.csv"), subjects="each", fps=10)
+    assert shown(read_labels(tmp_path / "out.csv", subjects="each")) == shown(
+        read_labels(path, clock=Clock(fps=10), subjects="each")
+    )
+
+
+def test_evaluation_reads_them_as_time_lines(tmp_path: Path) -> None:
+    (tmp_path / "44566106.parquet").write_bytes(SAMPLES["mabe"].data)
+    annotation = read_annotation(tmp_path / "44566106.parquet", fps=10)
+    (timeline,) = annotation.timelines
+    assert (timeline.subjects, len(timeline.bouts)) == (("mouse1", "mouse2"), 3)
+
+
+# ------------------------------------------------------------------------------------------- beside others' libraries
+
+
+def test_elans_files_by_another_library_are_read(tmp_path: Path) -> None:
+    elan = pytest.importorskip("pympi.Elan", reason="pip install pympi-ling")
+    file = elan.Eaf(author="")
+    file.add_linked_file(str(tmp_path / "a.mp4"), relpath="./a.mp4", mimetype="video/mp4")
+    file.remove_tier("default")
+    file.add_tier("head", part="cow")
+    file.add_annotation("head", 100, 1040, "lick")
+    file.add_annotation("head", 1040, 2000, "rest")
+    file.to_file(str(tmp_path / "a.eaf"))
+    table = read_labels(tmp_path / "a.eaf", subjects="each")
+    assert shown(table) == [("a.mp4", 0.1, 1.04, ("lick",), "cow"), ("a.mp4", 1.04, 2.0, ("rest",), "cow")]
+
+
+def test_matlabs_own_files_are_read_as_scipy_reads_them() -> None:
+    import scipy.io.matlab
+
+    folder = Path(scipy.io.matlab.__file__).parent / "tests" / "data"
+    files = [path for path in sorted(folder.glob("test*_7.*.mat")) if path.read_bytes().startswith(LEVEL_5)]
+    if not files:
+        pytest.skip("this scipy comes without its tests' files")
+    for path in files:
+        right = scipy.io.matlab.loadmat(path)
+        for name, values in read_matlab(path.read_bytes(), path.name).items():
+            if values is not None and right[name].dtype.kind in "fiu":
+                assert values.tolist() == right[name].ravel("F").astype(float).tolist(), path.name
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data.replace(b"\x0e\0\0\0", b"\x0f\0\0\0", 1),
+        lambda data: data[:200],
+        lambda data: data.replace(b"\x09\0\0\0", b"\x09\x01\0\0"),  # scipy's reader ends the process here
+        lambda data: data[:126] + b"??" + data[128:],
+    ],
+)
+def test_damaged_files_of_matlab_are_refused(change: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    path = tmp_path / "scores_chase.mat"
+    path.write_bytes(change(scores([[0.0, 1.0, 0.5]])))
+    with pytest.raises(LabelError, match=r"scores_chase.mat: cannot be read as a file of MATLAB \(.*\); is it whole"):
+        read_labels(path, clock=Clock(fps=10))
