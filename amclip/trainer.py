@@ -22,7 +22,7 @@ Float32Products = Literal["highest", "high", "medium"]
 
 
 class AmclipTrainer(Trainer):
-    """Lightning's trainer; all its settings, and two that go by the device.
+    """Lightning's trainer; all its settings, and three that go by the device.
 
     Args:
         accelerator: Lightning's: where to train, such as auto, gpu or cpu.
@@ -30,6 +30,8 @@ class AmclipTrainer(Trainer):
             32-true, bf16-mixed, or 16-mixed on GPUs without bfloat16.
         float32_products: How exact matrix products of float32 are on a GPU of CUDA. high: on its tensor cores (TF32,
             ten bits behind the point). highest: in all of float32's bits, and slowly. medium: bfloat16 products.
+        side_stream: On a GPU of CUDA, move and preprocess the next batch (crops, flow) while the step of this one is
+            still computed; takes memory for one more batch. false: one after the other.
         **settings: Of Lightning's trainer.
 
     Raises:
@@ -42,6 +44,7 @@ class AmclipTrainer(Trainer):
         accelerator: str | Accelerator = "auto",
         precision: Precision | None = "auto",
         float32_products: Float32Products = "high",
+        side_stream: bool = True,
         **settings: Any,
     ) -> None:
         if float32_products not in (known := get_args(Float32Products)):
@@ -52,6 +55,7 @@ class AmclipTrainer(Trainer):
             torch.set_float32_matmul_precision(float32_products)
             how = "without tensor cores" if float32_products == "highest" else f"on tensor cores ({float32_products})"
             products = f"; float32 products {how}"
+        self.side_stream = side_stream
         super().__init__(accelerator=accelerator, precision=chosen, **settings)
         rank_zero_info(f"Precision: {chosen or '32-true'}{why}{products}")
 
