@@ -96,8 +96,8 @@ class Marks:
 def as_before(device: torch.device) -> Iterator[None]:
     """amclip as it was before host and device worked side by side, to be measured beside what it is now.
 
-    The optimiser is not fused, numbers of the host wait their turn for the device, annotating decodes one batch ahead and
-    fetches scores at once. What has a setting (the side stream, float32 products, the precision) is set by the caller.
+    The optimiser is not fused, numbers of the host wait their turn for the device, annotating decodes one batch ahead
+    and fetches scores at once. What has a setting (side stream, float32 products, precision) is set by the caller.
     """
     from amclip.ethogram import stream
 
@@ -112,9 +112,8 @@ def as_before(device: torch.device) -> Iterator[None]:
         changed.enter_context(patch("amclip.optimiser._can_be_fused", lambda parameters: False))
         changed.enter_context(patch("amclip.on_device._pinned", waiting))
         changed.enter_context(patch.object(stream, "read_ahead", lambda items: read_ahead(items, 2)))
-        changed.enter_context(
-            patch.object(stream._Underway, "__len__", lambda self: 2)
-        )  # so that one is fetched at once
+        # As if there were two: so one is fetched at once.
+        changed.enter_context(patch.object(stream._Underway, "__len__", lambda self: 2))
         yield
 
 

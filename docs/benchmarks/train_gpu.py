@@ -8,8 +8,8 @@ videos of 640 × 360 pixels; an optimiser step after each batch. Parts are marke
 them: they add up to the step, and *data wait* is how long the GPU waits for the next batch. Sections are in order of
 their worth, and each is saved as soon as it is done.
 
-`--before` measures each case once more as amclip was before host and GPU worked side by side: without side stream, fused
-optimiser and tensor cores for float32 products, and with copies that wait for the GPU.
+`--before` measures each case once more as amclip was before host and GPU worked side by side: without side stream,
+fused optimiser and tensor cores for float32 products, and with copies that wait for the GPU.
 """
 
 import contextlib
@@ -165,9 +165,9 @@ def main() -> None:
         f"""# Training on a GPU
 
 Written by `docs/benchmarks/train_gpu.py` on {machine.name}, {datetime.date.today()}; {machine.versions}.
-`amclip fit` with `configs/animal_kingdom.yaml` (bf16-mixed where the GPU has it, dense, M = 4, P = 8, ViT-B/16, 8 clips, gradient
-checkpointing) and what each row changes; random weights, {CLASSES} classes, drawn videos of {SIZE[1]} × {SIZE[0]}
-pixels. Medians over {run.options.steps} steps; the parts of a step are the GPU's time, in milliseconds."""
+`amclip fit` with `configs/animal_kingdom.yaml` (bf16-mixed where the GPU has it, dense, M = 4, P = 8, ViT-B/16, 8
+clips, gradient checkpointing) and what each row changes; random weights, {CLASSES} classes, drawn videos of {SIZE[1]} ×
+{SIZE[0]} pixels. Medians over {run.options.steps} steps; the parts of a step are the GPU's time, in milliseconds."""
     )
     words = words_of(run, run.work, machine)
     run.figures["device"] = machine.name
