@@ -56,7 +56,7 @@ class MachineOptions:
         devices: GPUs (or, on a CPU, processes) to share the videos out among, per machine.
         nodes: Machines, where a scheduler such as SLURM starts the command on each; all must see videos and output.
         precision: bf16-mixed and 16-mixed are faster on GPUs, with slightly other scores. auto: bf16-mixed on a GPU
-            that has bfloat16, else 32-true.
+            that has bfloat16, else 32-true; an annotation goes on as it was begun.
 
     Raises:
         ValueError: If a number is below 1.
@@ -126,10 +126,10 @@ def annotate(
     refuse_lone_tracks(model.input, boxes)
     # Here, since wrong options are answered without Lightning.
     from amclip.ethogram.annotator import AnnotateConfig, Annotator, VideoShares, collect_scores, errors_of
-    from amclip.trainer import choose_precision
 
     accelerator = "gpu" if scoring.gpu else "cpu"
-    precision, why = choose_precision(machines.precision, accelerator)
+    begun = {} if restart else OutputFolder.begun_with(Path(output))
+    precision, why = _precision(machines.precision, accelerator, begun)
     cutting = bouts.for_model(model)
     window, hop = scoring.windows(model, 0.25)
     fingerprint = {
@@ -242,6 +242,17 @@ def _model(checkpoint: str | None, zero_shot: ZeroShotOptions, cropped: bool) ->
 def _published(model: "TrainedModel") -> str:
     config = model.network.config
     return f"zero-shot: {config.backbone} {config.pretrained or ''}".rstrip()
+
+
+def _precision(asked: Any, accelerator: str, begun: dict[str, Any]) -> tuple[str, str]:
+    """The precision, and in words why; one left open is that of the annotation that was begun, on any machine."""
+    from amclip.trainer import choose_precision
+
+    precision, why = choose_precision(asked, accelerator)
+    before = begun.get("precision")
+    if asked == "auto" and before in ("32-true", "bf16-mixed", "16-mixed") and before != precision:
+        return before, " (auto: as this annotation was begun)"
+    return precision, why
 
 
 def _trainer(accelerator: str, machines: MachineOptions, precision: str) -> Any:
