@@ -83,7 +83,7 @@ def new_adamw(groups: list[dict[str, Any]], betas: tuple[float, float], eps: flo
     if fused:
         # Else Lightning refuses to clip gradients in mixed precision, as the kernel could also undo a loss's scaling.
         # Lightning undoes it before, where there is one (16-mixed).
-        optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
+        optimizer._step_supports_amp_scaling = False
     optimizer.register_load_state_dict_pre_hook(_as_made)
     return optimizer
 

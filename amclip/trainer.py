@@ -76,7 +76,8 @@ class PatientBar(RichProgressBar):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Move on; read the numbers at the steps that are logged."""
-        self._between = bool(self._shown) and (batch_idx + 1) % trainer.log_every_n_steps != 0
+        every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        self._between = bool(self._shown) and (batch_idx + 1) % every != 0
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         self._between = False
 

@@ -6,6 +6,7 @@ import platform
 import shutil
 import sys
 from importlib import metadata
+from typing import Any
 
 __all__ = ["doctor"]
 
@@ -181,8 +182,9 @@ def _attention_in_use(device: str) -> str:
 
 def _attention_allowed() -> list[str]:
     """Kernels on a GPU that nothing has switched off."""
-    from torch.backends import cuda
+    import torch
 
+    cuda: Any = torch.backends.cuda
     switches = {
         "flash": cuda.flash_sdp_enabled(),
         "memory-efficient": cuda.mem_efficient_sdp_enabled(),

@@ -75,9 +75,15 @@ def attention(by: Callable[..., Tensor]) -> Iterator[None]:
 
 
 def by_hand(
-    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0, **_: Any
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
 ) -> Tensor:
     assert not dropout_p
+    assert not is_causal
     scores = query @ key.mT / query.shape[-1] ** 0.5
     return (scores if attn_mask is None else scores + attn_mask).softmax(dim=-1) @ value
 
