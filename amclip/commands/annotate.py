@@ -255,7 +255,7 @@ def _precision(asked: Any, accelerator: str, begun: dict[str, Any]) -> tuple[str
     return precision, why
 
 
-def _trainer(accelerator: str, machines: MachineOptions, precision: str) -> Any:
+def _trainer(accelerator: str, machines: MachineOptions, precision: Any) -> Any:
     from lightning.pytorch import Trainer
     from lightning.pytorch.strategies import DDPStrategy
 
