@@ -79,6 +79,8 @@ class Augmentation(Configurable):
         import torch
         from torchvision.transforms import v2
 
+        from amclip.on_device import on_device
+
         height, width = pixels.shape[-2:]
         shape = width / height
         # The crop keeps the decoded frame's proportions, changed by up to a tenth, and ends up square.
@@ -97,7 +99,7 @@ class Augmentation(Configurable):
             fractions = box["height"] / height, box["width"] / width
             shown.append(fractions[::-1] if quarters % 2 else fractions)
         images = torch.stack(moved).clamp_(0, 1)
-        return images.view(*pixels.shape[:3], *images.shape[2:]), pixels.new_tensor(shown)
+        return images.view(*pixels.shape[:3], *images.shape[2:]), on_device(shown, pixels.device, pixels.dtype)
 
     def jitter_colors(self, frames: "Tensor", seeds: Sequence[int] | None = None) -> "Tensor":
         """Random brightness, contrast and saturation of four clips in five, the same for a whole clip; in this order.
@@ -118,13 +120,15 @@ class Augmentation(Configurable):
             adjust_saturation_with_gray_subtraction,
         )
 
+        from amclip.on_device import on_device
+
         factors = torch.ones(3, len(frames))
         for column, seed in enumerate(_each(seeds, len(frames))):
             with _drawing(seed, "color"):
                 if torch.rand(()) < _JITTERED:
                     factors[:, column] += self.color_jitter * (2 * torch.rand(3) - 1)
         # Drawn on the CPU, clip by clip; carried out on the device, all clips at once.
-        brightness, contrast, saturation = factors.to(frames.device).repeat_interleave(frames.shape[1], dim=1)
+        brightness, contrast, saturation = on_device(factors.repeat_interleave(frames.shape[1], dim=1), frames.device)
         changed: Tensor = adjust_brightness_accumulative(frames.flatten(0, 1), brightness)
         changed = adjust_contrast_with_mean_subtraction(changed, contrast)
         changed = adjust_saturation_with_gray_subtraction(changed, saturation)

@@ -12,6 +12,7 @@ from amclip.calibration import Calibrator
 from amclip.losses import Loss
 from amclip.metrics import MICRO_BATCH, AveragePrecision, AveragePrecisionScores
 from amclip.models.classifier import Answer, InterleavedClassifier
+from amclip.on_device import on_device
 
 __all__ = ["Evaluation", "answer_batch", "named_scores", "readable_rows"]
 
@@ -69,7 +70,7 @@ class Evaluation(nn.Module):
 
 def readable_rows(batch: dict[str, Any]) -> Tensor:
     """Which clips of a batch could be read, bool ``(B,)``."""
-    return torch.tensor([not error for error in batch["error"]], device=batch["labels"].device)
+    return on_device([not error for error in batch["error"]], batch["labels"].device, torch.bool)
 
 
 def answer_batch(network: InterleavedClassifier, batch: dict[str, Any]) -> Answer:

@@ -49,6 +49,7 @@ class LastCheckpoint(ModelCheckpoint):
         """Epoch that it was in then, from 0."""
         self._began_step = self._gathering_since = 0
         self._saved_time = 0.0
+        self._hosts: Any = None
 
     @property
     def state_key(self) -> str:
@@ -59,6 +60,7 @@ class LastCheckpoint(ModelCheckpoint):
         """Count steps and minutes from here."""
         super().on_train_start(trainer, pl_module)
         self._began_step = self._gathering_since = trainer.global_step
+        self._hosts = _group_of_hosts(trainer)
         self._saved_time = time.monotonic()
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
@@ -78,7 +80,7 @@ class LastCheckpoint(ModelCheckpoint):
         if trainer.fit_loop.epoch_loop.batch_progress.is_last_batch or trainer.global_step == self._gathering_since:
             return
         self._gathering_since = trainer.global_step
-        signum = _highest(trainer, interrupt.received())
+        signum = self._highest(trainer, interrupt.received())
         if signum or self._is_due(trainer):
             self._save(trainer)
         if signum:
@@ -93,7 +95,7 @@ class LastCheckpoint(ModelCheckpoint):
         super().on_train_epoch_end(trainer, pl_module)
         self._note(trainer)
         interrupt.rest_is_near(False)
-        if signum := _highest(trainer, interrupt.received()):
+        if signum := self._highest(trainer, interrupt.received()):
             interrupt.stop(signum)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -106,7 +108,17 @@ class LastCheckpoint(ModelCheckpoint):
         if self.every_n_minutes is None:
             return steps
         passed = time.monotonic() - self._saved_time >= 60 * self.every_n_minutes
-        return steps or bool(trainer.strategy.broadcast(passed))  # clocks of several machines differ
+        return steps or bool(self._highest(trainer, int(passed)))  # clocks of several machines differ
+
+    def _highest(self, trainer: Trainer, number: int) -> int:
+        """The greatest of all processes' numbers; hosts ask each other, and none waits for its device."""
+        if trainer.world_size == 1:
+            return number
+        import torch
+
+        found = torch.tensor(number)
+        torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX, group=self._hosts)
+        return int(found)
 
     def _save(self, trainer: Trainer) -> None:
         assert self.dirpath is not None
@@ -119,11 +131,11 @@ class LastCheckpoint(ModelCheckpoint):
         self._saved_time = time.monotonic()
 
 
-def _highest(trainer: Trainer, signum: int) -> int:
-    """The greatest of all processes' numbers."""
+def _group_of_hosts(trainer: Trainer) -> Any:
+    """The processes, to talk to each other without their devices; None where they do so anyway, or there is one."""
     if trainer.world_size == 1:
-        return signum
+        return None
     import torch
 
-    found = torch.tensor(signum, device=trainer.strategy.root_device)
-    return int(trainer.strategy.reduce(found, reduce_op="max"))
+    gloo = torch.distributed.get_backend() == "gloo"
+    return None if gloo else torch.distributed.new_group(backend="gloo")

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from amclip.on_device import on_device
 from amclip.plain import Configurable
 
 __all__ = [
@@ -265,7 +266,7 @@ class LDAM(Loss):
 
     def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Scalar, mean over clips and classes; plain binary cross-entropy while the counts are not known."""
-        lowered = logits - self._margins.to(logits) * labels
+        lowered = logits - on_device(self._margins, logits.device, logits.dtype) * labels
         losses = F.binary_cross_entropy_with_logits(lowered, labels, reduction="none")
         return (losses * _clip_weights(labels, self._weights)).mean() if self.reweight else losses.mean()
 
@@ -312,7 +313,7 @@ class Equalization(Loss):
         """Scalar, mean over clips and classes; plain binary cross-entropy while the counts are not known."""
         # How much of the clip shows other classes and not this one: all of it or nothing, unless clips are mixed.
         others = (labels.sum(dim=1, keepdim=True).clamp(max=1) - labels).clamp(min=0)
-        pushed = 1 - labels - self._rare.to(logits) * others
+        pushed = 1 - labels - on_device(self._rare, logits.device, logits.dtype) * others
         return -(labels * F.logsigmoid(logits) + pushed * F.logsigmoid(-logits)).mean()
 
 
@@ -322,7 +323,7 @@ def _clip_weights(labels: Tensor, weights: Tensor) -> Tensor:
     Of mixed clips the weights are mixed as the clips are.
     """
     count = labels.sum(dim=1, keepdim=True)
-    known = (labels * weights.to(labels)).sum(dim=1, keepdim=True) / count.clamp(min=1)
+    known = (labels * on_device(weights, labels.device, labels.dtype)).sum(dim=1, keepdim=True) / count.clamp(min=1)
     return known + (1 - count).clamp(min=0)
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from amclip.inputs import NetworkInput
+from amclip.on_device import on_device
 
 __all__ = ["Statistic", "motion_shape", "motion_statistics", "statistics_of_input"]
 
@@ -153,7 +154,7 @@ def _exceeded(speed: Tensor, area: Tensor) -> list[Tensor]:
     """
     pixels = speed[0].numel()
     ordered = torch.cat([speed.flatten(1).sort(dim=1, descending=True).values, speed.new_zeros(len(speed), 1)], dim=1)
-    ranks = (speed.new_tensor(_TOP) * pixels / area[:, None]).long().clamp(max=pixels)
+    ranks = (on_device(_TOP, speed.device, speed.dtype) * pixels / area[:, None]).long().clamp(max=pixels)
     return [*ordered.gather(1, ranks).unbind(1), ordered[:, 0]]
 
 

@@ -13,7 +13,7 @@ from amclip.models.tower import undecayed
 from amclip.models.xclip_layers import is_message
 from amclip.plain import Configurable
 
-__all__ = ["Optimiser", "parameter_groups", "warmed_cosine"]
+__all__ = ["Optimiser", "new_adamw", "parameter_groups", "warmed_cosine"]
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,45 @@ class Optimiser(Configurable):
             network, self.learning_rate, self.backbone_learning_rate, self.weight_decay, self.layer_decay
         )
         # X-CLIP's betas and epsilon (microsoft/VideoX, utils/optimizer.py).
-        optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-8)
+        optimizer = new_adamw(groups, betas=(0.9, 0.98), eps=1e-8)
         factor = warmed_cosine(round(self.warmup_fraction * total_steps), total_steps, self.final_fraction)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def new_adamw(groups: list[dict[str, Any]], betas: tuple[float, float], eps: float) -> torch.optim.AdamW:
+    """AdamW, by PyTorch's one kernel for all weights where these are on a GPU of CUDA.
+
+    A state that was saved by the one way is taken over by the other. PyTorch's fused AdamW for CPUs is not taken: its
+    weights differ in the last bit, and its time is a small part of a step there.
+
+    Args:
+        groups: As :func:`parameter_groups` gives them.
+        betas: Decays of the moments.
+        eps: Added to the denominator.
+    """
+    fused = _can_be_fused([parameter for group in groups for parameter in group["params"]])
+    optimizer = torch.optim.AdamW(groups, betas=betas, eps=eps, fused=fused or None)
+    if fused:
+        # Else Lightning refuses to clip gradients in mixed precision, as the kernel could also undo a loss's scaling.
+        # Lightning undoes it before, where there is one (16-mixed).
+        optimizer._step_supports_amp_scaling = False
+    optimizer.register_load_state_dict_pre_hook(_as_made)
+    return optimizer
+
+
+def _can_be_fused(parameters: list[nn.Parameter]) -> bool:
+    return bool(parameters) and all(parameter.is_cuda for parameter in parameters)
+
+
+def _as_made(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:
+    """A saved state with the way of computing that this optimiser was made with, wherever it was saved."""
+    saved, made = state["param_groups"], optimizer.param_groups
+    if len(saved) != len(made):
+        return state  # PyTorch says what is wrong
+    own = ("fused", "foreach", "capturable")
+    groups = [{**old, **{name: new[name] for name in own}} for old, new in zip(saved, made, strict=True)]
+    return {**state, "param_groups": groups}
 
 
 def parameter_groups(

@@ -14,6 +14,7 @@ from amclip.augmentation import Augmentation
 from amclip.flow.image import encode_flow
 from amclip.inputs import NetworkInput
 from amclip.motion import motion_statistics
+from amclip.on_device import on_device
 
 __all__ = ["Preprocess", "Seen"]
 
@@ -109,7 +110,7 @@ class Preprocess(nn.Module):
                 still = self.augmentation.jitter_colors(still, seeds) if augment else still
                 streams.append(still.reshape(len(still), -1, crops, 1, *still.shape[2:]))
             if self.input.needs_flow:
-                kept = kept * kept.new_tensor(shown)
+                kept = kept * on_device(shown, kept.device, kept.dtype)
                 flow: Tensor = self.flow(pixels.flatten(0, 2))
                 flow = flow.view(*pixels.shape[:3], *flow.shape[1:])  # (B, K, G, 2, S, S)
                 if self.input.shows_flow:
@@ -139,12 +140,18 @@ class Preprocess(nn.Module):
 
     def denormalise(self, images: Tensor) -> Tensor:
         """Undo the normalisation, for looking at: any shape ``(..., 3, S, S)``, values clipped to ``[0, 1]``."""
-        mean, std = (images.new_tensor(x).view(3, 1, 1) for x in (self.input.mean, self.input.std))
+        mean, std = self._statistics_of_pixels(images)
         return (images * std + mean).clamp(0, 1)
 
     def _normalise(self, images: Tensor) -> Tensor:
-        mean, std = (images.new_tensor(x).view(3, 1, 1) for x in (self.input.mean, self.input.std))
+        mean, std = self._statistics_of_pixels(images)
         return (images - mean) / std
+
+    def _statistics_of_pixels(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and deviation of each colour, ``(3, 1, 1)``, where the images are and in their type."""
+        both = on_device([self.input.mean, self.input.std], images.device, images.dtype)
+        mean, std = both[..., None, None].unbind(0)
+        return mean, std
 
     def _resize_and_crop(self, frames: Tensor, augment: bool, seeds: Sequence[int] | None) -> tuple[Tensor, Tensor]:
         """Scale to the network's size, in training by a random crop and mirror image; see `Augmentation.crop`."""

@@ -95,7 +95,7 @@ class BehaviourTask(Configurable, LightningModule):
         """Median length of the training clips, where known: from the data, or from the checkpoint."""
         self.val_evaluation = Evaluation(len(classes))
         self.test_evaluation = Evaluation(len(classes))
-        self.skipped_clips = SumMetric()
+        self.skipped_clips = SumMetric(nan_strategy="disable")  # looking for NaN would wait for the device
         self.scores: AveragePrecisionScores | None = None
         """Scores of the last validation or test, for callbacks that draw or print them."""
 

@@ -25,6 +25,8 @@ LAYERS = {
         "guard",
         "last_checkpoint",
         "rank_zero",
+        "trainer",
+        "on_device",
     ),
     "flow, models, metrics, calibration, checkpoint, configs": (
         *(

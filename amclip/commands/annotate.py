@@ -55,7 +55,8 @@ class MachineOptions:
     Args:
         devices: GPUs (or, on a CPU, processes) to share the videos out among, per machine.
         nodes: Machines, where a scheduler such as SLURM starts the command on each; all must see videos and output.
-        precision: bf16-mixed and 16-mixed are faster on GPUs, with slightly other scores.
+        precision: bf16-mixed and 16-mixed are faster on GPUs, with slightly other scores. auto: bf16-mixed on a GPU
+            that has bfloat16, else 32-true; an annotation goes on as it was begun.
 
     Raises:
         ValueError: If a number is below 1.
@@ -63,7 +64,7 @@ class MachineOptions:
 
     devices: int = 1
     nodes: int = 1
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
 
     def __post_init__(self) -> None:
         for name in ("devices", "nodes"):
@@ -126,25 +127,29 @@ def annotate(
     # Here, since wrong options are answered without Lightning.
     from amclip.ethogram.annotator import AnnotateConfig, Annotator, VideoShares, collect_scores, errors_of
 
+    accelerator = "gpu" if scoring.gpu else "cpu"
+    begun = {} if restart else OutputFolder.begun_with(Path(output))
+    precision, why = _precision(machines.precision, accelerator, begun)
     cutting = bouts.for_model(model)
     window, hop = scoring.windows(model, 0.25)
     fingerprint = {
         "checkpoint": identity,
         "window": window,
         "hop": hop,
-        "precision": machines.precision,
+        "precision": precision,
         "reading_rules": READING_RULES,
         "version": __version__,
     }
     if boxes is not None:
         fingerprint["tracks"] = fingerprint_of(boxes)
     config = AnnotateConfig(window, hop, scoring.batch, fingerprint, scoring.probe_timeout, boxes)
-    trainer = _trainer("gpu" if scoring.gpu else "cpu", machines)
+    trainer = _trainer(accelerator, machines, precision)
     say_what_is_kept("What was scored is kept: the same command goes on from there.")
     output_folder = OutputFolder(Path(output))
     with output_folder.claimed(fingerprint, restart, first=trainer.is_global_zero):
         if trainer.is_global_zero:
-            print(_plan_in_words(model, len(sources), window, hop, scoring.window is None))
+            words = _plan_in_words(model, len(sources), window, hop, scoring.window is None)
+            print(f"{words}; precision {precision}{why}")
             for note in () if boxes is None else boxes.notes:
                 print(printable(note), file=sys.stderr)
         annotator = Annotator(model, sources, output_folder.journals, config)
@@ -239,7 +244,18 @@ def _published(model: "TrainedModel") -> str:
     return f"zero-shot: {config.backbone} {config.pretrained or ''}".rstrip()
 
 
-def _trainer(accelerator: str, machines: MachineOptions) -> Any:
+def _precision(asked: Any, accelerator: str, begun: dict[str, Any]) -> tuple[str, str]:
+    """The precision, and in words why; one left open is that of the annotation that was begun, on any machine."""
+    from amclip.trainer import choose_precision
+
+    precision, why = choose_precision(asked, accelerator)
+    before = begun.get("precision")
+    if asked == "auto" and before in ("32-true", "bf16-mixed", "16-mixed") and before != precision:
+        return before, " (auto: as this annotation was begun)"
+    return precision, why
+
+
+def _trainer(accelerator: str, machines: MachineOptions, precision: Any) -> Any:
     from lightning.pytorch import Trainer
     from lightning.pytorch.strategies import DDPStrategy
 
@@ -253,7 +269,7 @@ def _trainer(accelerator: str, machines: MachineOptions) -> Any:
         devices=machines.devices,
         num_nodes=machines.nodes,
         strategy=DDPStrategy(timeout=_BARRIER_TIMEOUT) if machines.devices * machines.nodes > 1 else "auto",
-        precision=machines.precision,
+        precision=precision,
         callbacks=[Guard()],
         logger=False,
         enable_checkpointing=False,

@@ -6,6 +6,7 @@ import platform
 import shutil
 import sys
 from importlib import metadata
+from typing import Any
 
 __all__ = ["doctor"]
 
@@ -115,8 +116,10 @@ def in_use() -> list[tuple[str, str]]:
     gpu = torch.cuda.is_available()
     return [
         ("flow runs by", _flow_in_use(gpu)),
-        ("precision", _precision_in_use(gpu)),
+        ("precision", _precision_in_use()),
         ("attention runs by", _attention_in_use("cuda" if gpu else "cpu")),
+        ("optimiser steps by", "PyTorch's fused AdamW" if gpu else "AdamW, weight by weight (fused on a GPU of CUDA)"),
+        ("the next batch", _batches_in_use(gpu)),
         ("videos are decoded by", _decoder_in_use()),
     ]
 
@@ -142,15 +145,23 @@ def _flow_in_use(gpu: bool) -> str:
     return f"amclip's CUDA kernels: {', '.join(ways)}"
 
 
-def _precision_in_use(gpu: bool) -> str:
-    import torch
+def _precision_in_use() -> str:
+    """What `precision: auto` is here, and how the trainer has float32 multiplied."""
+    import inspect
 
-    products = {"highest": "without", "high": "on", "medium": "on"}[torch.get_float32_matmul_precision()]
+    from amclip.trainer import AmclipTrainer, choose_precision, on_cuda
+
+    chosen, why = choose_precision("auto", "auto")
+    if not on_cuda("auto"):
+        return f"{chosen}{why}; bfloat16 gains nothing on most CPUs"
+    products = inspect.signature(AmclipTrainer).parameters["float32_products"].default
+    return f"{chosen}{why}; float32 products on tensor cores (--trainer.float32_products {products})"
+
+
+def _batches_in_use(gpu: bool) -> str:
     if not gpu:
-        return "float32; bfloat16 (bf16-mixed) gains nothing on most CPUs"
-    if not torch.cuda.is_bf16_supported(including_emulation=False):
-        return f"this GPU has no bfloat16: --trainer.precision 16-mixed; float32 products {products} tensor cores"
-    return f"bfloat16 where --trainer.precision is bf16-mixed; float32 products {products} tensor cores"
+        return "is made ready after the step before it; on a GPU of CUDA beside it"
+    return "is made ready on a side stream, beside the step before it (--trainer.side_stream)"
 
 
 def _attention_in_use(device: str) -> str:
@@ -165,7 +176,22 @@ def _attention_in_use(device: str) -> str:
         # The choice that scaled_dot_product_attention itself makes; there is no public name for it.
         chosen = SDPBackend(torch._fused_sdp_choice(tokens, tokens, tokens))
         said.append(f"{chosen.name.lower().replace('_', ' ')} ({str(kind).removeprefix('torch.')})")
-    return f"PyTorch's {', '.join(said)}"
+    allowed = f"; allowed: {', '.join(_attention_allowed())}" if device == "cuda" else ""
+    return f"PyTorch's {', '.join(said)}{allowed}"
+
+
+def _attention_allowed() -> list[str]:
+    """Kernels on a GPU that nothing has switched off."""
+    import torch
+
+    cuda: Any = torch.backends.cuda
+    switches = {
+        "flash": cuda.flash_sdp_enabled(),
+        "memory-efficient": cuda.mem_efficient_sdp_enabled(),
+        "cuDNN": cuda.cudnn_sdp_enabled(),
+        "plain": cuda.math_sdp_enabled(),
+    }
+    return [name for name, on in switches.items() if on]
 
 
 def _decoder_in_use() -> str:

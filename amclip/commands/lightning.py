@@ -7,7 +7,7 @@ from typing import Any
 
 from lightning.fabric.plugins.io import CheckpointIO
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 
 from amclip.atomic import refuse_overwriting
@@ -23,6 +23,7 @@ from amclip.last_checkpoint import LastCheckpoint
 from amclip.plain import from_plain
 from amclip.score_table import ScoreTable
 from amclip.task import BehaviourTask
+from amclip.trainer import AmclipTrainer, PatientBar
 
 __all__ = ["AmclipCLI", "DataOnly"]
 
@@ -69,6 +70,7 @@ class AmclipCLI(LightningCLI):
                 command,
                 BehaviourTask,
                 VideoDataModule,
+                trainer_class=AmclipTrainer,
                 save_config_callback=SaveFitConfig,
                 save_config_kwargs={"overwrite": True},
                 subclass_mode_model=True,
@@ -180,11 +182,14 @@ class AmclipCLI(LightningCLI):
         if self.subcommand != "fit" and "checkpoint" in keys:
             keys.remove("checkpoint")  # it would only warn that the run's folder is another one now
         callbacks: list[Any] = [Guard(), ScoreTable(), FlowStrength()]
-        if self.subcommand == "fit" and self._get(self.config_init, "trainer")["logger"]:
+        trainer = self._get(self.config_init, "trainer")
+        if self.subcommand == "fit" and trainer["logger"]:
             callbacks.append(LearningRateMonitor(logging_interval="step"))
+        has_bar = any(isinstance(callback, ProgressBar) for callback in _as_list(trainer["callbacks"]))
+        if trainer["enable_progress_bar"] is not False and not trainer["barebones"] and not has_bar:
+            callbacks.append(PatientBar())
         self.trainer_defaults["callbacks"] = callbacks
-        plugins = self._get(self.config_init, "trainer").get("plugins") or []
-        plugins = list(plugins) if isinstance(plugins, list | tuple) else [plugins]
+        plugins = _as_list(trainer.get("plugins"))
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
             kwargs["plugins"] = [*plugins, SealedCheckpointIO()]
         return super().instantiate_trainer(**kwargs)
@@ -234,6 +239,11 @@ def _run_again(checkpoint: Path) -> list[str]:
     if run.name.startswith("version_"):
         words.append(f"--trainer.logger.init_args.version={run.name}")
     return words
+
+
+def _as_list(given: Any) -> list[Any]:
+    """None, one or several, as Lightning's trainer takes them."""
+    return list(given) if isinstance(given, list | tuple) else [given] if given else []
 
 
 def _concerns_users(record: logging.LogRecord) -> bool:

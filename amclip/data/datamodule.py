@@ -24,6 +24,7 @@ from amclip.data.readable import (
     tell_odd_tracks,
 )
 from amclip.data.samplers import ClassAwareSampler, EpochSampler, WindowSampler, process_group
+from amclip.data.side_stream import NoStreams, SideStream
 from amclip.data.stored.dataset import Lookup, StoredClips, collate_stored
 from amclip.data.stored.embedder import Embedder, Precision, changes_pixels, refuse_unusable
 from amclip.data.stored.videos import video_digests
@@ -68,6 +69,7 @@ class VideoDataModule(VideoData, LightningDataModule):
         self._digests: dict[Path, bytes] = {}
         self._place = Place()
         self._messages: set[str] = set()
+        self._side: SideStream | None = None
         self.tables: dict[str, LabelTable] = {}
         self.datasets: dict[str, ClipDataset] = {}
 
@@ -91,6 +93,7 @@ class VideoDataModule(VideoData, LightningDataModule):
             ValueError: If a split that the stage needs has no clips that can be read.
         """
         self._refuse_embeddings(stage)
+        self._side = None
         self.tables = self._tables(stage)
         found = self._probe(self.tables)
         if self.embeddings is not None:
@@ -161,11 +164,29 @@ class VideoDataModule(VideoData, LightningDataModule):
             torch.manual_seed(seed_of(self.seed, epoch, *clips, *draws))
         return batch
 
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Move a batch, beside the step before it."""
+        side = self._side_stream(device)
+        side.begin()
+        with side.beside():
+            moved: Batch = super().transfer_batch_to_device(batch, device, dataloader_idx)
+        return moved
+
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Frames to normalised frames and flow images, on the device, augmented and mixed in training only.
 
         In test and prediction with W views of each clip, ``images`` and ``segments`` have ``B * W`` rows.
+
+        On a GPU this is computed beside the step before, see :mod:`amclip.data.side_stream`; not in a subclass that
+        overrides this method or :meth:`transfer_batch_to_device`.
         """
+        side = self._side or SideStream(torch.device("cpu"))
+        with side.beside():
+            batch = self._make_ready(batch)
+        side.hand_over(batch)
+        return batch
+
+    def _make_ready(self, batch: Batch) -> Batch:
         training = self.trainer is not None and self.trainer.training
         seeds = batch.pop("seeds", None)
         if self.embedder is not None:
@@ -185,6 +206,17 @@ class VideoDataModule(VideoData, LightningDataModule):
             seen = Seen(images, motion)
         batch.update(seen._asdict())
         return batch
+
+    def _side_stream(self, device: torch.device) -> SideStream:
+        """Where the next batch is made ready; what embeds asks for values, and overridden methods know no streams."""
+        if self._side is None:
+            own = any(
+                getattr(type(self), name) is not getattr(VideoDataModule, name)
+                for name in ("transfer_batch_to_device", "on_after_batch_transfer")
+            )
+            wanted = getattr(self.trainer, "side_stream", True) and self.embedder is None and not own
+            self._side = SideStream(device, None if wanted else NoStreams())
+        return self._side
 
     def state_dict(self) -> dict[str, Any]:
         """Where a training goes on: reading processes begin before Lightning gives it to anybody else."""

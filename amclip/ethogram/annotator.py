@@ -7,6 +7,7 @@ there are. Lightning starts the processes and gives each its device.
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -181,13 +182,15 @@ class Annotator(LightningModule):
                 known = journal.rows % batch  # of the first batch, where another size was used before
                 synced = time.monotonic()
                 at(float(rows.stop[journal.rows - 1]) if journal.rows else 0.0, new=False)
-                for scored in stream_windows(self.model, video, rows, journal.rows - known, batch):
-                    journal.add(rows, scored.probabilities[known:])
-                    known = 0
-                    if time.monotonic() - synced > _SYNC_EVERY:
-                        journal.sync()
-                        synced = time.monotonic()
-                    at(float(rows.stop[journal.rows - 1]))
+                stream = stream_windows(self.model, video, rows, journal.rows - known, batch)
+                with closing(stream):  # its thread must not read a video that is closed
+                    for scored in stream:
+                        journal.add(rows, scored.probabilities[known:])
+                        known = 0
+                        if time.monotonic() - synced > _SYNC_EVERY:
+                            journal.sync()
+                            synced = time.monotonic()
+                        at(float(rows.stop[journal.rows - 1]))
 
     def _odd_tracks(self, todo: list[Source]) -> str:
         """What is odd about the tracks of videos that are to be scored, in words."""

@@ -41,6 +41,15 @@ class OutputFolder:
         self.journals.mkdir(parents=True, exist_ok=True)
         self._begun = self.journals / "run.json"
 
+    @staticmethod
+    def begun_with(folder: Path) -> dict[str, Any]:
+        """The fingerprint of the annotation that a folder holds; empty where it holds none that can be read."""
+        try:
+            begun = json.loads((folder / ".journal" / "run.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return begun if isinstance(begun, dict) else {}
+
     @contextmanager
     def claimed(self, fingerprint: dict[str, Any], restart: bool = False, first: bool = True) -> Iterator[None]:
         """Hold the folder for one run.

@@ -10,13 +10,16 @@ The network always sees batches of one shape, filled up at the end of a video, a
 wherever a run begins: libraries of linear algebra choose their order of summation by shape, so only thus are a run that
 was interrupted and one that was not equal to the last bit, where one thread computes; the order in which several sum
 is not fixed.
+
+Decoding runs ahead in a thread, and scores are fetched when the next batch has been launched: decoder, host and GPU
+work side by side, and none of it changes a score.
 """
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,16 +27,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from amclip.data.crops import cut_out, open_video, refuse_huge_squares, refuse_other_size
+from amclip.data.side_stream import CudaStreams, NoStreams, Streams
 from amclip.data.video import Video, VideoInfo
 from amclip.data.video_file import VideoError
+from amclip.ethogram.ahead import read_ahead
 from amclip.ethogram.plan import WindowPlan, plan_windows
 from amclip.ethogram.row_plan import RowPlan, rows_of_windows
 from amclip.inference import TrainedModel
 from amclip.inputs import NetworkInput
+from amclip.on_device import on_device
 
 __all__ = ["Scored", "open_windows", "stream_windows"]
-
-Item = TypeVar("Item")
 
 
 class Scored(NamedTuple):
@@ -83,8 +87,10 @@ def stream_windows(
     first: int = 0,
     batch: int = 1,
     embeddings: bool = False,
-) -> Iterator[Scored]:
+) -> Generator[Scored, None, None]:
     """Score the windows of a video, or those of the animals in it, in order.
+
+    Whoever may end early closes this before the video: a thread reads ahead.
 
     Args:
         model: The network, on the device where it shall run.
@@ -118,43 +124,81 @@ def stream_windows(
     row = first
     kept: tuple[Tensor, ...] = ()  # embeddings, or images and motion, from the one numbered `base` on
     base = begin
-    for pixels, unit_speed in _read_ahead(_decoded(video, rows, begin, size, model.input)):
+    underway = _Underway(model)
+    decoded = _decoded(video, rows, begin, size, model.input, device.type == "cuda")
+    try:
+        with closing(read_ahead(decoded)) as ahead:  # at once, not when this generator is collected: the video closes
+            for pixels, unit_speed in ahead:
+                with torch.inference_mode():
+                    seen = model.preprocess(on_device(pixels, device), unit_speed=on_device(unit_speed, device))
+                    fresh = [each.flatten(0, 1) for each in ((network.embed(*seen),) if alone else seen)]
+                    kept = tuple(map(torch.cat, zip(kept, fresh, strict=True))) if kept else tuple(fresh)
+                while row < len(rows):
+                    chosen = np.arange(row, min(row + batch, len(rows)))
+                    if rows.images[chosen, -1].max() >= base + len(kept[0]):
+                        break
+                    filled_up = np.minimum(np.arange(row, row + batch), len(rows) - 1)
+                    with torch.inference_mode():
+                        mine = on_device(torch.from_numpy(rows.images[filled_up] - base), device)
+                        first_of, *motion = (each[mine] for each in kept)
+                        answer = (network.classify if alone else network.answer)(first_of, segments, *motion)
+                        scored = model.probabilities(answer.logits)[: len(chosen)]
+                        pooled = answer.embeddings[: len(chosen)].float().mean(dim=1) if embeddings else scored[:, :0]
+                        underway.launch(scored, pooled)
+                    row += len(chosen)
+                    if len(underway) > 1:
+                        yield underway.fetch()
+                if row < len(rows):
+                    needed = int(rows.first_image[row])
+                    kept, base = tuple(each[max(0, needed - base) :] for each in kept), max(base, needed)
+    except VideoError:
+        yield from underway.rest()
+        raise
+    yield from underway.rest()
+
+
+class _Underway:
+    """Scores on their way from the device, in order; whoever fetches some waits for these and for no later work."""
+
+    def __init__(self, model: TrainedModel) -> None:
+        self._model = model
+        self._streams: Streams = CudaStreams(model.device) if model.device.type == "cuda" else NoStreams()
+        self._launched: deque[tuple[Tensor, Tensor, Any]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._launched)
+
+    def rest(self) -> Iterator[Scored]:
+        """All that was launched."""
+        while self._launched:
+            yield self.fetch()
+
+    def launch(self, scored: Tensor, pooled: Tensor) -> None:
+        """Have probabilities ``[n, C]`` and embeddings ``[n, D]`` copied."""
+        copies = (each.to("cpu", non_blocking=True) for each in (scored, pooled))
+        self._launched.append((*copies, self._streams.mark()))
+
+    def fetch(self) -> Scored:
+        """The next ones, calibrated."""
+        scored, pooled, mark = self._launched.popleft()
+        self._streams.wait(mark)
         with torch.inference_mode():
-            seen = model.preprocess(pixels.to(device), unit_speed=unit_speed.to(device))
-            fresh = [each.flatten(0, 1) for each in ((network.embed(*seen),) if alone else seen)]
-            kept = tuple(map(torch.cat, zip(kept, fresh, strict=True))) if kept else tuple(fresh)
-        while row < len(rows):
-            chosen = np.arange(row, min(row + batch, len(rows)))
-            if rows.images[chosen, -1].max() >= base + len(kept[0]):
-                break
-            filled_up = np.minimum(np.arange(row, row + batch), len(rows) - 1)
-            with torch.inference_mode():
-                mine = torch.from_numpy(rows.images[filled_up] - base).to(device)
-                first_of, *motion = (each[mine] for each in kept)
-                answer = (network.classify if alone else network.answer)(first_of, segments, *motion)
-                scored = model.calibrate(model.probabilities(answer.logits)[: len(chosen)].cpu()).numpy()
-                pooled = (
-                    answer.embeddings[: len(chosen)].float().mean(dim=1) if embeddings else torch.empty(len(chosen), 0)
-                )
-            yield Scored(scored, pooled.cpu().numpy())
-            row += len(chosen)
-        if row < len(rows):
-            needed = int(rows.first_image[row])
-            kept, base = tuple(each[max(0, needed - base) :] for each in kept), max(base, needed)
+            return Scored(self._model.calibrate(scored).numpy(), pooled.numpy())
 
 
 def _decoded(
-    video: Video, rows: RowPlan, begin: int, size: int, input: NetworkInput
+    video: Video, rows: RowPlan, begin: int, size: int, input: NetworkInput, pinned: bool
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Images from the one numbered ``begin`` on: pictures uint8 ``[size / K, K, V, 3, H, W]``, and their unit speeds.
 
-    The last are filled up by repeating the last one.
+    The last are filled up by repeating the last one. Those to be ``pinned`` lie where a GPU can read them by itself.
     """
     pictures = _frames(video, rows, begin, input) if rows.crops is None else _crops(video, rows, begin, input)
     for at in range(begin, len(rows.frames), size):
         numbers = np.minimum(np.arange(at, at + size), len(rows.frames) - 1)
         pixels = torch.stack([next(pictures) for _ in range(at, min(at + size, len(rows.frames)))])
         pixels = pixels[torch.from_numpy(numbers - at)]
+        pixels = pixels.pin_memory() if pinned else pixels
         unit_speed = torch.from_numpy(rows.unit_speed[numbers])
         yield (
             pixels.reshape(-1, rows.positions, *pixels.shape[1:]),
@@ -201,12 +245,3 @@ def _crops(video: Video, rows: RowPlan, begin: int, input: NetworkInput) -> Iter
                             cut[key] = cut_out(frame, square, input)
                         picture[wider * per_position + which] = cut[key]
         yield begun.pop(image)
-
-
-def _read_ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The same items, each made by a thread of its own while the one before is worked on."""
-    with ThreadPoolExecutor(1) as reader:
-        upcoming = reader.submit(next, items, None)
-        while (item := upcoming.result()) is not None:
-            upcoming = reader.submit(next, items, None)
-            yield item

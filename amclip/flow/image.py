@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from amclip.flow.choices import FlowImage
+from amclip.on_device import on_device
 
 #: Colours between one primary or secondary colour and the next on Middlebury's wheel, red to yellow first.
 SEGMENTS = (15, 6, 4, 11, 13, 6)
@@ -48,7 +49,7 @@ def encode_flow(flow: Tensor, kind: FlowImage = "wheel", bound: float = 20.0) ->
     length = torch.hypot(u, v).clamp(max=1)
     if kind == "uvm":
         return torch.stack([(u.clamp(-1, 1) + 1) / 2, (v.clamp(-1, 1) + 1) / 2, length], dim=1)
-    wheel = torch.tensor(_wheel(), dtype=scaled.dtype, device=scaled.device)
+    wheel = on_device(_wheel(), scaled.device, scaled.dtype)
     # Middlebury's colorcode.cpp: the wheel runs from left (-pi) over up to right and back, its ends meeting at left.
     place = (torch.atan2(-v, -u) / math.pi + 1) / 2 * (len(wheel) - 1)
     before = place.floor().long().clamp(max=len(wheel) - 1)

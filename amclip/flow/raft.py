@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from amclip.flow.method import FlowMethod
 from amclip.flow.pairs import check_pairs, check_values
+from amclip.on_device import on_device
 
 __all__ = ["RAFT"]
 
@@ -110,7 +111,7 @@ class RAFT(FlowMethod):
         flow = flow[..., below // 2 : below // 2 + inner[0], right // 2 : right // 2 + inner[1]]
         if enlarged > 1:
             flow = F.interpolate(flow, (height, width), mode="bilinear", align_corners=False)
-            flow = flow * flow.new_tensor([width / inner[1], height / inner[0]]).view(2, 1, 1)
+            flow = flow * on_device([width / inner[1], height / inner[0]], flow.device, flow.dtype).view(2, 1, 1)
         return flow.contiguous()
 
     def _load(self) -> nn.Module:

@@ -1,6 +1,7 @@
 """Scores and embeddings of the windows of a video, or of the animals in it, from one pass over it."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,11 +70,12 @@ def embed_windows(
         embeddings: list[NDArray[np.float32]] = []
         batch = max(1, min(batch, len(rows)))
         done = 0
-        for scored in stream_windows(model, video, rows, batch=batch, embeddings=True):
-            probabilities[done : done + len(scored.probabilities)] = scored.probabilities
-            embeddings.append(scored.embeddings)
-            done += len(scored.probabilities)
-            progress(done / len(rows))
+        with closing(stream_windows(model, video, rows, batch=batch, embeddings=True)) as stream:
+            for scored in stream:
+                probabilities[done : done + len(scored.probabilities)] = scored.probabilities
+                embeddings.append(scored.embeddings)
+                done += len(scored.probabilities)
+                progress(done / len(rows))
         pooled = np.concatenate(embeddings) if embeddings else np.empty((0, 0), np.float32)
         found = []
         for number in range(len(whose.subjects)):

@@ -7,6 +7,7 @@ The loop of `amclip annotate` itself (:func:`amclip.ethogram.stream.stream_windo
 weights of ViT-B/16 (224 pixels), windows of 2 s at 0.5 s, in bfloat16 as `--precision bf16-mixed` has it. Decoding is
 timed in the thread that reads ahead, the other parts by CUDA events, for which nothing waits: what is left of the time
 is what the GPU waits for the decoder and for Python. Sections are in order of their worth, each saved as it is done.
+`--before` measures each once more as amclip was before: decoding one batch ahead, and waiting for each batch's scores.
 """
 
 import contextlib
@@ -14,13 +15,14 @@ import datetime
 import os
 import time
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from device_times import Machine, Marks
+from device_times import Machine, Marks, as_before
 from sections import Benchmark, new_parser
 
 from amclip.data.probe import probe
@@ -157,10 +159,11 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/annotate_gpu"), help="folder for the drawn videos")
     parser.add_argument("--seconds", type=float, default=60.0, help="length of the videos")
     parser.add_argument("--device", default="cuda")
+    parser.add_argument("--before", action="store_true", help="each also as amclip was before")
     run = Benchmark(parser, __file__)
     sizes, batches, modalities = SIZES, BATCHES, ("interleaved", "frames")
     if run.quick:
-        run.options.device, run.options.seconds = "cpu", 4.0
+        run.options.device, run.options.seconds, run.options.before = "cpu", 4.0, True
         sizes, batches = ((48, 64),), (1, 2)
     machine = Machine(run.options.device, run.quick)
     run.head(
@@ -180,9 +183,10 @@ decoding runs in a thread beside the others, which are the GPU's time."""
             for batch in batches:  # compiles kernels and captures graphs of these shapes
                 annotate(model, first, machine, batch)
         for height, width in sizes:
-            for batch in batches:
-                name = f"{width} × {height}, {modality}"
-                with run.section(f"{name}, {batch} windows at a time") as lines:
+            for batch, before in product(batches, (False, True) if run.options.before else (False,)):
+                name = f"{width} × {height}, {modality}{', as before' if before else ''}"
+                way = as_before(machine.device) if before else contextlib.nullcontext()
+                with run.section(f"{name}, {batch} windows at a time") as lines, way:
                     video = draw(run.work / f"{width}_{height}.mp4", (height, width), run.options.seconds)
                     found = annotate(model, video, machine, batch)
                     run.figures[f"{name}, {batch}"] = found

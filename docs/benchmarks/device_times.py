@@ -3,14 +3,16 @@
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-__all__ = ["Machine", "Marks", "StepParts"]
+__all__ = ["Machine", "Marks", "StepParts", "as_before"]
 
 PACKAGES = ("torch", "torchvision", "lightning", "av", "cuda-core")
 
@@ -90,8 +92,35 @@ class Marks:
         return found
 
 
+@contextmanager
+def as_before(device: torch.device) -> Iterator[None]:
+    """amclip as it was before host and device worked side by side, to be measured beside what it is now.
+
+    The optimiser is not fused, numbers of the host wait their turn for the device, annotating decodes one batch ahead
+    and fetches scores at once. What has a setting (side stream, float32 products, precision) is set by the caller.
+    """
+    from amclip.ethogram import stream
+
+    read_ahead = stream.read_ahead
+
+    def waiting(numbers: torch.Tensor) -> torch.Tensor:
+        if device.type == "cuda":
+            torch.cuda.current_stream(device).synchronize()
+        return numbers
+
+    with ExitStack() as changed:
+        changed.enter_context(patch("amclip.optimiser._can_be_fused", lambda parameters: False))
+        changed.enter_context(patch("amclip.on_device._pinned", waiting))
+        changed.enter_context(patch.object(stream, "read_ahead", lambda items: read_ahead(items, 2)))
+        # As if there were two: so one is fetched at once.
+        changed.enter_context(patch.object(stream._Underway, "__len__", lambda self: 2))
+        yield
+
+
 class StepParts(Callback):
     """Splits each step of `amclip fit` into its parts, for ``--trainer.callbacks+=device_times.StepParts``.
+
+    Parts are of the main stream: what is done on a side stream beside a step counts as far as the step waits for it.
 
     Args:
         warm: Steps that do not count: compilation, capture, the first batches of the workers.

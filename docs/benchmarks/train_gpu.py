@@ -7,8 +7,12 @@
 videos of 640 × 360 pixels; an optimiser step after each batch. Parts are marked by CUDA events, and nothing waits for
 them: they add up to the step, and *data wait* is how long the GPU waits for the next batch. Sections are in order of
 their worth, and each is saved as soon as it is done.
+
+`--before` measures each case once more as amclip was before host and GPU worked side by side: without side stream,
+fused optimiser and tensor cores for float32 products, and with copies that wait for the GPU.
 """
 
+import contextlib
 import csv
 import datetime
 import gc
@@ -22,7 +26,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from device_times import Machine, StepParts
+from device_times import Machine, StepParts, as_before
 from sections import Benchmark, new_parser
 
 from amclip.commands.lightning import AmclipCLI, DataOnly
@@ -44,6 +48,7 @@ CASES: dict[str, list[str]] = {
     "ViT-L/14": [f"--config={CONFIGS / 'encoders/l14.yaml'}"],
 }
 QUICK = ("X-CLIP B/16", "LoRA 8")
+BEFORE = ["--trainer.side_stream=false", "--trainer.float32_products=highest"]
 
 
 def draw(folder: Path, videos: int, size: tuple[int, int], seconds: float) -> None:
@@ -147,9 +152,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=30, help="that count, of each case")
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--device", default="cuda")
+    parser.add_argument("--before", action="store_true", help="each case also as amclip was before")
     run = Benchmark(parser, __file__)
     if run.quick:
-        run.options.device, run.options.cases = "cpu", list(QUICK)
+        run.options.device, run.options.cases, run.options.before = "cpu", list(QUICK), True
     machine = Machine(run.options.device, run.quick)
     if run.quick:
         draw(run.work, 2, (48, 64), 3.0)
@@ -159,18 +165,20 @@ def main() -> None:
         f"""# Training on a GPU
 
 Written by `docs/benchmarks/train_gpu.py` on {machine.name}, {datetime.date.today()}; {machine.versions}.
-`amclip fit` with `configs/animal_kingdom.yaml` (bf16-mixed, dense, M = 4, P = 8, ViT-B/16, 8 clips, gradient
-checkpointing) and what each row changes; random weights, {CLASSES} classes, drawn videos of {SIZE[1]} × {SIZE[0]}
-pixels. Medians over {run.options.steps} steps; the parts of a step are the GPU's time, in milliseconds."""
+`amclip fit` with `configs/animal_kingdom.yaml` (bf16-mixed where the GPU has it, dense, M = 4, P = 8, ViT-B/16, 8
+clips, gradient checkpointing) and what each row changes; random weights, {CLASSES} classes, drawn videos of {SIZE[1]} ×
+{SIZE[0]} pixels. Medians over {run.options.steps} steps; the parts of a step are the GPU's time, in milliseconds."""
     )
     words = words_of(run, run.work, machine)
     run.figures["device"] = machine.name
     found: dict[str, dict[str, float]] = {}
-    for name in run.options.cases:
-        with run.section(name) as lines:
-            found[name] = step_of(CASES[name], words, machine)
-            run.figures[name] = found[name]
-            lines += [*HEADER, row(name, found[name])]
+    for case in run.options.cases:
+        for before in (False, True) if run.options.before else (False,):
+            name = f"{case}, as before" if before else case
+            with run.section(name) as lines, as_before(machine.device) if before else contextlib.nullcontext():
+                found[name] = step_of([*CASES[case], *(BEFORE if before else [])], words, machine)
+                run.figures[name] = found[name]
+                lines += [*HEADER, row(name, found[name])]
     with run.section("The loader alone") as lines:
         run.figures["loader alone, clips/s"] = loader_alone(words, run.quick)
         lines.append(f"{run.figures['loader alone, clips/s']:.0f} clips/s on {os.cpu_count()} cores.")

@@ -23,10 +23,12 @@ from untrained import make_checkpoint, write_animals
 import amclip
 from amclip.calibration import Calibrator
 from amclip.cli import main
+from amclip.commands.annotate import _precision
 from amclip.config_path import config_path
 from amclip.data.video import READING_RULES, Video
 from amclip.data.video_file import VideoError
 from amclip.ethogram import annotator, journal, outputs
+from amclip.ethogram.output_folder import OutputFolder
 from amclip.ethogram.plan import plan_windows
 from amclip.ethogram.stream import stream_windows
 from amclip.inference import load_model
@@ -195,6 +197,16 @@ def test_other_settings_are_refused_until_a_restart(
     assert texts(tmp_path) == before
     assert annotate(video, checkpoint=checkpoint, output=tmp_path, window=2.0, restart=True) == 0
     assert len(table(tmp_path / "windows.csv")) == 6
+
+
+def test_a_precision_left_open_is_that_of_the_annotation_that_was_begun(annotated: Path) -> None:
+    begun = OutputFolder.begun_with(annotated)
+    assert begun["precision"] == "32-true"  # auto, on a CPU
+    assert OutputFolder.begun_with(annotated / "nothing") == {}
+    assert _precision("auto", "cpu", begun)[0] == "32-true"
+    on_a_gpu = {**begun, "precision": "bf16-mixed"}
+    assert _precision("auto", "cpu", on_a_gpu) == ("bf16-mixed", " (auto: as this annotation was begun)")
+    assert _precision("32-true", "cpu", on_a_gpu) == ("32-true", "")
 
 
 @pytest.mark.parametrize("how", ["Ctrl-C", "full disk"])

@@ -10,22 +10,31 @@ from amclip.flow._cut import Device
 
 def test_it_says_which_kernels_precision_and_decoder_are_in_use() -> None:
     said = dict(doctor.in_use())
-    assert list(said) == ["flow runs by", "precision", "attention runs by", "videos are decoded by"]
+    ways = ["flow runs by", "precision", "attention runs by", "optimiser steps by", "the next batch"]
+    assert list(said) == [*ways, "videos are decoded by"]
     assert "FFmpeg" in said["videos are decoded by"]
     assert "PyTorch's " in said["attention runs by"]
     assert "(float32)" in said["attention runs by"]
     if not torch.cuda.is_available():
         assert said["flow runs by"] == "numba, on the CPU"
-        assert said["precision"].startswith("float32")
+        assert said["precision"].startswith("32-true (auto: no GPU")
+        assert "AdamW, weight by weight" in said["optimiser steps by"]
+        assert "after the step before it" in said["the next batch"]
 
 
 def test_on_a_gpu_it_says_how_flow_is_cut_and_whether_there_is_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_cuda, "describe", lambda index: Device(227 << 10, True))
     assert "clusters of 8 blocks at 224 × 224, " in doctor._flow_in_use(gpu=True)
     assert "tiles at 256 × 340" in doctor._flow_in_use(gpu=True)
-    for there, words in ((True, "bfloat16 where --trainer.precision is bf16-mixed"), (False, "has no bfloat16")):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for there, words in ((True, "bf16-mixed (auto: this GPU has bfloat16)"), (False, "32-true (auto: this GPU has no")):
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, there=there: there)
-        assert words in doctor._precision_in_use(gpu=True)
+        said = doctor._precision_in_use()
+        assert said.startswith(words)
+        assert said.endswith("; float32 products on tensor cores (--trainer.float32_products high)")
+    assert "on a side stream, beside the step before it" in doctor._batches_in_use(gpu=True)
+    monkeypatch.setattr(torch.backends.cuda, "flash_sdp_enabled", lambda: False)
+    assert doctor._attention_allowed() == ["memory-efficient", "cuDNN", "plain"]
 
 
 def test_without_cuda_core_flow_on_a_gpu_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ class Embedder:
             "architecture": architecture,
             "network": f"{type(network).__module__}.{type(network).__qualname__}",
             "input": seen_pixels(preprocess.input),
-            "precision": "32-true" if precision is None else str(precision.precision),
+            "precision": _precision_in_words(network, precision),
             "tensors": {name: list(shape) for name, shape in tensors.items()},
             "dtype": settings.dtype,
         }
@@ -142,6 +142,14 @@ class Embedder:
                     images = self.precision.convert_input(images)
                 made["features"] = self.network.embed_images(images)[:, 0].float()
         return {name: made[name] for name in self.store.tensors}
+
+
+def _precision_in_words(network: nn.Module, precision: Precision | None) -> str:
+    """How exactly images are embedded: rounded products make other embeddings."""
+    name = "32-true" if precision is None else str(precision.precision)
+    products = torch.get_float32_matmul_precision()
+    on_gpu = any(parameter.is_cuda for parameter in network.parameters())
+    return f"{name}, float32 products {products}" if on_gpu and products != "highest" else name
 
 
 def refuse_unusable(network: InterleavedClassifier, augmentation: Augmentation, training: bool) -> None:

@@ -1,0 +1,113 @@
+"""Lightning's trainer, with what amclip chooses by the device at hand: precision, float32 products, a patient bar."""
+
+from typing import Any, Literal, TypeAlias, get_args
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.accelerators import Accelerator, CUDAAccelerator
+from lightning.pytorch.callbacks import RichProgressBar
+
+from amclip.rank_zero import rank_zero_info
+
+__all__ = ["AmclipTrainer", "Float32Products", "PatientBar", "Precision", "choose_precision", "on_cuda"]
+
+_Names = Literal["auto", "32-true", "bf16-mixed", "16-mixed", "64-true", "bf16-true", "16-true"]
+_Engines = Literal["transformer-engine", "transformer-engine-float16"]
+_Bits = Literal[16, 32, 64, "16", "32", "64", "bf16"]
+Precision: TypeAlias = _Names | _Engines | _Bits
+"""Lightning's names, and ``auto``."""
+
+Float32Products = Literal["highest", "high", "medium"]
+"""Names of ``torch.set_float32_matmul_precision``."""
+
+
+class AmclipTrainer(Trainer):
+    """Lightning's trainer; all its settings, and three that go by the device.
+
+    Args:
+        accelerator: Lightning's: where to train, such as auto, gpu or cpu.
+        precision: auto: bf16-mixed on a GPU of CUDA that has bfloat16, else 32-true. Or any of Lightning's, such as
+            32-true, bf16-mixed, or 16-mixed on GPUs without bfloat16.
+        float32_products: How exact matrix products of float32 are on a GPU of CUDA. high: on its tensor cores (TF32,
+            ten bits behind the point). highest: in all of float32's bits, and slowly. medium: bfloat16 products.
+        side_stream: On a GPU of CUDA, move and preprocess the next batch (crops, flow) while the step of this one is
+            still computed; takes memory for one more batch. false: one after the other.
+        **settings: Of Lightning's trainer.
+
+    Raises:
+        ValueError: If the products are to be of another kind.
+    """
+
+    def __init__(
+        self,
+        *,
+        accelerator: str | Accelerator = "auto",
+        precision: Precision | None = "auto",
+        float32_products: Float32Products = "high",
+        side_stream: bool = True,
+        **settings: Any,
+    ) -> None:
+        if float32_products not in (known := get_args(Float32Products)):
+            raise ValueError(f"trainer.float32_products: expected {', '.join(known)}, got {float32_products!r}")
+        chosen, why = choose_precision(precision, accelerator)
+        products = ""
+        if on_cuda(accelerator):
+            torch.set_float32_matmul_precision(float32_products)
+            how = "without tensor cores" if float32_products == "highest" else f"on tensor cores ({float32_products})"
+            products = f"; float32 products {how}"
+        self.side_stream = side_stream
+        super().__init__(accelerator=accelerator, precision=chosen, **settings)
+        rank_zero_info(f"Precision: {chosen or '32-true'}{why}{products}")
+
+
+class PatientBar(RichProgressBar):
+    """Shows the losses of steps as often as the logger writes them.
+
+    A number that is shown must come from the device, and asking for it waits until all is done there: asked at every
+    step, host and device would take turns in place of working side by side.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: Any = {}
+        self._between = False
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Move on; read the numbers at the steps that are logged."""
+        every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        self._between = bool(self._shown) and (batch_idx + 1) % every != 0
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        self._between = False
+
+    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> Any:
+        """What stands behind the bar."""
+        if not self._between:
+            self._shown = super().get_metrics(trainer, pl_module)
+        return self._shown
+
+
+def choose_precision(asked: Precision | None, accelerator: Any) -> tuple[Any, str]:
+    """The precision that is meant.
+
+    Args:
+        asked: As the trainer takes it; None is Lightning's own default, 32-true.
+        accelerator: As Lightning's trainer takes it: where the network will run.
+
+    Returns:
+        What Lightning is to be given, and in words why; no words where it was asked for.
+    """
+    if asked != "auto":
+        return asked, ""
+    if not on_cuda(accelerator):
+        return "32-true", " (auto: no GPU of CUDA in use)"
+    if torch.cuda.is_bf16_supported(including_emulation=False):
+        return "bf16-mixed", " (auto: this GPU has bfloat16)"
+    return "32-true", " (auto: this GPU has no bfloat16; 16-mixed may be faster)"
+
+
+def on_cuda(accelerator: Any) -> bool:
+    """Whether an accelerator, as Lightning's trainer takes it, is a GPU of CUDA on this machine."""
+    named = isinstance(accelerator, CUDAAccelerator) or accelerator in ("auto", "gpu", "cuda")
+    return named and torch.cuda.is_available()

@@ -1,0 +1,78 @@
+"""What the trainer chooses by the device: GPUs are made up by what PyTorch says of them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import ProgressBar
+
+from amclip.trainer import AmclipTrainer, PatientBar, choose_precision
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: request.param)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "chosen", "why"),
+    [(True, "bf16-mixed", "has bfloat16"), (False, "32-true", "no bfloat16")],
+    indirect=["gpu"],
+)
+def test_auto_is_bfloat16_where_the_gpu_has_it_and_never_float16(gpu: None, chosen: str, why: str) -> None:
+    for accelerator in ("auto", "gpu", "cuda"):
+        found, words = choose_precision("auto", accelerator)
+        assert found == chosen
+        assert why in words
+    assert choose_precision("auto", "cpu")[0] == "32-true"
+    assert choose_precision("16-mixed", "gpu") == ("16-mixed", "")
+
+
+def test_auto_without_a_gpu_is_float32(tmp_path: Path) -> None:
+    products = torch.get_float32_matmul_precision()
+    quiet: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    assert AmclipTrainer(accelerator="cpu", default_root_dir=tmp_path, **quiet).precision == "32-true"
+    assert torch.get_float32_matmul_precision() == products  # of a CPU nothing changes
+    with pytest.raises(ValueError, match="float32_products: expected highest, high, medium, got 'low'"):
+        AmclipTrainer(float32_products="low", accelerator="cpu")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("gpu", [True], indirect=True)
+@pytest.mark.parametrize("products", ["high", "highest"])
+def test_float32_products_are_as_asked_on_a_gpu(gpu: None, products: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr(Trainer, "__init__", lambda self, **settings: given.append(settings))
+    said: list[str] = []
+    monkeypatch.setattr("amclip.trainer.rank_zero_info", said.append)
+    before = torch.get_float32_matmul_precision()
+    try:
+        AmclipTrainer(float32_products=products, max_steps=1)
+        assert torch.get_float32_matmul_precision() == products
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert given == [{"accelerator": "auto", "precision": "bf16-mixed", "max_steps": 1}]
+    tensor_cores = "without tensor cores" if products == "highest" else "on tensor cores (high)"
+    assert said == [f"Precision: bf16-mixed (auto: this GPU has bfloat16); float32 products {tensor_cores}"]
+
+
+def test_the_bar_reads_numbers_only_at_steps_that_are_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Module(LightningModule):
+        pass
+
+    reads: list[int] = []
+    monkeypatch.setattr(ProgressBar, "get_metrics", lambda self, trainer, module: reads.append(step) or {"loss": step})
+    bar = PatientBar()
+    monkeypatch.setattr(bar, "_update", lambda *of: None)
+    monkeypatch.setattr(bar, "refresh", lambda *of: None)
+    monkeypatch.setattr(PatientBar, "is_enabled", True)
+    monkeypatch.setattr(bar, "train_progress_bar_id", 0)
+    shown: list[Any] = []
+    bar._metric_component = type("Column", (), {"update": lambda self, metrics: shown.append(metrics["loss"])})()
+    trainer: Any = type("Trainer", (), {"log_every_n_steps": 4})()
+    for step in range(8):
+        bar.on_train_batch_end(trainer, Module(), None, None, step)
+    assert reads == [0, 3, 7]
+    assert shown == [0, 0, 0, 3, 3, 3, 3, 7]
