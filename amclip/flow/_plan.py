@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from amclip.flow import _networks
-from amclip.flow._cut import CLUSTER_ROWS, ROWS, Cut, Device, bytes_of_block, choose_cut
+from amclip.flow._cut import TALL, Cut, Device, bytes_of_block, choose_cut
 from amclip.flow.reference import Parameters, pyramid_sizes
 
 #: ``gridDim.z`` ends at 65535, and both images of a pair count there.
@@ -253,7 +253,8 @@ class Planner:
         height, width = size
         p = self.parameters
         threshold = np.float32(p.epsilon**2 * height * width)
-        kernel = "iterate_cluster" if cut.cluster > 1 else "iterate_until" if self.stops else "iterate_block"
+        whole = "iterate_tall" if cut.pixel_rows == TALL else "iterate_until" if self.stops else "iterate_block"
+        kernel = "iterate_cluster" if cut.cluster > 1 else whole
         arguments = (
             At("data"),
             At("flow"),
@@ -278,9 +279,7 @@ class Planner:
             np.float32(p.tau),
             threshold,
         )
-        shared = bytes_of_block(
-            cut.columns, cut.rows, CLUSTER_ROWS if cut.cluster > 1 else ROWS, iterations if self.stops else 0
-        )
+        shared = bytes_of_block(cut.columns, cut.rows, cut.pixel_rows, iterations if self.stops else 0)
         grid = (cut.tiles[0], cut.tiles[1] * cut.cluster, self.count)
         self.plan.launches.append(Launch(kernel, grid, (cut.threads, 1, 1), shared, arguments, cut.cluster))
         if not self.stops:

@@ -28,7 +28,18 @@ Order = Literal["forward", "backward", "random"]
 ORDERS: tuple[Order, ...] = ("forward", "backward", "random")
 
 #: A block of the smallest GPU supported has 64 KiB; the largest also form clusters.
-SMALL, LARGE = Device(64 << 10, False), Device(227 << 10, True)
+SMALL, LARGE = Device(64 << 10), Device(227 << 10, tuple(range(2, 17)))
+
+
+BARRIER = re.compile(r"\b(?:(?:cluster_wait|__syncthreads)\(\)|(?:wait_at|expect)\([^;{}]*\));")
+
+
+def with_numbered_barriers() -> tuple[str, list[str]]:
+    """The source, built once for all its mutants: each lacks one barrier, wait or announcement. And their lines."""
+    source = SOURCE.read_text()
+    lines = [f"line {source.count(chr(10), 0, found.start()) + 1}" for found in BARRIER.finditer(source)]
+    numbers = iter(range(len(lines)))
+    return BARRIER.sub(lambda found: f"if (emulator::missing != {next(numbers)}) {found[0]}", source), lines
 
 
 class EmulationError(RuntimeError):
@@ -89,8 +100,11 @@ class Emulator:
         order: Order = "forward",
         workers: int = 2,
         seed: int = 0,
+        missing: int = -1,
     ) -> Tensor:
         """Flow of pairs ``(N, 2, C, H, W)``, uint8 or float32, as the GPU would compute it.
+
+        ``missing`` is the barrier that is left out, if the source is :func:`with_numbered_barriers`.
 
         Raises:
             EmulationError: If threads deadlock, leave others waiting or touch what is not theirs.
@@ -115,12 +129,9 @@ class Emulator:
         job_file, result_file = self.folder / f"job-{os.getpid()}", self.folder / f"result-{os.getpid()}"
         job_file.write_bytes(b"".join(job))
         environment = {**os.environ, "ASAN_OPTIONS": "detect_stack_use_after_return=0:detect_leaks=0"}
+        words = [self.program, job_file, result_file, ORDERS.index(order), workers, seed, missing]
         done = subprocess.run(
-            [str(self.program), str(job_file), str(result_file), str(ORDERS.index(order)), str(workers), str(seed)],
-            capture_output=True,
-            text=True,
-            env=environment,
-            timeout=300,
+            [str(word) for word in words], capture_output=True, text=True, env=environment, timeout=300
         )
         if done.returncode:
             raise EmulationError(done.stderr[-3000:])
