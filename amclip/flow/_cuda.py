@@ -229,7 +229,8 @@ def describe(index: int) -> Device:
     """What plans must know of a GPU."""
     properties = _core().Device(index).properties
     shared_bytes = properties.max_shared_memory_per_block_optin
-    return Device(shared_bytes, _clusters(index, shared_bytes) if properties.compute_capability_major >= 9 else ())
+    clusters = _clusters(index, shared_bytes) if properties.compute_capability_major >= 9 else ()
+    return Device(shared_bytes, clusters, properties.multiprocessor_count)
 
 
 def _clusters(index: int, shared_bytes: int) -> tuple[int, ...]:
@@ -262,10 +263,13 @@ def _kernel(name: str, index: int, shared_bytes: int) -> "Kernel":
     device.set_current()
     kernel = _kernels(index).get_kernel(name)
     attributes = driver.CUfunction_attribute
-    # More than 48 KiB of shared memory per block must be asked for, and so must more than 8 blocks per cluster.
+    # More than 48 KiB of shared memory per block must be asked for, and so must more than 8 blocks per cluster. Strips
+    # of one pair wait for each other, so the two blocks of an SM had better be of two pairs.
     wanted = {attributes.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES: shared_bytes}
-    if name == "iterate_cluster":
+    if "cluster" in name:
         wanted[attributes.CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED] = 1
+        spread = driver.CUclusterSchedulingPolicy.CU_CLUSTER_SCHEDULING_POLICY_SPREAD
+        wanted[attributes.CU_FUNC_ATTRIBUTE_CLUSTER_SCHEDULING_POLICY_PREFERENCE] = int(spread)
     for attribute, value in wanted.items():
         (status,) = driver.cuKernelSetAttribute(attribute, value, int(kernel.handle), index)
         if status != driver.CUresult.CUDA_SUCCESS:

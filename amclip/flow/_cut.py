@@ -10,6 +10,14 @@ FLAT, TALL = 4, 7
 #: Threads of a block, by its threads' rows. At 168 registers a thread two blocks of 192 share an SM, at 255 two of 128.
 MOST_THREADS = {FLAT: 192, TALL: 256}
 PAIRED_THREADS = {FLAT: 192, TALL: 128}
+#: Iterations of a launch where the pair may stop: those after its stop are in vain, those before it are repeated.
+MOST_STEPS_UNTIL = 10
+#: Pairs that keep any GPU busy, however they are cut.
+MANY = 1 << 16
+#: How many pixels a block could have computed while it waits for its neighbours' edges in a cluster.
+WAITED = 1000
+#: Bytes that an H100 moves while a launch begins and ends.
+LAUNCHED = 10_000_000
 #: What a pixel's iteration costs more where an SM has one block only: its warps wait at the same barriers, so that
 #: arithmetic, square roots and shared memory take turns instead of overlapping.
 ALONE = 1.5
@@ -22,10 +30,12 @@ class Device:
     Args:
         shared_bytes: Shared memory that a block can ask for (``cudaDevAttrMaxSharedMemoryPerBlockOptin``).
         clusters: How many blocks can form a cluster (compute capability 9.0 and later), ascending.
+        processors: Multiprocessors (SMs).
     """
 
     shared_bytes: int
     clusters: tuple[int, ...] = ()
+    processors: int = 1
 
 
 @dataclass(frozen=True)
@@ -63,41 +73,47 @@ def bytes_of_block(columns: int, rows: int, pixel_rows: int, counted: int = 0) -
     return 16 * words + 4 * counted * -(-threads // 32)
 
 
-def choose_cut(height: int, width: int, iterations: int, stops: bool, device: Device) -> Cut:
-    """The way to cut a level that costs least.
+def choose_cut(height: int, width: int, iterations: int, stops: bool, device: Device, count: int = MANY) -> Cut:
+    """The way to cut a level of ``count`` pairs that costs least.
 
     A cut is weighed by what it computes and moves: threads of whole warps times iterations (limited by the instructions
-    an SM can issue), and 64 bytes per pixel and launch (limited by memory), in the proportion of an H100. The choice
-    depends on the size alone; a pair's flow does not depend on it.
+    an SM can issue), and 64 bytes per pixel and launch (limited by memory), in the proportion of an H100. Where pairs
+    are few, a block's own time is the limit, and smaller blocks are better. A pair's flow does not depend on the cut.
     """
     tiled = choose_tiles(height, width, iterations, stops, device.shared_bytes)
     cuts = [*_whole_cuts(height, width, iterations, stops, device), tiled]
-    return min(cuts, key=lambda cut: _cost(cut, height, width, iterations, stops, device.shared_bytes))
+    return min(cuts, key=lambda cut: _cost(cut, (height, width), iterations, stops, device, count))
 
 
 def _whole_cuts(height: int, width: int, iterations: int, stops: bool, device: Device) -> Iterator[Cut]:
     """Cuts without a halo: one block, or a cluster."""
     columns = -(-width // 4)
-    kinds = [(FLAT, 1)] if stops else [(FLAT, 1), (TALL, 1), *((TALL, blocks) for blocks in device.clusters)]
+    kinds = [(FLAT, 1), *((TALL, blocks) for blocks in device.clusters)]
+    if not stops:
+        kinds += [(TALL, 1), *((FLAT, blocks) for blocks in device.clusters)]
     for pixel_rows, blocks in kinds:
         rows = -(-height // (pixel_rows * blocks))
         if columns * rows > MOST_THREADS[pixel_rows] or (blocks - 1) * pixel_rows * rows >= height:
             continue
-        if bytes_of_block(columns, rows, pixel_rows, iterations if stops else 0) <= device.shared_bytes:
-            yield Cut(columns, rows, (1, 1), (0, 0), iterations, blocks, pixel_rows)
+        steps = min(iterations, MOST_STEPS_UNTIL) if stops and blocks > 1 else iterations
+        if bytes_of_block(columns, rows, pixel_rows, steps if stops else 0) <= device.shared_bytes:
+            yield Cut(columns, rows, (1, 1), (0, 0), steps, blocks, pixel_rows)
 
 
-def _cost(cut: Cut, height: int, width: int, iterations: int, stops: bool, shared_bytes: int) -> float:
-    """Bytes that an H100 would move in the time that a cut takes."""
+def _cost(cut: Cut, size: tuple[int, int], iterations: int, stops: bool, device: Device, count: int = MANY) -> float:
+    """Bytes that an H100 would move in the time that a cut takes, per pair."""
     # In the time of one pixel's iteration (41 instructions, at 60 % of what its SMs can issue) an H100 moves 6.5 bytes.
-    issue = 6.5 * iterations * cut.blocks * cut.threads * 4 * cut.pixel_rows
+    pixels, block = 4 * cut.pixel_rows, cut.threads * 4 * cut.pixel_rows
     needs = bytes_of_block(cut.columns, cut.rows, cut.pixel_rows, cut.iterations if stops else 0)
     kibibyte = 1 << 10  # which an SM has beyond what a block can ask for, and each block takes
-    if cut.threads > PAIRED_THREADS[cut.pixel_rows] or 2 * (needs + kibibyte) > shared_bytes + kibibyte:
-        issue *= ALONE
+    fits_twice = 2 * (needs + kibibyte) <= device.shared_bytes + kibibyte
+    paired = fits_twice and cut.threads <= PAIRED_THREADS[cut.pixel_rows]
+    # An SM has four schedulers, each with warps of its own.
+    alone = (-(-cut.threads // 128) * 128 * pixels + (WAITED if cut.cluster > 1 else 0)) * ALONE * device.processors
+    issue = 6.5 * iterations * max(cut.blocks * block * (1 if paired else ALONE), alone / count)
     launches = -(-iterations // cut.iterations)
-    move = launches * (cut.blocks * cut.columns * cut.rows * 4 * cut.pixel_rows * 40 + height * width * 24)
-    return max(issue, move) + 0.25 * min(issue, move)  # they overlap, but not wholly
+    move = launches * (cut.blocks * cut.columns * cut.rows * pixels * 40 + size[0] * size[1] * 24)
+    return max(issue, move) + 0.25 * min(issue, move) + launches * LAUNCHED / count  # they overlap, but not wholly
 
 
 @lru_cache(maxsize=256)
@@ -125,7 +141,7 @@ def choose_tiles(height: int, width: int, iterations: int, stops: bool, shared_b
                 if len(tiles) < 2:
                     continue
                 cut = Cut(columns, rows, (tiles[0], tiles[1]), halo, steps, pixel_rows=pixel_rows)
-                cost = _cost(cut, height, width, iterations, stops, shared_bytes)
+                cost = _cost(cut, (height, width), iterations, stops, Device(shared_bytes))
                 if cost < least:
                     best, least = cut, cost
     if best is None:

@@ -51,7 +51,7 @@ __device__ __forceinline__ void expect(float4* door, unsigned bytes) {
 __device__ __forceinline__ void wait_at(float4* door, unsigned parity) {
   asm volatile(
       "{\n\t.reg .pred there;\n"
-      "again:\n\tmbarrier.try_wait.parity.shared::cta.b64 there, [%0], %1;\n\t@!there bra again;\n\t}" ::"r"(
+      "again:\n\tmbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 there, [%0], %1;\n\t@!there bra again;\n\t}" ::"r"(
           shared_address(door)),
       "r"(parity)
       : "memory");
@@ -489,7 +489,7 @@ __device__ __forceinline__ void iterate(const float* data, float* flow, float* d
   float4 *const from_above = edges + (rows + 2) * pace, *const from_below = from_above + 1;
   float* const sums = reinterpret_cast<float*>(from_below + 1);  // with STOP: a squared change per iteration and warp
   const int warps = (blockDim.x + 31) / 32;
-  const bool whole = gridDim.x == 1 && gridDim.y == 1;  // the block has the whole image, and so the whole change
+  const bool whole = !CLUSTER && gridDim.x == 1 && gridDim.y == 1;  // the block has the whole image, and so the whole change
 
   Fields<R> f;
   {
@@ -524,7 +524,8 @@ __device__ __forceinline__ void iterate(const float* data, float* flow, float* d
   float own[R];
 #pragma unroll
   for (int j = 0; j < R; ++j)
-    own[j] = x >= across.own_from && x < across.own_to && y + j >= down.own_from && y + j < down.own_to ? 1.f : 0.f;
+    own[j] =
+        CLUSTER || (x >= across.own_from && x < across.own_to && y + j >= down.own_from && y + j < down.own_to) ? 1.f : 0.f;
 
   // Threads beside another strip of the cluster.
   const bool hears_above = CLUSTER && active && row == 0 && blockIdx.y > 0;
@@ -674,6 +675,8 @@ ITERATE(iterate_until, 4, 192, 2, true, false)
 ITERATE(iterate_tall, 7, 256, 1, false, false)
 #if defined(AMCLIP_EMULATED) || __CUDA_ARCH__ >= 900
 ITERATE(iterate_cluster, 7, 256, 1, false, true)
+ITERATE(iterate_cluster_flat, 4, 192, 2, false, true)
+ITERATE(iterate_cluster_until, 7, 256, 1, true, true)
 #endif
 
 // With early stop: keep the book of a pair after each step of all pairs (numbered as in _plan.py). One warp per pair.

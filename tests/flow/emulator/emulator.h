@@ -109,7 +109,7 @@ struct Cluster {
 };
 
 inline thread_local Cluster* cluster = nullptr;
-inline int missing = -1;  // number of the barrier that is left out, where the source numbers them
+inline int mutant = -1;  // which one runs, where the source has any
 inline dim3 grid_size, block_size;
 
 inline Fiber& fiber() { return cluster->fibers[cluster->current]; }
