@@ -48,10 +48,11 @@ __device__ __forceinline__ void expect(float4* door, unsigned bytes) {
   asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(door)), "r"(bytes)
                : "memory");
 }
+// The scope stays the default: one of the cluster would empty the L1 cache, where shared memory does not lie.
 __device__ __forceinline__ void wait_at(float4* door, unsigned parity) {
   asm volatile(
       "{\n\t.reg .pred there;\n"
-      "again:\n\tmbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 there, [%0], %1;\n\t@!there bra again;\n\t}" ::"r"(
+      "again:\n\tmbarrier.try_wait.parity.shared::cta.b64 there, [%0], %1;\n\t@!there bra again;\n\t}" ::"r"(
           shared_address(door)),
       "r"(parity)
       : "memory");

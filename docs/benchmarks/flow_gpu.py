@@ -179,17 +179,43 @@ class OneLaunchPerIteration(_plan.Planner):
         return replace(tiled, iterations=1)
 
 
-def one_launch_per_iteration(images: Tensor) -> Callable[[], object]:
-    """The flow by one launch per iteration; without a GPU only the plan for an H100."""
-    count, _, channels, height, width = images.shape
-    shape = (count, channels, True, height, width, Parameters())
+def described(images: Tensor) -> _cut.Device:
+    """The GPU that holds images; without one, an H100."""
     if not images.is_cuda:
-        return lambda: OneLaunchPerIteration(*shape, _cut.Device(227 << 10, tuple(range(2, 17)))).plan
-    index = images.device.index or 0
-    plan = OneLaunchPerIteration(*shape, _cuda.describe(index)).plan
-    call = _cuda.Call(plan, index, _cuda.Lane(torch.cuda.graph_pool_handle()))
+        return _cut.Device(227 << 10, tuple(range(2, 17)), 132)
+    return _cuda.describe(images.device.index or 0)
+
+
+def planned(images: Tensor, device: _cut.Device, planner: type[_plan.Planner] = _plan.Planner) -> Callable[[], object]:
+    """The flow by a plan for another device than the one at hand; without a GPU only the plan."""
+    count, _, channels, height, width = images.shape
+    plan = planner(count, channels, True, height, width, Parameters(), device).plan
+    if not images.is_cuda:
+        return lambda: plan
+    call = _cuda.Call(plan, images.device.index or 0, _cuda.Lane(torch.cuda.graph_pool_handle()))
     result = torch.empty(count, 2, height, width, device=images.device)
-    return lambda: call.launch(images, result)
+    return lambda: call(images, result)
+
+
+def cuts(machine: Machine) -> list[str]:
+    """What clusters are worth: the largest that may be used, and cuts for few pairs or for many."""
+    sizes = ((1, 32, 40),) if machine.quick else ((1, 224, 224), (118, 224, 224), (118, 256, 340))
+    lines = ["| pairs | clusters up to | cut for | finest level | pairs per second |", "|---|---|---|---|---|"]
+    for count, height, width in sizes:
+        images = batch(count, height, width, machine.device)
+        device = described(images)
+        ways: dict[tuple[str, ...], Callable[[], object]] = {}
+        for most in (1, 4, 8, 16):
+            for name, processors in (("these", device.processors), ("many", 1)):
+                clusters = tuple(blocks for blocks in device.clusters if blocks <= most)
+                way = replace(device, clusters=clusters, processors=processors)
+                cut = _cut.choose_cut(height, width, 30, False, way, count)
+                how = f"{cut.tiles[0]} × {cut.tiles[1]} tiles, " if cut.tiles != (1, 1) else ""
+                how += f"cluster of {cut.cluster}, " if cut.cluster > 1 else ""
+                ways[str(most), name, f"{how}{cut.threads} threads of 4 × {cut.pixel_rows}"] = planned(images, way)
+        for words, taken in zip(ways, machine.seconds(*ways.values()), strict=True):
+            lines.append(f"| {count} of {height} × {width} | {' | '.join(words)} | {count / taken:,.0f} |")
+    return lines
 
 
 def rivals(machine: Machine) -> list[str]:
@@ -219,7 +245,7 @@ def rivals(machine: Machine) -> list[str]:
     }
     for name, net in zip(("small", "large"), nets, strict=False):
         calls[f"RAFT {name}, {updates} updates (random weights)"] = raft(net)
-    calls["TV-L1, default, one launch per iteration"] = one_launch_per_iteration(images)
+    calls["TV-L1, default, one launch per iteration"] = planned(images, described(images), OneLaunchPerIteration)
     taken = machine.seconds(*calls.values())
     lines = ["| method | pairs per second | relative to TV-L1, default |", "|---|---|---|"]
     return lines + [
@@ -295,6 +321,8 @@ def main() -> None:
         lines += speed(machine, run, against)
     with run.section("Where the time goes (`default`, 128 pairs of 224 × 224)") as lines:
         lines += shares(machine)
+    with run.section("Cuts (`default`)") as lines:
+        lines += cuts(machine)
     with run.section("In a training step (ViT-B/16, bf16)") as lines:
         lines += training_share(machine)
     with run.section("Side by side, 32 pairs of 224 × 224") as lines:
