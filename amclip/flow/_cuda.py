@@ -8,6 +8,7 @@ shapes that come again are captured here, at their second call, which is the one
 import os
 import struct
 import warnings
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
 from threading import Lock
@@ -17,12 +18,14 @@ import torch
 from torch import Tensor
 
 from amclip.flow import _plan
-from amclip.flow._cut import Device
+from amclip.flow._cut import MOST_THREADS, TALL, Device
 from amclip.flow._plan import At, Buffer, Plan
 from amclip.flow.reference import Parameters
 
 if TYPE_CHECKING:
     from cuda.core import Kernel, ObjectCode
+
+    Prepared = tuple[Any, Kernel, tuple[_plan.Argument, ...]]
 
 SOURCE = Path(__file__).with_name("tvl1.cu")
 #: Workspace of one call at most, in bytes (but room for one pair); larger batches are computed in parts. At 224 × 224
@@ -30,6 +33,8 @@ SOURCE = Path(__file__).with_name("tvl1.cu")
 WORKSPACE_BYTES = 512 << 20
 # PyTorch captures one graph at a time in a process, and a cache does not keep two threads from making the same entry.
 _making = Lock()
+#: Eight form a cluster on every GPU that has clusters, more on most of those of data centres, where they are asked for.
+MOST_BLOCKS_PER_CLUSTER = 16
 #: Where one field of the workspace ends and the next begins, in 4-byte elements.
 ALIGNMENT = 64
 
@@ -57,97 +62,109 @@ def flow(pairs: Tensor, parameters: Parameters) -> Tensor:
     with torch.cuda.device(index):
         per_pair = 4 * _plan.workspace_elements(height, width, parameters, describe(index))
         at_once = min(max(WORKSPACE_BYTES // per_pair, 1), _plan.MOST_PAIRS)
+        at_once = -(-count // max(1, -(-count // at_once)))  # as many in each part
         try:
-            parts = [_part(part, parameters, index) for part in torch.split(pairs, at_once)]
+            result = torch.empty(count, 2, height, width, dtype=torch.float32, device=pairs.device)
+            for part, to in zip(pairs.split(max(at_once, 1)), result.split(max(at_once, 1)), strict=True):
+                _part(part, to, parameters, index)
         except torch.OutOfMemoryError as error:
             need = min(at_once, count) * per_pair
             raise torch.OutOfMemoryError(
                 f"TV-L1 needs a workspace of {need / 2**20:.0f} MiB for {min(at_once, count)} pairs of {height} × "
                 f"{width} pixels: give it smaller images or fewer at once ({error})"
             ) from error
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
+    return result
 
 
-def _part(pairs: Tensor, parameters: Parameters, index: int) -> Tensor:
+def _part(pairs: Tensor, result: Tensor, parameters: Parameters, index: int) -> None:
     stream = torch.cuda.current_stream(index).cuda_stream
     with _making:
         call = _call(pairs.shape[0], pairs.shape[2], pairs.dtype, *pairs.shape[3:], parameters, index, stream)
-    return call(pairs)
+    call(pairs, result)
 
 
 # ----------------------------------------------------------------------------------------------------------- carry out
 
 
 class Call:
-    """The flow of one shape on one stream: launched kernel by kernel the first time, from then on as one CUDA graph."""
+    """The flow of one shape on one stream: launched kernel by kernel the first time, from then on mostly as a graph.
 
-    def __init__(self, plan: Plan, shape: tuple[int, ...], index: int, pool: Any) -> None:
-        self.index, self.pool = index, pool
-        self.result_shape = (shape[0], 2, *shape[3:])
+    The kernels that read the pairs or write the result are no part of the graph: they get the caller's own tensors, so
+    nothing is copied. Between them and the graph nothing else may use the workspace, hence one lock per stream.
+    """
+
+    def __init__(self, plan: Plan, index: int, lane: "Lane") -> None:
+        self.index, self.lane = index, lane
         self.offsets: dict[Buffer, int] = {}
         self.elements = 0
         for name, elements in plan.buffers.items():
             self.offsets[name] = self.elements
             self.elements += -(-elements // ALIGNMENT) * ALIGNMENT
         self.control = plan.buffers.get("control", 0)
+        given = [any(isinstance(a, At) and a.buffer in ("pairs", "result") for a in x.arguments) for x in plan.launches]
+        begin, end = given.index(False), len(given) - given[::-1].index(False)
         self.launches = [_prepare(launch, index) for launch in plan.launches]
+        self.first, self.middle, self.last = self.launches[:begin], self.launches[begin:end], self.launches[end:]
         self.calls = 0
-        self.lock = Lock()  # of two threads on one stream: the graph's input is one tensor
         self.graph: torch.cuda.CUDAGraph | None = None
         self.refused = False
-        self.graph_pairs = self.graph_result = torch.empty(0)
+        self.start: dict[Buffer, int] = {}  # of the graph's workspace
 
-    def __call__(self, pairs: Tensor) -> Tensor:
+    def __call__(self, pairs: Tensor, result: Tensor) -> None:
         if torch.cuda.is_current_stream_capturing():  # somebody else's graph: become a part of it
-            return self.launch(pairs)
-        with self.lock:
+            return self.launch(pairs, result)
+        with self.lane.lock:
             self.calls += 1
             if self.calls == 1:
-                return self.launch(pairs)
+                return self.launch(pairs, result)
             if self.graph is None and not self.refused:
                 try:
                     with _making:
-                        self._capture(pairs)
+                        self._capture(pairs.device)
                 except RuntimeError as error:
                     self.refused = True
                     warnings.warn(
                         f"TV-L1 is launched kernel by kernel, as it cannot be captured: {error}", stacklevel=2
                     )
             if self.graph is None:
-                return self.launch(pairs)
-            self.graph_pairs.copy_(pairs)
+                return self.launch(pairs, result)
+            start: dict[Buffer, int] = {**self.start, "pairs": pairs.data_ptr(), "result": result.data_ptr()}
+            self._run(self.first, start)
             self.graph.replay()
-            return self.graph_result.clone()
+            return self._run(self.last, start)
 
-    def _capture(self, like: Tensor) -> None:
+    def _capture(self, device: torch.device) -> None:
         graph = torch.cuda.CUDAGraph()
-        with torch.inference_mode(False):  # or the graph's tensors could not be written to outside of that mode
-            self.graph_pairs = torch.empty(like.shape, dtype=like.dtype, device=like.device)
-            # PyTorch's own stream for captures lies on the first device that captured. Other threads (of a loader that
-            # pins memory) may use CUDA meanwhile.
-            stream: Any = torch.cuda.Stream(self.index)  # type: ignore[no-untyped-call]
-            with torch.cuda.graph(graph, pool=self.pool, stream=stream, capture_error_mode="thread_local"):
-                self.graph_result = self.launch(self.graph_pairs)
+        # PyTorch's own stream for captures lies on the first device that captured. Other threads (of a loader that
+        # pins memory) may use CUDA meanwhile.
+        stream: Any = torch.cuda.Stream(self.index)  # type: ignore[no-untyped-call]
+        with torch.cuda.graph(graph, pool=self.lane.pool, stream=stream, capture_error_mode="thread_local"):
+            _, self.start = self._workspace(device)
+            self._run(self.middle, self.start)
         self.graph = graph
 
-    def launch(self, pairs: Tensor) -> Tensor:
-        """Every kernel, on the current stream."""
-        from cuda.core import launch
-
-        result = torch.empty(self.result_shape, dtype=torch.float32, device=pairs.device)
-        # Freed on return, though the kernels still run: memory is handed out again in the stream's order.
-        workspace = torch.empty(self.elements, dtype=torch.float32, device=pairs.device)
+    def _workspace(self, device: torch.device) -> tuple[Tensor, dict[Buffer, int]]:
+        """Memory and where its fields begin. Others get it again once it is let go of, in the stream's order."""
+        workspace = torch.empty(self.elements, dtype=torch.float32, device=device)
         if self.control:
             workspace[self.offsets["control"] :][: self.control].zero_()
-        start = {name: workspace.data_ptr() + 4 * offset for name, offset in self.offsets.items()}
-        start |= {"pairs": pairs.data_ptr(), "result": result.data_ptr()}
+        return workspace, {name: workspace.data_ptr() + 4 * offset for name, offset in self.offsets.items()}
+
+    def launch(self, pairs: Tensor, result: Tensor) -> None:
+        """Every kernel, on the current stream; both tensors are contiguous."""
+        workspace, start = self._workspace(pairs.device)
+        self._run(self.launches, {**start, "pairs": pairs.data_ptr(), "result": result.data_ptr()})
+        del workspace  # the kernels still run
+
+    def _run(self, launches: list["Prepared"], start: dict[Buffer, int]) -> None:
+        from cuda.core import launch
+
         stream = _stream(torch.cuda.current_stream(self.index).cuda_stream)
-        for config, kernel, arguments in self.launches:
+        for config, kernel, arguments in launches:
             launch(stream, config, kernel, *(_value(argument, start) for argument in arguments))
-        return result
 
 
-# Bounded: each graph holds its images and its result; the workspace lies in a pool that graphs of a stream share.
+# Bounded, though graphs are small: the workspace lies in a pool that those of a stream share.
 @lru_cache(maxsize=8)
 def _call(
     count: int,
@@ -160,13 +177,20 @@ def _call(
     stream: int,
 ) -> Call:
     plan = _plan.make_plan(count, channels, dtype == torch.uint8, height, width, parameters, describe(index))
-    return Call(plan, (count, 2, channels, height, width), index, _pool(index, stream))
+    return Call(plan, index, _lane(index, stream))
+
+
+@dataclass(frozen=True)
+class Lane:
+    """What the calls on one stream share: as they run one after the other, what one has done with, another can use."""
+
+    pool: Any
+    lock: Any = field(default_factory=Lock)
 
 
 @cache
-def _pool(index: int, stream: int) -> Any:
-    """Memory for the graphs of one stream: they run one after the other, so what one has done with, another can use."""
-    return torch.cuda.graph_pool_handle()
+def _lane(index: int, stream: int) -> Lane:
+    return Lane(torch.cuda.graph_pool_handle())
 
 
 @cache
@@ -181,7 +205,7 @@ def _value(argument: _plan.Argument, start: dict[Buffer, int]) -> Any:
     return 0 if argument is None else argument
 
 
-def _prepare(launch: _plan.Launch, index: int) -> tuple[Any, "Kernel", tuple[_plan.Argument, ...]]:
+def _prepare(launch: _plan.Launch, index: int) -> "Prepared":
     from cuda.core import LaunchConfig
 
     x, y, z = launch.grid
@@ -194,7 +218,7 @@ def _prepare(launch: _plan.Launch, index: int) -> tuple[Any, "Kernel", tuple[_pl
         )
     else:
         config = LaunchConfig(grid=(x, y, z), block=launch.block, shmem_size=launch.shared)
-    return config, _kernel(launch.kernel, index), launch.arguments
+    return config, _kernel(launch.kernel, index, describe(index).shared_bytes), launch.arguments
 
 
 # ------------------------------------------------------------------------------------------------------------- compile
@@ -204,22 +228,52 @@ def _prepare(launch: _plan.Launch, index: int) -> tuple[Any, "Kernel", tuple[_pl
 def describe(index: int) -> Device:
     """What plans must know of a GPU."""
     properties = _core().Device(index).properties
-    return Device(properties.max_shared_memory_per_block_optin, properties.compute_capability_major >= 9)
+    shared_bytes = properties.max_shared_memory_per_block_optin
+    clusters = _clusters(index, shared_bytes) if properties.compute_capability_major >= 9 else ()
+    return Device(shared_bytes, clusters, properties.multiprocessor_count)
+
+
+def _clusters(index: int, shared_bytes: int) -> tuple[int, ...]:
+    """How many of the largest blocks can form a cluster on this very GPU: its groups of SMs are not all as large."""
+    from cuda.bindings import driver
+
+    kernel = driver.CUfunction(int(_kernel("iterate_cluster", index, shared_bytes).handle))
+    found = []
+    for blocks in range(2, MOST_BLOCKS_PER_CLUSTER + 1):
+        size = driver.CUlaunchAttribute()
+        size.id = driver.CUlaunchAttributeID.CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION
+        size.value.clusterDim.x, size.value.clusterDim.y, size.value.clusterDim.z = 1, blocks, 1
+        config = driver.CUlaunchConfig()
+        config.gridDimX, config.gridDimY, config.gridDimZ = 1, blocks, 1
+        config.blockDimX, config.blockDimY, config.blockDimZ = MOST_THREADS[TALL], 1, 1
+        config.sharedMemBytes = shared_bytes
+        config.attrs, config.numAttrs = [size], 1
+        status, clusters = driver.cuOccupancyMaxActiveClusters(kernel, config)
+        if status == driver.CUresult.CUDA_SUCCESS and clusters:
+            found.append(blocks)
+    return tuple(found)
 
 
 @cache
-def _kernel(name: str, index: int) -> "Kernel":
-    """A kernel, ready for one device."""
+def _kernel(name: str, index: int, shared_bytes: int) -> "Kernel":
+    """A kernel, ready for one device and as much shared memory."""
     from cuda.bindings import driver
 
     device = _core().Device(index)
     device.set_current()
     kernel = _kernels(index).get_kernel(name)
-    # More than 48 KiB of shared memory per block must be asked for.
-    attribute = driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
-    (status,) = driver.cuKernelSetAttribute(attribute, describe(index).shared_bytes, int(kernel.handle), index)
-    if status != driver.CUresult.CUDA_SUCCESS:
-        raise RuntimeError(f"TV-L1's kernel {name} cannot have its shared memory on GPU {index}: {status}")
+    attributes = driver.CUfunction_attribute
+    # More than 48 KiB of shared memory per block must be asked for, and so must more than 8 blocks per cluster. Strips
+    # of one pair wait for each other, so the two blocks of an SM had better be of two pairs.
+    wanted = {attributes.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES: shared_bytes}
+    if "cluster" in name:
+        wanted[attributes.CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED] = 1
+        spread = driver.CUclusterSchedulingPolicy.CU_CLUSTER_SCHEDULING_POLICY_SPREAD
+        wanted[attributes.CU_FUNC_ATTRIBUTE_CLUSTER_SCHEDULING_POLICY_PREFERENCE] = int(spread)
+    for attribute, value in wanted.items():
+        (status,) = driver.cuKernelSetAttribute(attribute, value, int(kernel.handle), index)
+        if status != driver.CUresult.CUDA_SUCCESS:
+            raise RuntimeError(f"TV-L1's kernel {name} cannot have {attribute.name} on GPU {index}: {status}")
     return kernel
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from amclip.flow import _networks
-from amclip.flow._cut import CLUSTER_ROWS, ROWS, Cut, Device, bytes_of_block, choose_cut
+from amclip.flow._cut import MANY, TALL, Cut, Device, bytes_of_block, choose_cut
 from amclip.flow.reference import Parameters, pyramid_sizes
 
 #: ``gridDim.z`` ends at 65535, and both images of a pair count there.
@@ -146,7 +146,9 @@ class Planner:
 
     def cut(self, height: int, width: int) -> Cut:
         """How a level is cut for the iterations."""
-        return choose_cut(height, width, self.parameters.inner_iterations, self.stops, self.device)
+        # With early stop the workspace depends on the cut, and is the same for each pair of a batch.
+        count = MANY if self.stops else self.count
+        return choose_cut(height, width, self.parameters.inner_iterations, self.stops, self.device, count)
 
     def _add(
         self,
@@ -246,14 +248,20 @@ class Planner:
                     self._iterate(size, cut, iterations, first)
                     left -= iterations
                     first = False
-            if self.stops and cut.tiles != (1, 1):
+            if self.stops and cut.blocks > 1:
                 self._iterate(size, cut, cut.iterations, first=False, repeat=True)
 
     def _iterate(self, size: tuple[int, int], cut: Cut, iterations: int, first: bool, repeat: bool = False) -> None:
         height, width = size
         p = self.parameters
         threshold = np.float32(p.epsilon**2 * height * width)
-        kernel = "iterate_cluster" if cut.cluster > 1 else "iterate_until" if self.stops else "iterate_block"
+        tall = cut.pixel_rows == TALL
+        if self.stops:
+            kernel = "iterate_cluster_until" if cut.cluster > 1 else "iterate_until"
+        elif cut.cluster > 1:
+            kernel = "iterate_cluster" if tall else "iterate_cluster_flat"
+        else:
+            kernel = "iterate_tall" if tall else "iterate_block"
         arguments = (
             At("data"),
             At("flow"),
@@ -278,17 +286,14 @@ class Planner:
             np.float32(p.tau),
             threshold,
         )
-        shared = bytes_of_block(
-            cut.columns, cut.rows, CLUSTER_ROWS if cut.cluster > 1 else ROWS, iterations if self.stops else 0
-        )
+        shared = bytes_of_block(cut.columns, cut.rows, cut.pixel_rows, iterations if self.stops else 0)
         grid = (cut.tiles[0], cut.tiles[1] * cut.cluster, self.count)
         self.plan.launches.append(Launch(kernel, grid, (cut.threads, 1, 1), shared, arguments, cut.cluster))
         if not self.stops:
             self.flow_slot ^= 1
             self.dual_slot ^= 1
-        elif cut.tiles != (1, 1):  # a block that has the whole image keeps the book itself
-            tiles = cut.tiles[0] * cut.tiles[1]
-            self._keep_book(REPEATED if repeat else ITERATED, tiles, iterations, first, threshold)
+        elif cut.blocks > 1:  # a block that has the whole image keeps the book itself
+            self._keep_book(REPEATED if repeat else ITERATED, cut.blocks, iterations, first, threshold)
 
     def _turn_flow(self, event: int) -> None:
         """The flow's other slot is current from here on."""
@@ -308,4 +313,4 @@ class Planner:
 def _changes_per_pair(sizes: list[tuple[int, int]], parameters: Parameters, device: Device) -> int:
     """Squared changes that the tiles of a pair hand over at most in one launch."""
     cuts = [choose_cut(*size, parameters.inner_iterations, True, device) for size in sizes]
-    return max(cut.tiles[0] * cut.tiles[1] * cut.iterations for cut in cuts)
+    return max(cut.blocks * cut.iterations for cut in cuts)

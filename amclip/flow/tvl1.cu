@@ -6,12 +6,14 @@
 // build says so): where a fused multiply-add is meant it is written, so that two instances of one template, masked
 // and not, give the same bits.
 //
-// Fields lie row after row with a pitch that is a multiple of 4, so that four neighbours are one 16-byte access. What
-// the up to three pixels behind a row's end hold is undefined: whoever reads them must select.
+// Fields lie row after row with a pitch that is a multiple of 4, so that four neighbours are one 16-byte access. Rows of
+// images begin where their memory begins; rows of data, flow and dual end where it ends. What the up to three words
+// before hold is undefined: whoever reads them must select.
 //
 //   images   (pairs, 2, H, pitch)       grey levels of a level
 //   texels   (pairs, H, W) float4       second image, its centred gradient x and y, 0
-//   data     (pairs, 4, H, pitch)       gradient x, gradient y, constant, -1 / |gradient|^2 (0 if there is none)
+//   data     (pairs, 4, H, pitch)       direction of the gradient x, y, constant / |gradient|, |gradient| (all 0 where
+//                                       there is none)
 //   flow     (pairs, 2, 2, H, pitch)    two slots of u, v, since a step reads its neighbours' old values
 //   dual     (pairs, 2, 4, H, pitch)    two slots of theta times the dual field: ux, uy, vx, vy
 //   control  (pairs, 4) int             with early stop only: slots in use, running, iterations to repeat, and whether
@@ -33,13 +35,35 @@ __device__ __forceinline__ unsigned cluster_rank() {
 __device__ __forceinline__ void cluster_wait() {
   asm volatile("barrier.cluster.arrive.release.aligned;\n\tbarrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
-// Store to the place in another block's shared memory that `here` has in this one's.
-__device__ __forceinline__ void store_in(unsigned rank, float4* here, float4 value) {
-  const unsigned mine = static_cast<unsigned>(__cvta_generic_to_shared(here));
-  unsigned theirs;
-  asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(theirs) : "r"(mine), "r"(rank));
-  asm volatile("st.shared::cluster.v4.f32 [%0], {%1, %2, %3, %4};" ::"r"(theirs), "f"(value.x), "f"(value.y),
-               "f"(value.z), "f"(value.w)
+// A door in shared memory, one mbarrier: blocks send words through it, and threads wait at it for all the bytes that are
+// expected. It is passed again and again; `parity` says whether the time waited for is an even or an odd one.
+__device__ __forceinline__ unsigned shared_address(const float4* here) {
+  return static_cast<unsigned>(__cvta_generic_to_shared(here));
+}
+__device__ __forceinline__ void open_door(float4* door) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(shared_address(door)) : "memory");
+  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+}
+__device__ __forceinline__ void expect(float4* door, unsigned bytes) {
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(door)), "r"(bytes)
+               : "memory");
+}
+// The scope stays the default: one of the cluster would empty the L1 cache, where shared memory does not lie.
+__device__ __forceinline__ void wait_at(float4* door, unsigned parity) {
+  asm volatile(
+      "{\n\t.reg .pred there;\n"
+      "again:\n\tmbarrier.try_wait.parity.shared::cta.b64 there, [%0], %1;\n\t@!there bra again;\n\t}" ::"r"(
+          shared_address(door)),
+      "r"(parity)
+      : "memory");
+}
+// Store to the place in another block's shared memory that `here` has in this one's, through its door.
+__device__ __forceinline__ void send(unsigned rank, float4* here, float4* door, float4 value) {
+  unsigned there, theirs;
+  asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(there) : "r"(shared_address(here)), "r"(rank));
+  asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(theirs) : "r"(shared_address(door)), "r"(rank));
+  asm volatile("st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.f32 [%0], {%1, %2, %3, %4}, [%5];" ::"r"(there),
+               "f"(value.x), "f"(value.y), "f"(value.z), "f"(value.w), "r"(theirs)
                : "memory");
 }
 #endif
@@ -125,12 +149,13 @@ upsample(float* flow, float* result, int* control, int slots, unsigned long long
   for (int field = 0; field < 2; ++field) {
     float value = 0.f;
     if (coarse_width) {
-      const float* coarse = in_slot(flow, pair, slot, slot_stride) + (size_t)field * coarse_height * coarse_pitch;
+      const float* coarse = in_slot(flow, pair, slot, slot_stride) + (size_t)field * coarse_height * coarse_pitch +
+                            (coarse_pitch - coarse_width);
       value = factor * interpolate(coarse, linear_taps(x, stride_x, coarse_width),
                                    linear_taps(y, stride_y, coarse_height), coarse_pitch);
     }
     float* to = result ? result + (size_t)pair * 2 * height * pitch : in_slot(flow, pair, !slot, slot_stride);
-    to[((size_t)field * height + y) * pitch + x] = value;
+    to[((size_t)field * height + y) * pitch + (pitch - width) + x] = value;
   }
 }
 
@@ -179,7 +204,8 @@ extern "C" __global__ void __launch_bounds__(256)
 linearise(const float* images, const float4* texels, float* flow, float* data, int* control, int slots,
           unsigned long long slot_stride, int width, int height, int pitch) {
   const int x = blockIdx.x * blockDim.x + threadIdx.x, y = blockIdx.y * blockDim.y + threadIdx.y;
-  const size_t pair = blockIdx.z, plane = (size_t)height * pitch, at = (size_t)y * pitch + x;
+  const size_t pair = blockIdx.z, plane = (size_t)height * pitch;
+  const size_t at = (size_t)y * pitch + (pitch - width) + x;
   const int slot = slots_of(control, pair, slots) & FLOW_SLOT;
   if (control && blockIdx.x == 0 && blockIdx.y == 0 && threadIdx.x == 0 && threadIdx.y == 0)
     control[pair * CONTROL_FIELDS + RUNNING] = 1;  // a warp begins; no block of this kernel reads it
@@ -205,11 +231,14 @@ linearise(const float* images, const float4* texels, float* flow, float* data, i
     gradient_y = fmaf(down.weight[j], c, gradient_y);
   }
   const float square = gradient_x * gradient_x + gradient_y * gradient_y;
+  const bool textured = square > 1.1920929e-7f;  // single precision's epsilon, as in tvl1flow.cpp
+  const float length = textured ? sqrtf(square) : 0.f, inverse = textured ? 1.f / length : 0.f;
+  const float first = images[(pair * 2 * height + y) * pitch + x];
   float* out = data + pair * 4 * plane + at;
-  out[0] = gradient_x;
-  out[plane] = gradient_y;
-  out[2 * plane] = ((image - gradient_x * u) - gradient_y * v) - images[pair * 2 * plane + at];
-  out[3 * plane] = square > 1.1920929e-7f ? -1.f / square : 0.f;  // single precision's epsilon, as in tvl1flow.cpp
+  out[0] = gradient_x * inverse;
+  out[plane] = gradient_y * inverse;
+  out[2 * plane] = (((image - gradient_x * u) - gradient_y * v) - first) * inverse;
+  out[3 * plane] = length;
 }
 
 // ------------------------------------------------------------------------------------------------------------ median
@@ -231,8 +260,8 @@ __device__ __forceinline__ void median(float* flow, const int* control, int slot
   SHARED_MEMORY(memory);
   float* const tile = reinterpret_cast<float*>(memory);
   for (int field = 0; field < 2; ++field) {
-    const float* from = in_slot(flow, pair, slot, slot_stride) + field * plane;
-    float* to = in_slot(flow, pair, !slot, slot_stride) + field * plane;
+    const float* from = in_slot(flow, pair, slot, slot_stride) + field * plane + (pitch - width);
+    float* to = in_slot(flow, pair, !slot, slot_stride) + field * plane + (pitch - width);
     for (int i = threadIdx.y * THREADS_X + threadIdx.x; i < TILE_Y * TILE_X; i += THREADS_X * THREADS_Y) {
       const int x = min(max(left + i % TILE_X - HALF, 0), width - 1);
       const int y = min(max(top + i / TILE_X - HALF, 0), height - 1);
@@ -280,8 +309,12 @@ median_5(float* flow, const int* control, int slots, unsigned long long slot_str
 //   tiles      overlap by a halo; per launch as many iterations as the halo is wide, since what is wrong creeps
 //              inwards by a pixel an iteration. Any size of image.
 //   one block  the region is the image: all iterations in one launch, no halo.
-//   cluster    the image is cut into strips, one per block of a cluster, which exchange their edges through each
-//              other's shared memory: all iterations in one launch, no halo (CLUSTER; sm_90 and later).
+//   cluster    the image is cut into strips, one per block of a cluster, which send each other their edges: all
+//              iterations in one launch, no halo (CLUSTER; sm_90 and later). Strips wait for their neighbours alone.
+//
+// Regions end where the image ends, on the right and at the bottom, so that the last column and row are the last of a
+// thread's pixels. What a region has too many lies before the image's first column and row: ghosts, whose flow is 0,
+// and whose dual field is kept at 0 towards the image.
 struct Quad {
   float a[4];
 };
@@ -294,81 +327,82 @@ __device__ __forceinline__ Quad read(const float4* from) {
   const float4 t = *from;
   return {{t.x, t.y, t.z, t.w}};
 }
-// The R values along a side of a thread's pixels, in ceil(R / 4) words `stride` apart.
+// The R values along a side of a thread's pixels, in ceil(R / 4) words.
+template <int R>
+constexpr int WORDS = (R + 3) / 4;
 template <int R>
 struct Side {
-  float a[(R + 3) / 4 * 4];
+  float a[4 * WORDS<R>];
 };
 template <int R>
-__device__ __forceinline__ Side<R> read_side(const float4* from, int stride) {
+__device__ __forceinline__ Side<R> read_side(const float4* from) {
   Side<R> side;
 #pragma unroll
-  for (int c = 0; c < (R + 3) / 4; ++c) {
-    const float4 t = from[c * stride];
+  for (int c = 0; c < WORDS<R>; ++c) {
+    const float4 t = from[c];
     side.a[4 * c] = t.x, side.a[4 * c + 1] = t.y, side.a[4 * c + 2] = t.z, side.a[4 * c + 3] = t.w;
   }
   return side;
 }
 template <int R>
-__device__ __forceinline__ void write_side(float4* to, int stride, const float (&field)[R][4], int column) {
+__device__ __forceinline__ void write_side(float4* to, const float (&field)[R][4], int column) {
 #pragma unroll
-  for (int c = 0; c < (R + 3) / 4; ++c) {
+  for (int c = 0; c < WORDS<R>; ++c) {
     float a[4];
 #pragma unroll
     for (int k = 0; k < 4; ++k) a[k] = 4 * c + k < R ? field[4 * c + k < R ? 4 * c + k : 0][column] : 0.f;
-    to[c * stride] = word(a[0], a[1], a[2], a[3]);
+    to[c] = word(a[0], a[1], a[2], a[3]);
   }
 }
 template <int R>
 __device__ __forceinline__ float4 row_of(const float (&field)[R][4], int row) {
   return word(field[row][0], field[row][1], field[row][2], field[row][3]);
 }
-
-// The four kinds of edges a thread shows its neighbours, each of two fields: right sides of ux, vx for the neighbour
-// on the right, bottoms of uy, vy for the one below (a slot of zeros stands in for a missing neighbour before the
-// first), left sides of u, v for the one on the left, tops of u, v for the one above (a slot behind the last).
-template <int R>
-struct Edges {
-  static constexpr int WORDS = (R + 3) / 4;
-  int across, down;  // words between two chunks of a side; float4s of a kind
-  float4 *right_x, *right_y, *bottom_x, *bottom_y, *left_u, *left_v, *top_u, *top_v, *end;
-
-  __device__ __forceinline__ Edges(float4* memory, int columns, int rows)
-      : across(rows * (columns + 1)), down((rows + 1) * columns) {
-    right_x = memory;
-    right_y = right_x + WORDS * across;
-    left_u = right_y + WORDS * across;
-    left_v = left_u + WORDS * across;
-    bottom_x = left_v + WORDS * across;
-    bottom_y = bottom_x + down;
-    top_u = bottom_y + down;
-    top_v = top_u + down;
-    end = top_v + down;
-  }
-};
-
 template <int R>
 struct Fields {
   float u[R][4], v[R][4], ux[R][4], uy[R][4], vx[R][4], vy[R][4];
 };
+// In shared memory a thread has a record of its constants and one of the edges that it shows its neighbours, in words of
+// four floats. Each is one word longer than what it holds, so that neighbours' words lie in different banks; places in
+// records are constants, so that no address is computed in an iteration.
+//
+// Edges are of four kinds, each of two fields: right sides of ux, vx for the neighbour on the right, bottoms of uy, vy
+// for the one below, left sides of u, v for the one on the left, tops of u, v for the one above. There are records
+// around the block too: in place of a neighbour that is not there, they hold no dual field on the left and above, and
+// the flow of the block's own last column and row on the right and below, whose differences are 0 then. A row of
+// records ends with the one that is on the left of the next row.
+template <int R>
+struct Record {
+  enum { CONSTANTS = 4 * R + 1 };
+  enum {
+    RIGHT_X = 0,
+    RIGHT_Y = RIGHT_X + WORDS<R>,
+    LEFT_U = RIGHT_Y + WORDS<R>,
+    LEFT_V = LEFT_U + WORDS<R>,
+    BOTTOM_X = LEFT_V + WORDS<R>,
+    BOTTOM_Y,
+    TOP_U,
+    TOP_V,
+    EDGES = TOP_V + 2
+  };
+};
 
-// Twin of reference.primal_step on a thread's pixels. The three cases of the thresholding are one clamp; the dual field
-// is stored times theta, so the divergence needs no factor. With ERROR the squared change is summed where `mine_x` and
-// `mine_y` are 1: pixels inside the image that no other block owns.
+// Twin of reference.primal_step on a thread's pixels. With n the gradient's direction and c' the constant over its
+// length, the residual over that length is m = n . (u, v) + c', and the three cases of the thresholding are one clamp
+// of m to what lambda theta |gradient| allows. The dual field is stored times theta, so the divergence needs no factor.
+// With ERROR the squared change is summed where `own` is 1: rows that no other block owns.
 template <int R, bool ERROR>
-__device__ __forceinline__ float primal(Fields<R>& f, const Edges<R>& edges, const float4* constants, int before,
-                                        int above, int thread, int threads, float step, const float (&mine_x)[4],
-                                        const float (&mine_y)[R]) {
-  const Side<R> left_x = read_side<R>(edges.right_x + before, edges.across);
-  const Side<R> left_y = read_side<R>(edges.right_y + before, edges.across);
-  const Quad up_x = read(edges.bottom_x + above), up_y = read(edges.bottom_y + above);
+__device__ __forceinline__ float primal(Fields<R>& f, const float4* constants, const float4* mine, const float4* above,
+                                        const float (&own)[R]) {
+  typedef Record<R> At;
+  const float4* const left = mine - At::EDGES;
+  const Side<R> left_x = read_side<R>(left + At::RIGHT_X), left_y = read_side<R>(left + At::RIGHT_Y);
+  const Quad up_x = read(above + At::BOTTOM_X), up_y = read(above + At::BOTTOM_Y);
   float change = 0.f;
 #pragma unroll
   for (int j = 0; j < R; ++j) {
-    const Quad gradient_x = read(constants + (0 * R + j) * threads + thread);
-    const Quad gradient_y = read(constants + (1 * R + j) * threads + thread);
-    const Quad constant = read(constants + (2 * R + j) * threads + thread);
-    const Quad inverse = read(constants + (3 * R + j) * threads + thread);  // -1 / |gradient|^2
+    const Quad across = read(constants + j), down = read(constants + R + j);
+    const Quad constant = read(constants + 2 * R + j), limit = read(constants + 3 * R + j);
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       const float bend_u = (f.ux[j][i] - (i ? f.ux[j][i ? i - 1 : 0] : left_x.a[j])) +
@@ -376,38 +410,38 @@ __device__ __forceinline__ float primal(Fields<R>& f, const Edges<R>& edges, con
       const float bend_v = (f.vx[j][i] - (i ? f.vx[j][i ? i - 1 : 0] : left_y.a[j])) +
                            (f.vy[j][i] - (j ? f.vy[j ? j - 1 : 0][i] : up_y.a[i]));
       const float u = f.u[j][i], v = f.v[j][i];
-      const float rho = fmaf(gradient_x.a[i], u, fmaf(gradient_y.a[i], v, constant.a[i]));
-      const float amount = fminf(fmaxf(rho * inverse.a[i], -step), step);
-      f.u[j][i] = fmaf(amount, gradient_x.a[i], u) + bend_u;
-      f.v[j][i] = fmaf(amount, gradient_y.a[i], v) + bend_v;
+      const float rest = fmaf(across.a[i], u, fmaf(down.a[i], v, constant.a[i]));
+      const float amount = fminf(fmaxf(rest, -limit.a[i]), limit.a[i]);
+      f.u[j][i] = fmaf(-amount, across.a[i], u) + bend_u;
+      f.v[j][i] = fmaf(-amount, down.a[i], v) + bend_v;
       if (ERROR) {
         const float by_u = f.u[j][i] - u, by_v = f.v[j][i] - v;
-        change = fmaf(mine_x[i] * mine_y[j], fmaf(by_u, by_u, by_v * by_v), change);
+        change = fmaf(own[j], fmaf(by_u, by_u, by_v * by_v), change);
       }
     }
   }
   return change;
 }
 
-// Twin of reference.dual_step. MASK where pixels reach the image's last column or row, whose differences are 0:
-// `inner_x` and `inner_y` are 0 there and beyond, else 1. So pixels outside the image stay 0 for ever.
-template <int R, bool MASK>
-__device__ __forceinline__ void dual(Fields<R>& f, const Edges<R>& edges, int after, int below, float rate,
-                                     float theta_rate, const float (&inner_x)[4], const float (&inner_y)[R]) {
-  const Side<R> right_u = read_side<R>(edges.left_u + after, edges.across);
-  const Side<R> right_v = read_side<R>(edges.left_v + after, edges.across);
-  const Quad down_u = read(edges.top_u + below), down_v = read(edges.top_v + below);
+// Twin of reference.dual_step. One reciprocal serves both fields: 1 / a = b / (a b).
+template <int R>
+__device__ __forceinline__ void dual(Fields<R>& f, const float4* mine, const float4* below, float rate,
+                                     float theta_rate) {
+  typedef Record<R> At;
+  const float4* const right = mine + At::EDGES;
+  const Side<R> right_u = read_side<R>(right + At::LEFT_U), right_v = read_side<R>(right + At::LEFT_V);
+  const Quad down_u = read(below + At::TOP_U), down_v = read(below + At::TOP_V);
 #pragma unroll
   for (int j = 0; j < R; ++j)
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      float u_x = (i < 3 ? f.u[j][i < 3 ? i + 1 : 3] : right_u.a[j]) - f.u[j][i];
-      float v_x = (i < 3 ? f.v[j][i < 3 ? i + 1 : 3] : right_v.a[j]) - f.v[j][i];
-      float u_y = (j < R - 1 ? f.u[j < R - 1 ? j + 1 : R - 1][i] : down_u.a[i]) - f.u[j][i];
-      float v_y = (j < R - 1 ? f.v[j < R - 1 ? j + 1 : R - 1][i] : down_v.a[i]) - f.v[j][i];
-      if (MASK) u_x *= inner_x[i], v_x *= inner_x[i], u_y *= inner_y[j], v_y *= inner_y[j];
-      const float u_scale = 1.f / fmaf(rate, sqrtf(fmaf(u_x, u_x, u_y * u_y)), 1.f);
-      const float v_scale = 1.f / fmaf(rate, sqrtf(fmaf(v_x, v_x, v_y * v_y)), 1.f);
+      const float u_x = (i < 3 ? f.u[j][i < 3 ? i + 1 : 3] : right_u.a[j]) - f.u[j][i];
+      const float v_x = (i < 3 ? f.v[j][i < 3 ? i + 1 : 3] : right_v.a[j]) - f.v[j][i];
+      const float u_y = (j < R - 1 ? f.u[j < R - 1 ? j + 1 : j][i] : down_u.a[i]) - f.u[j][i];
+      const float v_y = (j < R - 1 ? f.v[j < R - 1 ? j + 1 : j][i] : down_v.a[i]) - f.v[j][i];
+      const float by_u = fmaf(rate, sqrtf(fmaf(u_x, u_x, u_y * u_y)), 1.f);
+      const float by_v = fmaf(rate, sqrtf(fmaf(v_x, v_x, v_y * v_y)), 1.f);
+      const float both = 1.f / (by_u * by_v), u_scale = both * by_v, v_scale = both * by_u;
       f.ux[j][i] = fmaf(theta_rate, u_x, f.ux[j][i]) * u_scale;
       f.uy[j][i] = fmaf(theta_rate, u_y, f.uy[j][i]) * u_scale;
       f.vx[j][i] = fmaf(theta_rate, v_x, f.vx[j][i]) * v_scale;
@@ -415,12 +449,13 @@ __device__ __forceinline__ void dual(Fields<R>& f, const Edges<R>& edges, int af
     }
 }
 
-// Where a block's region lies along one side of the image, and which part of it is the block's own.
+// Where a block's region lies along one side of the image, and which part of it is the block's own. The last region
+// ends with the image; the first may begin before it.
 struct Span {
   int start, own_from, own_to;
 };
-__device__ __forceinline__ Span span(int block, int blocks, int region, int halo) {
-  const int start = block * (region - 2 * halo);
+__device__ __forceinline__ Span span(int block, int blocks, int region, int halo, int length) {
+  const int start = length - region - (blocks - 1 - block) * (region - 2 * halo);
   return {start, start + (block ? halo : 0), start + region - (block + 1 < blocks ? halo : 0)};
 }
 
@@ -439,17 +474,23 @@ __device__ __forceinline__ void iterate(const float* data, float* flow, float* d
   const int threads = columns * rows, thread = threadIdx.x;
   const bool active = thread < threads;
   const int column = active ? thread % columns : 0, row = active ? thread / columns : 0;
-  const Span across = span(blockIdx.x, gridDim.x, 4 * columns, halo_x);
-  const Span down = span(blockIdx.y, gridDim.y, R * rows, halo_y);
+  const int ghosts = pitch - width;  // of a row, before its first pixel
+  const Span across = span(blockIdx.x, gridDim.x, 4 * columns, halo_x, pitch);
+  const Span down = span(blockIdx.y, gridDim.y, R * rows, halo_y, height);
   const int x = across.start + 4 * column, y = down.start + R * row;
   const size_t plane = (size_t)height * pitch;
 
+  typedef Record<R> At;
   SHARED_MEMORY(memory);
-  float4* const constants = memory;
-  const Edges<R> edges(memory + 4 * R * threads, columns, rows);
-  float* const sums = reinterpret_cast<float*>(edges.end);  // with STOP: a squared change per iteration and warp
+  float4* const constants = memory + thread * At::CONSTANTS;
+  const int pace = (columns + 1) * At::EDGES;  // from a row of records to the next
+  float4* const edges = memory + At::CONSTANTS * threads;
+  float4* const mine = edges + (row + 1) * pace + column * At::EDGES;
+  float4 *const above = mine - pace, *const below = mine + pace;
+  float4 *const from_above = edges + (rows + 2) * pace, *const from_below = from_above + 1;
+  float* const sums = reinterpret_cast<float*>(from_below + 1);  // with STOP: a squared change per iteration and warp
   const int warps = (blockDim.x + 31) / 32;
-  const bool whole = gridDim.x == 1 && gridDim.y == 1;  // the block has the whole image, and so the whole change
+  const bool whole = !CLUSTER && gridDim.x == 1 && gridDim.y == 1;  // the block has the whole image, and so the whole change
 
   Fields<R> f;
   {
@@ -458,13 +499,13 @@ __device__ __forceinline__ void iterate(const float* data, float* flow, float* d
     const float* constant = data + pair * 4 * plane;
 #pragma unroll
     for (int j = 0; j < R; ++j) {
-      const bool inside = active && x < width && y + j < height;
+      const bool inside = active && x >= 0 && y + j >= 0;
       const size_t at = inside ? (size_t)(y + j) * pitch + x : 0;
-      // Ten fields of four pixels; behind the end of a row the words hold anything, hence the selection.
+      // Ten fields of four pixels; before the start of a row the words hold anything, hence the selection.
       const auto load = [&](const float* field, bool wanted, float (&to)[4]) {
         const Quad t = inside && wanted ? read(reinterpret_cast<const float4*>(field + at)) : Quad{{0.f, 0.f, 0.f, 0.f}};
 #pragma unroll
-        for (int i = 0; i < 4; ++i) to[i] = x + i < width ? t.a[i] : 0.f;
+        for (int i = 0; i < 4; ++i) to[i] = i == 3 || x + i >= ghosts ? t.a[i] : 0.f;
       };
       load(now, true, f.u[j]);
       load(now + plane, true, f.v[j]);
@@ -476,76 +517,82 @@ __device__ __forceinline__ void iterate(const float* data, float* flow, float* d
       for (int k = 0; k < 4; ++k) {
         float t[4];
         load(constant + k * plane, true, t);
-        if (active) constants[(k * R + j) * threads + thread] = word(t[0], t[1], t[2], t[3]);
+        const float scale = k == 3 ? step : 1.f;
+        if (active) constants[k * R + j] = word(scale * t[0], scale * t[1], scale * t[2], scale * t[3]);
       }
     }
   }
-  float inner_x[4], inner_y[R], mine_x[4], mine_y[R];
+  float own[R];
 #pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    inner_x[i] = x + i < width - 1 ? 1.f : 0.f;
-    mine_x[i] = x + i < width && x + i >= across.own_from && x + i < across.own_to ? 1.f : 0.f;
-  }
-#pragma unroll
-  for (int j = 0; j < R; ++j) {
-    inner_y[j] = y + j < height - 1 ? 1.f : 0.f;
-    mine_y[j] = y + j < height && y + j >= down.own_from && y + j < down.own_to ? 1.f : 0.f;
-  }
-  // Uniform over a warp, so that masked code runs only in warps that need it.
-  const bool at_end = __any_sync(0xffffffffu, active && (x + 4 >= width || y + R >= height));
+  for (int j = 0; j < R; ++j)
+    own[j] =
+        CLUSTER || (x >= across.own_from && x < across.own_to && y + j >= down.own_from && y + j < down.own_to) ? 1.f : 0.f;
 
-  // Places among the edges: `before` is the left neighbour's right side, `after` one on my own, likewise up and down.
-  const int before = row * (columns + 1) + column, above = row * columns + column;
-  const auto show_dual = [&]() {
-    write_side<R>(edges.right_x + before + 1, edges.across, f.ux, 3);
-    write_side<R>(edges.right_y + before + 1, edges.across, f.vx, 3);
-    edges.bottom_x[above + columns] = row_of<R>(f.uy, R - 1);
-    edges.bottom_y[above + columns] = row_of<R>(f.vy, R - 1);
+  // Threads beside another strip of the cluster.
+  const bool hears_above = CLUSTER && active && row == 0 && blockIdx.y > 0;
+  const bool hears_below = CLUSTER && active && row == rows - 1 && blockIdx.y + 1 < gridDim.y;
+  const auto show_dual = [&](bool more) {
+    write_side<R>(mine + At::RIGHT_X, f.ux, 3);
+    write_side<R>(mine + At::RIGHT_Y, f.vx, 3);
+    mine[At::BOTTOM_X] = row_of<R>(f.uy, R - 1);
+    mine[At::BOTTOM_Y] = row_of<R>(f.vy, R - 1);
     if constexpr (CLUSTER)
-      if (row == rows - 1 && blockIdx.y + 1 < gridDim.y) {
-        store_in(cluster_rank() + 1, edges.bottom_x + column, row_of<R>(f.uy, R - 1));
-        store_in(cluster_rank() + 1, edges.bottom_y + column, row_of<R>(f.vy, R - 1));
+      if (hears_below && more) {
+        float4* const there = mine - rows * pace;
+        send(cluster_rank() + 1, there + At::BOTTOM_X, from_above, row_of<R>(f.uy, R - 1));
+        send(cluster_rank() + 1, there + At::BOTTOM_Y, from_above, row_of<R>(f.vy, R - 1));
       }
   };
   const auto show_flow = [&]() {
-    write_side<R>(edges.left_u + before, edges.across, f.u, 0);
-    write_side<R>(edges.left_v + before, edges.across, f.v, 0);
-    edges.top_u[above] = row_of<R>(f.u, 0);
-    edges.top_v[above] = row_of<R>(f.v, 0);
+    write_side<R>(mine + At::LEFT_U, f.u, 0);
+    write_side<R>(mine + At::LEFT_V, f.v, 0);
+    mine[At::TOP_U] = row_of<R>(f.u, 0);
+    mine[At::TOP_V] = row_of<R>(f.v, 0);
+    if (column == columns - 1) {
+      write_side<R>(mine + At::EDGES + At::LEFT_U, f.u, 3);
+      write_side<R>(mine + At::EDGES + At::LEFT_V, f.v, 3);
+    }
+    if (row == rows - 1 && !hears_below) {
+      below[At::TOP_U] = row_of<R>(f.u, R - 1);
+      below[At::TOP_V] = row_of<R>(f.v, R - 1);
+    }
     if constexpr (CLUSTER)
-      if (row == 0 && blockIdx.y > 0) {
-        store_in(cluster_rank() - 1, edges.top_u + rows * columns + column, row_of<R>(f.u, 0));
-        store_in(cluster_rank() - 1, edges.top_v + rows * columns + column, row_of<R>(f.v, 0));
+      if (hears_above) {
+        float4* const there = mine + rows * pace;
+        send(cluster_rank() - 1, there + At::TOP_U, from_below, row_of<R>(f.u, 0));
+        send(cluster_rank() - 1, there + At::TOP_V, from_below, row_of<R>(f.v, 0));
       }
   };
-  const auto wait = [&]() {
-    if constexpr (CLUSTER)
-      cluster_wait();
-    else
-      __syncthreads();
-  };
+  // What a message of a strip's edge holds, in bytes: two fields.
+  const unsigned edge_bytes = 2 * sizeof(float4) * columns;
   const float4 zero = word(0.f, 0.f, 0.f, 0.f);
   if (active) {
-    // Neighbours that are not there; in a cluster another block writes those above and below.
     if (column == 0)
-      for (int c = 0; c < Edges<R>::WORDS; ++c)
-        edges.right_x[before + c * edges.across] = edges.right_y[before + c * edges.across] = zero;
-    if (column == columns - 1)
-      for (int c = 0; c < Edges<R>::WORDS; ++c)
-        edges.left_u[before + 1 + c * edges.across] = edges.left_v[before + 1 + c * edges.across] = zero;
-    if (row == 0 && !(CLUSTER && blockIdx.y > 0)) edges.bottom_x[above] = edges.bottom_y[above] = zero;
-    if (row == rows - 1 && !(CLUSTER && blockIdx.y + 1 < gridDim.y))
-      edges.top_u[above + columns] = edges.top_v[above + columns] = zero;
+      for (int c = 0; c < 2 * WORDS<R>; ++c) (mine - At::EDGES)[At::RIGHT_X + c] = zero;
+    if (row == 0 && !hears_above) above[At::BOTTOM_X] = above[At::BOTTOM_Y] = zero;
   }
-  if constexpr (CLUSTER) cluster_wait();  // no block may write to another that has not started
-  if (active) show_dual();
+  if constexpr (CLUSTER) {
+    if (thread == 0) {
+      open_door(from_above);
+      open_door(from_below);
+      expect(from_above, edge_bytes);
+      expect(from_below, edge_bytes);
+    }
+    cluster_wait();  // no block may send to another whose doors are not open
+  }
+  if (active) show_dual(true);
 
   bool stopped = false;
   for (int n = 0; n < iterations; ++n) {
-    wait();
+    __syncthreads();
     float change = 0.f;
     if (active) {
-      change = primal<R, STOP>(f, edges, constants, before, above, thread, threads, step, mine_x, mine_y);
+      if constexpr (CLUSTER)
+        if (hears_above) {
+          wait_at(from_above, n & 1);
+          if (column == 0) expect(from_above, edge_bytes);  // the next time's
+        }
+      change = primal<R, STOP>(f, constants, mine, above, own);
       show_flow();
     }
     float* const sum = sums + (whole ? 0 : n * warps);
@@ -554,13 +601,24 @@ __device__ __forceinline__ void iterate(const float* data, float* flow, float* d
       for (int offset = 16; offset; offset >>= 1) change += __shfl_xor_sync(0xffffffffu, change, offset);
       if (thread % 32 == 0) sum[thread / 32] = change;
     }
-    wait();
+    __syncthreads();
     if (active) {
-      if (at_end)
-        dual<R, true>(f, edges, before + 1, above + columns, rate, theta_rate, inner_x, inner_y);
-      else
-        dual<R, false>(f, edges, before + 1, above + columns, rate, theta_rate, inner_x, inner_y);
-      show_dual();
+      if constexpr (CLUSTER)
+        if (hears_below) {
+          wait_at(from_below, n & 1);
+          if (column == 0) expect(from_below, edge_bytes);
+        }
+      dual<R>(f, mine, below, rate, theta_rate);
+      if (x < ghosts || y < 0) {  // ghosts of columns show those on their right no dual field, of rows those below
+#pragma unroll
+        for (int j = 0; j < R; ++j)
+#pragma unroll
+          for (int i = 0; i < 4; ++i) {
+            if (x + i < ghosts) f.ux[j][i] = f.vx[j][i] = 0.f;
+            if (y + j < 0) f.uy[j][i] = f.vy[j][i] = 0.f;
+          }
+      }
+      show_dual(n + 1 < iterations);
     }
     if (STOP && whole) {
       float total = 0.f;
@@ -571,7 +629,6 @@ __device__ __forceinline__ void iterate(const float* data, float* flow, float* d
       }
     }
   }
-  if constexpr (CLUSTER) cluster_wait();  // no block may end while another still writes to it
 
   if (STOP && !whole && !repeat && thread < iterations) {
     // The last barrier came after the last iteration's sums were written.
@@ -584,12 +641,12 @@ __device__ __forceinline__ void iterate(const float* data, float* flow, float* d
     control[pair * CONTROL_FIELDS + SLOTS] = slots ^ (FLOW_SLOT | DUAL_SLOT);  // every thread has read it long since
     if (stopped) control[pair * CONTROL_FIELDS + RUNNING] = 0;
   }
-  if (active && x < width && x >= across.own_from && x < across.own_to) {
+  if (active && x >= 0 && x >= across.own_from && x < across.own_to) {
     float* now = in_slot(flow, pair, !(slots & FLOW_SLOT), flow_stride);
     float* bent = in_slot(dual_field, pair, !(slots & DUAL_SLOT), dual_stride);
 #pragma unroll
     for (int j = 0; j < R; ++j) {
-      if (y + j >= height || y + j < down.own_from || y + j >= down.own_to) continue;
+      if (y + j < 0 || y + j < down.own_from || y + j >= down.own_to) continue;
       const size_t at = (size_t)(y + j) * pitch + x;
       const auto store = [&](float* field, const float (&from)[4]) {
         *reinterpret_cast<float4*>(field + at) = word(from[0], from[1], from[2], from[3]);
@@ -604,20 +661,23 @@ __device__ __forceinline__ void iterate(const float* data, float* flow, float* d
   }
 }
 
-#define ITERATE(name, ROWS, STOP, CLUSTER)                                                                           \
-  extern "C" __global__ void __launch_bounds__(256)                                                                   \
+#define ITERATE(name, R, THREADS, BLOCKS, STOP, CLUSTER)                                                              \
+  extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)                                                            \
   name(const float* data, float* flow, float* dual_field, int* control, float* changes, int slots,                    \
        unsigned long long flow_stride, unsigned long long dual_stride, int width, int height, int pitch, int columns,  \
        int rows, int halo_x, int halo_y, int iterations, int first, int repeat, float step, float rate,               \
        float theta_rate, float threshold) {                                                                           \
-    iterate<ROWS, STOP, CLUSTER>(data, flow, dual_field, control, changes, slots, flow_stride, dual_stride, width,    \
-                                 height, pitch, columns, rows, halo_x, halo_y, iterations, first, repeat, step, rate, \
-                                 theta_rate, threshold);                                                              \
+    iterate<R, STOP, CLUSTER>(data, flow, dual_field, control, changes, slots, flow_stride, dual_stride, width, height,  \
+                           pitch, columns, rows, halo_x, halo_y, iterations, first, repeat, step, rate, theta_rate,   \
+                           threshold);                                                                                \
   }
-ITERATE(iterate_block, 4, false, false)
-ITERATE(iterate_until, 4, true, false)
+ITERATE(iterate_block, 4, 192, 2, false, false)
+ITERATE(iterate_until, 4, 192, 2, true, false)
+ITERATE(iterate_tall, 7, 256, 1, false, false)
 #if defined(AMCLIP_EMULATED) || __CUDA_ARCH__ >= 900
-ITERATE(iterate_cluster, 7, false, true)
+ITERATE(iterate_cluster, 7, 256, 1, false, true)
+ITERATE(iterate_cluster_flat, 4, 192, 2, false, true)
+ITERATE(iterate_cluster_until, 7, 256, 1, true, true)
 #endif
 
 // With early stop: keep the book of a pair after each step of all pairs (numbered as in _plan.py). One warp per pair.

@@ -1,12 +1,14 @@
 """TV-L1 on a GPU: correct first, then pairs per second beside what else a user could take; writes flow_gpu.md.
 
     python docs/benchmarks/flow_gpu.py [--pairs FOLDER] [--output flow_gpu.md]
+    python docs/benchmarks/flow_gpu.py --against COMMIT
     python docs/benchmarks/flow_gpu.py --quick [--device cuda]
 
 Everything is timed in one run, with CUDA events, medians of repeats after a warm-up; methods of a table take turns.
-FOLDER may hold pairs with known flow, as for flow_cpu.py. `--quick` runs it without a GPU (or, with `--device cuda`, on
-one), to see that it works. Sections are in order of their worth, each saved as it is done. Beyond this script, on the
-same machine:
+FOLDER may hold pairs with known flow, as for flow_cpu.py. `--against` also measures the package of another commit on
+the same machine, before and after today's. `--quick` runs it without a GPU (or, with `--device cuda`, on one), against
+the commit at hand, to see that it works. Sections are in order of their worth, each saved as it is done. Beyond this
+script, on the same machine:
 
     AMCLIP_REQUIRE_GPU=1 python -m pytest -m gpu
     for tool in memcheck racecheck initcheck synccheck; do
@@ -15,10 +17,18 @@ same machine:
 """
 
 import datetime
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from statistics import mean
+from tempfile import TemporaryDirectory
 
 import torch
 from device_times import Machine
@@ -26,6 +36,7 @@ from pairs import Pair, drawn_pairs, read_pairs
 from sections import Benchmark, new_parser
 from torch import Tensor
 
+import amclip
 from amclip.flow import TVL1, _cuda, _cut, _plan, end_point_error, reference
 from amclip.flow.pairs import grey_levels
 from amclip.flow.reference import Parameters
@@ -61,20 +72,81 @@ def agreement(machine: Machine, pairs: list[Pair]) -> list[str]:
     return lines
 
 
-def speed(machine: Machine) -> list[str]:
+def rates(machine: Machine) -> dict[str, dict[str, float]]:
+    """Pairs per second, by size and method, and batch."""
     batches, sizes = (BATCHES[:1], ((32, 40),)) if machine.quick else (BATCHES, SIZES)
+    found: dict[str, dict[str, float]] = {}
+    for height, width in sizes:
+        for name, method in METHODS.items():
+            row = found.setdefault(f"{height} × {width} | {name}", {})
+            for count in batches:
+                images = batch(count, height, width, machine.device)
+                (taken,) = machine.seconds(lambda method=method, images=images: method(images))
+                row[str(count)] = count / taken
+    return found
+
+
+def check_out(commit: str, folder: Path) -> None:
+    """Put the package of another commit into a folder.
+
+    Raises:
+        SystemExit: If git does not know it, or this is no checkout.
+    """
+    root = Path(__file__).parents[2]
+    command = ["git", "-C", str(root), "archive", "--format=tar", commit, "amclip"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"--against {commit}: {done.stderr.decode().strip()}")
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+
+
+def rates_of(folder: Path, machine: Machine) -> dict[str, dict[str, float]]:
+    """What this script measures of the package in a folder, in a process of its own.
+
+    Raises:
+        RuntimeError: If that process ends with an error, which it has printed, or takes another package.
+    """
+    result = folder / "rates.json"
+    paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    words = [sys.executable, __file__, "--rates", str(result), "--device", str(machine.device)]
+    words += ["--quick"] if machine.quick else []
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    done = subprocess.run(words, env=environment, check=False)
+    if done.returncode:
+        raise RuntimeError(f"measuring the other commit failed with status {done.returncode}")
+    found = json.loads(result.read_text(encoding="utf-8"))
+    if Path(found["package"]).resolve().parent != folder.resolve():
+        raise RuntimeError(f"the other process took {found['package']}, not the package in {folder}")
+    rows: dict[str, dict[str, float]] = found["rates"]
+    return rows
+
+
+def speed(machine: Machine, run: Benchmark, against: str | None) -> list[str]:
+    """Pairs per second; with ``against`` also those of another commit: the mean of one run before and one after."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        if against:
+            check_out(against, folder)
+            before = rates_of(folder, machine)
+        ours = rates(machine)
+        after = rates_of(folder, machine) if against and not machine.quick else None
+    run.figures["pairs per second"] = ours
+    batches = next(iter(ours.values()))
     lines = [
         "| size | method | " + " | ".join(f"batch {n}" for n in batches) + " |",
         "|---|---|" + "---|" * len(batches),
     ]
-    for height, width in sizes:
-        for name, method in METHODS.items():
-            cells = []
-            for count in batches:
-                images = batch(count, height, width, machine.device)
-                (taken,) = machine.seconds(lambda method=method, images=images: method(images))
-                cells.append(f"{count / taken:,.0f}")
-            lines.append(f"| {height} × {width} | {name} | {' | '.join(cells)} |")
+    lines += [f"| {key} | {' | '.join(f'{rate:,.0f}' for rate in row.values())} |" for key, row in ours.items()]
+    if against:
+        others = {
+            key: {n: mean(runs[key][n] for runs in (before, after or before)) for n in row} for key, row in ours.items()
+        }
+        run.figures[f"pairs per second at {against}"] = others
+        lines += ["", f"At {against}, and how many times as fast this is:", "", *lines[:2]]
+        for key, row in ours.items():
+            cells = [f"{others[key][n]:,.0f}, {rate / others[key][n]:.2f} ×" for n, rate in row.items()]
+            lines.append(f"| {key} | {' | '.join(cells)} |")
     return lines
 
 
@@ -107,16 +179,43 @@ class OneLaunchPerIteration(_plan.Planner):
         return replace(tiled, iterations=1)
 
 
-def one_launch_per_iteration(images: Tensor) -> Callable[[], object]:
-    """The flow by one launch per iteration; without a GPU only the plan for an H100."""
-    count, _, channels, height, width = images.shape
-    shape = (count, channels, True, height, width, Parameters())
+def described(images: Tensor) -> _cut.Device:
+    """The GPU that holds images; without one, an H100."""
     if not images.is_cuda:
-        return lambda: OneLaunchPerIteration(*shape, _cut.Device(227 << 10, True)).plan
-    index = images.device.index or 0
-    plan = OneLaunchPerIteration(*shape, _cuda.describe(index)).plan
-    call = _cuda.Call(plan, tuple(images.shape), index, torch.cuda.graph_pool_handle())
-    return lambda: call.launch(images)
+        return _cut.Device(227 << 10, tuple(range(2, 17)), 132)
+    return _cuda.describe(images.device.index or 0)
+
+
+def planned(images: Tensor, device: _cut.Device, planner: type[_plan.Planner] = _plan.Planner) -> Callable[[], object]:
+    """The flow by a plan for another device than the one at hand; without a GPU only the plan."""
+    count, _, channels, height, width = images.shape
+    plan = planner(count, channels, True, height, width, Parameters(), device).plan
+    if not images.is_cuda:
+        return lambda: plan
+    call = _cuda.Call(plan, images.device.index or 0, _cuda.Lane(torch.cuda.graph_pool_handle()))
+    result = torch.empty(count, 2, height, width, device=images.device)
+    return lambda: call(images, result)
+
+
+def cuts(machine: Machine) -> list[str]:
+    """What clusters are worth: the largest that may be used, and cuts for few pairs or for many."""
+    sizes = ((1, 32, 40),) if machine.quick else ((1, 224, 224), (118, 224, 224), (118, 256, 340))
+    lines = ["| pairs | clusters up to | cut for | finest level | pairs per second |", "|---|---|---|---|---|"]
+    for count, height, width in sizes:
+        images = batch(count, height, width, machine.device)
+        device = described(images)
+        ways: dict[tuple[str, ...], Callable[[], object]] = {}
+        for most in (1, 4, 8, 16):
+            for name, processors in (("these", device.processors), ("many", 1)):
+                clusters = tuple(blocks for blocks in device.clusters if blocks <= most)
+                way = replace(device, clusters=clusters, processors=processors)
+                cut = _cut.choose_cut(height, width, 30, False, way, count)
+                how = f"{cut.tiles[0]} × {cut.tiles[1]} tiles, " if cut.tiles != (1, 1) else ""
+                how += f"cluster of {cut.cluster}, " if cut.cluster > 1 else ""
+                ways[str(most), name, f"{how}{cut.threads} threads of 4 × {cut.pixel_rows}"] = planned(images, way)
+        for words, taken in zip(ways, machine.seconds(*ways.values()), strict=True):
+            lines.append(f"| {count} of {height} × {width} | {' | '.join(words)} | {count / taken:,.0f} |")
+    return lines
 
 
 def rivals(machine: Machine) -> list[str]:
@@ -146,7 +245,7 @@ def rivals(machine: Machine) -> list[str]:
     }
     for name, net in zip(("small", "large"), nets, strict=False):
         calls[f"RAFT {name}, {updates} updates (random weights)"] = raft(net)
-    calls["TV-L1, default, one launch per iteration"] = one_launch_per_iteration(images)
+    calls["TV-L1, default, one launch per iteration"] = planned(images, described(images), OneLaunchPerIteration)
     taken = machine.seconds(*calls.values())
     lines = ["| method | pairs per second | relative to TV-L1, default |", "|---|---|---|"]
     return lines + [
@@ -201,8 +300,17 @@ def main() -> None:
     parser = new_parser(__doc__)
     parser.add_argument("--pairs", type=Path)
     parser.add_argument("--device", help="default: cuda, and with --quick the CPU")
+    parser.add_argument("--against", metavar="COMMIT", help="measure this one's package too")
+    parser.add_argument("--rates", type=Path, help="measure pairs per second alone and save them here, as JSON")
     run = Benchmark(parser, __file__)
     machine = Machine(run.options.device or ("cpu" if run.quick else "cuda"), run.quick)
+    if run.options.rates:
+        package = str(Path(amclip.__file__).parent)
+        run.options.rates.write_text(json.dumps({"package": package, "rates": rates(machine)}), encoding="utf-8")
+        return
+    against = run.options.against
+    if run.quick and (Path(__file__).parents[2] / ".git").exists():
+        against = against or "HEAD"
     run.head(
         f"# TV-L1 on a GPU\n\nWritten by `docs/benchmarks/flow_gpu.py` on {machine.name}, {datetime.date.today()}, "
         f"{machine.versions}."
@@ -210,9 +318,11 @@ def main() -> None:
     with run.section("Agreement, mean end-point difference in pixels (`fast`)") as lines:
         lines += agreement(machine, pairs_of(run.options))
     with run.section("Pairs per second") as lines:
-        lines += speed(machine)
+        lines += speed(machine, run, against)
     with run.section("Where the time goes (`default`, 128 pairs of 224 × 224)") as lines:
         lines += shares(machine)
+    with run.section("Cuts (`default`)") as lines:
+        lines += cuts(machine)
     with run.section("In a training step (ViT-B/16, bf16)") as lines:
         lines += training_share(machine)
     with run.section("Side by side, 32 pairs of 224 × 224") as lines:

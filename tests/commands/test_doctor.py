@@ -23,7 +23,9 @@ def test_it_says_which_kernels_precision_and_decoder_are_in_use() -> None:
 
 
 def test_on_a_gpu_it_says_how_flow_is_cut_and_whether_there_is_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_cuda, "describe", lambda index: Device(227 << 10, True))
+    monkeypatch.setattr(_cuda, "describe", lambda index: Device(227 << 10, tuple(range(2, 17))))
+    assert "clusters of 16 blocks at 224 × 224, clusters of 13 blocks at 256 × 340" in doctor._flow_in_use(gpu=True)
+    monkeypatch.setattr(_cuda, "describe", lambda index: Device(227 << 10, tuple(range(2, 9))))
     assert "clusters of 8 blocks at 224 × 224, " in doctor._flow_in_use(gpu=True)
     assert "tiles at 256 × 340" in doctor._flow_in_use(gpu=True)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

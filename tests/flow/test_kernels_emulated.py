@@ -1,18 +1,16 @@
 """tvl1.cu on the CPU: the very kernels and plans of the GPU, held against the reference, and searched for races."""
 
 import os
-import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
-from emulator import LARGE, ORDERS, SMALL, SOURCE, EmulationError, Emulator, compiler
+from emulator import BEYOND, LARGE, LEAVES, ORDERS, SMALL, WAITS, EmulationError, Emulator, compiler, with_mutants
 from torch import Tensor
 
 from amclip.flow import TVL1, end_point_error, reference
-from amclip.flow._cut import Device, choose_cut
+from amclip.flow._cut import FLAT, TALL, Device, choose_cut
 from amclip.flow.pairs import grey_levels
 from amclip.flow.reference import Parameters
 
@@ -24,9 +22,13 @@ if compiler() is None:
     pytest.skip("needs a C++ compiler (g++ or clang++)", allow_module_level=True)
 
 #: So little shared memory that small images are cut into tiles too.
-TINY = Device(20 << 10, False)
+TINY = Device(20 << 10)
 #: Clusters of small blocks, as sm_120 has them.
-NARROW = Device(99 << 10, True)
+NARROW = Device(99 << 10, tuple(range(2, 9)))
+#: A GPU that two pairs cannot keep busy, so that they are cut finer.
+IDLE = Device(227 << 10, tuple(range(2, 17)), 132)
+#: Clusters of blocks so small that an image of 45 × 60 pixels takes two.
+NARROWER = Device(48 << 10, tuple(range(2, 9)))
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +38,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def emulator(folder: Path) -> Emulator:
-    return Emulator(folder)
+    # One build, since building takes longer than all else: the tests run the source as it is (mutant -1) and otherwise.
+    return Emulator(folder, with_mutants()[0])
 
 
 def some(draw: Draw, count: int, height: int, width: int) -> Tensor:
@@ -51,7 +54,7 @@ def wanted(pairs: Tensor, parameters: Parameters) -> Tensor:
 SHAPES = [(1, 1, 1), (1, 1, 19), (2, 23, 1), (3, 17, 33), (2, 36, 50), (1, 61, 90)]
 
 
-@pytest.mark.parametrize("device", [TINY, SMALL, LARGE], ids=["tiles", "64 KiB", "clusters"])
+@pytest.mark.parametrize("device", [TINY, IDLE, LARGE], ids=["tiles", "few pairs", "clusters"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_agrees_with_the_reference(emulator: Emulator, draw: Draw, shape: tuple[int, int, int], device: Device) -> None:
     pairs = some(draw, *shape)
@@ -78,7 +81,7 @@ def test_every_parameter_means_what_it_means_to_the_reference(
     assert end_point_error(emulator.flow(pairs, parameters, device).double(), wanted(pairs, parameters)) < 2e-4
 
 
-@pytest.mark.parametrize("device", [TINY, SMALL, LARGE], ids=["tiles", "64 KiB", "one block"])
+@pytest.mark.parametrize("device", [TINY, NARROWER, LARGE], ids=["tiles", "clusters", "one block"])
 @pytest.mark.parametrize(
     ("epsilon", "counts"), [(0.01, (2, 30, 3)), (0.03, (2, 30, 3)), (0.02, (3, 8, 1)), (0.02, (3, 12, 1))], ids=str
 )
@@ -87,6 +90,7 @@ def test_early_stop_ends_each_pair_where_the_reference_does(
 ) -> None:
     # Pairs of unlike motion stop at unlike iterations, and from then on lie in unlike slots.
     pairs = torch.cat([draw(45, 60, motion=(0.3 * k, -0.8 * k), seed=k) for k in range(3)])
+    assert (choose_cut(45, 60, 30, True, device).cluster > 1) == bool(device is NARROWER)
     warps, inner, outer = counts
     parameters = Parameters(
         warps=warps, scale_step=0.8, inner_iterations=inner, outer_iterations=outer, epsilon=epsilon
@@ -128,65 +132,47 @@ def test_no_order_of_threads_blocks_or_pairs_changes_a_bit(
 def test_tiles_blocks_and_clusters_give_the_same_bits(emulator: Emulator, draw: Draw) -> None:
     pairs = some(draw, 1, 100, 100)
     devices = (TINY, SMALL, NARROW, LARGE)
-    cuts = [choose_cut(100, 100, 30, False, device) for device in devices]
+    cuts = [choose_cut(100, 100, 30, False, device, 1) for device in devices]
     assert [cut.tiles[0] * cut.tiles[1] > 1 for cut in cuts] == [True, True, False, False]
     assert cuts[2].cluster > cuts[3].cluster > 1
+    assert [cut.pixel_rows for cut in cuts[2:]] == [TALL, FLAT]
     flows = [emulator.flow(pairs, Parameters(warps=1), device) for device in devices]
     assert all(torch.equal(flow, flows[0]) for flow in flows)
 
 
 def test_no_access_is_outside_or_misaligned(folder: Path, draw: Draw) -> None:
-    sanitized = Emulator(folder, sanitize=True)
+    sanitized = Emulator(folder, with_mutants()[0], sanitize=True)
     for shape in ((1, 1, 1), (2, 5, 7), (1, 37, 46), (1, 61, 90)):
-        for device in (TINY, LARGE):
+        for device in (TINY, NARROWER, LARGE):
             for parameters in (Parameters(warps=1, inner_iterations=9), Parameters(warps=1, epsilon=0.02)):
                 assert sanitized.flow(some(draw, *shape), parameters, device).isfinite().all()
-    beyond = SOURCE.read_text().replace("edges.top_u[above] = ", "edges.end[above + 64] = ")
     with pytest.raises(EmulationError, match="AddressSanitizer"):
-        Emulator(folder, beyond, sanitize=True).flow(some(draw, 1, 20, 20), Parameters(warps=1))
+        sanitized.flow(some(draw, 1, 20, 20), Parameters(warps=1), mutant=BEYOND)
 
 
-BARRIER = re.compile(r"(?<!void )\b(?:wait|cluster_wait|__syncthreads)\(\);")
-
-
-def without_one_barrier() -> list[tuple[str, str]]:
-    """Each barrier's line, and the source without it."""
-    source = SOURCE.read_text()
-    return [
-        (f"line {source.count(chr(10), 0, found.start()) + 1}", source[: found.start()] + ";" + source[found.end() :])
-        for found in BARRIER.finditer(source)
-    ]
-
-
-def test_every_barrier_is_missed_when_it_is_gone(emulator: Emulator, folder: Path, draw: Draw) -> None:
+def test_every_barrier_is_missed_when_it_is_gone(emulator: Emulator, draw: Draw) -> None:
     pairs = some(draw, 1, 64, 88)
     cases = [(Parameters(warps=2, nscales=1, inner_iterations=9), device) for device in (TINY, LARGE)]
     intact = [emulator.flow(pairs, *case) for case in cases]
 
-    def is_missed(source: str) -> bool:
-        mutant = Emulator(folder, source)
+    def is_missed(mutant: int) -> bool:
         for case, want in zip(cases, intact, strict=True):
             for order in ORDERS:
                 try:
-                    if not torch.equal(mutant.flow(pairs, *case, order=order, workers=1), want):
-                        return True
+                    flow = emulator.flow(pairs, *case, order=order, workers=1, mutant=mutant)
                 except EmulationError:
+                    return True
+                if not torch.equal(flow, want):
                     return True
         return False
 
-    mutants = without_one_barrier()
-    assert len(mutants) >= 8
-    with ThreadPoolExecutor(2) as pool:
-        missed = list(pool.map(is_missed, [source for _, source in mutants]))
-    assert [line for (line, _), noticed in zip(mutants, missed, strict=True) if not noticed] == []
+    _, lines = with_mutants()
+    assert len(lines) >= 11
+    assert not is_missed(-1)
+    assert [line for mutant, line in enumerate(lines) if not is_missed(mutant)] == []
 
 
-@pytest.mark.parametrize("fault", ["if (threadIdx.x == 3) __syncthreads();", "if (threadIdx.x == 3) return;"])
-def test_the_emulator_forgives_no_thread_that_others_wait_for(folder: Path, draw: Draw, fault: str) -> None:
-    source = SOURCE.read_text()
-    anchor = "  if constexpr (CLUSTER) cluster_wait();  // no block may write"
-    assert anchor in source
+@pytest.mark.parametrize("fault", [WAITS, LEAVES], ids=["waits alone", "leaves"])
+def test_the_emulator_forgives_no_thread_that_others_wait_for(emulator: Emulator, draw: Draw, fault: int) -> None:
     with pytest.raises(EmulationError, match="wait for others that never come"):
-        Emulator(folder, source.replace(anchor, f"  {fault}\n{anchor}")).flow(
-            some(draw, 1, 20, 20), Parameters(warps=1)
-        )
+        emulator.flow(some(draw, 1, 20, 20), Parameters(warps=1), mutant=fault)

@@ -28,7 +28,33 @@ Order = Literal["forward", "backward", "random"]
 ORDERS: tuple[Order, ...] = ("forward", "backward", "random")
 
 #: A block of the smallest GPU supported has 64 KiB; the largest also form clusters.
-SMALL, LARGE = Device(64 << 10, False), Device(227 << 10, True)
+SMALL, LARGE = Device(64 << 10), Device(227 << 10, tuple(range(2, 17)))
+
+
+BARRIER = re.compile(r"\b(?:(?:cluster_wait|__syncthreads)\(\)|(?:wait_at|expect)\([^;{}]*\));")
+#: Numbers of mutants that lack no barrier: a thread that waits alone, one that leaves early, one that writes beyond.
+WAITS, LEAVES, BEYOND = 1000, 1001, 1002
+
+
+def with_mutants() -> tuple[str, list[str]]:
+    """The source with all its mutants, to be built once, and the lines of its barriers.
+
+    Mutant ``k`` lacks the ``k``-th barrier, wait or announcement; -1 is the source as it is.
+    """
+    source = SOURCE.read_text()
+    lines = [f"line {source.count(chr(10), 0, found.start()) + 1}" for found in BARRIER.finditer(source)]
+    numbers = iter(range(len(lines)))
+    source = BARRIER.sub(lambda found: f"if (emulator::mutant != {next(numbers)}) {found[0]}", source)
+    faults = f"if (emulator::mutant == {WAITS} && thread == 3) __syncthreads();"
+    faults += f"if (emulator::mutant == {LEAVES} && thread == 3) return;"
+    beyond = f"(emulator::mutant == {BEYOND} ? from_below + 64 + thread : mine + At::TOP_U)[0] = row_of"
+    for anchor, instead in (
+        ("bool stopped = false;", faults + "bool stopped = false;"),
+        ("mine[At::TOP_U] = row_of", beyond),
+    ):
+        assert source.count(anchor) == 1
+        source = source.replace(anchor, instead)
+    return source, lines
 
 
 class EmulationError(RuntimeError):
@@ -89,8 +115,11 @@ class Emulator:
         order: Order = "forward",
         workers: int = 2,
         seed: int = 0,
+        mutant: int = -1,
     ) -> Tensor:
         """Flow of pairs ``(N, 2, C, H, W)``, uint8 or float32, as the GPU would compute it.
+
+        ``mutant`` says which one runs, if the source is that of :func:`with_mutants`.
 
         Raises:
             EmulationError: If threads deadlock, leave others waiting or touch what is not theirs.
@@ -115,12 +144,9 @@ class Emulator:
         job_file, result_file = self.folder / f"job-{os.getpid()}", self.folder / f"result-{os.getpid()}"
         job_file.write_bytes(b"".join(job))
         environment = {**os.environ, "ASAN_OPTIONS": "detect_stack_use_after_return=0:detect_leaks=0"}
+        words = [self.program, job_file, result_file, ORDERS.index(order), workers, seed, mutant]
         done = subprocess.run(
-            [str(self.program), str(job_file), str(result_file), str(ORDERS.index(order)), str(workers), str(seed)],
-            capture_output=True,
-            text=True,
-            env=environment,
-            timeout=300,
+            [str(word) for word in words], capture_output=True, text=True, env=environment, timeout=300
         )
         if done.returncode:
             raise EmulationError(done.stderr[-3000:])

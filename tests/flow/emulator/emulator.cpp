@@ -1,4 +1,4 @@
-// Carries out a plan of kernels on the CPU: emulator JOB RESULT ORDER WORKERS SEED. The job, written by __init__.py,
+// Carries out a plan of kernels on the CPU: emulator JOB RESULT ORDER WORKERS SEED MUTANT. The job, written by __init__.py,
 // holds the buffers and the launches with their arguments.
 #include "emulator.h"
 
@@ -92,6 +92,7 @@ int main(int, char** words) {
   };
   const Options options{static_cast<emulator::Order>(std::atoi(words[3])), std::atoi(words[4]),
                         static_cast<unsigned>(std::atoi(words[5]))};
+  emulator::mutant = std::atoi(words[6]);
   try {
     job.open(words[1], std::ios::binary);
     Buffers buffers;

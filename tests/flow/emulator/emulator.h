@@ -3,7 +3,8 @@
 // A worker runs one cluster of blocks at a time (a lone block is a cluster of one). Its fibers run one after the other,
 // each until it waits: at a barrier of its block or cluster, or in a warp primitive. Whoever waits goes on only when
 // all whom it waits for are there; if nobody can go on, or a thread has left that others wait for, that is an error
-// with the block's number. Shared memory holds NaNs when a block starts and is allocated exactly, so AddressSanitizer
+// with the block's number. Whoever waits at a door for bytes that other blocks send goes on when all have come; what is
+// sent is there at once, so that it overwrites what somebody should have read before. Shared memory holds NaNs when a block starts and is allocated exactly, so AddressSanitizer
 // sees an access beyond it. A result that depends on the order in which fibers run is a missing barrier: run all
 // orders. Textures, half precision and the memory model of the hardware are not here, and neither are its approximate
 // division and square root.
@@ -34,7 +35,7 @@ struct dim3 {
 
 namespace emulator {
 
-enum class State { READY, BLOCK, CLUSTER, WARP, DONE };
+enum class State { READY, BLOCK, CLUSTER, WARP, DOOR, DONE };
 enum class Order { FORWARD, BACKWARD, RANDOM };
 
 // ------------------------------------------------------------------------------------------------------------- fibers
@@ -84,6 +85,8 @@ struct Fiber {
   dim3 thread;
   unsigned block = 0;  // within the cluster
   uint32_t slot = 0;   // what a warp primitive hands over
+  float4* door = nullptr;
+  unsigned parity = 0;  // of the time that is waited for there
 };
 
 struct Block {
@@ -100,11 +103,13 @@ struct Cluster {
   std::vector<Block> blocks;
   std::function<void()> body;
   Context scheduler;
+  std::vector<unsigned> ready;  // warps, by the first fiber's number; sorted
   unsigned current = 0;
   std::string error;
 };
 
 inline thread_local Cluster* cluster = nullptr;
+inline int mutant = -1;  // which one runs, where the source has any
 inline dim3 grid_size, block_size;
 
 inline Fiber& fiber() { return cluster->fibers[cluster->current]; }
@@ -132,11 +137,17 @@ inline void run_fiber() {
   std::abort();
 }
 
+inline void make_ready(Cluster& c, unsigned warp) {
+  const auto place = std::lower_bound(c.ready.begin(), c.ready.end(), warp);
+  if (place == c.ready.end() || *place != warp) c.ready.insert(place, warp);
+}
+
 // Runs one cluster; returns what went wrong, or nothing. One warp at a time runs until all its lanes wait; the next is
 // the first, the last or any that can go on, so that one warp or block gets as far ahead of the others as barriers let it.
 inline std::string run(Cluster& c, unsigned threads, Order order, std::mt19937& random) {
   const unsigned total = c.fibers.size();
-  std::vector<unsigned> ready;  // warps, by the first fiber's number; sorted
+  std::vector<unsigned>& ready = c.ready;
+  ready.clear();
   const auto end_of = [&](unsigned warp) { return std::min(warp + 32, warp / threads * threads + threads); };
   const auto every = [&](unsigned from, unsigned to, State state) {
     for (unsigned i = from; i < to; ++i)
@@ -147,7 +158,7 @@ inline std::string run(Cluster& c, unsigned threads, Order order, std::mt19937& 
     for (unsigned i = from; i < to; ++i) c.fibers[i].state = State::READY;
     for (unsigned block = from / threads * threads; block < to; block += threads)
       for (unsigned warp = std::max(from, block); warp < std::min(block + threads, to); warp += 32)
-        ready.insert(std::lower_bound(ready.begin(), ready.end(), warp), warp);
+        make_ready(c, warp);
   };
   release(0, total);
   while (!ready.empty()) {
@@ -269,8 +280,50 @@ inline bool __any_sync(unsigned, bool predicate) {
 }
 inline unsigned cluster_rank() { return emulator::fiber().block; }
 inline void cluster_wait() { emulator::wait_in(emulator::State::CLUSTER); }
-inline void store_in(unsigned rank, float4* here, float4 value) {
+
+// A door, in the 16 bytes of a float4: bytes that are still to come, those that must be announced, times it was passed.
+struct Door {
+  int32_t bytes, unannounced;
+  uint32_t passed, open;
+};
+inline Door& door_at(float4* place) {
+  Door& door = *reinterpret_cast<Door*>(place);
+  if (door.open != 0xd00d) emulator::leave("a door was used that is not open");
+  return door;
+}
+// Once all that was announced is there, the door is passed, and those who wait for that go on.
+inline void try_to_pass(float4* place, unsigned block) {
+  Door& door = door_at(place);
+  if (door.bytes || door.unannounced) return;
+  door.unannounced = 1;
+  const unsigned parity = door.passed++ & 1;
+  emulator::Cluster& c = *emulator::cluster;
+  const unsigned threads = emulator::block_size.x * emulator::block_size.y * emulator::block_size.z;
+  for (unsigned i = block * threads; i < (block + 1) * threads; ++i) {
+    emulator::Fiber& fiber = c.fibers[i];
+    if (fiber.state != emulator::State::DOOR || fiber.door != place || fiber.parity != parity) continue;
+    fiber.state = emulator::State::READY;
+    emulator::make_ready(c, i - (i - block * threads) % 32);
+  }
+}
+inline void open_door(float4* place) { *reinterpret_cast<Door*>(place) = {0, 1, 0, 0xd00d}; }
+inline void expect(float4* place, unsigned bytes) {
+  Door& door = door_at(place);
+  if (!door.unannounced--) emulator::leave("more was announced at a door before what was is there");
+  door.bytes += bytes;
+  try_to_pass(place, emulator::fiber().block);
+}
+inline void wait_at(float4* place, unsigned parity) {
+  if ((door_at(place).passed & 1) != parity) return;
+  emulator::fiber().door = place, emulator::fiber().parity = parity;
+  emulator::wait_in(emulator::State::DOOR);
+}
+inline void send(unsigned rank, float4* here, float4* door, float4 value) {
   emulator::Block& other = emulator::cluster->blocks.at(rank);
-  if (!other.live) emulator::leave("a block wrote to the shared memory of one that has ended");
-  other.shared[here - emulator::block().shared.get()] = value;
+  if (!other.live) emulator::leave("a block sent something to one that has ended");
+  float4* const mine = emulator::block().shared.get();
+  other.shared[here - mine] = value;
+  float4* const theirs = other.shared.get() + (door - mine);
+  door_at(theirs).bytes -= sizeof value;
+  try_to_pass(theirs, rank);
 }
