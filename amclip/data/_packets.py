@@ -18,6 +18,7 @@ from amclip.data._h264 import may_hold_fields
 __all__ = ["NOTHING", "Alive", "Coding", "Packets", "draft", "name_packet", "numbered_packets", "scan"]
 
 NOTHING = np.iinfo(np.int64).min  # for a stamp that is missing
+_ONE = Fraction(1)
 Alive = Callable[[], None]
 
 
@@ -190,4 +191,4 @@ def numbered_packets(container: Any, stream: Any, first: int = 0) -> Iterator[tu
 def name_packet(packet: Any, number: int) -> None:
     """Make a packet's number its time stamp, which its frame inherits."""
     packet.pts = packet.dts = number
-    packet.time_base = Fraction(1, 1)
+    packet.time_base = _ONE

@@ -49,10 +49,10 @@ def test_one_pass_gives_the_frames_asked_for_and_decodes_no_interval_twice(
 ) -> None:
     path = draw_video(tmp_path / name, 120, **FORMATS[name])
     passes = []
-    begin = _reader.FrameReader._begin
-    monkeypatch.setattr(
-        _reader.FrameReader, "_begin", lambda self, target, back: passes.append(target) or begin(self, target, back)
-    )
+    for way in ("_seek", "_from_start"):
+        begin = getattr(_reader.FrameReader, way)
+        count = lambda self, *place, begin=begin: passes.append(place) or begin(self, *place)  # noqa: E731
+        monkeypatch.setattr(_reader.FrameReader, way, count)
     asked = np.unique(np.random.default_rng(1).integers(5, 120, 70))
     with Video(path, (48, 64), resize="crop") as video:
         frames = list(video.read_in_order(asked))
