@@ -27,8 +27,8 @@ class PrepareSettings:
     """
 
     short_side: int | None = 256
-    keyframes: int = 12
-    crf: int = 18
+    keyframes: int = 4
+    crf: int = 23
     preset: str = "veryfast"
 
     def __post_init__(self) -> None:
