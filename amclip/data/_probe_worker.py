@@ -13,7 +13,7 @@ from amclip.data._container import missing_bytes
 from amclip.data._frame_index import FrameIndex
 from amclip.data._index import describe, index_by_decoding, index_by_stamps
 from amclip.data._line_worker import alive_within, serve
-from amclip.data._packets import Packets, scan
+from amclip.data._packets import Packets, Scan
 from amclip.data._reader import FrameReader
 from amclip.data.video import Video, VideoInfo, info_of
 from amclip.data.video_file import VideoError, why_unreadable
@@ -34,11 +34,12 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             if os.path.isdir(path):
                 return _images(path)
             try:
-                packets = scan(path, alive)
+                scanned = Scan(path, alive)
             except Exception as error:  # PyAV's and our own
                 reason = str(error) if isinstance(error, ValueError) else f"cannot be opened as a video ({error})"
                 return {"error": why_unreadable(path) or reason}
-            return (_count if request["step"] == "count" else _ends)(path, packets, alive)
+            with scanned:
+                return (_count if request["step"] == "count" else _ends)(path, scanned, alive)
     except VideoError as error:
         return {"error": error.reason}
 
@@ -50,13 +51,16 @@ def _images(path: str) -> dict[str, Any]:
         return {"info": info_of(video).to_json()}
 
 
-def _ends(path: str, packets: Packets, alive: Callable[[], None]) -> dict[str, Any]:
-    index = index_by_stamps(packets)  # has decoded the first frames
+def _ends(path: str, scanned: Scan, alive: Callable[[], None]) -> dict[str, Any]:
+    packets, index = scanned.packets, index_by_stamps(scanned)  # has decoded the first frames
     if index is None:
         index, decoded = index_by_decoding(packets, alive)
         if index is None:
             return _nothing(packets)
         return _found(path, packets, index, [_cut_off(path), _refused(decoded.failed)])
+    alive()
+    if scanned.decodes(int(index.packets[-1])):
+        return _found(path, packets, index, [_cut_off(path)])
     reader = FrameReader(path, index, _SMALL, drafts=True)
     try:
         next(reader.frames([len(index) - 1]))
@@ -67,8 +71,8 @@ def _ends(path: str, packets: Packets, alive: Callable[[], None]) -> dict[str, A
     return _found(path, packets, index, [_cut_off(path)])
 
 
-def _count(path: str, packets: Packets, alive: Callable[[], None]) -> dict[str, Any]:
-    index = index_by_stamps(packets)
+def _count(path: str, scanned: Scan, alive: Callable[[], None]) -> dict[str, Any]:
+    packets, index = scanned.packets, index_by_stamps(scanned)
     came, decoded = index_by_decoding(packets, alive)
     if came is None:
         return _nothing(packets)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from amclip.data._index import index_by_stamps
 from amclip.data._line_worker import LineWorker, share_out
-from amclip.data._packets import scan
+from amclip.data._packets import Scan
 from amclip.data.video import READING_RULES, Video, VideoInfo
 from amclip.data.video_file import VideoError
 
@@ -89,7 +89,9 @@ def frame_times(
     path = Path(path)
     index = None
     with contextlib.suppress(Exception):  # what is wrong with a file, Video says in words
-        index = None if path.is_dir() else index_by_stamps(scan(path))
+        if not path.is_dir():
+            with Scan(path) as scanned:
+                index = index_by_stamps(scanned)
     info: VideoInfo | None = None
     if index is not None:
         info = VideoInfo(len(index), 0.0, 0, 0, 0.0, index=index)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from amclip.data._clock import find_holes
 from amclip.data._frame_index import FrameIndex
 from amclip.data._index import index_by_decoding, index_by_stamps
-from amclip.data._packets import scan
+from amclip.data._packets import Scan
 from amclip.data._reader import FrameReader, Reader
 from amclip.data.image_folder import ImageFolderReader
 from amclip.data.video_file import VideoError, cannot_open, short_reason, why_unreadable
@@ -310,8 +310,9 @@ def find_frames(path: str | os.PathLike[str]) -> FrameIndex:
         ValueError: If it holds no video.
         av.error.FFmpegError: If it cannot be opened.
     """
-    packets = scan(path)
-    index = index_by_stamps(packets) or index_by_decoding(packets)[0]
+    with Scan(path) as scanned:
+        index = index_by_stamps(scanned)
+    index = index or index_by_decoding(scanned.packets)[0]
     if index is None:
         raise VideoError(path, "has no frames")
     return index
