@@ -63,6 +63,27 @@ def test_one_pass_gives_the_frames_asked_for_and_decodes_no_interval_twice(
             list(video.read_in_order([0, 120]))
 
 
+def test_between_key_frames_nothing_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Counted:
+        decoded = 0
+
+        def __init__(self, packet: av.Packet) -> None:
+            self.packet, self.size = packet, packet.size
+
+        def decode(self) -> list[av.VideoFrame]:
+            Counted.decoded += 1
+            return self.packet.decode()
+
+    packets = _reader.numbered_packets
+    counted = lambda *given: ((number, Counted(packet)) for number, packet in packets(*given))  # noqa: E731
+    monkeypatch.setattr(_reader, "numbered_packets", counted)
+    path = draw_video(tmp_path / "a.mp4", 120, keyframe_every=4, options={})
+    asked = [1, 8, 17, 40, 41, 66, 119]
+    with Video(path) as video:
+        assert frame_numbers(video.read(asked)) == asked
+    assert Counted.decoded <= 4 * len(asked)  # from the key frame on, and no more of the 120
+
+
 def test_a_pass_takes_folders_of_images(tmp_path: Path) -> None:
     for number in range(6):
         av.VideoFrame.from_ndarray(numbered_frame(number), format="rgb24").to_image().save(tmp_path / f"{number}.png")
