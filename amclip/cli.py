@@ -28,6 +28,8 @@ Your own videos
                --data.source.labels TABLE.csv --data.source.root FOLDER
   fit        train:    amclip fit --config configs/own_videos.yaml --data.source.labels TABLE.csv \\
                --data.source.root FOLDER
+  prepare    encode the videos once, so that training reads them several times as fast:
+               amclip prepare --config configs/own_videos.yaml --data.source.labels TABLE.csv --output FOLDER
   embed      with a frozen image tower: keep its embeddings, so that trainings take seconds:
                amclip embed --config configs/own_videos.yaml --data.embeddings.folder FOLDER …
   validate   score a checkpoint on the validation clips
@@ -58,7 +60,7 @@ and model; `amclip fit --config FILE --print_config` prints them all as a config
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
 PLAIN_COMMANDS = (
     *("annotate", "check", "convert", "demo", "doctor", "embed"),
-    *("evaluate", "flow", "report", "suggest", "synth", "tracks", "tune"),
+    *("evaluate", "flow", "prepare", "report", "suggest", "synth", "tracks", "tune"),
 )
 
 
@@ -174,6 +176,10 @@ def _run(command: str, args: list[str]) -> None:
         from amclip.commands.embed_words import run_embed
 
         run_embed(args)
+    elif command == "prepare":
+        from amclip.commands.prepare import run_prepare
+
+        run_prepare(args)
     elif command in ("annotate", "report", "suggest"):
         from amclip.commands.parsing import run_command
 

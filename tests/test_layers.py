@@ -24,6 +24,7 @@ LAYERS = {
         "config_path",
         "guard",
         "last_checkpoint",
+        "lock",
         "rank_zero",
         "trainer",
         "on_device",

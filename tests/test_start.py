@@ -74,7 +74,8 @@ def run() -> Iterator[Run]:
 
 
 @pytest.mark.parametrize(
-    "command", ["annotate", "check", "convert", "demo", "doctor", "embed", "evaluate", "flow", "report", "suggest"]
+    "command",
+    ["annotate", "check", "convert", "demo", "doctor", "embed", "evaluate", "flow", "prepare", "report", "suggest"],
 )
 def test_help_is_fast(run: Run, tmp_path: Path, command: str) -> None:
     assert run(tmp_path, command, "--help") == "loaded: [] code: 0"

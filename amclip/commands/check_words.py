@@ -2,17 +2,13 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
-
-from jsonargparse import ArgumentParser, Namespace
 
 from amclip.atomic import refuse_overwriting
 from amclip.commands.check import check_data
 from amclip.commands.check_report import report_table_errors
-from amclip.commands.settings_words import add_input, configs_first, files_named, nulls_as_config
+from amclip.commands.described_data import described_data
+from amclip.commands.settings_words import files_named
 from amclip.data.label_error import LabelError
-from amclip.data.video_data import VideoData
-from amclip.plain import class_path, from_plain
 
 __all__ = ["run_check"]
 
@@ -29,13 +25,6 @@ Prints what it finds, writes the whole list, and exits with 1 where training wou
   --data.source.labels   one table, several "[a.csv,b.csv]", or one per split "{train: a.csv, val: b.csv}"
   others          as for `amclip fit`: the same config and --data options describe the same data set; what a config says
                   of network and training is left to `amclip fit`"""
-
-#: Groups of a config file that say nothing of a data set.
-OTHER_GROUPS = (
-    *("checkpoint", "ckpt_path", "last_checkpoint", "model", "pictures", "predictions", "seed_everything", "step"),
-    *("trainer", "weights_only"),
-)
-_NOT_DATA = tuple(f"--{group}" for group in OTHER_GROUPS)
 
 
 def run_check(args: list[str]) -> None:
@@ -55,7 +44,7 @@ def run_check(args: list[str]) -> None:
         return
     own, rest = parser.parse_known_args(args)
     try:
-        config, data = _described_data(rest)
+        config, data = described_data(rest)
         refuse_overwriting("--report", own.report, [*files_named(config), *data.label_files])
         table, animals = data.read_table(), data.labels.animals
     except LabelError as error:
@@ -77,35 +66,3 @@ def run_check(args: list[str]) -> None:
     print(f"The whole list is in {report.write_report(own.report)}")
     if report.fatal:
         raise SystemExit(1)
-
-
-def _described_data(args: list[str]) -> tuple[Any, VideoData]:
-    """All settings, and the data set that they describe.
-
-    Words that say more than what data there is, or that are wrong, are for the parser of `amclip fit`, which takes
-    seconds to load.
-    """
-    config = _data_settings(args)
-    if config is None:
-        from amclip.commands.lightning import DataOnly
-
-        given = DataOnly.run("fit", args)
-        return given.config["fit"], given.datamodule
-    return config, from_plain(VideoData, config["data"].as_dict())
-
-
-def _data_settings(args: list[str]) -> Namespace | None:
-    """The settings of words that describe data alone; None where there are others."""
-    if any(word.startswith(_NOT_DATA) or word.partition("=")[0].endswith(".help") for word in args):
-        return None
-    parser = ArgumentParser(exit_on_error=False, print_config=None)
-    parser.add_argument("-c", "--config", action="config")
-    for group in OTHER_GROUPS:
-        parser.add_argument(f"--{group}", type=Any)
-    parser.add_subclass_arguments(VideoData, "data", fail_untyped=False, required=True)
-    parser.set_defaults({"data": {"class_path": class_path(VideoData), "init_args": {}}})
-    add_input(parser, "data")
-    try:
-        return parser.parse_args(nulls_as_config(configs_first(args)))
-    except Exception:  # of whatever kind: the other parser says what is wrong
-        return None

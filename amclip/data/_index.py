@@ -13,7 +13,7 @@ which frames come out is kept.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from amclip.data._clock import find_holes, mend_stamps
 from amclip.data._container import best_stream, open_container
 from amclip.data._frame_index import EntryPoints, FrameIndex, Orientation, orientation_of
-from amclip.data._packets import NOTHING, Alive, Packets, draft, numbered_packets
+from amclip.data._packets import NOTHING, Alive, Packets, Scan, draft, numbered_packets
 
 __all__ = ["DecodedFrames", "describe", "index_by_decoding", "index_by_stamps"]
 
@@ -33,11 +33,12 @@ _FIRST_FRAMES = 6  # are decoded to see whether they come out as the packets' st
 _TINY = 10  # bytes: an MPEG-4 packet of this size holds no picture of its own
 
 
-def index_by_stamps(packets: Packets) -> FrameIndex | None:
+def index_by_stamps(scanned: Scan) -> FrameIndex | None:
     """The index, where the packets' time stamps say in which order frames are shown; else ``None``.
 
     The first frames are decoded, and must come out one from each packet in just this order.
     """
+    packets = scanned.packets
     shown = np.flatnonzero(packets.shown)
     if not len(shown):
         return None
@@ -59,8 +60,12 @@ def index_by_stamps(packets: Packets) -> FrameIndex | None:
             return None
         if np.abs(order - shown).max() > _REORDER_LIMIT:
             return None
-    decoded = DecodedFrames()
-    first = [number for number, _ in islice(decoded.run(packets.path), min(_FIRST_FRAMES, len(order)))]
+    decoded, wanted = DecodedFrames(), min(_FIRST_FRAMES, len(order))
+    draft(scanned.stream)
+    first = [number for number, _ in islice(decoded.of(scanned.first_packets(), scanned.stream), wanted)]
+    if len(first) < wanted:  # they come later than codecs have it
+        decoded = DecodedFrames()
+        first = [number for number, _ in islice(decoded.run(packets.path), wanted)]
     if first != order[: len(first)].tolist() or not first:
         return None
     return _index(packets, order, decoded)
@@ -113,26 +118,30 @@ class DecodedFrames:
 
     def run(self, path: str) -> Iterator[tuple[int, Any]]:
         """Number of the packet, and the frame that came from it, whose pixels are a draft."""
-        import av
-
-        started = False
         with open_container(path) as container:
             stream = best_stream(container)
             draft(stream)
-            for _, packet in numbered_packets(container, stream):
-                try:
-                    frames = packet.decode()
-                except av.error.FFmpegError:
-                    self.failed += started  # a recording may begin with pictures that need earlier ones
-                    continue
-                for frame in frames:
-                    if not started:
-                        self.size, self.orientation = (frame.height, frame.width), orientation_of(frame)
-                        started = True
-                    self.corrupt += frame.is_corrupt
-                    if frame.pts is None:
-                        raise ValueError(f"its codec ({stream.codec_context.name}) does not tell frames apart")
-                    yield frame.pts, frame
+            yield from self.of(numbered_packets(container, stream), stream)
+
+    def of(self, packets: Iterable[tuple[int, Any]], stream: Any) -> Iterator[tuple[int, Any]]:
+        """As :meth:`run`, of packets with their numbers."""
+        import av
+
+        started = False
+        for _, packet in packets:
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError:
+                self.failed += started  # a recording may begin with pictures that need earlier ones
+                continue
+            for frame in frames:
+                if not started:
+                    self.size, self.orientation = (frame.height, frame.width), orientation_of(frame)
+                    started = True
+                self.corrupt += frame.is_corrupt
+                if frame.pts is None:
+                    raise ValueError(f"its codec ({stream.codec_context.name}) does not tell frames apart")
+                yield frame.pts, frame
 
 
 def _index(packets: Packets, order: NDArray[np.int64], decoded: DecodedFrames) -> FrameIndex:
@@ -158,6 +167,8 @@ def _index(packets: Packets, order: NDArray[np.int64], decoded: DecodedFrames) -
 
 def _known_again(places: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which packets no other one shares its place and size with."""
+    if len(places) and places[0, 0] >= 0 and (np.diff(places[:, 0]) > 0).all():
+        return np.ones(len(places), np.bool_)
     _, inverse, counts = np.unique(places, axis=0, return_inverse=True, return_counts=True)
     alone: NDArray[np.bool_] = (counts[inverse.reshape(-1)] == 1) & (places[:, 0] >= 0)
     return alone

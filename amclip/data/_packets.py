@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -15,9 +17,10 @@ from numpy.typing import NDArray
 from amclip.data._container import best_stream, open_container
 from amclip.data._h264 import may_hold_fields
 
-__all__ = ["NOTHING", "Alive", "Coding", "Packets", "draft", "name_packet", "numbered_packets", "scan"]
+__all__ = ["NOTHING", "Alive", "Coding", "Packets", "Scan", "draft", "name_packet", "numbered_packets", "scan"]
 
 NOTHING = np.iinfo(np.int64).min  # for a stamp that is missing
+_ONE = Fraction(1)
 Alive = Callable[[], None]
 
 
@@ -79,28 +82,53 @@ class Packets:
         return np.where(ticks == NOTHING, np.nan, ticks * self.time_base)
 
 
-def scan(path: str | os.PathLike[str], alive: Alive = lambda: None) -> Packets:
-    """List the packets of a video without decoding them.
+class Scan:
+    """A video file that is read through once, and stays open: its packets, and those at both ends to be decoded.
 
     Args:
         path: The file.
         alive: Is called now and then.
 
+    Attributes:
+        packets: What was found.
+        stream: Whose packets they are.
+
     Raises:
         ValueError: If there is no video stream.
         av.error.FFmpegError: If it is no file that FFmpeg knows.
     """
-    import av
 
-    pts, dts, places, flags = array("q"), array("q"), array("q"), bytearray()
-    with open_container(path) as container:
-        stream = best_stream(container)
+    def __init__(self, path: str | os.PathLike[str], alive: Alive = lambda: None) -> None:
+        self._container = open_container(path)
+        try:
+            self.stream = best_stream(self._container)
+            self._first: list[tuple[int, Any]] = []
+            self._last: deque[tuple[int, Any]] = deque(maxlen=_HELD)
+            self.packets = self._read(os.fspath(path), alive)
+        except BaseException:
+            self._container.close()
+            raise
+
+    def __enter__(self) -> Scan:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._first.clear()
+        self._last.clear()
+        self._container.close()
+
+    def _read(self, path: str, alive: Alive) -> Packets:
+        import av
+
+        pts, dts, places, flags = array("q"), array("q"), array("q"), bytearray()
+        container, stream = self._container, self.stream
         codec = stream.codec_context.name
         hides = codec in ("vp8", "libvpx")
         try:
             for packet in container.demux(stream):
                 if not packet.size:
                     continue
+                (self._first if len(pts) < _HELD else self._last).append((len(pts), packet))
                 pts.append(NOTHING if packet.pts is None else packet.pts)
                 dts.append(NOTHING if packet.dts is None else packet.dts)
                 places.extend((-1 if packet.pos is None else packet.pos, packet.size))
@@ -118,7 +146,7 @@ def scan(path: str | os.PathLike[str], alive: Alive = lambda: None) -> Packets:
             ticks, missing = _avi_ticks(stream, where, ticks)
         rate = stream.average_rate or stream.guessed_rate
         return Packets(
-            path=os.fspath(path),
+            path=path,
             coding=Coding(
                 kind,
                 codec,
@@ -136,7 +164,62 @@ def scan(path: str | os.PathLike[str], alive: Alive = lambda: None) -> Packets:
             stream=stream.index,
         )
 
+    def first_packets(self) -> Iterator[tuple[int, Any]]:
+        """The first packets, each with its number as its time stamp; at the end of a short video, the empty one."""
+        for number, packet in self._first:
+            name_packet(packet, number)
+            yield number, packet
+        if len(self._first) == len(self.packets):
+            yield len(self.packets), _flush(self.stream)
 
+    def decodes(self, target: int) -> bool:
+        """Whether the frame of one of the last packets is known to come out of the decoder.
+
+        What it refers to may be missing: pixels are then wrong, and that a picture is coded there is certain all the
+        same. Where it does not come out so, decoding from the key frame before it tells.
+
+        Args:
+            target: Number of the packet.
+        """
+        import av
+
+        held = [*self._first, *self._last]
+        keys = [number for number, packet in held if number <= target and packet.is_keyframe]
+        context = self.stream.codec_context
+        begin = max(keys, default=-1)
+        if target - begin > _FAR or begin < 0:
+            if context.name not in _WITHOUT_REFERENCES:
+                return False
+            begin = target - _BEFORE
+        behind = [(number, packet) for number, packet in held if number >= begin]
+        if (
+            not behind
+            or behind[0][0] > target
+            or [number for number, _ in behind] != list(range(behind[0][0], len(self.packets)))
+        ):
+            return False
+        context.flush_buffers()
+        context.flags |= _OUTPUT_CORRUPT
+        for number, packet in [*behind, (len(self.packets), _flush(self.stream))]:
+            if packet.size:
+                name_packet(packet, number)
+            with suppress(av.error.FFmpegError):
+                if any(frame.pts == target for frame in packet.decode()):
+                    return True
+        return False
+
+
+def scan(path: str | os.PathLike[str], alive: Alive = lambda: None) -> Packets:
+    """List the packets of a video without decoding them; as :class:`Scan`."""
+    with Scan(path, alive) as opened:
+        return opened.packets
+
+
+_HELD = 40  # packets at each end: those of the frames that are decoded, with all that codecs reorder
+_FAR = 12  # packets
+_BEFORE = 2  # packets that may give the decoder something to refer to
+_WITHOUT_REFERENCES = ("h264", "hevc")  # give a frame whatever it refers to, if they are asked to
+_OUTPUT_CORRUPT = 1 << 3  # AV_CODEC_FLAG_OUTPUT_CORRUPT
 _INTRA_ONLY = 1  # AV_CODEC_PROP_INTRA_ONLY
 
 
@@ -182,12 +265,19 @@ def numbered_packets(container: Any, stream: Any, first: int = 0) -> Iterator[tu
                 number += 1
     except av.error.FFmpegError:  # as in `scan`
         pass
-    flush = av.Packet(0)
-    flush.stream = stream
-    yield number, flush
+    yield number, _flush(stream)
+
+
+def _flush(stream: Any) -> Any:
+    """The empty packet that makes decoders give the rest."""
+    import av
+
+    packet = av.Packet(0)
+    packet.stream = stream
+    return packet
 
 
 def name_packet(packet: Any, number: int) -> None:
     """Make a packet's number its time stamp, which its frame inherits."""
     packet.pts = packet.dts = number
-    packet.time_base = Fraction(1, 1)
+    packet.time_base = _ONE

@@ -3,22 +3,17 @@
 One JSON object per line in (``{"path", "step", "timeout"}``) and out. ``step`` is ``"ends"``: find the frames and
 decode the first and the last one; or ``"count"``: decode the video from end to end. Answers are ``{"info": …}``,
 ``{"error": …}``, or ``{"claimed": n}`` where the file opens and an end of it does not decode.
-
-A decoder that spins in native code holds the interpreter's lock, so no thread could stop it. An interval timer with the
-signal's default action can: the kernel ends the process, whatever it is doing.
 """
 
-import json
 import os
-import signal
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from amclip.data._container import missing_bytes
 from amclip.data._frame_index import FrameIndex
 from amclip.data._index import describe, index_by_decoding, index_by_stamps
-from amclip.data._packets import Packets, scan
+from amclip.data._line_worker import alive_within, serve
+from amclip.data._packets import Packets, Scan
 from amclip.data._reader import FrameReader
 from amclip.data.video import Video, VideoInfo, info_of
 from amclip.data.video_file import VideoError, why_unreadable
@@ -30,28 +25,23 @@ _SMALL = (32, 32)  # pixels are thrown away
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Carry out one request; the time-out runs anew for each sign of progress."""
-    path, timeout = request["path"], request["timeout"]
-
-    def alive() -> None:
-        signal.setitimer(signal.ITIMER_REAL, timeout)
-
-    alive()
+    path = request["path"]
     try:
-        reason = why_unreadable(path, thorough=False)
-        if reason:
-            return {"error": reason}
-        if os.path.isdir(path):
-            return _images(path)
-        try:
-            packets = scan(path, alive)
-        except Exception as error:  # PyAV's and our own
-            reason = str(error) if isinstance(error, ValueError) else f"cannot be opened as a video ({error})"
-            return {"error": why_unreadable(path) or reason}
-        return (_count if request["step"] == "count" else _ends)(path, packets, alive)
+        with alive_within(request["timeout"]) as alive:
+            reason = why_unreadable(path, thorough=False)
+            if reason:
+                return {"error": reason}
+            if os.path.isdir(path):
+                return _images(path)
+            try:
+                scanned = Scan(path, alive)
+            except Exception as error:  # PyAV's and our own
+                reason = str(error) if isinstance(error, ValueError) else f"cannot be opened as a video ({error})"
+                return {"error": why_unreadable(path) or reason}
+            with scanned:
+                return (_count if request["step"] == "count" else _ends)(path, scanned, alive)
     except VideoError as error:
         return {"error": error.reason}
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _images(path: str) -> dict[str, Any]:
@@ -61,13 +51,16 @@ def _images(path: str) -> dict[str, Any]:
         return {"info": info_of(video).to_json()}
 
 
-def _ends(path: str, packets: Packets, alive: Callable[[], None]) -> dict[str, Any]:
-    index = index_by_stamps(packets)  # has decoded the first frames
+def _ends(path: str, scanned: Scan, alive: Callable[[], None]) -> dict[str, Any]:
+    packets, index = scanned.packets, index_by_stamps(scanned)  # has decoded the first frames
     if index is None:
         index, decoded = index_by_decoding(packets, alive)
         if index is None:
             return _nothing(packets)
         return _found(path, packets, index, [_cut_off(path), _refused(decoded.failed)])
+    alive()
+    if scanned.decodes(int(index.packets[-1])):
+        return _found(path, packets, index, [_cut_off(path)])
     reader = FrameReader(path, index, _SMALL, drafts=True)
     try:
         next(reader.frames([len(index) - 1]))
@@ -78,8 +71,8 @@ def _ends(path: str, packets: Packets, alive: Callable[[], None]) -> dict[str, A
     return _found(path, packets, index, [_cut_off(path)])
 
 
-def _count(path: str, packets: Packets, alive: Callable[[], None]) -> dict[str, Any]:
-    index = index_by_stamps(packets)
+def _count(path: str, scanned: Scan, alive: Callable[[], None]) -> dict[str, Any]:
+    packets, index = scanned.packets, index_by_stamps(scanned)
     came, decoded = index_by_decoding(packets, alive)
     if came is None:
         return _nothing(packets)
@@ -124,16 +117,7 @@ def _cut_off(path: str) -> str:
 
 def main() -> None:
     """Answer requests until the input ends."""
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    import av  # noqa: F401 - now: loading it from a cold disk is no sign of a broken video
-
-    # Libraries that print would break the protocol: only this file object reaches the parent.
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    for line in sys.stdin:
-        out.write(json.dumps(answer(json.loads(line))) + "\n")
-        out.flush()
+    serve(lambda request: answer(request))
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ __all__ = ["FrameReader", "MissingFrameError", "Reader"]
 
 # Frames in a row that may be replaced by the one before them.
 _LARGEST_HOLE = 2
-# Reading on over this many packets is cheaper than seeking.
-_WORTH_SEEKING = 16
+# Reading on over this many packets, without decoding them, is cheaper than seeking.
+_WORTH_SEEKING = 64
 # Where a frame does not come out: how many key frames further back decoding begins anew, one try after the other.
 _FURTHER_BACK = (1, 2, 4, 8)
 _REMEMBERED = 256
@@ -52,8 +52,8 @@ class FrameReader:
 
     Decoding begins at a key frame that lies before the wanted frame both in the file and on the screen, so no frame is
     asked for that follows a key frame in the file and refers to what lies before it (open groups of pictures). Frames
-    that nobody asked for and that no other frame needs are skipped by the decoder. Reading goes on where it stands
-    where that is nearer than the next key frame.
+    that nobody asked for and that no other frame needs are skipped by the decoder. Decoding goes on where it stands
+    unless there is a key frame between; up to one that is near, packets are read and not decoded.
 
     A frame or two whose packets the decoder refuses are replaced by the one before; more are an error, since a still
     picture would pass for an animal that holds still.
@@ -131,7 +131,7 @@ class FrameReader:
         if not current.can_reach(target, int(self._index.packets[target])):
             return False
         key = self._key_before(target)
-        return key < 0 or int(self._keys.packets[key]) < current.next + _WORTH_SEEKING
+        return key < 0 or int(self._keys.packets[key]) <= current.next
 
     def _key_before(self, target: int) -> int:
         """Place among the keys of the last one that lies before a frame, in the file and on the screen; -1 for none."""
@@ -144,7 +144,7 @@ class FrameReader:
         """A pass from a key frame before the target, ``back`` key frames further than need be."""
         place, step = self._key_before(target) - back, 1
         while place >= 0 and self._keys.packets[place] > 0:
-            current = self._seek(place)
+            current = self._read_on(place) or self._seek(place)
             if current is not None:
                 self._pass = current
                 return current
@@ -157,6 +157,23 @@ class FrameReader:
         packets = numbered_packets(self._container, self._stream)
         self._pass = _Pass(self._stream.codec_context, self._frame_of, packets, 0, None)
         return self._pass
+
+    def _read_on(self, place: int) -> _Pass | None:
+        """A pass from the key frame at this place of the index, where packets are read that lie shortly before it."""
+        key = int(self._keys.packets[place])
+        if self._pass is None or not 0 <= key - self._pass.next < _WORTH_SEEKING:
+            return None
+        packet, packets = self._pass.read_up_to(key)
+        if packet is None:
+            return None
+        self._stream.codec_context.flush_buffers()
+        return self._pass_from(place, packet, packets)
+
+    def _pass_from(self, place: int, packet: Any, packets: Iterator[tuple[int, Any]]) -> _Pass:
+        """A pass from the key frame at this place of the index: its packet, and those behind it."""
+        key, frame = int(self._keys.packets[place]), int(self._keys.frames[place])
+        key_frame = frame if frame >= 0 else None
+        return _Pass(self._stream.codec_context, self._frame_of, packets, key, key_frame, (key, packet))
 
     def _seek(self, place: int) -> _Pass | None:
         """A pass from the key frame at this place of the index; ``None`` where the container's seeking goes past it."""
@@ -177,9 +194,7 @@ class FrameReader:
         if number != key:
             return None
         name_packet(packet, key)
-        packets = _chain((key, packet), numbered_packets(self._container, self._stream, key + 1))
-        frame = int(self._keys.frames[place])
-        return _Pass(self._stream.codec_context, self._frame_of, packets, key, frame if frame >= 0 else None)
+        return self._pass_from(place, packet, numbered_packets(self._container, self._stream, key + 1))
 
     def _open(self) -> None:
         if self._container is None:
@@ -211,6 +226,7 @@ class _Pass:
         first: Number of the first one.
         key_frame: The frame that must come first and be whole in itself, or ``None`` where decoding begins with the
             file or with a frame that is not shown.
+        ahead: A packet with its number that comes before the others.
 
     Attributes:
         next: Number of the packet that the decoder gets next.
@@ -225,8 +241,10 @@ class _Pass:
         packets: Iterator[tuple[int, Any]],
         first: int,
         key_frame: int | None,
+        ahead: tuple[int, Any] | None = None,
     ) -> None:
         self._context, self._frame_of, self._packets, self._key_frame = context, frame_of, packets, key_frame
+        self._ahead = ahead
         self.next = first
         self.frame: Any = None
         self.frame_before: Any = None
@@ -250,6 +268,22 @@ class _Pass:
     def hole(self) -> int:
         """Frames that are missing between the last one and the one before."""
         return self._index - self._index_before - 1
+
+    def read_up_to(self, number: int) -> tuple[Any, Iterator[tuple[int, Any]]]:
+        """A packet that is still to come, ``None`` where none of this number is, and those behind it: for another pass.
+
+        Nothing more comes out of this one.
+        """
+        self._usable = False
+        found, packet = self._next_packet()
+        while packet is not None and found < number:
+            found, packet = self._next_packet()
+        return (packet if packet is not None and packet.size else None), self._packets
+
+    def _next_packet(self) -> tuple[int, Any]:
+        """Number and packet; ``None`` for the packet at the end."""
+        ahead, self._ahead = self._ahead, None
+        return ahead or next(self._packets, (-1, None))
 
     def can_reach(self, target: int, packet: int) -> bool:
         """Whether a frame may still come out."""
@@ -296,7 +330,7 @@ class _Pass:
         import av
 
         while not self._waiting:
-            number, packet = next(self._packets, (-1, None))
+            number, packet = self._next_packet()
             if packet is None:
                 return None
             self.next = number + 1
@@ -313,8 +347,3 @@ class _Pass:
             except av.error.FFmpegError:
                 self._refused.add(frame)
         return self._waiting.pop(0)
-
-
-def _chain(first: tuple[int, Any], others: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
-    yield first
-    yield from others

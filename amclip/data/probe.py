@@ -7,15 +7,10 @@ process that a time-out ends; what is found is kept on disk, and everything afte
 import contextlib
 import json
 import os
-import queue
-import signal
-import subprocess
 import sys
 import threading
-import time
 import zlib
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amclip.data._index import index_by_stamps
-from amclip.data._packets import scan
+from amclip.data._line_worker import LineWorker, share_out
+from amclip.data._packets import Scan
 from amclip.data.video import READING_RULES, Video, VideoInfo
 from amclip.data.video_file import VideoError
 
@@ -31,7 +27,6 @@ __all__ = ["frame_times", "probe"]
 
 _COMMAND = [sys.executable, "-m", "amclip.data._probe_worker"]
 _CACHE_VERSION = READING_RULES
-_SHOW_PROGRESS_AFTER = 2.0  # seconds
 
 
 def probe(
@@ -94,7 +89,9 @@ def frame_times(
     path = Path(path)
     index = None
     with contextlib.suppress(Exception):  # what is wrong with a file, Video says in words
-        index = None if path.is_dir() else index_by_stamps(scan(path))
+        if not path.is_dir():
+            with Scan(path) as scanned:
+                index = index_by_stamps(scanned)
     info: VideoInfo | None = None
     if index is not None:
         info = VideoInfo(len(index), 0.0, 0, 0, 0.0, index=index)
@@ -116,122 +113,27 @@ def _probe_all(
     thorough: bool,
     progress: bool,
 ) -> None:
-    pending: queue.SimpleQueue[Path] = queue.SimpleQueue()
-    for path in todo:
-        pending.put(path)
-    workers = [_Worker(timeout) for _ in range(count)]
-    done = threading.Semaphore(0)
+    def handle(worker: LineWorker, path: Path) -> None:
+        result = _probe_one(worker, path, thorough)
+        if not worker.closed:
+            found[path] = result
 
-    def drive(worker: _Worker) -> None:
-        with contextlib.suppress(queue.Empty):
-            while not worker.closed:
-                path = pending.get_nowait()
-                result = worker.probe(path, thorough)
-                if not worker.closed:
-                    found[path] = result
-                done.release()
-
-    with ThreadPoolExecutor(count) as pool:
-        futures = [pool.submit(drive, worker) for worker in workers]
-        try:
-            _wait(len(todo), done, futures, progress)
-            for future in futures:
-                future.result()
-        finally:
-            for worker in workers:
-                worker.close()
+    workers = [LineWorker(_COMMAND, timeout) for _ in range(count)]
+    share_out(todo, workers, handle, "Checking videos" if progress else None)
 
 
-def _wait(total: int, done: threading.Semaphore, futures: list[Any], progress: bool) -> None:
-    """Wait for the results, behind a progress bar where that takes long."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    started, finished = time.monotonic(), 0
-    with contextlib.ExitStack() as stack:
-        bar = None
-        while finished < total and not all(future.done() for future in futures):
-            finished += done.acquire(timeout=0.2)
-            if bar is None and progress and console.is_terminal and time.monotonic() - started > _SHOW_PROGRESS_AFTER:
-                bar = stack.enter_context(Progress(console=console, transient=True))
-                task = bar.add_task("Checking videos", total=total)
-            if bar is not None:
-                bar.update(task, completed=finished)
-
-
-class _Worker:
-    """One worker process, started when needed and again after it ended."""
-
-    def __init__(self, timeout: float) -> None:
-        self._timeout = timeout
-        self._process: subprocess.Popen[str] | None = None
-        self.closed = False
-
-    def probe(self, path: Path, thorough: bool) -> VideoInfo | VideoError:
-        """What a video holds."""
-        answer = None
-        if not thorough:
-            answer = self._ask(path, "ends")
-        if (
-            answer is None or "claimed" in answer
-        ):  # ended by the time-out, or an end does not decode: see how far it goes
-            answer = self._ask(path, "count")
-        if answer is None:
-            return VideoError(path, f"the decoder {self._end}; the file is damaged, or {self._hint}")
-        if "error" in answer:
-            return VideoError(path, answer["error"])
-        return VideoInfo.from_json(answer["info"])
-
-    def _ask(self, path: Path, step: str) -> dict[str, Any] | None:
-        """The worker's answer, or ``None`` where it ended without one."""
-        process = self._running()
-        if process is None or process.stdin is None or process.stdout is None:
-            return None
-        request = {"path": str(path), "step": step, "timeout": self._timeout}
-        try:
-            process.stdin.write(json.dumps(request) + "\n")
-            process.stdin.flush()
-            line = process.stdout.readline()
-        except (OSError, ValueError):  # closed by `close` meanwhile, or it died
-            line = ""
-        if line:
-            answer: dict[str, Any] = json.loads(line)
-            return answer
-        code = process.wait()
-        self._process = None
-        if code == -signal.SIGALRM:
-            self._end = f"gave no sign of life for {self._timeout:g} s"
-            self._hint = "the disk is slow (then allow a longer time-out)"
-        else:
-            self._end, self._hint = f"crashed (exit status {code})", "the decoder cannot read it"
-        return None
-
-    def _running(self) -> "subprocess.Popen[str] | None":
-        if self.closed:
-            return None
-        if self._process is None:
-            # The worker must find this very package, also where it was put on the path by hand.
-            home = str(Path(__file__).parents[2])
-            search = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
-            self._process = subprocess.Popen(
-                _COMMAND,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,  # FFmpeg's remarks on damaged files
-                text=True,
-                encoding="utf-8",
-                env={**os.environ, "PYTHONPATH": search},
-            )
-        return self._process
-
-    def close(self) -> None:
-        """End the process; a thread that waits for its answer goes on."""
-        self.closed = True
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.wait()
+def _probe_one(worker: LineWorker, path: Path, thorough: bool) -> VideoInfo | VideoError:
+    """What a video holds."""
+    answer = None
+    if not thorough:
+        answer = worker.ask(path=str(path), step="ends")
+    if answer is None or "claimed" in answer:  # ended by the time-out, or an end does not decode: see how far it goes
+        answer = worker.ask(path=str(path), step="count")
+    if answer is None:
+        return VideoError(path, f"the decoder {worker.end}; the file is damaged, or {worker.hint}")
+    if "error" in answer:
+        return VideoError(path, answer["error"])
+    return VideoInfo.from_json(answer["info"])
 
 
 class _Cache:

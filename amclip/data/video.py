@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from amclip.data._clock import find_holes
 from amclip.data._frame_index import FrameIndex
 from amclip.data._index import index_by_decoding, index_by_stamps
-from amclip.data._packets import scan
+from amclip.data._packets import Scan
 from amclip.data._reader import FrameReader, Reader
 from amclip.data.image_folder import ImageFolderReader
 from amclip.data.video_file import VideoError, cannot_open, short_reason, why_unreadable
@@ -227,8 +227,15 @@ class Video:
 
         wanted = np.asarray(indices, dtype=np.int64).reshape(-1)
         unique, order = np.unique(wanted, return_inverse=True)
-        frames = torch.from_numpy(self.read_array(unique))
-        return frames.permute(0, 3, 1, 2)[torch.from_numpy(order)].contiguous()
+        pixels: NDArray[np.uint8] | None = None
+        for place, frame in enumerate(self.read_in_order(unique)):
+            if pixels is None:
+                pixels = np.empty((len(wanted), 3, *frame.shape[:2]), np.uint8)
+            self._refuse_other_size(frame.shape[:2], pixels.shape[2:])
+            pixels[order == place] = frame.transpose(2, 0, 1)  # once, to where it belongs: pixels are many
+        if pixels is None:
+            pixels = np.empty((0, 3, *(self.size or (self.height, self.width))), np.uint8)
+        return torch.from_numpy(pixels)
 
     def read_array(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
         """As :meth:`read`, for indices that increase: uint8 array ``[n, H, W, 3]``, RGB.
@@ -238,9 +245,13 @@ class Video:
             VideoError: If a frame cannot be decoded.
         """
         frames = list(self.read_in_order(indices))
-        if len({frame.shape for frame in frames}) > 1:
-            raise VideoError(self.path, "has frames of different sizes; name the size that all shall have")
+        for frame in frames:
+            self._refuse_other_size(frame.shape, frames[0].shape)
         return np.stack(frames) if frames else np.empty((0, *(self.size or (self.height, self.width)), 3), np.uint8)
+
+    def _refuse_other_size(self, one: tuple[int, ...], other: tuple[int, ...]) -> None:
+        if one != other:
+            raise VideoError(self.path, "has frames of different sizes; name the size that all shall have")
 
     def read_in_order(self, indices: Sequence[int] | NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
         """Read many frames in one pass over the video, in constant memory, decoding no interval twice.
@@ -299,8 +310,9 @@ def find_frames(path: str | os.PathLike[str]) -> FrameIndex:
         ValueError: If it holds no video.
         av.error.FFmpegError: If it cannot be opened.
     """
-    packets = scan(path)
-    index = index_by_stamps(packets) or index_by_decoding(packets)[0]
+    with Scan(path) as scanned:
+        index = index_by_stamps(scanned)
+    index = index or index_by_decoding(scanned.packets)[0]
     if index is None:
         raise VideoError(path, "has no frames")
     return index

@@ -11,8 +11,8 @@ import pytest
 from drawn import draw_video
 
 from amclip.cli import main
-from amclip.commands import check_words
-from amclip.commands.check_words import OTHER_GROUPS
+from amclip.commands import described_data
+from amclip.commands.described_data import OTHER_GROUPS
 from amclip.commands.lightning import DataOnly
 from amclip.data.datamodule import VideoDataModule
 from amclip.data.video_data import VideoData
@@ -72,10 +72,10 @@ def test_both_parsers_describe_one_data_set(tmp_path: Path, monkeypatch: pytest.
     )
     words = [f"--data.source.labels={tmp_path / 'labels.csv'}", f"--config={tmp_path / 'config.yaml'}"]
     words += ["--input.num_segments=3", "--data.source.window=null", "--data.splits", "{val_fraction: 0.2}"]
-    quick, data = check_words._described_data(words)
+    quick, data = described_data.described_data(words)
     assert type(data) is VideoData
-    monkeypatch.setattr(check_words, "_data_settings", lambda args: None)
-    slow, module = check_words._described_data(words)
+    monkeypatch.setattr(described_data, "_data_settings", lambda args: None)
+    slow, module = described_data.described_data(words)
     assert type(module) is VideoDataModule
     assert quick["data"].as_dict()["init_args"] == slow["data"].as_dict()["init_args"]
     assert data.arguments == module.arguments

@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 from drawn import draw_video
+from numbered_files import CASES
 
 import amclip.data.probe as module
 from amclip.data._container import missing_bytes
+from amclip.data._index import index_by_stamps
+from amclip.data._packets import Scan
+from amclip.data._probe_worker import answer
 from amclip.data.probe import probe
 from amclip.data.video import READING_RULES, VideoInfo
 from amclip.data.video_file import VideoError
@@ -108,6 +112,27 @@ def test_thorough_probing_counts_frames_that_are_missing_in_the_middle(tmp_path:
     assert (quick.num_frames, quick.note) == (120, "")
     assert thorough.num_frames == 120
     assert "of 120 frames are missing" in thorough.note
+
+
+@pytest.mark.parametrize("name", ["h264_one_key.mp4", "h265_open_gop.mkv", "mpeg4_bframes.mp4"])
+def test_the_last_frame_is_seen_without_those_before_it(tmp_path: Path, name: str) -> None:
+    path = CASES[name](tmp_path / name).path
+    request = {"path": str(path), "step": "ends", "timeout": 60.0}
+    with Scan(path) as scanned:
+        index = index_by_stamps(scanned)
+        assert index is not None
+        assert scanned.decodes(int(index.packets[-1])) or not name.startswith("h264_one_key")
+        last = scanned.packets.places[-4:]
+    found = answer(request)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Scan, "decodes", lambda scanned, target: False)
+        assert answer(request) == found
+        data = bytearray(path.read_bytes())
+        for place, size in last.tolist():
+            data[place : place + size] = bytes(size)  # the last four packets hold nothing now
+        path.write_bytes(data)
+        spoiled = answer(request)
+    assert answer(request) == spoiled
 
 
 def test_errors_are_values(tmp_path: Path, videos: Path) -> None:

@@ -49,10 +49,10 @@ def test_one_pass_gives_the_frames_asked_for_and_decodes_no_interval_twice(
 ) -> None:
     path = draw_video(tmp_path / name, 120, **FORMATS[name])
     passes = []
-    begin = _reader.FrameReader._begin
-    monkeypatch.setattr(
-        _reader.FrameReader, "_begin", lambda self, target, back: passes.append(target) or begin(self, target, back)
-    )
+    for way in ("_seek", "_from_start"):
+        begin = getattr(_reader.FrameReader, way)
+        count = lambda self, *place, begin=begin: passes.append(place) or begin(self, *place)  # noqa: E731
+        monkeypatch.setattr(_reader.FrameReader, way, count)
     asked = np.unique(np.random.default_rng(1).integers(5, 120, 70))
     with Video(path, (48, 64), resize="crop") as video:
         frames = list(video.read_in_order(asked))
@@ -61,6 +61,27 @@ def test_one_pass_gives_the_frames_asked_for_and_decodes_no_interval_twice(
         assert list(video.read_in_order([])) == []
         with pytest.raises(IndexError, match="has frames 0 to 119"):
             list(video.read_in_order([0, 120]))
+
+
+def test_between_key_frames_nothing_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Counted:
+        decoded = 0
+
+        def __init__(self, packet: av.Packet) -> None:
+            self.packet, self.size = packet, packet.size
+
+        def decode(self) -> list[av.VideoFrame]:
+            Counted.decoded += 1
+            return self.packet.decode()
+
+    packets = _reader.numbered_packets
+    counted = lambda *given: ((number, Counted(packet)) for number, packet in packets(*given))  # noqa: E731
+    monkeypatch.setattr(_reader, "numbered_packets", counted)
+    path = draw_video(tmp_path / "a.mp4", 120, keyframe_every=4, options={})
+    asked = [1, 8, 17, 40, 41, 66, 119]
+    with Video(path) as video:
+        assert frame_numbers(video.read(asked)) == asked
+    assert Counted.decoded <= 4 * len(asked)  # from the key frame on, and no more of the 120
 
 
 def test_a_pass_takes_folders_of_images(tmp_path: Path) -> None:
