@@ -24,6 +24,7 @@ First steps
   doctor     what is installed, which devices and backends are there, what is missing
 
 Your own videos
+  new        write a commented config from what lies in a folder of videos and labels: amclip new FOLDER
   check      go over a data set before training: amclip check --config configs/own_videos.yaml \\
                --data.source.labels TABLE.csv --data.source.root FOLDER
   fit        train:    amclip fit --config configs/own_videos.yaml --data.source.labels TABLE.csv \\
@@ -56,7 +57,7 @@ and model; `amclip fit --config FILE --print_config` prints them all as a config
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
 PLAIN_COMMANDS = (
     *("annotate", "check", "convert", "demo", "doctor", "embed"),
-    *("evaluate", "flow", "report", "suggest", "synth", "tracks"),
+    *("evaluate", "flow", "new", "report", "suggest", "synth", "tracks"),
 )
 
 

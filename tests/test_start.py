@@ -37,7 +37,8 @@ def run(folder: Path, *words: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "command", ["annotate", "check", "convert", "demo", "doctor", "embed", "evaluate", "flow", "report", "suggest"]
+    "command",
+    ["annotate", "check", "convert", "demo", "doctor", "embed", "evaluate", "flow", "new", "report", "suggest"],
 )
 def test_help_is_fast(tmp_path: Path, command: str) -> None:
     assert run(tmp_path, command, "--help") == "loaded: [] code: 0"
