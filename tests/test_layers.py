@@ -16,6 +16,7 @@ ROOT = Path(amclip.__file__).parent
 LAYERS = {
     "tools that know nothing of videos": (
         "version",
+        "advice",
         "lazy",
         "text",
         "atomic",
@@ -24,6 +25,8 @@ LAYERS = {
         "config_path",
         "guard",
         "last_checkpoint",
+        "long_work",
+        "machine",
         "rank_zero",
     ),
     "flow, models, metrics, calibration, checkpoint, configs": (
@@ -44,7 +47,7 @@ LAYERS = {
         *("augmentation", "losses", "optimiser", "evaluation", "compatible", "draw"),
     ),
     "data": ("data", "preprocess"),
-    "training, and the trained model": ("inference", "task", "callbacks", "score_table"),
+    "training, and the trained model": ("inference", "task", "callbacks", "cards", "epoch_times", "score_table"),
     "ethogram": ("ethogram",),
     "report": ("report",),
     "suggest": ("suggest",),

@@ -4,10 +4,12 @@ One JSON object per line in (``{"path", "step", "timeout"}``) and out. ``step`` 
 decode the first and the last one; or ``"count"``: decode the video from end to end. Answers are ``{"info": …}``,
 ``{"error": …}``, or ``{"claimed": n}`` where the file opens and an end of it does not decode.
 
-A decoder that spins in native code holds the interpreter's lock, so no thread could stop it. An interval timer with the
-signal's default action can: the kernel ends the process, whatever it is doing.
+A decoder that spins in native code holds the interpreter's lock, so no thread of Python's could stop it. An interval
+timer with the signal's default action can: the kernel ends the process, whatever it is doing. Windows has none; there
+the watchdog of :mod:`faulthandler` ends it, a thread that needs no lock.
 """
 
+import faulthandler
 import json
 import os
 import signal
@@ -33,7 +35,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     path, timeout = request["path"], request["timeout"]
 
     def alive() -> None:
-        signal.setitimer(signal.ITIMER_REAL, timeout)
+        _end_after(timeout)
 
     alive()
     try:
@@ -51,7 +53,17 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     except VideoError as error:
         return {"error": error.reason}
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        _end_after(None)
+
+
+def _end_after(seconds: float | None) -> None:
+    """End this process then, unless this is called again; ``None``: never."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, seconds or 0)
+    elif seconds is None:
+        faulthandler.cancel_dump_traceback_later()
+    else:
+        faulthandler.dump_traceback_later(seconds, exit=True)
 
 
 def _images(path: str) -> dict[str, Any]:
@@ -124,7 +136,8 @@ def _cut_off(path: str) -> str:
 
 def main() -> None:
     """Answer requests until the input ends."""
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    if hasattr(signal, "SIGALRM"):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     import av  # noqa: F401 - now: loading it from a cold disk is no sign of a broken video
 

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import zlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -30,8 +29,9 @@ from amclip.data.video_file import VideoError
 __all__ = ["frame_times", "probe"]
 
 _COMMAND = [sys.executable, "-m", "amclip.data._probe_worker"]
+_TIMED_OUT = -signal.SIGALRM if hasattr(signal, "SIGALRM") else 1
+"""Exit status of a worker that its time-out ended: the signal's, or on Windows that of :mod:`faulthandler`."""
 _CACHE_VERSION = READING_RULES
-_SHOW_PROGRESS_AFTER = 2.0  # seconds
 
 
 def probe(
@@ -51,7 +51,7 @@ def probe(
         paths: The videos; repeats cost nothing.
         timeout: Seconds without a sign of progress after which a worker is ended.
         cache: Folder where results of readable videos are kept (``videos.json``), by path, size and time of change.
-        progress: Show a bar on standard error where it is a terminal and probing takes more than two seconds.
+        progress: Say on standard error how far it is where it takes long, see :class:`amclip.long_work.LongWork`.
         thorough: Decode every video from end to end; ``note`` then also counts frames that are missing in the
             middle, at the cost of decoding everything once.
         workers: Worker processes; by default up to four, and fewer for few videos.
@@ -143,21 +143,14 @@ def _probe_all(
 
 
 def _wait(total: int, done: threading.Semaphore, futures: list[Any], progress: bool) -> None:
-    """Wait for the results, behind a progress bar where that takes long."""
-    from rich.console import Console
-    from rich.progress import Progress
+    """Wait for the results, and say how far it is where that takes long."""
+    from amclip.long_work import LongWork
 
-    console = Console(stderr=True)
-    started, finished = time.monotonic(), 0
-    with contextlib.ExitStack() as stack:
-        bar = None
+    finished = 0
+    with LongWork("Checking videos", total, "videos", progress) as work:
         while finished < total and not all(future.done() for future in futures):
             finished += done.acquire(timeout=0.2)
-            if bar is None and progress and console.is_terminal and time.monotonic() - started > _SHOW_PROGRESS_AFTER:
-                bar = stack.enter_context(Progress(console=console, transient=True))
-                task = bar.add_task("Checking videos", total=total)
-            if bar is not None:
-                bar.update(task, completed=finished)
+            work.reach(finished)
 
 
 class _Worker:
@@ -200,7 +193,7 @@ class _Worker:
             return answer
         code = process.wait()
         self._process = None
-        if code == -signal.SIGALRM:
+        if code == _TIMED_OUT:
             self._end = f"gave no sign of life for {self._timeout:g} s"
             self._hint = "the disk is slow (then allow a longer time-out)"
         else:

@@ -1,6 +1,5 @@
 """The folder that an annotation is made in: whose it is, how it was begun, and that one run at a time works there."""
 
-import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from amclip.atomic import write_bytes
+from amclip.machine import lock_file
 
 __all__ = ["OutputFolder"]
 
@@ -58,11 +58,9 @@ class OutputFolder:
             return
         with (self.journals / "lock").open("w") as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock_file(lock)
             except BlockingIOError:
                 raise ValueError(f"another `amclip annotate` is at work in {self.folder}") from None
-            except OSError:  # a network disk without locks: better unlocked than not at all
-                pass
             if restart:
                 for journal in (*self.journals.glob("*.scores"), *self.journals.glob("*.error"), self._begun):
                     journal.unlink(missing_ok=True)
