@@ -3,6 +3,7 @@
 import contextlib
 import re
 import subprocess
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -47,7 +48,7 @@ class Guard(Callback):
         Raises:
             ValueError: If it is none.
         """
-        loss = outputs["loss"] if isinstance(outputs, dict) else outputs
+        loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs  # none where a step was skipped
         if isinstance(loss, torch.Tensor):
             astray = ~torch.isfinite(loss.detach()).all()
             self._astray = astray if self._astray is None else self._astray | astray

@@ -17,8 +17,10 @@ from amclip.commands import new as new_command
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs" / "first_hour").glob("*.md"))
-_QUICK = ("--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false", "--data.num_workers=0")
+_CACHE = "--data.cache_dir=probed"  # below the folder of the test
+_QUICK = ("--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false", "--data.num_workers=0", _CACHE)
 MORE = {
+    "check": (_CACHE,),
     "fit": (
         *_QUICK,
         *("--trainer.max_epochs=1", "--trainer.limit_train_batches=2", "--pictures.clips=0", "--data.batch_size=2"),
@@ -54,7 +56,7 @@ def test_every_command_of_the_page_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(new_command, "_has_gpu", lambda: False)
-    monkeypatch.setattr(new_command, "_CACHE", str(drawn.parent / "probed"))
+    monkeypatch.setattr(new_command, "_CACHE", "probed")
     if page.stem == "engineer":  # begins with what another page leaves
         shutil.copytree(drawn, "study")
         target = tmp_path / "runs" / "version_0" / "checkpoints" / "best.ckpt"

@@ -94,7 +94,9 @@ def embed_ahead(data: VideoDataModule, embedder: Embedder) -> None:
         print(f"  {part.name:5}  {len(part.clips)} clips, {every} positions: {every - lacking} stored, {lacking} to do")
     if missing:
         print(f"  to do  {missing} positions, {_size(missing * store.row_bytes)}")
-        _embed(data, embedder, todo, LongWork("Embedding", missing, "positions", console=console))
+        work = LongWork("Embedding", missing, "positions", console=console)
+        _embed(data, embedder, todo, work)
+        console.print(work.words(), markup=False)
     files = [path.stat().st_size for path in store.folder.glob("*") if path.is_file()]
     print(f"All that can be read is stored; the folder takes {_size(sum(files))}")
 

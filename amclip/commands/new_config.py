@@ -31,6 +31,7 @@ def config_text(found: Survey, chosen: Choices, name: str, store: str) -> str:
         f"#   amclip fit   --config {name}    # train",
         "#",
         "# docs/training.md explains every part; `amclip fit --config FILE --print_config` prints every setting.",
+        "# Paths are written out, so that commands may be started anywhere: change them where the folder is moved.",
         "",
         "seed_everything: 0",
         "",
