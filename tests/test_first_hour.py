@@ -50,7 +50,14 @@ def run(command: str, drawn: Path) -> None:
     main([*words, *MORE.get(words[0], ())])
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+# One page in every run of the tests; the others, which take as long, with the scripts of the docs (pytest -m benchmark).
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[] if page.stem == "biologist" else pytest.mark.benchmark, id=page.stem)
+        for page in PAGES
+    ],
+)
 def test_every_command_of_the_page_runs(
     page: Path, drawn: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
