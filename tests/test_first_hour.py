@@ -50,7 +50,7 @@ def run(command: str, drawn: Path) -> None:
     main([*words, *MORE.get(words[0], ())])
 
 
-# One page in every run of the tests; the others, which take as long, with the scripts of the docs (pytest -m benchmark).
+# One page in every run of the tests; the others, which take as long, with the scripts of the docs (-m benchmark).
 @pytest.mark.parametrize(
     "page",
     [
