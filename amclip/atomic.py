@@ -40,11 +40,11 @@ def replacing(path: str | os.PathLike[str], suffix: str = ".partial", durable: b
         yield temporary
         temporary.chmod(0o666 & ~_file_mode_mask())  # mkstemp makes files that only their owner reads
         if durable:
-            _sync(temporary)
+            _sync(temporary, os.O_RDWR)  # Windows syncs no file that is open to be read
         temporary.replace(target)
         if durable:
             with suppress(OSError):  # the name too, where a folder can be opened: not on Windows
-                _sync(target.parent)
+                _sync(target.parent, os.O_RDONLY)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -97,8 +97,8 @@ def _is_same(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool
         return False
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+def _sync(path: Path, flags: int) -> None:
+    handle = os.open(path, flags)
     try:
         os.fsync(handle)
     finally:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
+from amclip.advice import advice, is_out_of_memory
 from amclip.interrupt import run_stoppable
 from amclip.text import printable
 
@@ -24,6 +25,7 @@ First steps
   doctor     what is installed, which devices and backends are there, what is missing
 
 Your own videos
+  new        write a commented config from what lies in a folder of videos and labels: amclip new FOLDER
   check      go over a data set before training: amclip check --config configs/own_videos.yaml \\
                --data.source.labels TABLE.csv --data.source.root FOLDER
   fit        train:    amclip fit --config configs/own_videos.yaml --data.source.labels TABLE.csv \\
@@ -60,7 +62,7 @@ and model; `amclip fit --config FILE --print_config` prints them all as a config
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
 PLAIN_COMMANDS = (
     *("annotate", "check", "convert", "demo", "doctor", "embed"),
-    *("evaluate", "flow", "prepare", "report", "suggest", "synth", "tracks", "tune"),
+    *("evaluate", "flow", "new", "prepare", "report", "suggest", "synth", "tracks", "tune"),
 )
 
 
@@ -121,15 +123,32 @@ def _run_or_explain(command: str, rest: list[str]) -> None:
         _run(command, rest)
     except _input_errors() as error:
         _refuse(command, _message(error), error)
+    except MemoryError as error:
+        _refuse(command, str(error) or "out of memory", error)
     except RuntimeError as error:
         from amclip.guard import explain_lost_process, explain_lost_worker
 
         message = explain_lost_worker(error) or explain_lost_process(error)
+        if message is None and is_out_of_memory(error):
+            message = str(error).partition("\n")[0]
         if message is None:
+            _tell_unknown(command)
             raise
         if "Terminated" in message:
             time.sleep(1.0)  # was the whole group of processes told to end? Then this one hears of it now
         _refuse(command, message, error)
+    except Exception:
+        _tell_unknown(command)
+        raise
+
+
+def _tell_unknown(command: str) -> None:
+    """Say what to do about an error that nobody thought of, whose traceback follows."""
+    print(
+        f"amclip {command}: an error came up that amclip has no words for; it is told below. Files that were there are "
+        "as they were. Please report it, with the command and what `amclip doctor` says",
+        file=sys.stderr,
+    )
 
 
 # Errors of libraries that are about the input too.
@@ -150,6 +169,8 @@ def _input_errors() -> tuple[type[Exception], ...]:
 
 
 def _refuse(command: str, message: str, error: Exception) -> NoReturn:
+    if next_step := advice(command, error):
+        message = f"{message}\n{next_step}"
     print(f"amclip {command}: {printable(message)}\n(AMCLIP_DEBUG=1 shows where this was raised)", file=sys.stderr)
     raise SystemExit(2) from error
 

@@ -3,8 +3,10 @@
 import contextlib
 import re
 import subprocess
+from collections.abc import Mapping
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from amclip import interrupt
@@ -13,6 +15,8 @@ from amclip.last_checkpoint import LastCheckpoint
 __all__ = ["Guard", "explain_lost_process", "explain_lost_worker"]
 
 _END_TIMEOUT = 5.0  # seconds that processes which this one started have to end by themselves
+
+_LOOK_EVERY = 20  # steps; each look waits for a GPU
 
 _KILLED = re.compile(r"DataLoader worker \(pid(?:\(s\))? ?([\d, ]+)\) (?:is killed by signal: ([\w ]+)|exited unexp)")
 _LOST_PEER = re.compile(
@@ -26,9 +30,49 @@ _TIMED_OUT = re.compile(r"DataLoader timed out after ([\d.]+) seconds")
 class Guard(Callback):
     """Ends a run of Lightning as every command ends (:mod:`amclip.interrupt`), and says how a training goes on.
 
+    A training whose loss is no number any more is ended too: all that it would still do is lost.
+
     Lightning has a handler for SIGTERM of its own, which training heeds between steps and prediction never; this puts
     the command's in its place.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._astray: torch.Tensor | None = None  # on the device, so that steps need not wait for it
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Note whether the loss is a number; look at the note now and then.
+
+        Raises:
+            ValueError: If it is none.
+        """
+        loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs  # none where a step was skipped
+        if isinstance(loss, torch.Tensor):
+            astray = ~torch.isfinite(loss.detach()).all()
+            self._astray = astray if self._astray is None else self._astray | astray
+        if trainer.global_step % _LOOK_EVERY == 0:
+            self._refuse_astray(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look once more, before the epoch's checkpoint would take the place of the last good one."""
+        self._refuse_astray(trainer)
+
+    def _refuse_astray(self, trainer: Trainer) -> None:
+        if self._astray is None:
+            return
+        astray, self._astray = bool(self._astray), None
+        if astray:
+            rate = max(group["lr"] for optimiser in trainer.optimizers for group in optimiser.param_groups)
+            overflows = str(trainer.precision) == "16-mixed"
+            other = " 16-mixed overflows where bf16-mixed and 32-true do not." if overflows else ""
+            raise ValueError(
+                f"the loss is no number any more, in step {trainer.global_step} or up to {_LOOK_EVERY} before it: the "
+                "training went astray, and nothing that it would still learn is of use. The learning rate is "
+                f"{rate:.3g}: train anew with a third of it (--model.optimiser.learning_rate).{other} "
+                f"{_how_training_goes_on(trainer)}"
+            )
 
     def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the signals back from Lightning."""
@@ -39,7 +83,8 @@ class Guard(Callback):
         self._take(trainer)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the signals back from Lightning."""
+        """Take the signals back from Lightning; within a training see that what is validated are numbers."""
+        self._refuse_astray(trainer)
         self._take(trainer)
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -216,7 +216,8 @@ def _handlers() -> Iterator[_Command]:
         return
     before = {signum: signal.getsignal(signum) for signum in _SIGNALS}
     reading, writing = os.pipe()
-    os.set_blocking(writing, False)
+    if hasattr(os, "set_blocking"):  # not on Windows before Python 3.12, which does not ask for it
+        os.set_blocking(writing, False)
     previous = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     _running = command
     take_signals()

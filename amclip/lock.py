@@ -1,9 +1,10 @@
 """A file that one process holds at a time."""
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from amclip.machine import lock_file
 
 __all__ = ["held"]
 
@@ -22,9 +23,7 @@ def held(path: Path, message: str) -> Iterator[None]:
     """
     with path.open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(lock)
         except BlockingIOError:
             raise ValueError(message) from None
-        except OSError:  # a network disk without locks: better unlocked than not at all
-            pass
         yield

@@ -11,6 +11,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
 from amclip.atomic import writing_text
+from amclip.cards import ModelFacts, data_card, model_card
+from amclip.data.datamodule import VideoDataModule
 from amclip.draw import draw_reliability, draw_scores
 from amclip.metrics import MICRO_BATCH, calibration_errors
 from amclip.task import BehaviourTask
@@ -23,6 +25,8 @@ class ScoreTable(Callback):
 
     ``test_classes.csv`` has a row per class, ``test_scores.csv`` one per average, and ``test_classes.png`` shows the
     classes in the order of their support, ``test_calibration.png`` whether probabilities mean what they say.
+    ``model_card.md`` and ``data_card.md`` say the same for those who are to use the model, with room for what only a
+    person knows.
     """
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -68,9 +72,41 @@ class ScoreTable(Callback):
                 {"as trained": scores.probabilities, "calibrated": pl_module.calibrate(scores.probabilities)},
                 scores.labels,
             )
+            _write_cards(folder, trainer, pl_module, rows, averages)
             rank_zero_info(
-                f"Wrote test_classes.csv, test_scores.csv, test_classes.png and test_calibration.png to {folder}"
+                "Wrote test_classes.csv, test_scores.csv, test_classes.png, test_calibration.png, model_card.md and "
+                f"data_card.md to {folder}"
             )
+
+
+def _write_cards(
+    folder: Path,
+    trainer: Trainer,
+    task: BehaviourTask,
+    rows: list[dict[str, Any]],
+    averages: list[dict[str, Any]],
+) -> None:
+    """Write both cards; that of the data where the data module is ours."""
+    data = getattr(trainer, "datamodule", None)
+    table = data.read_table() if isinstance(data, VideoDataModule) else None
+    assert task.scores is not None
+    facts = ModelFacts(
+        checkpoint=str(trainer.ckpt_path or "as it is in memory"),
+        classes=rows,
+        averages=averages,
+        clips=len(task.scores.labels),
+        unreadable=int(trainer.callback_metrics["test/unreadable_clips"]),
+        input=task.input.to_dict(),
+        network={"backbone": task.network.config.backbone, "pretrained": task.network.config.pretrained},
+        loss=type(task.loss).__name__,
+        clip_seconds=task.clip_seconds,
+    )
+    with writing_text(folder / "model_card.md") as file:
+        file.write(model_card(facts, table))
+    if isinstance(data, VideoDataModule) and table is not None:
+        files = [str(path) for path in data.label_files]
+        with writing_text(folder / "data_card.md") as file:
+            file.write(data_card(table, files, str(data.root_folder)))
 
 
 def _classes(task: BehaviourTask) -> Iterator[dict[str, Any]]:

@@ -188,6 +188,12 @@ def test_test_writes_the_scores_class_by_class_and_as_averages(checkpoint: Path,
         assert 0 < float(row["threshold_tuned_on_val"]) < 1  # the checkpoint carries it
     assert [int(row["clips"]) for row in classes] == sorted((int(row["clips"]) for row in classes), reverse=True)
     scores = {row["score"]: row for row in rows(folder / "test_scores.csv")}
+    card = (folder / "model_card.md").read_text("utf-8")
+    assert f"| {classes[0]['class']} | {classes[0]['training_clips']} | {classes[0]['clips']} |" in card
+    assert f"| mAP_macro | {scores['mAP_macro']['classes']} | {float(scores['mAP_macro']['value']):.3f} |" in card
+    assert "| `input.flow.preset` | `fast` |" in card
+    assert "_For which animals, cameras, questions" in card
+    assert f"labels or tracks: `{drawn / 'labels.csv'}`" in (folder / "data_card.md").read_text("utf-8")
     mean = sum(float(row["average_precision"]) for row in classes) / len(classes)
     assert float(scores["mAP_macro"]["value"]) == pytest.approx(mean, abs=1e-5)
     assert {"mAP_micro", "mAP_micro_mean_of_batches_of_32", "F1_at_thresholds_tuned_on_val"} <= scores.keys()

@@ -16,6 +16,7 @@ ROOT = Path(amclip.__file__).parent
 LAYERS = {
     "tools that know nothing of videos": (
         "version",
+        "advice",
         "lazy",
         "text",
         "atomic",
@@ -25,6 +26,8 @@ LAYERS = {
         "guard",
         "last_checkpoint",
         "lock",
+        "long_work",
+        "machine",
         "rank_zero",
         "trainer",
         "on_device",
@@ -47,7 +50,7 @@ LAYERS = {
         *("augmentation", "losses", "optimiser", "evaluation", "compatible", "draw"),
     ),
     "data": ("data", "preprocess"),
-    "training, and the trained model": ("inference", "task", "callbacks", "score_table"),
+    "training, and the trained model": ("inference", "task", "callbacks", "cards", "epoch_times", "score_table"),
     "ethogram": ("ethogram",),
     "report": ("report",),
     "suggest": ("suggest",),

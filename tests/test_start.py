@@ -75,7 +75,10 @@ def run() -> Iterator[Run]:
 
 @pytest.mark.parametrize(
     "command",
-    ["annotate", "check", "convert", "demo", "doctor", "embed", "evaluate", "flow", "prepare", "report", "suggest"],
+    [
+        *("annotate", "check", "convert", "demo", "doctor", "embed"),
+        *("evaluate", "flow", "new", "prepare", "report", "suggest", "tune"),
+    ],
 )
 def test_help_is_fast(run: Run, tmp_path: Path, command: str) -> None:
     assert run(tmp_path, command, "--help") == "loaded: [] code: 0"

@@ -1,7 +1,11 @@
 """`amclip check`: which data set its words and config files describe, and what becomes of the report."""
 
 import argparse
+import shlex
 from pathlib import Path
+from typing import Any
+
+from jsonargparse import Namespace
 
 from amclip.atomic import refuse_overwriting
 from amclip.commands.check import check_data
@@ -9,19 +13,23 @@ from amclip.commands.check_report import report_table_errors
 from amclip.commands.described_data import described_data
 from amclip.commands.settings_words import files_named
 from amclip.data.label_error import LabelError
+from amclip.text import printable
 
 __all__ = ["run_check"]
 
 CHECK_HELP = """\
 usage: amclip check [--config FILE] --data.source.labels TABLE.csv [--data.source.root FOLDER] [--report FILE]
-                    [--thorough]
+                    [--thorough] [--estimate]
 
 Go over a data set before training: files that are missing, unreadable, empty or too short, times outside a video,
 classes without examples, the same recording in two splits; with tracks, how much of each animal's labels has one.
-Prints what it finds, writes the whole list, and exits with 1 where training would be wrong.
+Prints what it finds and the command to train with, writes the whole list, and exits with 1 where training would be
+wrong.
 
   --report FILE   where the list goes: .csv or .json (default: check_report.csv)
   --thorough      decode every video from end to end, which finds damage in the middle of a file
+  --estimate      also run a few steps of the training (minutes on a CPU), and say what time and memory all of it takes
+                  on this machine, and what would take less; nothing is fetched and nothing stays behind
   --data.source.labels   one table, several "[a.csv,b.csv]", or one per split "{train: a.csv, val: b.csv}"
   others          as for `amclip fit`: the same config and --data options describe the same data set; what a config says
                   of network and training is left to `amclip fit`"""
@@ -39,10 +47,12 @@ def run_check(args: list[str]) -> None:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--report", default="check_report.csv")
     parser.add_argument("--thorough", action="store_true")
+    parser.add_argument("--estimate", action="store_true")
     if not args or "-h" in args or "--help" in args:
         print(CHECK_HELP)
         return
     own, rest = parser.parse_known_args(args)
+    table = None
     try:
         config, data = described_data(rest)
         refuse_overwriting("--report", own.report, [*files_named(config), *data.label_files])
@@ -64,5 +74,22 @@ def run_check(args: list[str]) -> None:
         )
     report.show()
     print(f"The whole list is in {report.write_report(own.report)}")
-    if report.fatal:
+    if report.fatal or table is None:
+        print("Mend the errors, the first of them first, and check again; then train.")
         raise SystemExit(1)
+    print(printable(f"\nTrain with\n\n  {shlex.join(['amclip', 'fit', *rest])}\n"))
+    if own.estimate:
+        from amclip.commands.estimate import estimate
+
+        print(printable(estimate(rest, table, data.root_folder.absolute(), data.num_workers)))
+        return
+    network = _network_named(config)
+    print(printable(f"{network}How long that takes: the same `amclip check` with --estimate, which runs a few steps."))
+
+
+def _network_named(config: Any) -> str:
+    """The network, where the settings name it, in words: the defaults' are known to PyTorch's side alone."""
+    model = config.get("model") or {}
+    model = model.as_dict() if isinstance(model, Namespace) else model
+    network = (model.get("init_args") or model).get("network") or {}
+    return f"It trains {network['backbone']}. " if network.get("backbone") else ""

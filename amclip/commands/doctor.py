@@ -1,7 +1,6 @@
 """`amclip doctor`: what is installed, which devices and backends are there, what is missing."""
 
 import importlib
-import os
 import platform
 import shutil
 import sys
@@ -89,8 +88,9 @@ def _has_optflow() -> bool:
 def _devices() -> list[tuple[str, str]]:
     import torch
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    rows = [("CPU", f"{cores} cores, {torch.get_num_threads()} threads for PyTorch")]
+    from amclip.machine import usable_cores
+
+    rows = [("CPU", f"{usable_cores()} cores, {torch.get_num_threads()} threads for PyTorch")]
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             properties = torch.cuda.get_device_properties(index)

@@ -1,6 +1,5 @@
 """`amclip embed`: what a training with stored embeddings would embed on the way, ahead of it."""
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,6 @@ import torch
 from lightning.pytorch import Trainer
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 from torch.utils.data import DataLoader
 
 from amclip import interrupt
@@ -21,14 +19,13 @@ from amclip.data.stored.dataset import StoredClips, collate_stored
 from amclip.data.stored.embedder import Embedder, refuse_unusable
 from amclip.data.stored.store import KEY_SIZE
 from amclip.data.views import Views
+from amclip.long_work import LongWork
 from amclip.models.published import fetch_published
 from amclip.rank_zero import rank_zero_warn
 from amclip.task import BehaviourTask
 from amclip.text import printable
 
 __all__ = ["EmbedCLI", "embed_ahead"]
-
-_LINE_EVERY = 60.0  # seconds, where there is no terminal
 
 Item = tuple[int, int, int]
 """Row, version and draw of a clip, as samplers give them."""
@@ -97,7 +94,9 @@ def embed_ahead(data: VideoDataModule, embedder: Embedder) -> None:
         print(f"  {part.name:5}  {len(part.clips)} clips, {every} positions: {every - lacking} stored, {lacking} to do")
     if missing:
         print(f"  to do  {missing} positions, {_size(missing * store.row_bytes)}")
-        _embed(data, embedder, todo, _Pace(missing, console))
+        work = LongWork("Embedding", missing, "positions", console=console)
+        _embed(data, embedder, todo, work)
+        console.print(work.words(), markup=False)
     files = [path.stat().st_size for path in store.folder.glob("*") if path.is_file()]
     print(f"All that can be read is stored; the folder takes {_size(sum(files))}")
 
@@ -124,7 +123,7 @@ def _parts(data: VideoDataModule, stage: str) -> Iterator[_Part]:
 
 
 def _embed(
-    data: VideoDataModule, embedder: Embedder, todo: Sequence[tuple[_Part, list[list[Item]]]], pace: "_Pace"
+    data: VideoDataModule, embedder: Embedder, todo: Sequence[tuple[_Part, list[list[Item]]]], pace: LongWork
 ) -> None:
     device = next(embedder.network.parameters()).device
     refused: set[str] = set()
@@ -159,50 +158,6 @@ def _moved(value: Any, device: torch.device) -> Any:
 
 def _distinct(keys: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.unique(keys, axis=0) if len(keys) else np.empty((0, KEY_SIZE), np.uint8)
-
-
-class _Pace:
-    """How far, how fast and how long yet, on standard error: a bar, or a line a minute where there is no terminal."""
-
-    def __init__(self, total: int, console: Console) -> None:
-        self._total, self._done, self._console = total, 0, console
-        self._started = self._last_line = time.monotonic()
-        columns = (TextColumn("Embedding"), BarColumn(), TextColumn("{task.fields[words]}"))
-        self._bar = Progress(*columns, console=console, transient=True) if console.is_terminal else None
-
-    def __enter__(self) -> None:
-        self._started = self._last_line = time.monotonic()
-        if self._bar is not None:
-            self._bar.start()
-            self._task = self._bar.add_task("", total=self._total, words="")
-
-    def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-        self._console.print(self._words(), markup=False)
-
-    def add(self, count: int) -> None:
-        """So many more positions are done."""
-        self._done += count
-        now = time.monotonic()
-        if self._bar is not None:
-            self._bar.update(self._task, completed=self._done, words=self._words())
-        elif now - self._last_line > _LINE_EVERY:
-            self._last_line = now
-            self._console.print(self._words(), markup=False)
-
-    def _words(self) -> str:
-        seconds = time.monotonic() - self._started
-        speed = self._done / max(seconds, 1e-9)
-        words = f"{self._done} of {self._total} positions in {_clock(seconds)}, {speed:.3g} a second"
-        left = self._total - self._done
-        return f"{words}, {_clock(left / speed)} left" if self._done and left > 0 else words
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}"
 
 
 def _size(count: float) -> str:

@@ -2,7 +2,7 @@
 
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal
 
@@ -79,19 +79,19 @@ def flow(
     if raft is not None and (preset != "default" or backend != "auto"):
         raise ValueError("--preset and --backend are TV-L1's; leave them out with --raft")
     import torch  # here, since help and wrong options need none of it
-    from rich.progress import Progress
 
     from amclip.data.pairs import partners_within, read_pairs
     from amclip.flow.image import encode_flow
     from amclip.flow.raft import RAFT
     from amclip.flow.tvl1 import TVL1
+    from amclip.long_work import LongWork
 
     method: FlowMethod = TVL1.preset(preset, backend) if raft is None else RAFT(raft, raft_weights, pairs_at_once=4)
     method.prepare()
     encode_flow(torch.zeros(1, 2, 1, 1), kind, bound)  # a wrong bound is better known now than after a chunk
     with Video(video) as native:
         shape = _frame_size((native.height, native.width), size)
-    with Video(video, size=shape) as reader, Progress(transient=True) as progress:
+    with Video(video, size=shape) as reader, ExitStack() as stack:
         span = reader.frame_range(start, stop)
         times = reader.timestamps()[span.start : span.stop]
         partners = partners_within(times, seconds)
@@ -102,19 +102,19 @@ def flow(
                 f"{reader.duration if stop is None else stop:g} s; none has another {seconds:.4g} s later "
                 f"(the video lasts {reader.duration:.2f} s): take a longer interval, or a shorter --gap"
             )
-        task = progress.add_task("flow", total=count)
+        work = stack.enter_context(LongWork("Flow", count, "pairs of frames"))
         pairs = read_pairs(reader, span.start, partners, max(1, CHUNK // (shape[0] * shape[1])))
         if path.suffix.lower() == ".mp4":
             with VideoWriter(path, reader.fps, (shape[0], 2 * shape[1])) as writer:
                 for chunk in pairs:
                     for picture in _side_by_side(chunk[:, 0], encode_flow(method(chunk), kind, bound)):
                         writer.write(picture.numpy())
-                    progress.advance(task, len(chunk))
+                    work.add(len(chunk))
         else:
             with _npz(path, times[:count], times[partners], (count, 2, *shape)) as file:
                 for chunk in pairs:
                     file.write(method(chunk).to(torch.float16).numpy().astype("<f2").tobytes())
-                    progress.advance(task, len(chunk))
+                    work.add(len(chunk))
     print(f"{path}: flow of {count} pairs of frames, {shape[1]} × {shape[0]} pixels")
 
 

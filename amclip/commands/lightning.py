@@ -17,6 +17,7 @@ from amclip.commands.settings_parser import LINKED, Parser
 from amclip.commands.settings_words import add_input, configs_first, files_named, nulls_as_config
 from amclip.data.datamodule import VideoDataModule
 from amclip.data.source import LabelSource
+from amclip.epoch_times import EpochTimes
 from amclip.guard import Guard
 from amclip.inputs import NetworkInput
 from amclip.last_checkpoint import LastCheckpoint
@@ -181,7 +182,7 @@ class AmclipCLI(LightningCLI):
         keys = self._parser(self.subcommand).callback_keys
         if self.subcommand != "fit" and "checkpoint" in keys:
             keys.remove("checkpoint")  # it would only warn that the run's folder is another one now
-        callbacks: list[Any] = [Guard(), ScoreTable(), FlowStrength()]
+        callbacks: list[Any] = [Guard(), EpochTimes(), ScoreTable(), FlowStrength()]
         trainer = self._get(self.config_init, "trainer")
         if self.subcommand == "fit" and trainer["logger"]:
             callbacks.append(LearningRateMonitor(logging_interval="step"))

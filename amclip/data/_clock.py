@@ -39,7 +39,7 @@ def mend_stamps(
     notes: list[str] = []
     if not len(times):
         return times, notes
-    if np.isfinite(times).all() and (np.diff(times) > 0).all():  # as nearly all are: nothing is missing, and nothing odd
+    if np.isfinite(times).all() and (np.diff(times) > 0).all():  # as nearly all are: nothing to mend
         return times - times[0], notes
     known = np.isfinite(times)
     if not known.any():

@@ -1,12 +1,14 @@
 """Worker processes that native code may hang or crash in: a request per line, an answer per line, each a JSON object.
 
-A decoder that spins in native code holds the interpreter's lock, so no thread could stop it. An interval timer with the
-signal's default action can: the kernel ends the process, whatever it is doing.
+A decoder that spins in native code holds the interpreter's lock, so no thread of Python's could stop it. An interval
+timer with the signal's default action can: the kernel ends the process, whatever it is doing. Windows has none; there
+the watchdog of :mod:`faulthandler` ends it, a thread that needs no lock.
 
 This module imports neither PyAV nor PyTorch: processes start faster without.
 """
 
 import contextlib
+import faulthandler
 import json
 import os
 import queue
@@ -14,16 +16,17 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+from amclip.long_work import LongWork
+
 __all__ = ["LineWorker", "alive_within", "serve", "share_out"]
 
-_SHOW_PROGRESS_AFTER = 2.0  # seconds
-_LINE_EVERY = 60.0  # seconds, where there is no terminal
+_TIMED_OUT = -signal.SIGALRM if hasattr(signal, "SIGALRM") else 1
+"""Exit status of a worker that its time-out ended: the signal's, or on Windows that of :mod:`faulthandler`."""
 
 Item = TypeVar("Item")
 
@@ -67,7 +70,7 @@ class LineWorker:
             return answer
         code = process.wait()
         self._process = None
-        if code == -signal.SIGALRM:
+        if code == _TIMED_OUT:
             self.end = f"gave no sign of life for {self._timeout:g} s"
             self.hint = "the disk is slow (then allow a longer time-out)"
         else:
@@ -106,7 +109,6 @@ def share_out(
     workers: Sequence[LineWorker],
     handle: Callable[[LineWorker, Item], None],
     title: str | None = None,
-    lines: bool = False,
 ) -> None:
     """Have workers handle items, each one at a time; all are closed in the end, whatever it is.
 
@@ -115,8 +117,8 @@ def share_out(
         workers: Who does it.
         handle: Called in a thread per worker. Where it raises, no more is begun, and the error is raised here. What it
             did for a worker that was closed meanwhile counts for nothing.
-        title: Of a bar on standard error, shown where that is a terminal and it all takes more than two seconds.
-        lines: Where it is none, say once a minute how far it is.
+        title: What is done to videos, said with how far it is, see :class:`amclip.long_work.LongWork`. Default:
+            nothing is said.
     """
     pending: queue.SimpleQueue[Item] = queue.SimpleQueue()
     total = 0
@@ -134,7 +136,7 @@ def share_out(
     with ThreadPoolExecutor(len(workers)) as pool:
         futures = [pool.submit(drive, worker) for worker in workers]
         try:
-            _wait(total, done, futures, title, lines)
+            _wait(total, done, futures, title)
             for future in futures:
                 future.result()
         finally:
@@ -142,34 +144,16 @@ def share_out(
                 worker.close()
 
 
-def _wait(
-    total: int, done: threading.Semaphore, futures: Sequence[Future[None]], title: str | None, lines: bool
-) -> None:
-    """Wait for the results, behind a progress bar where that takes long."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    started, finished = time.monotonic(), 0
-    last_line = started
-    with contextlib.ExitStack() as stack:
-        bar = None
+def _wait(total: int, done: threading.Semaphore, futures: Sequence[Future[None]], title: str | None) -> None:
+    """Wait for the results, and say how far it is where that takes long."""
+    finished = 0
+    with LongWork(title or "", total, "videos", title is not None) as work:
         while finished < total and not any(future.done() and future.exception() for future in futures):
             if done.acquire(timeout=0.2):
                 finished += 1
             elif all(future.done() for future in futures):
                 break
-            now = time.monotonic()
-            if title is None:
-                continue
-            if bar is None and console.is_terminal and now - started > _SHOW_PROGRESS_AFTER:
-                bar = stack.enter_context(Progress(console=console, transient=True))
-                task = bar.add_task(title, total=total)
-            if bar is not None:
-                bar.update(task, completed=finished)
-            elif lines and now - last_line > _LINE_EVERY:
-                last_line = now
-                console.print(f"{title}: {finished} of {total} in {(now - started) / 60:.0f} minutes", markup=False)
+            work.reach(finished)
 
 
 @contextlib.contextmanager
@@ -177,18 +161,29 @@ def alive_within(timeout: float) -> Iterator[Callable[[], None]]:
     """End this process where it gives no sign of life for so many seconds; what is yielded gives one."""
 
     def alive() -> None:
-        signal.setitimer(signal.ITIMER_REAL, timeout)
+        _end_after(timeout)
 
     alive()
     try:
         yield alive
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        _end_after(None)
+
+
+def _end_after(seconds: float | None) -> None:
+    """End this process then, unless this is called again; ``None``: never."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, seconds or 0)
+    elif seconds is None:
+        faulthandler.cancel_dump_traceback_later()
+    else:
+        faulthandler.dump_traceback_later(seconds, exit=True)
 
 
 def serve(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """Answer requests until the input ends."""
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    if hasattr(signal, "SIGALRM"):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     import av  # noqa: F401 - now: loading it from a cold disk is no sign of a broken video
 

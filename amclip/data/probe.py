@@ -46,7 +46,7 @@ def probe(
         paths: The videos; repeats cost nothing.
         timeout: Seconds without a sign of progress after which a worker is ended.
         cache: Folder where results of readable videos are kept (``videos.json``), by path, size and time of change.
-        progress: Show a bar on standard error where it is a terminal and probing takes more than two seconds.
+        progress: Say on standard error how far it is where it takes long, see :class:`amclip.long_work.LongWork`.
         thorough: Decode every video from end to end; ``note`` then also counts frames that are missing in the
             middle, at the cost of decoding everything once.
         workers: Worker processes; by default up to four, and fewer for few videos.

@@ -315,7 +315,8 @@ class OpenedLabels:
         videos = [self.root] if self.root.is_file() else list_videos(self.root)
         if not videos:
             raise ValueError(f"data.source.root: no videos below {self.root}")
-        names = [str(video.relative_to(self.root)) if video != self.root else str(video.resolve()) for video in videos]
+        below = (video.relative_to(self.root).as_posix() for video in videos)
+        names = [str(self.root.resolve())] if videos == [self.root] else list(below)
         table = LabelTable(tuple(Clip(name) for name in names), tuple(self.classes), str(self.root))
         return self._each_animal(table)
 

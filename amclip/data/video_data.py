@@ -3,7 +3,6 @@
 It loads neither PyTorch nor Lightning, so that what looks at tables and files alone, as `amclip check`, starts at once.
 """
 
-import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +13,7 @@ from amclip.data.stored.settings import StoredEmbeddings
 from amclip.data.table import LabelTable
 from amclip.data.views import Views
 from amclip.inputs import NetworkInput
+from amclip.machine import usable_cores
 from amclip.plain import Configurable
 
 __all__ = ["VideoData"]
@@ -126,8 +126,7 @@ class VideoData(Configurable):
 
 def _default_workers() -> int:
     """Cores this process may use less one for the training itself, between 1 and 8."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(8, cores - 1))
+    return max(1, min(8, usable_cores() - 1))
 
 
 def _refuse_lone(input: NetworkInput, source: LabelSource) -> None:

@@ -321,7 +321,7 @@ def _named(backbone: str) -> dict[str, Any]:
     import open_clip
 
     if backbone == _TINY:
-        return {"model_cfg": json.loads((Path(__file__).parent / "tiny.json").read_text())}
+        return {"model_cfg": json.loads((Path(__file__).parent / "tiny.json").read_text("utf-8"))}
     if backbone.endswith(".json"):
         if not Path(backbone).is_file():
             raise ValueError(f"backbone: there is no file {backbone}")

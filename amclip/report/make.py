@@ -1,13 +1,13 @@
 """Make what the pages' videos need, one video after the other; a video that fails does not end it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-
-from rich.progress import Progress, TaskID
 
 from amclip.data.video_file import VideoError
 from amclip.ethogram.annotation_file import AnnotatedVideo
 from amclip.flow.choices import Preset
+from amclip.long_work import LongWork
 from amclip.report.media import (
     Media,
     copy_video,
@@ -39,9 +39,11 @@ def make_media(
         What each video has, and in words what a user should know.
     """
     media, notes = [], []
-    with Progress(transient=True) as bar:
-        for video in videos:
-            found, remarks = _media_of(video, folder, transcode, overlay, bar)
+    with LongWork("Videos of the report", len(videos), "videos") as work:
+        for number, video in enumerate(videos):
+            tell = partial(_tell, work, number, video.video)
+            found, remarks = _media_of(video, folder, transcode, overlay, tell)
+            work.reach(number + 1)
             media.append(found)
             notes += [f"{video.video}: {note}" for note in remarks]
     return media, notes
@@ -52,17 +54,16 @@ def _media_of(
     folder: Path,
     transcode: bool,
     overlay: tuple[int, float, Preset, float] | None,
-    bar: Progress,
+    tell: Callable[[float], None],
 ) -> tuple[Media, list[str]]:
     if not video.path or not Path(video.path).exists():
         return Media(), ["is no longer where it was annotated; the page asks for it"]
     copy, flow, notes = None, None, []
-    task = bar.add_task(video.video, total=1)
     reason = why_unplayable(video.path)
     place = media_path(folder, video.video, video.path, "")
     try:
         if reason and transcode:
-            copy = copy_video(video.path, place, lambda share: _advance(bar, task, share))
+            copy = copy_video(video.path, place, tell)
         elif reason and is_newer(place, Path(video.path)):
             copy = place
         elif reason:
@@ -71,16 +72,15 @@ def _media_of(
             from amclip.report.flow_video import draw_flow  # here, since the flow needs PyTorch and the page does not
 
             drawn = flow_path(folder, video.video, video.path, *overlay)
-            flow = draw_flow(video.path, drawn, *overlay, lambda share: _advance(bar, task, share))
+            flow = draw_flow(video.path, drawn, *overlay, tell)
             remove_other_flows(flow, video.video, video.path)
         else:
             flow = newest_flow(folder, video.video, video.path)
     except VideoError as error:
         notes.append(error.reason)
-    bar.remove_task(task)
     size = None if copy is not None or Path(video.path).is_dir() else stretched_size(video.path)
     return Media(copy, flow, size), notes
 
 
-def _advance(bar: Progress, task: TaskID, share: float) -> None:
-    bar.update(task, completed=share)
+def _tell(work: LongWork, number: int, name: str, fraction: float) -> None:
+    work.reach(round(number + fraction, 2), name)

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import Progress, TaskID
 
 from amclip.data.clock import Clock
 from amclip.data.formats import NoObservationsError, Observations, Reading, read_part
@@ -22,6 +21,7 @@ from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
 from amclip.ethogram.inputs import Source
 from amclip.inference import TrainedModel
+from amclip.long_work import LongWork
 from amclip.suggest.choose import choose_windows, uncertainty
 from amclip.suggest.windows import EmbeddedWindows, embed_windows
 
@@ -108,22 +108,20 @@ def embed_pool(
         warnings.warn(words, stacklevel=1)
     pool: list[PoolVideo] = []
     errors: dict[str, str] = {}
-    with Progress(transient=True) as bar:
-        all_of = bar.add_task("videos", total=len(sources))
+    before = 0.0
+    with LongWork("Scoring", sum(info.duration for info in infos.values()), "seconds of video") as work:
         for source in sources:
-            task = bar.add_task(source.name, total=1.0)
             try:
                 info = found[source.path]
                 if isinstance(info, VideoError):
                     raise info
-                advance = partial(_advance, bar, task)
-                found_of = embed_windows(model, source.name, source.path, info, window, hop, batch, advance, tracks)
+                tell = partial(_tell, work, source.name, before, info.duration)
+                found_of = embed_windows(model, source.name, source.path, info, window, hop, batch, tell, tracks)
                 alone = tracks is None or len(tracks_of(tracks, source.name)) == 1
                 pool += [PoolVideo(source, windows, alone) for windows in found_of]
             except VideoError as error:
                 errors[source.name] = error.reason
-            bar.remove_task(task)
-            bar.advance(all_of)
+            before += infos[source.name].duration if source.name in infos else 0.0
     return pool, errors
 
 
@@ -207,8 +205,8 @@ def _apart(free: Sequence[tuple[PoolVideo, int]], unsure: NDArray[np.float64]) -
     return kept
 
 
-def _advance(bar: Progress, task: TaskID, share: float) -> None:
-    bar.update(task, completed=share)
+def _tell(work: LongWork, name: str, before: float, duration: float, fraction: float) -> None:
+    work.reach(round(before + fraction * duration, 1), name)
 
 
 def _is_free(video: PoolVideo, row: int, intervals: Sequence[Labelled]) -> bool:

@@ -6,6 +6,7 @@ from amclip.data.formats.label_format import LabelFormat, Noted, Reading
 from amclip.data.formats.observations import NoObservationsError, Observations
 from amclip.data.formats.reading import (
     GivenClipsError,
+    format_of,
     joined_classes,
     read_labels,
     read_noted,
@@ -27,6 +28,7 @@ __all__ = [
     "Reading",
     "export",
     "files_below",
+    "format_of",
     "joined_classes",
     "read_class_groups",
     "read_classes",

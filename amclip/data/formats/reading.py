@@ -31,7 +31,16 @@ from amclip.data.locate import spelled
 from amclip.data.split_names import split_name
 from amclip.data.table import Clip, LabelTable, NoClassError, build_table, lost_of
 
-__all__ = ["GivenClipsError", "joined_classes", "read_labels", "read_noted", "read_part", "read_splits", "read_table"]
+__all__ = [
+    "GivenClipsError",
+    "format_of",
+    "joined_classes",
+    "read_labels",
+    "read_noted",
+    "read_part",
+    "read_splits",
+    "read_table",
+]
 
 # Excel's word for the delimiter that follows, in a line of its own, which stays as a blank one so that lines count.
 _SEPARATOR_LINE = re.compile(r'\A"?sep=."?(?=[\r\n])', re.IGNORECASE)
@@ -164,6 +173,23 @@ def read_noted(path: str | os.PathLike[str], clock: Clock, observations: Observa
     if noted is not None and observations is not None:
         observations.refuse_unused(source)
     return noted
+
+
+def format_of(path: str | os.PathLike[str]) -> LabelFormat | None:
+    """The format that a file is in, told by its content as reading tells it; ``None`` where none is known.
+
+    Raises:
+        LabelError: If the file cannot be read.
+    """
+    if file_bytes(path)[:4] != WORKBOOK:
+        return _opened(path)[0]
+    sheets = read_sheets(spelled(path))
+    for form in FORMATS:
+        if isinstance(form.reader, BookReader) and form.reader.matches(sheets):
+            return form
+    texts = (as_text(rows) for rows in sheets.values() if rows)
+    found = [fitting for text in texts if (fitting := _format_of(text, in_sheet=True))]
+    return found[0] if len(found) == 1 else None
 
 
 def _format_of(text: str, in_sheet: bool = False) -> LabelFormat | None:

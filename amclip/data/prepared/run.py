@@ -79,7 +79,7 @@ def prepare_videos(
         try:
             if todo:
                 processes = [LineWorker(_COMMAND, timeout) for _ in range(min(workers, len(todo)))]
-                share_out(todo, processes, handle, "Preparing videos", lines=True)
+                share_out(todo, processes, handle, "Preparing videos")
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     done = {path: manifest.entries[name] for path, name in targets.items() if path not in errors}

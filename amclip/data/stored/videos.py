@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +14,6 @@ from amclip.data.stored.store import KEY_SIZE
 __all__ = ["video_digests"]
 
 _BLOCK = 1 << 20
-_SHOW_PROGRESS_AFTER = 2.0  # seconds
 _THREADS = 4
 
 
@@ -25,7 +23,7 @@ def video_digests(paths: Iterable[Path], folder: Path, progress: bool = True) ->
     Args:
         paths: Files, or folders of images.
         folder: Where digests are remembered (``videos.json``), by path, size and time of change.
-        progress: Show a bar on standard error where it is a terminal and reading takes more than two seconds.
+        progress: Say on standard error how far it is where it takes long.
 
     Returns:
         Digests by path; files that cannot be read have none.
@@ -56,20 +54,13 @@ def video_digests(paths: Iterable[Path], folder: Path, progress: bool = True) ->
 
 
 def _read_all(todo: list[Path], fresh: dict[Path, bytes], progress: bool) -> None:
-    from rich.console import Console
-    from rich.progress import Progress
+    from amclip.long_work import LongWork
 
-    console, started = Console(stderr=True), time.monotonic()
-    with ThreadPoolExecutor(_THREADS) as pool, contextlib.ExitStack() as stack:
-        bar = None
-        for number, (path, digest) in enumerate(zip(todo, pool.map(_digest, todo), strict=True)):
+    with ThreadPoolExecutor(_THREADS) as pool, LongWork("Reading videos", len(todo), "videos", progress) as work:
+        for path, digest in zip(todo, pool.map(_digest, todo), strict=True):
             if digest is not None:
                 fresh[path] = digest
-            if bar is None and progress and console.is_terminal and time.monotonic() - started > _SHOW_PROGRESS_AFTER:
-                bar = stack.enter_context(Progress(console=console, transient=True))
-                task = bar.add_task("Reading videos", total=len(todo))
-            if bar is not None:
-                bar.update(task, completed=number + 1)
+            work.add()
 
 
 def _digest(path: Path) -> bytes | None:

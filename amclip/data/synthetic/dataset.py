@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -24,6 +23,7 @@ from amclip.data.synthetic.group_tables import GROUP_TABLES, write_group_tables
 from amclip.data.synthetic.motion import BEHAVIOURS
 from amclip.data.synthetic.settings import ClipSettings
 from amclip.data.writer import VideoWriter
+from amclip.machine import usable_cores
 
 __all__ = ["SPLITS", "split_of", "write_dataset"]
 
@@ -162,7 +162,7 @@ def _run(
     draw: Callable[[int, str], None], tasks: Sequence[tuple[int, str]], workers: int | None, progress: bool
 ) -> None:
     """Draw all tasks, in this process or in a pool."""
-    workers = min(workers or len(os.sched_getaffinity(0)), len(tasks))
+    workers = min(workers or usable_cores(), len(tasks))
     with _bar(len(tasks), progress) as advance:
         if workers <= 1:
             for task in tasks:
@@ -189,14 +189,10 @@ def _as_helper() -> None:
 
 @contextmanager
 def _bar(total: int, progress: bool) -> Iterator[Callable[[], None]]:
-    if not progress or total == 0:
-        yield lambda: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from amclip.long_work import LongWork
 
-    with Progress(TextColumn("Drawing clips"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda: bar.advance(task)
+    with LongWork("Drawing clips", total, "clips", progress) as work:
+        yield work.add
 
 
 def _write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -9,7 +9,7 @@ from amclip.data.tracks.names import (
     tracks_of,
 )
 from amclip.data.tracks.plain_table import write_tracks
-from amclip.data.tracks.reading import read_tracks, track_files
+from amclip.data.tracks.reading import read_tracks, track_files, track_format_of
 from amclip.data.tracks.track import Track, Tracks
 from amclip.data.tracks.track_format import TrackReading
 
@@ -24,6 +24,7 @@ __all__ = [
     "match_videos",
     "read_tracks",
     "track_files",
+    "track_format_of",
     "tracks_of",
     "write_tracks",
 ]

@@ -5,6 +5,7 @@ import posixpath
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +18,9 @@ from amclip.data.tracks.building import checked_subject, joined
 from amclip.data.tracks.hdf5 import SIGNATURE, opened
 from amclip.data.tracks.known import FORMATS
 from amclip.data.tracks.track import Track, Tracks
-from amclip.data.tracks.track_format import Found, Hdf5Reader, TextReader, TrackReading
+from amclip.data.tracks.track_format import Found, Hdf5Reader, TextReader, TrackFormat, TrackReading
 
-__all__ = ["read_tracks", "track_files"]
+__all__ = ["read_tracks", "track_files", "track_format_of"]
 
 _SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".xml", ".h5", ".hdf5", ".slp")
 """Names of files of tracks in a folder, packed by gzip or not. Of a file that is given, only the content counts."""
@@ -132,20 +133,33 @@ def _video_name(path: Path, folder: Path | None, stem: str | None) -> str:
     return posixpath.basename(below) if below.startswith("..") else below
 
 
+def track_format_of(path: str | os.PathLike[str]) -> TrackFormat | None:
+    """The format of tracks that a file is in, told by its content as reading tells it; ``None`` where none is known.
+
+    Raises:
+        LabelError: If the file cannot be read.
+        ModuleNotFoundError: If it is HDF5, and the packages that read such files are not installed.
+    """
+    if _begins_like_hdf5(Path(path)):
+        with opened(Path(path)) as file:
+            return _first(Hdf5Reader, file)
+    return _first(TextReader, file_text(path))
+
+
+def _first(kind: type[Hdf5Reader] | type[TextReader], content: Any) -> TrackFormat | None:
+    return next((form for form in FORMATS if isinstance(form.reader, kind) and form.reader.matches(content)), None)
+
+
 def _read_file(path: Path, reading: TrackReading) -> Found | None:
     """What a file says; ``None`` where no format matches."""
     source = os.fspath(path)
     if _begins_like_hdf5(path):
         with opened(path) as file:
-            for form in FORMATS:
-                if isinstance(form.reader, Hdf5Reader) and form.reader.matches(file):
-                    return form.reader.read(file, source, reading)
-        return None
+            form = _first(Hdf5Reader, file)
+            return None if form is None else form.reader.read(file, source, reading)
     text = file_text(path)
-    for form in FORMATS:
-        if isinstance(form.reader, TextReader) and form.reader.matches(text):
-            return form.reader.read(text, source, reading)
-    return None
+    form = _first(TextReader, text)
+    return None if form is None else form.reader.read(text, source, reading)
 
 
 def _begins_like_hdf5(path: Path) -> bool:

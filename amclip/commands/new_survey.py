@@ -1,0 +1,315 @@
+"""What lies in a folder: its videos, labels and tracks, each told by its content; and what was left out, and why."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from amclip.data.animals import Animals
+from amclip.data.clock import Clock
+from amclip.data.find import list_videos
+from amclip.data.formats import Reading, format_of, read_noted, read_table
+from amclip.data.formats.label_format import BoutReader, LabelFormat
+from amclip.data.intervals import Bout, timelines_of
+from amclip.data.label_error import LabelError
+from amclip.data.locate import Locator
+from amclip.data.probe import probe
+from amclip.data.split_names import SPLITS, split_name
+from amclip.data.table import Clip
+from amclip.data.tracks import match_videos, read_tracks, track_format_of
+from amclip.data.tracks.track_format import TrackFormat
+from amclip.data.video import VideoInfo
+from amclip.data.video_file import VideoError
+
+__all__ = ["LabelFile", "Survey", "survey"]
+
+_SUFFIXES = (
+    *(".csv", ".tsv", ".txt", ".json", ".xlsx", ".xml", ".boris"),
+    *(".h5", ".hdf5", ".slp"),
+)
+"""Names of files that may hold labels or tracks, packed by gzip or not."""
+_NOT_LABELS = ("check_report", "predictions")  # ends of names of what amclip and DeepEthogram found, beside labels
+_MOST_ROOTS = 30
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """A file of labels, as far as a survey reads it.
+
+    Attributes:
+        path: The file.
+        form: Its format.
+        root: The folder below which most of its videos lie.
+        videos: Names of its videos below the root, of those that are there.
+        missing: Names of its videos that are not.
+        bouts: With their lengths, where the format notes bouts, which windows cut; else ``None``.
+        clips: Its clips, where its rows are clips; else none.
+        animals: Video and animal of all that is labelled; the animal is ``""`` for the whole scene.
+    """
+
+    path: Path
+    form: LabelFormat
+    root: Path
+    videos: frozenset[str]
+    missing: tuple[str, ...]
+    bouts: tuple[Bout, ...] | None
+    clips: tuple[Clip, ...]
+    animals: frozenset[tuple[str, str]]
+
+    @property
+    def size(self) -> int:
+        """Bouts or clips."""
+        return len(self.clips) if self.bouts is None else len(self.bouts)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What lies in a folder.
+
+    Attributes:
+        folder: The folder.
+        root: The folder that names of videos are relative to.
+        videos: What probing found of each readable video, by its name below the root.
+        labels: The files of labels that are taken, all of one format.
+        splits: Those files by split, where their names are those of splits; else empty.
+        tracks: The files of tracks that are taken.
+        left_out: What was found and is not used, and what could not be decided, each with the reason.
+    """
+
+    folder: Path
+    root: Path
+    videos: Mapping[str, VideoInfo]
+    labels: tuple[LabelFile, ...] = ()
+    splits: Mapping[str, Path] = field(default_factory=dict)
+    tracks: tuple[Path, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def bouts(self) -> list[Bout] | None:
+        """Of all files; ``None`` where their rows are clips."""
+        if not self.labels or self.labels[0].bouts is None:
+            return None
+        return [bout for file in self.labels for bout in file.bouts or ()]
+
+    @property
+    def labelled(self) -> dict[str, VideoInfo]:
+        """The readable videos that are labelled."""
+        names = frozenset[str]().union(*(file.videos for file in self.labels))
+        return {name: info for name, info in self.videos.items() if name in names}
+
+    @property
+    def animals(self) -> list[str]:
+        """Names of the animals that labels tell apart."""
+        return sorted({animal for file in self.labels for _, animal in file.animals if animal})
+
+
+def survey(folder: str | os.PathLike[str], timeout: float = 20.0, cache: Path | None = None) -> Survey:
+    """Look through a folder and all below it.
+
+    Args:
+        folder: The folder.
+        timeout: Seconds without progress after which a video counts as unreadable.
+        cache: Folder that keeps what probing found.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If it is a file.
+    """
+    top = Path(folder)
+    if top.is_file():
+        raise ValueError(f"{top} is a file; give the folder that holds videos and labels")
+    there = list_videos(top)
+    left_out: list[str] = []
+    label_files, track_files = _sorted_out(top, left_out)
+    roots = _roots(top, there)
+    read = [file for path, form in label_files if (file := _read_labels(path, form, roots, left_out))]
+    chosen, splits = _choose_labels(read, top, left_out)
+    root = chosen[0].root if chosen else top
+    found = probe(there, timeout, cache)
+    broken = [info for info in found.values() if isinstance(info, VideoError)]
+    left_out += [f"{one.path}: cannot be read: {one.reason}" for one in broken]
+    names = {path: os.path.relpath(path, root).replace(os.sep, "/") for path in there}
+    videos = {names[path]: info for path, info in found.items() if isinstance(info, VideoInfo)}
+    images = {name for file in chosen for name in file.videos if name not in videos and (root / name).is_dir()}
+    for path, info in probe([root / name for name in sorted(images)], timeout, cache).items():
+        if isinstance(info, VideoInfo):
+            videos[path.relative_to(root).as_posix()] = info
+    tracks = _choose_tracks(track_files, videos, chosen, left_out)
+    return Survey(top, root, videos, tuple(chosen), splits, tuple(tracks), tuple(left_out))
+
+
+def _sorted_out(
+    top: Path, left_out: list[str]
+) -> tuple[list[tuple[Path, LabelFormat]], list[tuple[Path, TrackFormat]]]:
+    """Files of labels and files of tracks below a folder, each with its format."""
+    labels: list[tuple[Path, LabelFormat]] = []
+    tracks: list[tuple[Path, TrackFormat]] = []
+    for path in sorted(top.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(top).parts)
+        if hidden or not path.name.lower().removesuffix(".gz").endswith(_SUFFIXES) or not path.is_file():
+            continue
+        try:
+            form, track_form = None, track_format_of(path) if not path.name.lower().endswith(".xlsx") else None
+            if track_form is None and not path.name.lower().endswith((".h5", ".hdf5", ".slp")):
+                form = format_of(path)
+        except (LabelError, ModuleNotFoundError) as error:
+            left_out.append(_words(path, error))
+            continue
+        if track_form is not None:
+            tracks.append((path, track_form))
+        elif form is not None and not path.stem.endswith(_NOT_LABELS):
+            labels.append((path, form))
+    return labels, tracks
+
+
+def _words(path: Path, error: Exception) -> str:
+    reason = error.reason if isinstance(error, LabelError) else str(error)
+    return reason if str(path) in reason else f"{path}: {reason}"
+
+
+def _roots(top: Path, videos: Iterable[Path]) -> list[Path]:
+    """Folders that the names in a table may start from, the likeliest first."""
+    folders = sorted({path.parent for path in videos}, key=lambda path: (len(path.parts), path))
+    between = [parent for path in folders for parent in path.parents if parent.is_relative_to(top)]
+    return list(dict.fromkeys([top, *folders, *between]))[:_MOST_ROOTS]
+
+
+def _read_labels(path: Path, form: LabelFormat, roots: Sequence[Path], left_out: list[str]) -> LabelFile | None:
+    """A file of labels by the root below which most of its videos lie; ``None`` where it cannot be used."""
+    best: LabelFile | None = None
+    refusal: LabelError | None = None
+    for root in dict.fromkeys([*roots[:1], path.parent, *roots[1:]]):
+        try:
+            file = _read_below(path, form, root)
+        except LabelError as error:
+            refusal = refusal or error
+            continue
+        if best is None or len(file.videos) > len(best.videos):
+            best = file
+        if not file.missing:
+            break
+    if best is None:
+        assert refusal is not None
+        left_out.append(f"{path}: is {form.title}, and cannot be used: {refusal}")
+    elif not best.videos:
+        name = best.missing[0] if best.missing else "no video"
+        left_out.append(f"{path}: is {form.title}, of {name} and others that are not here")
+        return None
+    elif best.size == 0:
+        left_out.append(f"{path}: is {form.title}, and names no behaviour")
+        return None
+    return best
+
+
+def _read_below(path: Path, form: LabelFormat, root: Path) -> LabelFile:
+    clock = Clock(root)
+    bouts: tuple[Bout, ...] | None = None
+    clips: tuple[Clip, ...] = ()
+    if isinstance(form.reader, BoutReader):
+        noted = read_noted(path, clock)
+        timelines = noted.timelines if noted else timelines_of(read_table(path, Reading(clock=clock, subjects="each")))
+        bouts = tuple(bout for timeline in timelines for bout in timeline.bouts)
+        animals = {(line.video, animal) for line in timelines for animal in line.subjects or ("",)}
+    else:
+        clips = read_table(path, Reading(clock=clock, subjects="each")).clips
+        clips = tuple(clip for clip in clips if clip.labels is not None)
+        animals = {(clip.video, clip.subject) for clip in clips}
+    locator = Locator(root)
+    where = {name: locator.find(name) or name for name in sorted({name for name, _ in animals})}
+    there = {name: near for name, near in where.items() if os.path.exists(root / near)}
+    missing = tuple(name for name in where if name not in there)
+    pairs = frozenset((there[name], animal) for name, animal in animals if name in there)
+    return LabelFile(path, form, root, frozenset(there.values()), missing, bouts, clips, pairs)
+
+
+def _choose_labels(
+    read: Sequence[LabelFile], top: Path, left_out: list[str]
+) -> tuple[list[LabelFile], Mapping[str, Path]]:
+    """The files of labels to take: the one with most videos, and those of its format that label others."""
+    if not read:
+        return [], {}
+    ranked = sorted(read, key=lambda file: (-len(file.videos), -file.size, -file.path.stat().st_mtime, file.path))
+    first, *others = ranked
+    same = [file for file in ranked if file.form is first.form and file.root == first.root]
+    splits = {name: file.path for file in same if (name := _split_of(file.path)) is not None}
+    if first.bouts is None and _split_of(first.path) and {"train"} < splits.keys() and len(splits) == len(same):
+        ordered: dict[str, Path] = {name: splits[name] for name in SPLITS if name in splits}
+        left_out += [_not_taken(file, first) for file in others if file not in same]
+        return same, ordered
+    taken, videos = [first], first.videos
+    for file in others:
+        if file in same and not file.videos & videos:
+            taken.append(file)
+            videos |= file.videos
+        else:
+            left_out.append(_not_taken(file, first))
+    if first.missing:
+        names = ", ".join(first.missing[:3]) + (" …" if len(first.missing) > 3 else "")
+        left_out.append(
+            f"{first.path}: {len(first.missing)} of its videos are not below {top}: {names}. `amclip check` will list "
+            "them; put them there, or take their rows out"
+        )
+    return sorted(taken, key=lambda file: file.path), {}
+
+
+def _split_of(path: Path) -> str | None:
+    try:
+        return split_name(path.stem)
+    except ValueError:
+        return None
+
+
+def _not_taken(file: LabelFile, first: LabelFile) -> str:
+    if file.videos & first.videos:
+        both = len(file.videos & first.videos)
+        why = f"{both} of its {len(file.videos)} videos are labelled in {first.path.name} too, which labels "
+        more = len(first.videos) > len(file.videos)
+        why += f"{len(first.videos)} videos" if more else f"as many, with {first.size} entries to {file.size}"
+    elif file.form is not first.form:
+        why = f"it is {file.form.title}, and {first.path.name}, which labels more, is {first.form.title}"
+    else:
+        why = f"its videos lie below {file.root}, and those of {first.path.name} below {first.root}"
+    return f"{file.path}: labels, not used: {why}. To take it instead: --data.source.labels {file.path}"
+
+
+def _choose_tracks(
+    files: Sequence[tuple[Path, TrackFormat]],
+    videos: Mapping[str, VideoInfo],
+    labels: Sequence[LabelFile],
+    left_out: list[str],
+) -> list[Path]:
+    """Files of tracks that have every labelled animal, each video in one file; none where names do not fit."""
+    stored = {path.with_suffix("") for path, _ in files if path.suffix in (".h5", ".hdf5")}
+    files = [(path, form) for path, form in files if path.suffix != ".csv" or path.with_suffix("") not in stored]
+    covered: dict[str, Path] = {}
+    taken: list[Path] = []
+    for path, form in sorted(files, key=lambda one: ("filtered" not in one[0].stem, -one[0].stat().st_mtime, one[0])):
+        try:
+            names = match_videos(read_tracks(path), videos)
+        except (LabelError, ModuleNotFoundError) as error:
+            left_out.append(_words(path, error))
+            continue
+        if not names:
+            left_out.append(f"{path}: is {form.title}, of none of the videos here")
+        elif both := sorted(names.keys() & covered.keys()):
+            left_out.append(f"{path}: tracks, not used: those of {both[0]} are in {covered[both[0]].name} too")
+        else:
+            taken.append(path)
+            covered.update(dict.fromkeys(names, path))
+    pairs = sorted({pair for file in labels for pair in file.animals if pair[0] in videos})
+    if not taken or not pairs:
+        return sorted(taken)
+    try:
+        animals = Animals(read_tracks([str(path) for path in sorted(taken)]))
+        for video, animal in pairs:
+            animals.animal(Clip(video, subject=animal), videos[video].fps)
+    except (LabelError, VideoError) as error:
+        reason = error.reason
+        named = ", ".join(path.name for path in taken[:3])
+        left_out.append(
+            f"{named}: tracks, not used, since labels and tracks do not name the same animals: {reason}. Give the "
+            f"tracks the names that the labels have, and run this again: amclip tracks {taken[0]} "
+            "--names '{track: label}' --output tracks.csv"
+        )
+        return []
+    return sorted(taken)

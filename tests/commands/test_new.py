@@ -1,0 +1,213 @@
+"""`amclip new`: from a folder to a config that checks and trains, whatever the labels and tracks are."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import layouts
+import pytest
+import texts
+import yaml
+from drawn import draw_video
+from drawn_animals import COLOURS, draw_animals, tracks_of_video
+
+from amclip.cli import main
+from amclip.commands import new as command
+from amclip.commands.new_choices import choose
+from amclip.commands.new_survey import survey
+from amclip.data.tracks import write_tracks
+
+NAMES = "abcdef"
+TINY = (
+    *("--model.network.backbone=amclip-tiny", "--model.network.pretrained=null", "--input.image_size=64"),
+    *("--input.frame_size=[64,64]", "--input.flow.preset=fast", "--data.num_workers=0", "--trainer.accelerator=cpu"),
+    *("--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false", "--trainer.logger=false"),
+    *("--trainer.fast_dev_run=1", "--input.positions_per_segment=1"),
+)
+
+
+@pytest.fixture(autouse=True)
+def _on_a_cpu(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "_has_gpu", lambda: False)
+    monkeypatch.setattr(command, "_CACHE", str(tmp_path_factory.getbasetemp() / "probed"))
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("films")
+    for name in NAMES:
+        draw_video(folder / f"{name}.mp4", 60)
+    return folder
+
+
+def place(films: Path, folder: Path, names: Sequence[str] = NAMES) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / f"{name}.mp4").symlink_to(films / f"{name}.mp4")
+
+
+def boris_events(names: Sequence[str]) -> str:
+    head, *events = layouts.BORIS_AGGREGATED.splitlines()
+    rows = [row.replace("a.mp4", f"{n}.mp4").replace("day 1", f"day {n}") for n in names for row in events]
+    return "\n".join([head, *rows]) + "\n"
+
+
+def written(folder: Path) -> dict[str, Any]:
+    config = yaml.safe_load((folder / "amclip.yaml").read_text("utf-8"))
+    assert isinstance(config, dict)
+    return config
+
+
+def checks_and_trains(folder: Path, *more: str) -> None:
+    config = f"--config={folder / 'amclip.yaml'}"
+    main(["check", config, f"--report={folder / 'check_report.csv'}", "--data.cache_dir=null"])  # else SystemExit
+    main(["fit", config, *TINY, *more, "--data.cache_dir=null"])
+
+
+def test_events_of_boris_and_a_second_table(films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "my study"
+    place(films, folder / "videos")
+    (folder / "events.csv").write_text(boris_events(NAMES))
+    (folder / "old.csv").write_text("filepath,label,start,stop\na.mp4,walking,0,1\n")
+    (folder / "notes.txt").write_text("Nothing of interest.\n")
+    main(["new", str(folder)])
+    said = capsys.readouterr().out
+    assert "old.csv: labels, not used: 1 of its 1 videos are labelled in events.csv too" in said
+    assert f"amclip fit --config '{folder / 'amclip.yaml'}'" in said
+    assert "few training clips: calling (4)" in said
+    config = written(folder)
+    assert config["data"]["source"] == {
+        "labels": str(folder / "events.csv"),
+        "root": str(folder / "videos"),
+        "window": 0.8,  # the median bout of walking, which is the briefest
+    }
+    assert (config["input"]["num_segments"], config["input"]["positions_per_segment"]) == (2, 8)
+    assert config["data"]["splits"]["by"] == "video"
+    assert config["model"]["network"]["tuning"]["trainable_blocks"] == 0
+    checks_and_trains(folder)
+
+
+def test_a_project_of_boris_with_tracks_of_its_animals(tmp_path: Path) -> None:
+    project = json.loads(layouts.boris_project_text())
+    base = project["observations"].pop("day 1")
+    tracks = []
+    for name in "abc":
+        draw_animals(tmp_path / f"{name}.mkv")
+        tracks.append(tracks_of_video(f"{name}.mkv"))
+        events = [
+            [time + 0.01 * number, who, label, "", "", 0]
+            for number, who in enumerate(COLOURS)
+            for time, label in ((0.1, "walking"), (0.8, "walking"), (0.9, "resting"), (1.8, "resting"))
+        ]
+        media = {"length": {f"{name}.mkv": 2.0}, "fps": {f"{name}.mkv": 25.0}}
+        project["observations"][name] = {
+            **base,
+            "events": sorted(events),
+            "file": {"1": [f"{name}.mkv"]},
+            "media_info": media,
+        }
+    project["subjects_conf"] = {str(n): {"name": who, "key": ""} for n, who in enumerate(COLOURS)}
+    (tmp_path / "study.boris").write_text(json.dumps(project))
+    for name, one in zip("abc", tracks, strict=True):
+        write_tracks(one, tmp_path / f"{name}_tracks.csv")
+    main(["new", str(tmp_path)])
+    config = written(tmp_path)
+    assert config["data"]["source"]["tracks"] == [str(tmp_path / f"{name}_tracks.csv") for name in "abc"]
+    assert config["input"]["crop"] == {"margin": 0.7}
+    assert config["input"]["flow"]["unit"] == "body lengths"
+    assert config["data"]["batch_size"] == 9
+    checks_and_trains(tmp_path)
+
+
+def test_tracks_whose_animals_have_other_names_are_not_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draw_animals(tmp_path / "a.mkv")
+    write_tracks(tracks_of_video("a.mkv"), tmp_path / "tracks.csv")
+    rows = [f"a.mkv,{start},{start + 0.4},{who},walks" for start in (0, 0.4, 0.8, 1.2) for who in ("ada", "eve")]
+    (tmp_path / "labels.csv").write_text("\n".join(["filepath,start,stop,subject,label", *rows]) + "\n")
+    main(["new", str(tmp_path)])
+    said = capsys.readouterr().out
+    assert "'eve' has no track" in said
+    assert "amclip tracks" in said
+    config = written(tmp_path)
+    assert "crop" not in config["input"]
+    assert config["data"]["source"] == {
+        "labels": str(tmp_path / "labels.csv"),
+        "root": str(tmp_path),
+        "subjects": "merged",
+    }
+    assert config["data"]["splits"]["by"] == "time"  # one video
+
+
+def test_tables_of_clips_by_split(films: Path, tmp_path: Path) -> None:
+    place(films, tmp_path, "abc")
+    for name, split in zip("abc", ("train", "val", "test"), strict=True):
+        rows = [f"{name}.mp4,{start},{start + 0.24},{label}" for start, label in ((0, "walking"), (1, "resting"))]
+        (tmp_path / f"{split}.csv").write_text("\n".join(["filepath,start,stop,label", *rows]) + "\n")
+    main(["new", str(tmp_path), "--output", str(tmp_path / "own.yaml")])
+    config = yaml.safe_load((tmp_path / "own.yaml").read_text())
+    assert config["data"]["source"]["labels"] == {
+        split: str(tmp_path / f"{split}.csv") for split in ("train", "val", "test")
+    }
+    assert (config["input"]["num_segments"], config["input"]["positions_per_segment"]) == (1, 4)  # of 6 frames
+
+
+def test_a_file_per_video_is_joined_and_tracks_of_deeplabcut_are_told(films: Path, tmp_path: Path) -> None:
+    place(films, tmp_path, "abc")
+    header = layouts.DEEPETHOGRAM.splitlines()[0]
+    rows = [f"{n},{int(n < 30)},{int(n >= 30)},{int(n in (30, 31, 32))}" for n in range(59)]
+    for name in "abc":
+        (tmp_path / f"{name}_labels.csv").write_text("\n".join([header, *rows, "59,0,1,0"]) + "\n")
+        (tmp_path / f"{name}{texts.DLC_ONE.split(',')[1]}.csv").write_text(texts.DLC_ONE)
+    found = survey(tmp_path)
+    assert [file.path.name for file in found.labels] == [f"{name}_labels.csv" for name in "abc"]
+    assert len(found.tracks) == 3
+    chosen = choose(found, gpu=True)
+    assert chosen.tuning.value == "last blocks"
+    assert chosen.source.window == 0.2  # no longer window has a bout of three frames
+    assert not chosen.table.lost
+
+
+def test_rare_frames_and_whole_videos(tmp_path: Path) -> None:
+    for name in "abcd":
+        draw_video(tmp_path / f"{name}.mp4", 12, milliseconds=[1000 * n for n in range(12)])
+    (tmp_path / "labels.csv").write_text(
+        "filepath,label\n" + "".join(f"{n}.mp4,{'xy'[i % 2]}\n" for i, n in enumerate("abcd"))
+    )
+    chosen = choose(survey(tmp_path), gpu=False)
+    assert chosen.modality.value == "frames"
+    assert chosen.window.value is None
+    assert chosen.positions.value == (2, 4)
+    for name in "abcd":
+        draw_video(tmp_path / f"{name}.mp4", 12, milliseconds=[100 * n for n in range(12)])
+    assert choose(survey(tmp_path), gpu=False).gap.value == "1/10"
+
+
+def test_nothing_is_overwritten(films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "amclip.yaml").write_text("mine")
+    with pytest.raises(SystemExit) as ended:
+        main(["new", str(tmp_path)])
+    assert ended.value.code == 2
+    assert "--output" in capsys.readouterr().err
+    assert (tmp_path / "amclip.yaml").read_text() == "mine"
+
+
+@pytest.mark.parametrize("there", ["videos", "nothing"])
+def test_without_labels_the_ways_to_some_are_told(
+    films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], there: str
+) -> None:
+    if there == "videos":
+        place(films, tmp_path, "a")
+        (tmp_path / "predictions.csv").write_text("filepath,walking,error\na.mp4,0.5,\n")
+        (tmp_path / "broken.csv").write_text("filepath,label,start\na.mp4,walking,0\n")
+    with pytest.raises(SystemExit) as ended:
+        main(["new", str(tmp_path)])
+    assert ended.value.code == 1
+    assert not (tmp_path / "amclip.yaml").exists()
+    said = capsys.readouterr()
+    if there == "videos":
+        assert "has a column 'start' and none for stop" in said.out
+        assert "BORIS" in said.err
+        assert "amclip suggest" in said.err
+    else:
+        assert "No video was found" in said.err
