@@ -172,7 +172,7 @@ def _run(command: str, args: list[str]) -> None:
         from amclip.commands.embed_words import run_embed
 
         run_embed(args)
-    elif command in ("annotate", "report", "suggest"):
+    elif command in ("annotate", "convert", "report", "suggest"):
         from amclip.commands.parsing import run_command
 
         run_command(command, args)

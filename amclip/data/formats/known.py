@@ -9,7 +9,9 @@ from amclip.data.formats import (
     deepethogram,
     feral,
     frame_list,
+    nwb,
     path_list,
+    sleap_events,
     zamba,
 )
 from amclip.data.formats.label_format import LabelFormat, Writer
@@ -27,6 +29,8 @@ FORMATS: tuple[LabelFormat, ...] = (
     path_list.FORMAT,
     zamba.FORMAT,
     animal_kingdom.FORMAT,
+    nwb.FORMAT,
+    sleap_events.FORMAT,
 )
 """All formats. A file is in the first that matches it."""
 

@@ -21,7 +21,16 @@ from amclip.data.locate import spelled
 from amclip.data.split_names import split_name
 from amclip.data.table import Clip, LabelTable, NoClassError, build_table, lost_of
 
-__all__ = ["GivenClipsError", "joined_classes", "read_labels", "read_noted", "read_part", "read_splits", "read_table"]
+__all__ = [
+    "GivenClipsError",
+    "cut_noted",
+    "joined_classes",
+    "read_labels",
+    "read_noted",
+    "read_part",
+    "read_splits",
+    "read_table",
+]
 
 # Excel's word for the delimiter that follows, in a line of its own, which stays as a blank one so that lines count.
 _SEPARATOR_LINE = re.compile(r'\A"?sep=."?(?=[\r\n])', re.IGNORECASE)
@@ -173,7 +182,7 @@ def _read_file(path: str | os.PathLike[str], reading: Reading) -> LabelTable:
     if Path(path).is_dir():
         noted = _read_folder(Path(path), reading)
         refuse_observations(reading.observations, source)
-        return _cut(noted, source, reading)
+        return cut_noted(noted, source, reading)
     if file_bytes(path)[:4] != WORKBOOK:
         return _read_text(file_text(path), source, reading)
     sheets = read_sheets(spelled(path))
@@ -203,7 +212,7 @@ def _read_text(text: str, source: str, reading: Reading, in_sheet: bool = False)
     text = _SEPARATOR_LINE.sub("", text, count=1)
     form = _format_of(text, in_sheet)
     if form is not None and isinstance(form.reader, BoutReader):
-        return _cut(_read_bouts(form.reader, text, source, reading), source, reading)
+        return cut_noted(_read_bouts(form.reader, text, source, reading), source, reading)
     refuse_observations(reading.observations, source)
     if form is not None and isinstance(form.reader, ClipReader):
         if not form.reader.takes_windows:
@@ -224,7 +233,12 @@ def _read_bouts(reader: BoutReader, text: str, source: str, reading: Reading) ->
     return reader.read(text, source, reading)
 
 
-def _cut(noted: Noted, source: str, reading: Reading) -> LabelTable:
+def cut_noted(noted: Noted, source: str, reading: Reading) -> LabelTable:
+    """The table of clips that a file of bouts or of frames becomes.
+
+    Raises:
+        LabelError: If a behaviour is none of the classes, or nothing is left.
+    """
     clips = clips_of(noted.timelines, reading.windows, source, reading.subjects)
     shown, noted_names = None, set[str]()
     if reading.windows is not None:
