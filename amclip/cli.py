@@ -44,6 +44,7 @@ Long videos
 Tools
   convert    labels to amclip's table from BORIS, DeepEthogram, FERAL, Animal Kingdom, frame lists, and back:
                amclip convert SOURCE TARGET [--to boris] [--fps 25] [--window 2]
+  export     the network for programs without amclip: amclip export X.ckpt --output model.onnx
   flow       optical flow of a video, to look at or to store: amclip flow VIDEO --output flow.mp4
   synth      write the synthetic animals as videos with a table of labels
   tracks     what files of SLEAP, DeepLabCut, COCO, MOT or CVAT hold, and as one table: amclip tracks FILES \
@@ -56,7 +57,7 @@ and model; `amclip fit --config FILE --print_config` prints them all as a config
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
 PLAIN_COMMANDS = (
     *("annotate", "check", "convert", "demo", "doctor", "embed"),
-    *("evaluate", "flow", "report", "suggest", "synth", "tracks"),
+    *("evaluate", "export", "flow", "report", "suggest", "synth", "tracks"),
 )
 
 
@@ -172,7 +173,7 @@ def _run(command: str, args: list[str]) -> None:
         from amclip.commands.embed_words import run_embed
 
         run_embed(args)
-    elif command in ("annotate", "convert", "report", "suggest"):
+    elif command in ("annotate", "convert", "export", "report", "suggest"):
         from amclip.commands.parsing import run_command
 
         run_command(command, args)

@@ -44,7 +44,7 @@ LAYERS = {
         *("augmentation", "losses", "optimiser", "evaluation", "compatible", "draw"),
     ),
     "data": ("data", "preprocess"),
-    "training, and the trained model": ("inference", "task", "callbacks", "score_table"),
+    "training, and the trained model": ("inference", "task", "callbacks", "score_table", "portable"),
     "ethogram": ("ethogram",),
     "report": ("report",),
     "suggest": ("suggest",),
