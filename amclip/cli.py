@@ -44,12 +44,12 @@ Long videos
   suggest    what to label next: amclip suggest VIDEOS --checkpoint X.ckpt --output FOLDER
   evaluate   how far an annotation agrees with labels, or two coders with each other:
                amclip evaluate PREDICTED LABELS [--output agreement]
-
   tune       bout thresholds and lengths that fit labelled videos: amclip tune FOLDER LABELS --output bouts.yaml
 
 Tools
   convert    labels to amclip's table from BORIS, DeepEthogram, FERAL, SimBA, EthoVision, ELAN and others, and to
                some of them: amclip convert SOURCE TARGET [--to boris] [--fps 25] [--window 2]
+  export     the network for programs without amclip: amclip export X.ckpt --output model.onnx
   flow       optical flow of a video, to look at or to store: amclip flow VIDEO --output flow.mp4
   synth      write the synthetic animals as videos with a table of labels
   tracks     what files of SLEAP, DeepLabCut, COCO, MOT or CVAT hold, and as one table: amclip tracks FILES \
@@ -62,7 +62,7 @@ and model; `amclip fit --config FILE --print_config` prints them all as a config
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
 PLAIN_COMMANDS = (
     *("annotate", "check", "convert", "demo", "doctor", "embed"),
-    *("evaluate", "flow", "new", "prepare", "report", "suggest", "synth", "tracks", "tune"),
+    *("evaluate", "export", "flow", "new", "prepare", "report", "suggest", "synth", "tracks", "tune"),
 )
 
 
@@ -201,7 +201,7 @@ def _run(command: str, args: list[str]) -> None:
         from amclip.commands.prepare import run_prepare
 
         run_prepare(args)
-    elif command in ("annotate", "report", "suggest"):
+    elif command in ("annotate", "convert", "export", "report", "suggest"):
         from amclip.commands.parsing import run_command
 
         run_command(command, args)

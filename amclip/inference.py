@@ -33,7 +33,7 @@ from amclip.losses import BCE, Loss
 from amclip.models.classifier import InterleavedClassifier
 from amclip.models.config import NetworkConfig
 from amclip.plain import Configurable, from_plain
-from amclip.preprocess import Preprocess
+from amclip.preprocess import Preprocess, Seen
 
 __all__ = ["TrainedModel", "load_model", "zero_shot_model"]
 
@@ -96,6 +96,21 @@ class TrainedModel:
     ) -> dict[str, float]:
         """Probability of each behaviour in one clip, as `amclip predict` gives it: not calibrated.
 
+        Arguments and errors are those of :meth:`see`.
+
+        Returns:
+            Class name to probability, in ``[0, 1]``.
+        """
+        seen, segments = self.see(video, start, stop, track)
+        scored = self.probabilities(self.network(seen.images, segments, seen.motion))[0]
+        return dict(zip(self.classes, scored.tolist(), strict=True))
+
+    @torch.inference_mode()
+    def see(
+        self, video: str | Path, start: float | None = None, stop: float | None = None, track: Track | None = None
+    ) -> tuple[Seen, Tensor]:
+        """What the network sees of one clip.
+
         Args:
             video: A video file.
             start: Where the clip starts, in seconds since the first frame; default: the first frame.
@@ -103,7 +118,7 @@ class TrainedModel:
             track: Where the animal is; for a model that was trained on animals cut out, and for no other.
 
         Returns:
-            Class name to probability, in ``[0, 1]``.
+            Images and numbers of motion, and the segments, int64 ``(1, M, P)``, on the network's device.
 
         Raises:
             ValueError: If start or stop is no time, they are in the wrong order, or a track is missing or too many.
@@ -130,9 +145,7 @@ class TrainedModel:
             raise VideoError(video, sample["error"].removeprefix(f"{clip.video}: "))
         frames, unit_speed = (sample[name][None].to(self.device) for name in ("frames", "unit_speed"))
         seen = self.preprocess(frames, unit_speed=unit_speed)
-        segments = sample["segments"][None].to(self.device)
-        scored = self.probabilities(self.network(seen.images, segments, seen.motion))[0]
-        return dict(zip(self.classes, scored.tolist(), strict=True))
+        return seen, sample["segments"][None].to(self.device)
 
 
 @runtime_checkable

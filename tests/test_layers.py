@@ -50,7 +50,9 @@ LAYERS = {
         *("augmentation", "losses", "optimiser", "evaluation", "compatible", "draw"),
     ),
     "data": ("data", "preprocess"),
-    "training, and the trained model": ("inference", "task", "callbacks", "cards", "epoch_times", "score_table"),
+    "training, and the trained model": (
+        *("inference", "task", "callbacks", "cards", "epoch_times", "portable", "score_table"),
+    ),
     "ethogram": ("ethogram",),
     "report": ("report",),
     "suggest": ("suggest",),

@@ -1,7 +1,7 @@
-"""Words of the commands that take files first and switches without a value, which plain functions do not have."""
+"""Words of the commands whose options are in groups, or that take files first and switches without a value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from importlib import import_module
 from typing import Any, get_type_hints
 
@@ -16,13 +16,14 @@ class CommandWords:
     """What a command's function does not say of its words.
 
     Attributes:
-        first: The argument that comes without an option's name, and its help.
+        first: The argument that comes without an option's name, where it takes words as they are, and its help. None:
+            what the function needs comes so, and is read as its type says.
         switches: Arguments that are true where they are named, and their help.
         several: Whether there may be several words of the first argument.
     """
 
-    first: tuple[str, str]
-    switches: Mapping[str, str]
+    first: tuple[str, str] | None = None
+    switches: Mapping[str, str] = field(default_factory=dict)
     several: bool = False
 
 
@@ -41,17 +42,18 @@ def run_command(command: str, args: list[str]) -> None:
     function, words = getattr(module, command), module.WORDS
     about = (function.__doc__ or "").partition("\n\n")[0]
     parser = ArgumentParser(prog=f"amclip {command}", description=about)
-    more: dict[str, Any] = {"nargs": "+"} if words.several else {}
-    parser.add_argument(words.first[0], help=words.first[1], **more)
+    if words.first is not None:
+        more: dict[str, Any] = {"nargs": "+"} if words.several else {}
+        parser.add_argument(words.first[0], help=words.first[1], **more)
     for name, meaning in words.switches.items():
         parser.add_argument(f"--{name}", action="store_true", help=meaning)
     groups: dict[str, Any] = {name: hint for name, hint in get_type_hints(function).items() if is_dataclass(hint)}
-    skip = {words.first[0], *words.switches, *groups}
-    parser.add_function_arguments(function, skip=skip, as_group=False, as_positional=False)
+    skip = {*([] if words.first is None else [words.first[0]]), *words.switches, *groups}
+    parser.add_function_arguments(function, skip=skip, as_group=False, as_positional=words.first is None)
     for group in groups.values():
         parser.add_class_arguments(group, as_group=False)
     given = vars(parser.parse_args(args))
     values = {
-        name: group(**{field.name: given.pop(field.name) for field in fields(group)}) for name, group in groups.items()
+        name: group(**{each.name: given.pop(each.name) for each in fields(group)}) for name, group in groups.items()
     }
     function(**given, **values)

@@ -86,7 +86,7 @@ class AttentiveProbe(nn.Module):
         x = sequence + (self._positions(sequence.shape[1] // streams) + self.stream).flatten(0, 1)
         for block in self.blocks:
             x = block(x)
-        x, query = self.norm(x), self.query.expand(len(x), -1, -1)
+        x, query = self.norm(x), self.query.expand(x.shape[0], -1, -1)
         pooled = query + self.attention(query, x, x, need_weights=False)[0]
         changed: Tensor = pooled + self.mlp(pooled)
         return changed[:, 0]

@@ -288,7 +288,7 @@ class InterleavedClassifier(nn.Module):
             embeddings = self.join(features.view(*leading, -1), motion)
             return self.classify(embeddings, segments, tokens.view(*leading, *tokens.shape[1:]))
         self._check(images.shape[2], self.num_streams, segments)
-        rows = torch.arange(len(images), device=images.device)[:, None, None]
+        rows = torch.arange(images.shape[0], device=images.device)[:, None, None]
         chosen = images[rows, segments]  # (B, M, P, V, 3, S, S)
         if isinstance(encoder, VideoEncoder):
             features = encoder(chosen.flatten(0, 1))
@@ -327,8 +327,8 @@ class InterleavedClassifier(nn.Module):
             ]
             pooled, logits, streams = (torch.stack(x, dim=1) for x in zip(*answers, strict=True))
         joint = self.aggregator(pooled, logits)
-        apart = [joint.new_empty(len(joint), 0, joint.shape[1])]
-        apart += [self.aggregator(pooled, stream)[:, None] for stream in streams.unbind(2)]
+        apart = [joint.new_empty(joint.shape[0], 0, joint.shape[1])]
+        apart += [self.aggregator(pooled, streams[:, :, stream])[:, None] for stream in range(streams.shape[2])]
         return Answer(joint, pooled, torch.cat(apart, dim=1))
 
     def _check(self, streams: int, wanted: int, segments: Tensor) -> None:

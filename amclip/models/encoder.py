@@ -218,7 +218,7 @@ class VideoEncoder(TowerEncoder):
         with self._gradients():
             tokens: Tensor = self.visual(segments.transpose(1, 2).flatten(0, 1))  # (N * V, T, L, D)
             tokens = tokens.flatten(1, 2) if self.every_token else tokens.mean(dim=2)
-            return tokens.view(len(segments), -1, *tokens.shape[1:]).transpose(1, 2)
+            return tokens.view(segments.shape[0], -1, *tokens.shape[1:]).transpose(1, 2)
 
     @property
     def patch_width(self) -> int:

@@ -256,7 +256,7 @@ class SegmentClassifier(nn.Module):
         if self.prompts is not None and isinstance(self.head, TextHead) and patches is not None:
             text = self.prompts(self.head.text_features, patches)
         logits = self.head(embedding) if text is None else self.head(embedding, text)
-        streams = logits.new_empty(len(logits), 0, logits.shape[1])
+        streams = logits.new_empty(logits.shape[0], 0, logits.shape[1])
         if self.training and each is not None and len(self.stream_heads):
             streams = torch.stack([head(each[:, stream]) for stream, head in enumerate(self.stream_heads)], dim=1)
         return embedding, logits, streams

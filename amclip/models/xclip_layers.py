@@ -58,8 +58,8 @@ class CrossFrameBlock(nn.Module):
         Raises:
             ValueError: If the images do not divide into sequences.
         """
-        if len(x) % self.num_frames or attn_mask is not None:
-            raise ValueError(f"{len(x)} images do not divide into sequences of {self.num_frames}")
+        if x.shape[0] % self.num_frames or attn_mask is not None:
+            raise ValueError(f"{x.shape[0]} images do not divide into sequences of {self.num_frames}")
         messages = self.message_fc(x[:, 0]).unflatten(0, (-1, self.num_frames))
         normed = self.message_ln(messages)
         messages = messages + self.message_attn(normed, normed, normed, need_weights=False)[0]
@@ -176,7 +176,7 @@ class VideoPrompts(nn.Module):
             Shape ``(N, C, D)``.
         """
         visual = self.norm((patches * self.patch_norm.weight + self.patch_norm.bias) @ self.patch_projection)
-        x = text.expand(len(patches), *text.shape)
+        x = text.expand(patches.shape[0], *text.shape)
         for layer in self.layers:
             x = layer(x, visual)
         return text + self.alpha * x

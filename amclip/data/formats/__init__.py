@@ -4,6 +4,7 @@ from amclip.data.formats.class_names import read_class_groups, read_classes
 from amclip.data.formats.known import FILE_NAMES, FORMATS, WRITERS
 from amclip.data.formats.label_format import LabelFormat, Noted, Reading
 from amclip.data.formats.observations import NoObservationsError, Observations
+from amclip.data.formats.origin import Origin
 from amclip.data.formats.reading import (
     GivenClipsError,
     format_of,
@@ -25,6 +26,7 @@ __all__ = [
     "NoObservationsError",
     "Noted",
     "Observations",
+    "Origin",
     "Reading",
     "export",
     "files_below",

@@ -8,10 +8,10 @@ video, or folder of images, is looked for below the root.
 import posixpath
 from pathlib import Path
 
-from amclip.data.clock import Clock
 from amclip.data.formats.class_names import by_number, names_of_actions
 from amclip.data.formats.label_format import BookReader, LabelFormat, Reading, Sheets, Writer
 from amclip.data.formats.notes import refuse, whole_videos, without_suffix
+from amclip.data.formats.origin import Writing
 from amclip.data.formats.target_files import write_book
 from amclip.data.label_error import LabelError, raise_together
 from amclip.data.split_names import split_name
@@ -70,7 +70,7 @@ def _split(cell: str, source: str, line: int) -> str:
         raise LabelError(str(error), source, line, "type") from None
 
 
-def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
+def write(table: LabelTable, target: Path, writing: Writing) -> list[str]:
     """The sheets ``AR`` and ``Action`` of ``AR_metadata.xlsx``; ``list_animal_action`` (animals) is left empty."""
     whole_videos(table, "AR_metadata.xlsx")
     number = {name: str(index) for index, name in enumerate(table.classes)}

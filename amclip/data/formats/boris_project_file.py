@@ -9,6 +9,7 @@ from amclip.data.boris_layout import media_observation, project_frame, safe_leng
 from amclip.data.clock import Clock
 from amclip.data.formats.boris_export import silent_subjects
 from amclip.data.formats.notes import gaps, splits
+from amclip.data.formats.origin import Writing
 from amclip.data.formats.target_files import write_text
 from amclip.data.intervals import Timeline, timelines_of
 from amclip.data.label_error import LabelError
@@ -19,7 +20,7 @@ __all__ = ["write"]
 _USUAL_FPS = 25.0
 
 
-def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
+def write(table: LabelTable, target: Path, writing: Writing) -> list[str]:
     """Write the project.
 
     Raises:
@@ -36,7 +37,7 @@ def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
         stem, whole = str(PurePosixPath(timeline.video).with_suffix("")), timeline.video
         names = (stem, whole, *(f"{whole} ({number})" for number in range(2, len(timelines) + 2)))
         name = next(name for name in names if name not in observations)
-        rates.append(_rate(timeline, table.source, clock))
+        rates.append(_rate(timeline, table.source, writing.clock))
         observations[name] = _observation(timeline, rates[-1] or _USUAL_FPS)
     project = project_frame(target.stem, "", table.classes, subjects=subjects) | {"observations": observations}
     write_text(target, json.dumps(project, ensure_ascii=False, indent=1) + "\n")

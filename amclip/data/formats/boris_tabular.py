@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from amclip.data.boris_columns import NOBODY, TABULAR
-from amclip.data.clock import Clock
 from amclip.data.formats import boris_events
 from amclip.data.formats.boris_export import write_for_boris
 from amclip.data.formats.label_format import BoutReader, LabelFormat, Writer
+from amclip.data.formats.origin import Writing
 from amclip.data.intervals import Timeline
 from amclip.data.table import LabelTable
 
 __all__ = ["FORMAT", "write"]
 
 
-def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
+def write(table: LabelTable, target: Path, writing: Writing) -> list[str]:
     """Write a row where a bout starts, and one where it stops."""
     return write_for_boris(table, target, TABULAR, "Events", _rows)
 

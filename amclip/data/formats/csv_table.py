@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from amclip.data.clock import Clock
 from amclip.data.formats.delimited import Columns, delimiter_of, first_line, place_columns, rows
 from amclip.data.formats.label_format import ClipReader, LabelFormat, Reading, Writer
 from amclip.data.formats.notes import unnamed
+from amclip.data.formats.origin import Writing
 from amclip.data.label_error import LabelError, raise_together
 from amclip.data.split_names import split_name
 from amclip.data.table import Clip, LabelTable, build_table, write_table
@@ -192,7 +192,7 @@ def _truth(cell: str, column: str, source: str, line: int) -> bool:
         ) from None
 
 
-def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
+def write(table: LabelTable, target: Path, writing: Writing) -> list[str]:
     """The table that amclip reads first."""
     write_table(table, target)
     return unnamed(table)

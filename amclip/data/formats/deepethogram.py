@@ -12,11 +12,11 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from amclip.data.clock import Clock
 from amclip.data.formats.delimited import delimiter_of, first_line, rows
 from amclip.data.formats.frames import below_a_folder, frame_bouts, frame_values, one_name_each
 from amclip.data.formats.label_format import BoutReader, Files, LabelFormat, Noted, Reading, Writer
 from amclip.data.formats.notes import moved, splits, without_suffix
+from amclip.data.formats.origin import Writing
 from amclip.data.formats.target_files import write_rows
 from amclip.data.intervals import Timeline, timelines_of
 from amclip.data.label_error import LabelError, raise_together
@@ -111,7 +111,7 @@ def _frame(row: list[str], header: list[str], index: int, source: str, line: int
     return behaviours if background != -1 else [-1] * len(behaviours)
 
 
-def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
+def write(table: LabelTable, target: Path, writing: Writing) -> list[str]:
     """DeepEthogram's label files, one per video, or per animal of a video, below the target folder."""
     timelines = timelines_of(table)
     one_name_each(table, "label file")
@@ -119,7 +119,7 @@ def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
     off = 0
     of_animals = [(one, subject) for one in timelines for subject in one.subjects or ("",)]
     for timeline, subject in of_animals:
-        frames, between = frame_values(timeline.of(subject), table.classes, clock, table.source)
+        frames, between = frame_values(timeline.of(subject), table.classes, writing.clock, table.source)
         off += between
         rows: list[Sequence[object]] = [["", "background", *table.classes]]
         background = np.where(frames.min(axis=1) < 0, -1, frames.max(axis=1) == 0).astype(int)

@@ -16,6 +16,7 @@ from amclip.data.formats import strict_json
 from amclip.data.formats.frames import frame_bouts, frame_values
 from amclip.data.formats.label_format import BoutReader, LabelFormat, Noted, Reading, Writer
 from amclip.data.formats.notes import gaps, moved, split_within
+from amclip.data.formats.origin import Writing
 from amclip.data.formats.target_files import write_text
 from amclip.data.intervals import Bout, Timeline, timelines_of
 from amclip.data.label_error import LabelError, raise_together
@@ -132,12 +133,12 @@ class _Labels:
         return Timeline(video, tuple(bouts), end, len(frames) / end, split=self.split_of.get(video), line=line)
 
 
-def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
+def write(table: LabelTable, target: Path, writing: Writing) -> list[str]:
     """FERAL's JSON; with one label per frame where no frame shows two behaviours."""
     timelines = timelines_of(table)
     frames, off = {}, 0
     for timeline in timelines:
-        frames[timeline.video], between = frame_values(timeline, table.classes, clock, table.source)
+        frames[timeline.video], between = frame_values(timeline, table.classes, writing.clock, table.source)
         off += between
     several = bool(np.concatenate([(values > 0).sum(axis=1) > 1 for values in frames.values()]).any())
     names = [*table.classes] if several else [_BACKGROUND[0], *table.classes]

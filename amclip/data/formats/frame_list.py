@@ -23,6 +23,7 @@ from amclip.data.formats.delimited import find_header, rows
 from amclip.data.formats.frames import below_a_folder, frame_bouts, frame_values, one_name_each
 from amclip.data.formats.label_format import ClipReader, LabelFormat, Reading, Writer
 from amclip.data.formats.notes import gaps, moved, split_within, without_suffix
+from amclip.data.formats.origin import Writing
 from amclip.data.formats.target_files import write_text
 from amclip.data.image_folder import IMAGE_FOLDER_FPS
 from amclip.data.intervals import Timeline, clips_of, timelines_of
@@ -192,7 +193,7 @@ def _timeline(folder: _Folder, clock: Clock, source: str) -> Timeline:
     return Timeline(folder.name, tuple(bouts), end, count / end, line=folder.line)
 
 
-def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
+def write(table: LabelTable, target: Path, writing: Writing) -> list[str]:
     """Charades' form, as Animal Kingdom, KABR and BaboonLand have it: a folder with a list per split and classes.
 
     Frame n of ``VIDEO.mp4``, counted from 1, is the image ``VIDEO/n.jpg``. Videos without a split are in ``all.csv``.
@@ -206,7 +207,7 @@ def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
     lists: dict[str, list[str]] = {}
     off = 0
     for number, timeline in enumerate(timelines):
-        frames, between = frame_values(timeline, table.classes, clock, table.source)
+        frames, between = frame_values(timeline, table.classes, writing.clock, table.source)
         off += between
         rows = lists.setdefault(timeline.split or _NO_SPLIT, ["original_vido_id video_id frame_id path labels"])
         name = without_suffix(timeline.video)

@@ -16,9 +16,11 @@ from amclip.data.formats import (
     jaaba,
     label_studio,
     mabe,
+    nwb,
     observer,
     path_list,
     simba,
+    sleap_events,
     via3,
     zamba,
 )
@@ -47,6 +49,8 @@ FORMATS: tuple[LabelFormat, ...] = (
     path_list.FORMAT,
     zamba.FORMAT,
     animal_kingdom.FORMAT,
+    nwb.FORMAT,
+    sleap_events.FORMAT,
 )
 """All formats. A file is in the first that matches it."""
 

@@ -8,6 +8,7 @@ from typing import Literal
 from amclip.data.class_name_rules import unknown_class
 from amclip.data.clock import Clock
 from amclip.data.formats.observations import Observations
+from amclip.data.formats.origin import Writing
 from amclip.data.intervals import Subjects, Timeline, Windows
 from amclip.data.label_error import LabelError, raise_together
 from amclip.data.merge_subjects import merge_subjects
@@ -203,18 +204,19 @@ class Writer:
     """Writes a table.
 
     Attributes:
-        write: Table, target, and when the frames of the videos are shown, to what the format cannot hold of the table,
-            in words.
+        write: Table, target, and what is known beside the table, to what the format cannot hold of it, in words.
         holds_bouts: Whether it says when a behaviour starts and stops.
         holds_subjects: Whether it says which animal shows it; else the writer is given the whole scene's table.
+        holds_origin: Which fields of :class:`amclip.data.formats.origin.Origin` it holds.
         holds_nothing_else: Whether there is a row for bouts alone, so that without any the file would be empty.
         files: Of a format that is written to a folder, the files below it; else ``None``.
         workbook: Whether the target may be an XLSX workbook.
     """
 
-    write: Callable[[LabelTable, Path, Clock], list[str]]
+    write: Callable[[LabelTable, Path, Writing], list[str]]
     holds_bouts: bool = False
     holds_subjects: bool = False
+    holds_origin: tuple[str, ...] = ()
     holds_nothing_else: bool = False
     files: Callable[[LabelTable], list[str]] | None = None
     workbook: Literal["never", "may", "must"] = "never"
@@ -227,7 +229,7 @@ class LabelFormat:
     Attributes:
         name: As it is typed (``amclip convert --to``).
         title: What a file in it is, for messages.
-        reader: ``None`` where another format's reads it too.
+        reader: ``None`` where another format's reads it too, or none does.
         writer: ``None`` where it is not written.
     """
 

@@ -5,11 +5,11 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from amclip.data.clock import Clock
 from amclip.data.formats.class_names import by_number
 from amclip.data.formats.delimited import lines_of
 from amclip.data.formats.label_format import ClipReader, LabelFormat, Reading, Writer
 from amclip.data.formats.notes import refuse, splits, unnamed, whole_videos
+from amclip.data.formats.origin import Writing
 from amclip.data.formats.target_files import write_text
 from amclip.data.label_error import LabelError, raise_together
 from amclip.data.table import Clip, LabelTable, build_table
@@ -119,7 +119,7 @@ def _words(line: str) -> list[str]:
     return [quoted or bare for quoted, bare in _WORD.findall(stripped)]
 
 
-def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
+def write(table: LabelTable, target: Path, writing: Writing) -> list[str]:
     """A line per video with its labels, separated by tabs, so that both may hold blanks."""
     whole_videos(table, "a list of paths")
     refuse(table, _not_for_a_list)

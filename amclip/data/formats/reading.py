@@ -33,6 +33,7 @@ from amclip.data.table import Clip, LabelTable, NoClassError, build_table, lost_
 
 __all__ = [
     "GivenClipsError",
+    "cut_noted",
     "format_of",
     "joined_classes",
     "read_labels",
@@ -236,11 +237,11 @@ def _read_file(path: str | os.PathLike[str], reading: Reading) -> LabelTable:
     if Path(path).is_dir():
         noted = _read_folder(Path(path), reading)
         refuse_observations(reading.observations, source)
-        return _cut(noted, source, reading)
+        return cut_noted(noted, source, reading)
     form, content = _opened(path)
     bouts = _read_bouts(form, content, source, reading)
     if bouts is not None:
-        return _cut(bouts, source, reading)
+        return cut_noted(bouts, source, reading)
     refuse_observations(reading.observations, source)
     if form is not None and isinstance(form.reader, BookReader) and not isinstance(content, str | bytes):
         _refuse_windows(reading, form, source)
@@ -285,7 +286,12 @@ def _read_bouts(form: LabelFormat | None, content: str | bytes | Sheets, source:
     return reader.read(content, source, reading)
 
 
-def _cut(noted: Noted, source: str, reading: Reading) -> LabelTable:
+def cut_noted(noted: Noted, source: str, reading: Reading) -> LabelTable:
+    """The table of clips that a file of bouts or of frames becomes.
+
+    Raises:
+        LabelError: If a behaviour is none of the classes, or nothing is left.
+    """
     clips = clips_of(noted.timelines, reading.windows, source, reading.subjects)
     shown, noted_names = None, set[str]()
     if reading.windows is not None:

@@ -5,11 +5,12 @@ or, where it is not there, frames of one rate; a time between two frames moves t
 """
 
 import os
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from amclip.data.clock import Clock
 from amclip.data.formats.known import WRITERS
+from amclip.data.formats.origin import Origin, Writing
 from amclip.data.label_error import LabelError
 from amclip.data.merge_subjects import merge_subjects
 from amclip.data.table import LabelTable, refuse_unwritable
@@ -18,16 +19,23 @@ from amclip.text import is_formula, path_cell
 __all__ = ["export", "files_below"]
 
 
-def export(table: LabelTable, target: str | os.PathLike[str], form: str, clock: Clock | None = None) -> list[str]:
+def export(
+    table: LabelTable,
+    target: str | os.PathLike[str],
+    form: str,
+    clock: Clock | None = None,
+    origin: Origin | None = None,
+) -> list[str]:
     """Write a table.
 
     Args:
         table: Clips.
-        target: The file; for ``deepethogram`` and ``frame-list`` the folder. BORIS' forms are CSV, TSV or XLSX, as its
-            suffix says.
+        target: The file; for ``deepethogram``, ``frame-list`` and ``nwb`` the folder. BORIS' forms are CSV, TSV or
+            XLSX, as its suffix says.
         form: A key of :data:`amclip.data.formats.known.WRITERS`.
         clock: When the frames of the videos are shown, for the forms that count them (``deepethogram``, ``feral``,
-            ``frame-list``).
+            ``frame-list``, ``sleap``).
+        origin: Where the labels come from, for the forms that hold it (``nwb``, ``sleap``).
 
     Returns:
         What the format cannot hold of this table, in words; empty where it holds everything.
@@ -35,11 +43,16 @@ def export(table: LabelTable, target: str | os.PathLike[str], form: str, clock: 
     Raises:
         LabelError: If the format cannot hold the clips at all, or frames are counted and it is not known when they are
             shown.
-        ValueError: If the form is not known, or the target is of another kind.
+        ValueError: If the form is not known, the target is of another kind, or something is said of the origin that the
+            form has no place for.
+        ModuleNotFoundError: If a library that only this form needs is not installed.
     """
     if form not in WRITERS:
         raise ValueError(f"form: expected one of {', '.join(WRITERS)}, got {form!r}")
-    writer, path = WRITERS[form], Path(target)
+    writer, path, origin = WRITERS[form], Path(target), origin or Origin()
+    said = [each.name for each in fields(origin) if getattr(origin, each.name) is not None]
+    if unheld := [name for name in said if name not in writer.holds_origin]:
+        raise ValueError(f"{', '.join(f'--{name}' for name in unheld)}: {form} has no place for it; leave it out")
     book = path.suffix.lower() == ".xlsx"
     if (book and writer.workbook == "never") or (not book and writer.workbook == "must"):
         raise ValueError(f"{path}: {form} is {'not ' if book else ''}written as a workbook; name it otherwise")
@@ -57,7 +70,7 @@ def export(table: LabelTable, target: str | os.PathLike[str], form: str, clock: 
     if writer.files is not None:
         _refuse_same_names(writer.files(table), path)
     safe = tuple(clip.of_video(path_cell(clip.video)) if is_formula(clip.video) else clip for clip in table.clips)
-    return lost + writer.write(replace(table, clips=safe), path, clock or Clock())
+    return lost + writer.write(replace(table, clips=safe), path, Writing(clock or Clock(), origin))
 
 
 def files_below(table: LabelTable, target: str | os.PathLike[str], form: str) -> list[Path]:

@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from amclip.data.clock import Clock
 from amclip.data.formats.label_format import LabelFormat, Writer
 from amclip.data.formats.notes import refuse, unnamed, whole_videos
+from amclip.data.formats.origin import Writing
 from amclip.data.formats.target_files import write_rows
 from amclip.data.table import Clip, LabelTable
 
 __all__ = ["FORMAT", "write"]
 
 
-def write(table: LabelTable, target: Path, clock: Clock) -> list[str]:
+def write(table: LabelTable, target: Path, writing: Writing) -> list[str]:
     """The ``filepath,label,split`` of zamba, whose word for test clips is holdout."""
     whole_videos(table, "zamba's table")
 

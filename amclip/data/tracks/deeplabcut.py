@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from amclip.data.extras import required
 from amclip.data.formats.delimited import lines_of, parse_number, rows
 from amclip.data.label_error import LabelError
 from amclip.data.tracks.boxes import track_of_points
 from amclip.data.tracks.building import LARGEST_FRAME, checked_subject
-from amclip.data.tracks.hdf5 import required
 from amclip.data.tracks.names import video_stem
 from amclip.data.tracks.track_format import Found, Hdf5Reader, TextReader, TrackFormat, TrackReading
 

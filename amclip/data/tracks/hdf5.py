@@ -1,18 +1,18 @@
-"""Opening HDF5 files, and the libraries that only files of tracks need."""
+"""Opening HDF5 files, and what is in them."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from amclip.data.extras import required
 from amclip.data.label_error import LabelError
 from amclip.data.locate import spelled
 
-__all__ = ["SIGNATURE", "array_of", "names_of", "opened", "required"]
+__all__ = ["SIGNATURE", "array_of", "names_of", "opened"]
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 """The first bytes of an HDF5 file."""
@@ -20,19 +20,6 @@ _LARGEST = 1 << 33
 """Bytes of a data set: 8 GiB are a day of ten animals. A broken file may ask for any number."""
 _OF_BROKEN_FILES = (OSError, RuntimeError, KeyError, MemoryError, ValueError, TypeError, AttributeError)
 """What h5py raises where bytes of a file are others than they were."""
-
-
-def required(library: str, source: str) -> Any:
-    """A library that is imported where a file needs it.
-
-    Raises:
-        ModuleNotFoundError: If it is not installed; says how to install it.
-    """
-    try:
-        return import_module(library)
-    except ImportError as error:
-        state = f"which is not installed or does not work ({error})"
-        raise ModuleNotFoundError(f"{source}: needs {library}, {state}: pip install 'amclip[tracks]'") from None
 
 
 @contextmanager

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from amclip.data.extras import required
 from amclip.data.label_error import LabelError
 from amclip.data.tracks.boxes import track_of_points
 from amclip.data.tracks.building import LARGEST_FRAME, checked_subject, distinct_tracks
-from amclip.data.tracks.hdf5 import required
 from amclip.data.tracks.sleap_analysis import PIXEL_CENTRE
 from amclip.data.tracks.track import Track
 from amclip.data.tracks.track_format import Found, Hdf5Reader, TrackFormat, TrackReading

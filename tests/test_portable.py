@@ -1,0 +1,101 @@
+"""A network that leaves amclip answers as it did."""
+
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+import untrained
+
+from amclip.calibration import Calibrator
+from amclip.cli import main
+from amclip.inference import TrainedModel, load_model
+from amclip.inputs import MotionInput
+from amclip.portable import AGREEMENT, PortableNetwork, describe, example_clips, write_pt2
+
+KNOWN = Calibrator((1.5, 0.7, 1.0), (0.3, -0.2, 0.0), (0.5, 0.4, 0.6), (0.5,) * 3).to_dict()
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Frames, flow images and numbers of motion, joined late."""
+    data = {"flow_motion": MotionInput(), "num_segments": 1, "positions_per_segment": 2}
+    return untrained.make_checkpoint(tmp_path_factory.mktemp("portable"), data, {"calibrator": KNOWN})
+
+
+@pytest.fixture(scope="module")
+def model(checkpoint: Path) -> TrainedModel:
+    return load_model(checkpoint)
+
+
+def test_what_leaves_is_what_amclip_gives_calibrated(model: TrainedModel) -> None:
+    clips = example_clips(model, 2)
+    assert list(clips) == ["images", "segments", "motion"]
+    with torch.inference_mode():
+        logits = model.network(*clips.values())
+        expected = model.calibrate(model.probabilities(logits))
+        found = PortableNetwork(model)(*clips.values())
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    assert float((found - model.probabilities(logits)).abs().max()) > 1e-4  # calibrated
+
+
+def test_what_it_takes_is_described(model: TrainedModel) -> None:
+    said = json.loads(json.dumps(describe(model)))
+    assert said["classes"] == list(model.classes)
+    assert said["thresholds"] == [0.5, 0.4, 0.6]
+    assert said["streams"] == ["frame", "flow image"]
+    assert said["segments"] == [[0, 1]]
+    shapes = {name: tuple(one["shape"][1:]) for name, one in said["inputs"].items()}
+    assert shapes == {name: tuple(one.shape[1:]) for name, one in example_clips(model, 1).items()}
+    assert said["settings"] == model.input.to_dict() | {"frame_size": [36, 36]} | {
+        name: list(getattr(model.input, name)) for name in ("mean", "std")
+    }
+
+
+def test_a_program_of_torch_export_takes_any_number_of_clips(
+    model: TrainedModel, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "model.pt2"
+    main(["export", str(checkpoint), "--output", str(target)])
+    assert "differ from amclip's by" in capsys.readouterr().out
+    assert json.loads((tmp_path / "model.json").read_text()) == json.loads(json.dumps(describe(model)))
+    loaded, clips = torch.export.load(target).module(), example_clips(model, 5, seed=9)
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            loaded(*clips.values()), PortableNetwork(model)(*clips.values()), rtol=0, atol=AGREEMENT
+        )
+
+
+def test_onnxruntime_gives_what_amclip_gives(checkpoint: Path, model: TrainedModel, tmp_path: Path) -> None:
+    runtime: ModuleType = pytest.importorskip("onnxruntime", reason="pip install 'amclip[export]'")
+    pytest.importorskip("onnxscript", reason="pip install 'amclip[export]'")
+    main(["export", str(checkpoint), "--output", str(tmp_path / "model.onnx")])
+    session = runtime.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
+    clips = example_clips(model, 5, seed=9)
+    assert [one.name for one in session.get_inputs()] == list(clips)
+    (found,) = session.run(["probabilities"], {name: value.numpy() for name, value in clips.items()})
+    with torch.inference_mode():
+        expected = PortableNetwork(model)(*clips.values())
+    torch.testing.assert_close(torch.from_numpy(found), expected, rtol=0, atol=AGREEMENT)
+
+
+def test_a_network_that_cannot_be_followed_leaves_no_file(
+    model: TrainedModel, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def by_value(logits: torch.Tensor) -> torch.Tensor:
+        return logits.sigmoid() if float(logits.sum()) > 0 else logits
+
+    monkeypatch.setattr(type(model.loss), "probabilities", lambda self, logits: by_value(logits))
+    with pytest.raises(ValueError, match=r"torch\.export cannot follow this network \(\w+: .*"):
+        write_pt2(model, tmp_path / "model.pt2")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_names_and_the_checkpoint_itself_are_refused(
+    checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, reason in (("model.pt", "expected a name that ends in .onnx or .pt2"), ("model", "ends in .onnx")):
+        with pytest.raises(SystemExit):
+            main(["export", str(checkpoint), "--output", name])
+        assert reason in capsys.readouterr().err
