@@ -25,6 +25,7 @@ LAYERS = {
         "guard",
         "last_checkpoint",
         "rank_zero",
+        "precision",
     ),
     "flow, models, metrics, calibration, checkpoint, configs": (
         *(

@@ -10,7 +10,7 @@ import warnings
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from amclip.atomic import refuse_overwriting
 from amclip.commands.options import BoutOptions, ScoringOptions
@@ -55,7 +55,6 @@ class MachineOptions:
     Args:
         devices: GPUs (or, on a CPU, processes) to share the videos out among, per machine.
         nodes: Machines, where a scheduler such as SLURM starts the command on each; all must see videos and output.
-        precision: bf16-mixed and 16-mixed are faster on GPUs, with slightly other scores.
 
     Raises:
         ValueError: If a number is below 1.
@@ -63,7 +62,6 @@ class MachineOptions:
 
     devices: int = 1
     nodes: int = 1
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
 
     def __post_init__(self) -> None:
         for name in ("devices", "nodes"):
@@ -127,12 +125,14 @@ def annotate(
     from amclip.ethogram.annotator import AnnotateConfig, Annotator, VideoShares, collect_scores, errors_of
 
     cutting = bouts.for_model(model)
+    precision, why = scoring.chosen_precision
+    model.compute_in(precision)
     window, hop = scoring.windows(model, 0.25)
     fingerprint = {
         "checkpoint": identity,
         "window": window,
         "hop": hop,
-        "precision": machines.precision,
+        "precision": precision,
         "reading_rules": READING_RULES,
         "version": __version__,
     }
@@ -144,7 +144,8 @@ def annotate(
     output_folder = OutputFolder(Path(output))
     with output_folder.claimed(fingerprint, restart, first=trainer.is_global_zero):
         if trainer.is_global_zero:
-            print(_plan_in_words(model, len(sources), window, hop, scoring.window is None))
+            plan = _plan_in_words(model, len(sources), window, hop, scoring.window is None)
+            print(f"{plan}; precision {precision}{why}")
             for note in () if boxes is None else boxes.notes:
                 print(printable(note), file=sys.stderr)
         annotator = Annotator(model, sources, output_folder.journals, config)
@@ -253,7 +254,6 @@ def _trainer(accelerator: str, machines: MachineOptions) -> Any:
         devices=machines.devices,
         num_nodes=machines.nodes,
         strategy=DDPStrategy(timeout=_BARRIER_TIMEOUT) if machines.devices * machines.nodes > 1 else "auto",
-        precision=machines.precision,
         callbacks=[Guard()],
         logger=False,
         enable_checkpointing=False,
