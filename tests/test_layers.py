@@ -26,6 +26,7 @@ LAYERS = {
         "last_checkpoint",
         "rank_zero",
         "precision",
+        "quick_import",
     ),
     "flow, models, metrics, calibration, checkpoint, configs": (
         *(

@@ -45,6 +45,14 @@ class AmclipCLI(LightningCLI):
     the command line override them. So a checkpoint alone is enough to test or predict, and a file still rules.
     """
 
+    def __init__(self, *given: Any, args: list[str], **settings: Any) -> None:
+        self._command = args[0]
+        super().__init__(*given, args=args, **settings)
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
+        """The one command that was called: the parsers of all others take seconds to build, and nobody asks them."""
+        return {self._command: LightningCLI.subcommands()[self._command]}
+
     @classmethod
     def run(cls, command: str, args: list[str]) -> "AmclipCLI":
         """Parse and carry out one command.
@@ -119,8 +127,8 @@ class AmclipCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse; where a checkpoint is named, parse again with its settings in place of the defaults."""
-        for name in ("validate", "test"):  # ScoreTable says the same in a form for people
-            self._subcommand_parsers[name].set_defaults({"verbose": False})
+        if self._command in ("validate", "test"):  # ScoreTable says the same in a form for people
+            self._subcommand_parsers[self._command].set_defaults({"verbose": False})
         super().parse_arguments(parser, args)
         command = self.config["subcommand"]
         config = self.config[command]

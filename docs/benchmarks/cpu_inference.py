@@ -13,7 +13,6 @@ scored in each precision.
 import copy
 import dataclasses
 import datetime
-import gc
 import json
 import os
 import statistics
@@ -37,7 +36,8 @@ from amclip.inference import TrainedModel, load_model
 from amclip.metrics import AveragePrecisionScores
 from amclip.precision import bfloat16_is_fast
 
-ROUNDS, IMAGES = 3, 8
+ROUNDS, IMAGES = 3, 4
+SECTIONS = ("stages", "libraries", "instructions", "answers")
 ISAS = ("AVX512_CORE_AMX", "AVX512_CORE_BF16", "AVX512_CORE_VNNI", "AVX2")
 """What oneDNN is told to use at most: this CPU; one with bfloat16 without AMX; one with neither; an older one."""
 Call = Callable[[Tensor], Tensor]
@@ -268,6 +268,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/cpu_inference"), help="folder for the drawn video")
     parser.add_argument("--seconds", type=float, default=6.0, help="length of the video")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--sections", nargs="*", choices=SECTIONS, default=SECTIONS, help="default: all")
     parser.add_argument("--child", action="store_true", help="times of the tower alone, for oneDNN's sake")
     if "--child" in sys.argv:
         torch.set_num_threads(1)
@@ -287,28 +288,28 @@ time; each frame is decoded and embedded once, however far windows overlap. All 
 rounds, medians; *faster* is a ratio of processor times, since the machine had other work (load
 {os.getloadavg()[0]:.0f}): on an idle one the clock's times are about the processor's, over the threads."""
     )
-    video = draw(run.work / "video.mp4", size, seconds)
-    for modality in ("interleaved", "frames"):
+    wanted = run.options.sections
+    for modality in ("interleaved", "frames") if "stages" in wanted else ():
         with run.section(f"By stage, {modality}") as lines:
-            lines += stages(run, video, modality)
+            lines += stages(run, draw(run.work / f"{seconds:g}s.mp4", size, seconds), modality)
     torch.set_num_threads(1)
-    with run.section("What libraries give") as lines:
-        model = new_model(Machine("cpu", run.quick), "frames")
-        lines.append(f"The image tower alone, {IMAGES} images at a time, one thread.\n")
-        lines += side_by_side(run, model.network.encoder.visual, model.input.image_size)
-        del model
-        gc.collect()
-    with run.section("CPUs that lack instructions") as lines:
-        lines.append("The same tower, one thread, 4 images, with oneDNN told to use no more than these.\n")
-        lines += other_cpus(run)
-    with run.section("The same answers") as lines:
-        if run.quick:
-            folder = drawn_clips()
-            lines += answers(run, untrained_checkpoint(run.work), folder / "labels.csv", 2)
-        else:
-            checkpoint = next(run.options.demo.glob("runs/version_*/checkpoints/best.ckpt"))
-            lines.append("The test clips of `amclip demo`, its checkpoint.\n")
-            lines += answers(run, checkpoint, run.options.demo / "data/labels.csv", None)
+    if "libraries" in wanted:
+        with run.section("What libraries give") as lines:
+            model = new_model(Machine("cpu", run.quick), "frames")
+            lines.append(f"The image tower alone, {IMAGES} images at a time, one thread.\n")
+            lines += side_by_side(run, model.network.encoder.visual, model.input.image_size)
+    if "instructions" in wanted:
+        with run.section("CPUs that lack instructions") as lines:
+            lines.append("The same tower, one thread, 4 images, with oneDNN told to use no more than these.\n")
+            lines += other_cpus(run)
+    if "answers" in wanted:
+        with run.section("The same answers") as lines:
+            if run.quick:
+                lines += answers(run, untrained_checkpoint(run.work), drawn_clips() / "labels.csv", 2)
+            else:
+                lines.append("The test clips of `amclip demo`, its checkpoint.\n")
+                checkpoint = next(run.options.demo.glob("runs/version_*/checkpoints/best.ckpt"))
+                lines += answers(run, checkpoint, run.options.demo / "data/labels.csv", None)
     run.close()
 
 
