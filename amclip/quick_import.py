@@ -1,31 +1,41 @@
 """Import torchmetrics, which Lightning imports whole, without what it imports for others alone."""
 
 import sys
-from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 __all__ = ["import_torchmetrics"]
 
+_SIGNAL = "scipy.signal"
+
+
+class _Signal(ModuleType):
+    """Stands in for ``scipy.signal`` while nobody asks for more than the name that torchmetrics looks for."""
+
+    hamming = None
+
+    def __getattr__(self, name: str) -> Any:
+        if sys.modules.get(_SIGNAL) is self:
+            del sys.modules[_SIGNAL]
+        return getattr(import_module(_SIGNAL), name)
+
 
 def import_torchmetrics() -> None:
-    """Import torchmetrics without ``scipy.signal``, whatever is imported afterwards.
+    """Import torchmetrics without ``scipy.signal``; it is imported when something of it is used.
 
-    Where SciPy is installed, torchmetrics imports ``scipy.signal`` to give it back a name of old, which a library for
-    speech needs. That is a sixth of all that Lightning imports. So torchmetrics hears, once and while it is imported,
-    that SciPy is not there. Its metrics ask in another way and find it.
+    Where SciPy is installed, torchmetrics imports it to give it back a name of old, ``hamming``, which a library for
+    speech needs, and uses nothing of it. That is a seventh of all that Lightning imports. So torchmetrics is shown a
+    module that has the name.
     """
-    if "torchmetrics" in sys.modules:
+    if "torchmetrics" in sys.modules or _SIGNAL in sys.modules:
         return
-    from lightning_utilities.core import imports
-
-    available: Callable[[str], bool] = imports.package_available
-
-    def without_scipy(name: str) -> bool:
-        return name != "scipy" and available(name)
-
-    module: Any = imports
-    module.package_available = without_scipy
+    stand_in = _Signal(_SIGNAL)
+    sys.modules[_SIGNAL] = stand_in
     try:
-        import torchmetrics  # noqa: F401
+        with suppress(ImportError):  # whoever needs it says so
+            import_module("torchmetrics")
     finally:
-        module.package_available = available
+        if sys.modules.get(_SIGNAL) is stand_in:
+            del sys.modules[_SIGNAL]

@@ -149,6 +149,7 @@ def main() -> None:
     common = [
         f"--config={config_path('demo')}",
         f"--data.source.labels={table}",
+        f"--data.source.root={table.parent}",
         f"--trainer.logger.init_args.save_dir={(run.work / 'runs').resolve()}",
         "--trainer.accelerator=cpu",
         "--trainer.enable_progress_bar=false",

@@ -81,7 +81,7 @@ def samples(run: Benchmark, clips: Path, number: int, workers: int) -> list[str]
 
     seen = NetworkInput(num_segments=1, positions_per_segment=3, frame_size=(36, 48), flow=FlowInput(preset="fast"))
     source = LabelSource(labels=str(clips / "labels.csv"), root=str(clips))
-    data = VideoDataModule(source, seen, batch_size=8, num_workers=workers, cache_dir=None)
+    data = VideoDataModule(seen, source, batch_size=8, num_workers=workers, cache_dir=None)
     data.setup("fit")
     loader, watch, done, epoch = data.train_dataloader(), Watch(number), 0, 0
     batches: Iterator[Any] = iter(loader)
