@@ -150,6 +150,7 @@ def main() -> None:
         f"--config={config_path('demo')}",
         f"--data.source.labels={table}",
         f"--data.source.root={table.parent}",
+        "--data.source.synthetic_clips=null",
         f"--trainer.logger.init_args.save_dir={(run.work / 'runs').resolve()}",
         "--trainer.accelerator=cpu",
         "--trainer.enable_progress_bar=false",
