@@ -17,6 +17,8 @@ class _Signal(ModuleType):
     hamming = None
 
     def __getattr__(self, name: str) -> Any:
+        if name in ("__file__", "__wrapped__"):  # `inspect` asks every module that is there, and uses nothing of it
+            raise AttributeError(name)
         if sys.modules.get(_SIGNAL) is self:
             del sys.modules[_SIGNAL]
         return getattr(import_module(_SIGNAL), name)

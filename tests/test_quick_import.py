@@ -16,6 +16,7 @@ def __getattr__(name):
     raise AttributeError(name)
 """
 TORCHMETRICS = """
+import sys
 import scipy.signal
 if not hasattr(scipy.signal, "hamming"):
     scipy.signal.hamming = scipy.signal.windows
@@ -34,10 +35,11 @@ print(scipy.signal.windows, hasattr(scipy.signal, "hamming"))
     ("more", "said"),
     [
         ("", ["True False", "real False"]),
+        ("for module in [*sys.modules.values()]: getattr(module, '__file__', None)", ["True False", "real False"]),
         ("from scipy.signal import windows\nassert windows == 'real'", ["True True", "real False"]),
         ("raise ImportError('damaged')", ["False False", "real False"]),
     ],
-    ids=["unused", "used by another metric", "cannot be imported"],
+    ids=["unused", "looked at by inspect", "used by another metric", "cannot be imported"],
 )
 def test_scipys_signals_are_imported_when_they_are_used(more: str, said: list[str], tmp_path: Path) -> None:
     (tmp_path / "scipy").mkdir()

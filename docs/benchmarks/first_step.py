@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,15 @@ def child(words: list[str]) -> None:
     def mark(stage: str) -> None:
         ended.setdefault(stage, (time.process_time(), time.time() - began))
 
+    with suppress(ImportError):  # commits that had no such module
+        from amclip.quick_import import import_torchmetrics
+
+        import_torchmetrics()  # as the command does
     from amclip.commands.lightning import AmclipCLI
 
     mark("imports")
+    from lightning.pytorch import Trainer
+
     from amclip.data.datamodule import VideoDataModule
     from amclip.task import BehaviourTask
 
@@ -77,8 +84,8 @@ def child(words: list[str]) -> None:
     after(AmclipCLI, "parse_arguments", "settings")
     after(AmclipCLI, "instantiate_classes", "objects")
     after(VideoDataModule, "setup", "table and probing")
-    BehaviourTask.on_sanity_check_start = lambda self: mark("to the loop")
-    BehaviourTask.on_sanity_check_end = lambda self: mark("sanity check")
+    before(Trainer, "_run_sanity_check", "to the loop")
+    after(Trainer, "_run_sanity_check", "sanity check")
     before(BehaviourTask, "on_train_batch_start", "first batch", last=True)
     AmclipCLI.run("fit", words)
 
@@ -150,7 +157,6 @@ def main() -> None:
         f"--config={config_path('demo')}",
         f"--data.source.labels={table}",
         f"--data.source.root={table.parent}",
-        "--data.source.synthetic_clips=null",
         f"--trainer.logger.init_args.save_dir={(run.work / 'runs').resolve()}",
         "--trainer.accelerator=cpu",
         "--trainer.enable_progress_bar=false",
