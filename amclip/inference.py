@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, get_args, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -33,6 +33,7 @@ from amclip.losses import BCE, Loss
 from amclip.models.classifier import InterleavedClassifier
 from amclip.models.config import NetworkConfig
 from amclip.plain import Configurable, from_plain
+from amclip.precision import InferencePrecision, choose_precision
 from amclip.preprocess import Preprocess, Seen
 
 __all__ = ["TrainedModel", "load_model", "zero_shot_model"]
@@ -89,6 +90,29 @@ class TrainedModel:
             found: What probing found.
         """
         return describe_slow(found, self.input.flow.gap_seconds) if self.input.needs_flow else ""
+
+    def compute_in(self, precision: InferencePrecision) -> "TrainedModel":
+        """Let the image tower, which takes nearly all the time, compute in fewer bits; the heads stay in float32.
+
+        Args:
+            precision: bf16 or 16 round the tower's weights for good; 32 leaves them as they are; auto takes bf16 where
+                the network is on a device that computes it, see :func:`amclip.precision.choose_precision`.
+
+        Returns:
+            This very model.
+
+        Raises:
+            ValueError: If there is no such precision, or the weights were rounded before and shall be float32.
+        """
+        if precision not in (known := get_args(InferencePrecision)):
+            raise ValueError(f"precision: expected one of {', '.join(known)}, got {precision!r}")
+        chosen, _ = choose_precision(precision, self.device.type == "cuda")
+        encoder = self.network.encoder
+        if chosen != "32":
+            encoder.round_to(torch.bfloat16 if chosen == "bf16" else torch.float16)
+        elif encoder.rounded_to is not None:
+            raise ValueError(f"precision: the weights were rounded to {encoder.rounded_to}; load the model anew")
+        return self
 
     @torch.inference_mode()
     def predict(

@@ -46,7 +46,7 @@ class PortableNetwork(nn.Module):
     def forward(self, *seen: Tensor) -> Tensor:
         """Images, where the network is shown any, segments, and numbers of motion, where it is told any."""
         images, segments, *motion = seen if self.shows_images else (self._no_images(seen[1]), *seen)
-        probabilities = self.network(images, segments, *motion)
+        probabilities: Tensor = self.network(images, segments, *motion)
         for step in self._probabilities:
             probabilities = step(probabilities)
         return probabilities
@@ -73,8 +73,8 @@ def example_clips(model: TrainedModel, clips: int, seed: int = 0) -> dict[str, T
         shape = (clips, seen.num_positions, seen.num_streams, 3, seen.image_size, seen.image_size)
         found["images"] = torch.randn(shape, generator=generator)
     found["segments"] = seen.segments()[None].repeat(clips, 1, 1)
-    if seen.flow.motion is not None:
-        found["motion"] = torch.rand((clips, seen.num_positions, *motion_shape(seen)), generator=generator)
+    if (numbers := motion_shape(seen)) is not None:
+        found["motion"] = torch.rand((clips, seen.num_positions, *numbers), generator=generator)
     return found
 
 
@@ -170,7 +170,7 @@ class _quiet(warnings.catch_warnings):  # noqa: N801 (used as a function)
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         return found
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, *error: Any) -> None:
         logging.getLogger("torch.onnx").setLevel(self._level)
         super().__exit__(*error)
 

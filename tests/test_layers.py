@@ -31,6 +31,8 @@ LAYERS = {
         "rank_zero",
         "trainer",
         "on_device",
+        "precision",
+        "quick_import",
     ),
     "flow, models, metrics, calibration, checkpoint, configs": (
         *(

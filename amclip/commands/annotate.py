@@ -10,12 +10,13 @@ import warnings
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, get_args
 
 from amclip.atomic import refuse_overwriting
 from amclip.commands.options import BoutOptions, ScoringOptions
 from amclip.commands.parsing import VIDEOS, CommandWords
 from amclip.interrupt import say_what_is_kept
+from amclip.precision import InferencePrecision
 from amclip.text import printable
 
 if TYPE_CHECKING:
@@ -55,8 +56,6 @@ class MachineOptions:
     Args:
         devices: GPUs (or, on a CPU, processes) to share the videos out among, per machine.
         nodes: Machines, where a scheduler such as SLURM starts the command on each; all must see videos and output.
-        precision: bf16-mixed and 16-mixed are faster on GPUs, with slightly other scores. auto: bf16-mixed on a GPU
-            that has bfloat16, else 32-true; an annotation goes on as it was begun.
 
     Raises:
         ValueError: If a number is below 1.
@@ -64,7 +63,6 @@ class MachineOptions:
 
     devices: int = 1
     nodes: int = 1
-    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
 
     def __post_init__(self) -> None:
         for name in ("devices", "nodes"):
@@ -127,10 +125,10 @@ def annotate(
     # Here, since wrong options are answered without Lightning.
     from amclip.ethogram.annotator import AnnotateConfig, Annotator, VideoShares, collect_scores, errors_of
 
-    accelerator = "gpu" if scoring.gpu else "cpu"
     begun = {} if restart else OutputFolder.begun_with(Path(output))
-    precision, why = _precision(machines.precision, accelerator, begun)
+    precision, why = _precision(scoring, begun)
     cutting = bouts.for_model(model)
+    model.compute_in(precision)
     window, hop = scoring.windows(model, 0.25)
     fingerprint = {
         "checkpoint": identity,
@@ -143,7 +141,7 @@ def annotate(
     if boxes is not None:
         fingerprint["tracks"] = fingerprint_of(boxes)
     config = AnnotateConfig(window, hop, scoring.batch, fingerprint, scoring.probe_timeout, boxes)
-    trainer = _trainer(accelerator, machines, precision)
+    trainer = _trainer("gpu" if scoring.gpu else "cpu", machines)
     say_what_is_kept("What was scored is kept: the same command goes on from there.")
     output_folder = OutputFolder(Path(output))
     with output_folder.claimed(fingerprint, restart, first=trainer.is_global_zero):
@@ -244,18 +242,16 @@ def _published(model: "TrainedModel") -> str:
     return f"zero-shot: {config.backbone} {config.pretrained or ''}".rstrip()
 
 
-def _precision(asked: Any, accelerator: str, begun: dict[str, Any]) -> tuple[str, str]:
+def _precision(scoring: ScoringOptions, begun: dict[str, Any]) -> tuple[InferencePrecision, str]:
     """The precision, and in words why; one left open is that of the annotation that was begun, on any machine."""
-    from amclip.trainer import choose_precision
-
-    precision, why = choose_precision(asked, accelerator)
-    before = begun.get("precision")
-    if asked == "auto" and before in ("32-true", "bf16-mixed", "16-mixed") and before != precision:
+    precision, why = scoring.chosen_precision
+    before: Any = begun.get("precision")
+    if scoring.precision == "auto" and before in get_args(InferencePrecision)[1:] and before != precision:
         return before, " (auto: as this annotation was begun)"
     return precision, why
 
 
-def _trainer(accelerator: str, machines: MachineOptions, precision: Any) -> Any:
+def _trainer(accelerator: str, machines: MachineOptions) -> Any:
     from lightning.pytorch import Trainer
     from lightning.pytorch.strategies import DDPStrategy
 
@@ -269,7 +265,6 @@ def _trainer(accelerator: str, machines: MachineOptions, precision: Any) -> Any:
         devices=machines.devices,
         num_nodes=machines.nodes,
         strategy=DDPStrategy(timeout=_BARRIER_TIMEOUT) if machines.devices * machines.nodes > 1 else "auto",
-        precision=precision,
         callbacks=[Guard()],
         logger=False,
         enable_checkpointing=False,

@@ -96,9 +96,11 @@ def suggest(
         _tell_labelled(taken, sources, default_root(tables) if root is None else Path(root))
     for note in () if boxes is None else boxes.notes:
         print(printable(note), file=sys.stderr)
-    model = load_model(checkpoint, "cuda" if scoring.gpu else "cpu")
+    precision, why = scoring.chosen_precision
+    model = load_model(checkpoint, "cuda" if scoring.gpu else "cpu").compute_in(precision)
     refuse_lone_tracks(model.input, boxes)
     length, hop = scoring.windows(model, 1.0)
+    print(f"Windows of {length:g} s, every {hop:g} s; precision {precision}{why}")
     pool, errors = embed_pool(model, sources, length, hop, scoring.batch, scoring.probe_timeout, boxes)
     chosen, free = choose_from(pool, taken, count, seed, apart=hop >= length)
     folder = Path(output)

@@ -65,7 +65,7 @@ def flow(pairs: Tensor, parameters: Parameters) -> Tensor:
         at_once = -(-count // max(1, -(-count // at_once)))  # as many in each part
         try:
             result = torch.empty(count, 2, height, width, dtype=torch.float32, device=pairs.device)
-            for part, to in zip(pairs.split(max(at_once, 1)), result.split(max(at_once, 1)), strict=True):
+            for part, to in zip(torch.split(pairs, max(at_once, 1)), torch.split(result, max(at_once, 1)), strict=True):
                 _part(part, to, parameters, index)
         except torch.OutOfMemoryError as error:
             need = min(at_once, count) * per_pair

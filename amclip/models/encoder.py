@@ -45,6 +45,8 @@ class TowerEncoder(nn.Module):
         self.width: int = architecture["embed_dim"]
         self.tubelet_size: int = 1
         """Positions that are embedded as one; 1 for images."""
+        self.rounded_to: torch.dtype | None = None
+        """See :meth:`round_to`."""
         if trainable_blocks < -1:
             raise ValueError(
                 f"network.tuning.trainable_blocks: expected -1 (all), 0 (none) or more, got {trainable_blocks}"
@@ -96,6 +98,24 @@ class TowerEncoder(nn.Module):
                 for name, parameter in self.visual.named_parameters():
                     if name.endswith("message_gate"):
                         parameter.fill_(1.0)  # messages that were trained already are let through
+
+    def round_to(self, dtype: torch.dtype) -> None:
+        """Round the weights and compute in them from now on, to predict and not to train.
+
+        Images and embeddings stay float32. Autocast would round every weight in every call, and keeps PyTorch's fused
+        attention from being used: on a CPU that makes it slower than float32.
+
+        Args:
+            dtype: bfloat16 or float16.
+        """
+        self.visual.to(dtype)
+        self.rounded_to = dtype
+
+    def _received(self, images: Tensor) -> Tensor:
+        return images if self.rounded_to is None else images.to(self.rounded_to)
+
+    def _given(self, features: Tensor) -> Tensor:
+        return features if self.rounded_to is None else features.float()
 
     def depths(self) -> dict[str, int]:
         """For each weight, how many blocks lie between it and the output; see :func:`amclip.models.tower.depths`."""
@@ -157,8 +177,8 @@ class ImageEncoder(TowerEncoder):
             Shape ``(N, D)``, not normalised.
         """
         with self._gradients():
-            features: Tensor = self.visual(images)
-        return features
+            features: Tensor = self.visual(self._received(images))
+        return self._given(features)
 
     def with_patches(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """As :meth:`forward`, and the patches' tokens as the last block leaves them.
@@ -167,8 +187,8 @@ class ImageEncoder(TowerEncoder):
             Embeddings ``(N, D)`` and tokens ``(N, L, W)``, ``L`` patches without the class token.
         """
         with self._gradients():
-            found = self.visual.forward_intermediates(images, indices=1, output_fmt="NLC")
-        return found["image_features"], found["image_intermediates"][-1]
+            found = self.visual.forward_intermediates(self._received(images), indices=1, output_fmt="NLC")
+        return self._given(found["image_features"]), self._given(found["image_intermediates"][-1])
 
     @property
     def patch_width(self) -> int:
@@ -216,7 +236,8 @@ class VideoEncoder(TowerEncoder):
             ``T`` times as many tokens as there are in a picture, those of the first tubelet first.
         """
         with self._gradients():
-            tokens: Tensor = self.visual(segments.transpose(1, 2).flatten(0, 1))  # (N * V, T, L, D)
+            images = self._received(segments).transpose(1, 2).flatten(0, 1)
+            tokens: Tensor = self._given(self.visual(images))  # (N * V, T, L, D)
             tokens = tokens.flatten(1, 2) if self.every_token else tokens.mean(dim=2)
             return tokens.view(segments.shape[0], -1, *tokens.shape[1:]).transpose(1, 2)
 

@@ -4,7 +4,7 @@
     python docs/benchmarks/annotate_gpu.py --quick      a tiny network on the CPU, to see that it works
 
 The loop of `amclip annotate` itself (:func:`amclip.ethogram.stream.stream_windows`) runs over drawn videos, with random
-weights of ViT-B/16 (224 pixels), windows of 2 s at 0.5 s, in bfloat16 as `--precision bf16-mixed` has it. Decoding is
+weights of ViT-B/16 (224 pixels), windows of 2 s at 0.5 s, in bfloat16 as `--precision bf16` has it. Decoding is
 timed in the thread that reads ahead, the other parts by CUDA events, for which nothing waits: what is left of the time
 is what the GPU waits for the decoder and for Python. Sections are in order of their worth, each saved as it is done.
 `--before` measures each once more as amclip was before: decoding one batch ahead, and waiting for each batch's scores.
@@ -125,7 +125,6 @@ def annotate(model: TrainedModel, path: Path, machine: Machine, batch: int) -> d
         torch.cuda.reset_peak_memory_stats()
     with (
         open_windows(model, path, info, WINDOW, HOP) as (video, plan),
-        torch.autocast(machine.device.type, torch.bfloat16, enabled=machine.device.type == "cuda"),
         marked(model, spent) as add_up,
     ):
         begin, windows = time.perf_counter(), 0
@@ -178,7 +177,7 @@ decoding runs in a thread beside the others, which are the GPU's time."""
     rows = []
     for modality in modalities:
         with run.section(f"Warming up, {modality}"):
-            model = new_model(machine, modality)
+            model = new_model(machine, modality).compute_in("bf16" if machine.device.type == "cuda" else "32")
             first = draw(run.work / f"first_{sizes[0][0]}.mp4", sizes[0], 4.0)
             for batch in batches:  # compiles kernels and captures graphs of these shapes
                 annotate(model, first, machine, batch)

@@ -67,7 +67,7 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def annotate(*videos: Path, checkpoint: Path, output: Path, **more: Any) -> int:
     """Exit status of the command."""
-    options = {"hop": HOP, "accelerator": "cpu", **more}
+    options = {"hop": HOP, "accelerator": "cpu", "precision": "32", **more}
     words = [f"--{name}={value}" if value is not True else f"--{name}" for name, value in options.items()]
     try:
         main(["annotate", *map(str, videos), f"--checkpoint={checkpoint}", f"--output={output}", *words])
@@ -126,6 +126,20 @@ def test_every_video_that_can_be_read_is_scored_and_the_others_are_named(
         found = np.array([[row[label] for label in model.classes] for row in own], np.float32)
         np.testing.assert_array_equal(found, expected)
     assert {row["video"] for row in table(annotated / "bouts.csv")} <= {row["video"] for row in rows}
+
+
+def test_in_bfloat16_scores_are_nearly_the_same_and_not_mixed_with_others(
+    checkpoint: Path, recordings: Path, annotated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = {"checkpoint": checkpoint, "output": tmp_path / "out"}
+    assert annotate(recordings / "day2", precision="bf16", **words) == 0
+    assert "; precision bf16\n" in capsys.readouterr().out
+    exact = [row for row in table(annotated / "windows.csv") if row["video"] == "day2/a.mp4"]
+    rounded = table(tmp_path / "out" / "windows.csv")
+    scores, others = (np.array([[row["grooming"], row["eating"]] for row in rows], float) for rows in (exact, rounded))
+    assert 0 < np.abs(scores - others).max() < 0.1
+    assert annotate(recordings / "day2", **words) == 2
+    assert "holds an annotation made with precision bf16" in capsys.readouterr().err
 
 
 def test_videos_too_slow_for_the_flow_gap_are_told_once(recordings: Path, tmp_path: Path) -> None:
@@ -398,7 +412,12 @@ def test_zero_shot_scores_windows_as_predict_scores_clips(
     videos = tmp_path / "videos"
     videos.mkdir()
     shutil.copy(recordings / "day2" / "a.mp4", videos)
-    zero_shot = ["--classes=walking,eating grass", "--backbone=amclip-tiny", f"--pretrained={weights}"]
+    zero_shot = [
+        "--classes=walking,eating grass",
+        "--backbone=amclip-tiny",
+        f"--pretrained={weights}",
+        "--precision=32",
+    ]
     main(["annotate", str(videos), *zero_shot, f"--output={tmp_path / 'out'}", "--window=10", "--accelerator=cpu"])
     main(
         [

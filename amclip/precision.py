@@ -1,0 +1,49 @@
+"""In which precision an image tower predicts, and what to take where nobody said."""
+
+from typing import Literal
+
+__all__ = ["InferencePrecision", "bfloat16_is_fast", "choose_precision"]
+
+InferencePrecision = Literal["auto", "32", "bf16", "16"]
+"""auto, or float32, bfloat16 and float16 by the names that Lightning has for them."""
+
+# Instructions of x86 that multiply in bfloat16 and add in float32. On CPUs without them oneDNN computes in float32 and
+# rounds in between, which takes longer than float32 alone.
+_BFLOAT16 = ("amx_bf16", "avx512_bf16")
+
+
+def bfloat16_is_fast(gpu: bool = False) -> bool:
+    """Whether this machine multiplies in bfloat16, and so faster than in float32.
+
+    Args:
+        gpu: Ask of the GPU in use, not of the CPU.
+    """
+    import torch
+
+    if gpu:
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # oneDNN, which uses the instructions
+        return False
+    known = getattr(torch.cpu, "get_capabilities", None)  # since PyTorch 2.10
+    if known is not None:
+        return any(known().get(name) for name in _BFLOAT16)
+    asks = (getattr(torch.cpu, name, bool) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
+    return any(ask() for ask in asks)
+
+
+def choose_precision(asked: InferencePrecision, gpu: bool) -> tuple[InferencePrecision, str]:
+    """The precision that is meant.
+
+    Args:
+        asked: What was asked for.
+        gpu: Whether a GPU will compute.
+
+    Returns:
+        32, bf16 or 16, and in words why; no words where it was asked for.
+    """
+    if asked != "auto":
+        return asked, ""
+    device = "GPU" if gpu else "CPU"
+    if bfloat16_is_fast(gpu):
+        return "bf16", f" (auto: this {device} computes bfloat16)"
+    return "32", f" (auto: this {device} has no instructions for bfloat16)"
