@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
 
 __all__ = ["CLASS_GROUPS", "ClassStatistics", "class_groups_by_count"]
 
@@ -21,6 +24,17 @@ class ClassStatistics:
     groups: tuple[str, ...]
     counts: tuple[int, ...] | None = None
     num_clips: int = 0
+
+    @classmethod
+    def of(cls, targets: NDArray[Any], groups: Sequence[str] | None) -> "ClassStatistics":
+        """Of training clips.
+
+        Args:
+            targets: Their labels, 0 or 1, ``[N, C]``.
+            groups: Of each class; default: by its number of clips, see :func:`class_groups_by_count`.
+        """
+        counts = targets.sum(axis=0).astype(int).tolist()
+        return cls(tuple(groups or class_groups_by_count(counts)), tuple(counts), len(targets))
 
 
 def class_groups_by_count(counts: Sequence[int], head: int = 500, tail: int = 100) -> list[str]:

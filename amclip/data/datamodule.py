@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from amclip import interrupt
 from amclip.checkpoint import hyperparameters
-from amclip.class_groups import ClassStatistics, class_groups_by_count
+from amclip.class_groups import ClassStatistics
 from amclip.data.dataset import ClipDataset, collate
 from amclip.data.label_error import LabelError
 from amclip.data.place import Place, seed_of
@@ -23,16 +23,17 @@ from amclip.data.readable import (
     tell_frame_rates,
     tell_odd_tracks,
 )
+from amclip.data.ready import make_ready
 from amclip.data.samplers import ClassAwareSampler, EpochSampler, WindowSampler, process_group
-from amclip.data.side_stream import NoStreams, SideStream
+from amclip.data.side_stream import NoStreams, SideStream, overrides
 from amclip.data.stored.dataset import Lookup, StoredClips, collate_stored
-from amclip.data.stored.embedder import Embedder, Precision, changes_pixels, refuse_unusable
+from amclip.data.stored.embedder import Embedder, Precision, changes_pixels, refuse_unusable, trained_network
 from amclip.data.stored.videos import video_digests
 from amclip.data.table import LabelTable, describe_lost
 from amclip.data.video_data import VideoData
-from amclip.data.views import Views, clip_views, position_views
+from amclip.data.views import Views
 from amclip.models.classifier import InterleavedClassifier
-from amclip.preprocess import Preprocess, Seen
+from amclip.preprocess import Preprocess
 from amclip.rank_zero import rank_zero_info, rank_zero_warn
 
 __all__ = ["VideoDataModule"]
@@ -151,9 +152,9 @@ class VideoDataModule(VideoData, LightningDataModule):
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Tie a training step's randomness to seed, epoch, clips and how often they were drawn.
 
-        So a resumed training goes on exactly as one that never stopped. Drawing from one running stream would not do:
-        Lightning and the loaders draw from it too. Augmentation has a seed for each clip, so that it is the same on any
-        number of processes; dropout within the network depends on all clips of a process's batch.
+        So a resumed training goes on exactly as one that never stopped; Lightning and loaders draw from the running
+        stream too. Augmentation has a seed for each clip, so that it is the same on any number of processes; dropout
+        within the network depends on all clips of a process's batch.
         """
         for reason in set(batch.get("reason", ())) - {""} - self._messages:
             self._messages.add(reason)
@@ -169,8 +170,7 @@ class VideoDataModule(VideoData, LightningDataModule):
         side = self._side_stream(device)
         side.begin()
         with side.beside():
-            moved: Batch = super().transfer_batch_to_device(batch, device, dataloader_idx)
-        return moved
+            return super().transfer_batch_to_device(batch, device, dataloader_idx)  # type: ignore[no-any-return]
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Frames to normalised frames and flow images, on the device, augmented and mixed in training only.
@@ -187,33 +187,17 @@ class VideoDataModule(VideoData, LightningDataModule):
         return batch
 
     def _make_ready(self, batch: Batch) -> Batch:
-        training = self.trainer is not None and self.trainer.training
-        seeds = batch.pop("seeds", None)
         if self.embedder is not None:
+            batch.pop("seeds", None)
             self.embedder.complete(batch, self._views())
             return batch
-        frames, unit_speed = batch.pop("frames"), batch.pop("unit_speed", None)
-        height, width = frames.shape[-2:]
-        if (taken := self._views()).number > 1:
-            views = taken.temporal, taken.spatial
-            frames = clip_views(frames, *views)
-            unit_speed = None if unit_speed is None else position_views(unit_speed, *views)
-            batch["segments"] = batch["segments"].repeat_interleave(taken.number, dim=0)
-        shown = (frames.shape[-2] / height, frames.shape[-1] / width)
-        seen = self.preprocess(frames, augment=training, shown=shown, unit_speed=unit_speed, seeds=seeds)
-        if training:
-            images, motion, batch["labels"] = self.augmentation.mix(seen.images, seen.motion, batch["labels"], seeds)
-            seen = Seen(images, motion)
-        batch.update(seen._asdict())
-        return batch
+        training = self.trainer is not None and self.trainer.training
+        return make_ready(batch, self.preprocess, self._views(), self.augmentation if training else None)
 
     def _side_stream(self, device: torch.device) -> SideStream:
         """Where the next batch is made ready; what embeds asks for values, and overridden methods know no streams."""
         if self._side is None:
-            own = any(
-                getattr(type(self), name) is not getattr(VideoDataModule, name)
-                for name in ("transfer_batch_to_device", "on_after_batch_transfer")
-            )
+            own = overrides(type(self), VideoDataModule, "transfer_batch_to_device", "on_after_batch_transfer")
             wanted = getattr(self.trainer, "side_stream", True) and self.embedder is None and not own
             self._side = SideStream(device, None if wanted else NoStreams())
         return self._side
@@ -244,40 +228,23 @@ class VideoDataModule(VideoData, LightningDataModule):
 
     def _refuse_embeddings(self, stage: str) -> None:
         if self.embeddings is not None and self.trainer is not None:
-            refuse_unusable(self._network(), self.augmentation, stage == "fit")
-
-    def _network(self) -> InterleavedClassifier:
-        """The network that is trained."""
-        assert self.trainer is not None
-        task = self.trainer.lightning_module
-        network = getattr(task, "network", None)
-        if not isinstance(network, InterleavedClassifier):
-            raise ValueError(
-                f"data.embeddings: are those of amclip's network, and {type(task).__name__} has none; leave them out"
-            )
-        return network
+            refuse_unusable(trained_network(self.trainer), self.augmentation, stage == "fit")
 
     def _views(self) -> Views:
         """How clips are looked at in the stage that runs."""
         return self.views if self._trainer_stage() in ("test", "predict") else Views()
 
     def _trainer_stage(self) -> str:
-        stage = self.trainer.state.fn if self.trainer is not None else None
-        return stage.value if stage is not None else "fit"
+        return self.trainer.state.fn.value if self.trainer is not None and self.trainer.state.fn is not None else "fit"
 
     def _tables(self, stage: str) -> dict[str, LabelTable]:
         if stage == "predict":
             return {"predict": self.labels.for_prediction()}
         table = self.read_table()
-        for clip in table.clips:
-            if clip.labels is None:
-                raise LabelError(
-                    "names no labels; a table for training or testing needs them", table.file_of(clip), clip.line
-                )
+        if bare := next((clip for clip in table.clips if clip.labels is None), None):
+            raise LabelError("names no labels; training and testing need them", table.file_of(bare), bare.line)
         if len(training := table.split("train")):
-            counts = training.targets().sum(axis=0).astype(int).tolist()
-            groups = self.labels.class_groups or class_groups_by_count(counts)
-            self.statistics = ClassStatistics(tuple(groups), tuple(counts), len(training))
+            self.statistics = ClassStatistics.of(training.targets(), self.labels.class_groups)
         names = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}[stage]
         return {name: table.split(name) for name in names}
 
@@ -323,7 +290,7 @@ class VideoDataModule(VideoData, LightningDataModule):
         """
         assert self.embeddings is not None
         if self.trainer is not None:
-            self.open_store(self._network(), self.trainer.precision_plugin)
+            self.open_store(trained_network(self.trainer), self.trainer.precision_plugin)
         if self.embedder is None:
             raise ValueError("data.embeddings: nobody has said whose; VideoDataModule.open_store does")
         views = self.views.spatial if name in ("test", "predict") else 1

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-__all__ = ["CudaStreams", "NoStreams", "SideStream", "Streams"]
+__all__ = ["CudaStreams", "NoStreams", "SideStream", "Streams", "overrides"]
 
 
 class Streams(Protocol):
@@ -117,3 +117,8 @@ class SideStream:
             batch: Tensors in any nest of dicts, lists and tuples.
         """
         self.streams.join([leaf for leaf in tree_leaves(batch) if isinstance(leaf, Tensor)])
+
+
+def overrides(kind: type, base: type, *methods: str) -> bool:
+    """Whether a class has one of these methods of its own, and not the one of its base."""
+    return any(getattr(kind, name) is not getattr(base, name) for name in methods)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import torch
+from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
 from amclip.augmentation import Augmentation
@@ -16,7 +17,7 @@ from amclip.models.classifier import InterleavedClassifier
 from amclip.motion import statistics_of_input
 from amclip.preprocess import Preprocess, Seen
 
-__all__ = ["Embedder", "Precision", "changes_pixels", "refuse_unusable"]
+__all__ = ["Embedder", "Precision", "changes_pixels", "refuse_unusable", "trained_network"]
 
 
 class Precision(Protocol):
@@ -211,3 +212,18 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
 
 def _arrays(tensors: dict[str, Tensor]) -> dict[str, Any]:
     return {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+
+
+def trained_network(trainer: Trainer) -> InterleavedClassifier:
+    """The network that a trainer trains, whose image tower embeds.
+
+    Raises:
+        ValueError: If the task is not one of amclip's.
+    """
+    task = trainer.lightning_module
+    network = getattr(task, "network", None)
+    if not isinstance(network, InterleavedClassifier):
+        raise ValueError(
+            f"data.embeddings: are those of amclip's network, and {type(task).__name__} has none; leave them out"
+        )
+    return network
