@@ -5,9 +5,12 @@ import platform
 import shutil
 import sys
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["doctor"]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["doctor", "flow_differs"]
 
 PACKAGES = (
     "torch",
@@ -25,6 +28,7 @@ PACKAGES = (
     "tensorboard",
 )
 _FRAMES = ((224, 224), (256, 340))  # what networks see, and a whole frame of 4:3
+_SAME_FLOW = 0.02  # pixels, in the mean of a pair: rounding, and where the iterations end
 
 
 def doctor() -> None:
@@ -232,12 +236,38 @@ def _flow_on_gpu() -> tuple[str, str, str | None]:
     try:
         arch = "{}{}".format(*torch.cuda.get_device_capability()) if needed else "80"
         _cuda.compile_kernels(arch)
-        return name, f"kernels build for sm_{arch}" if needed else "kernels build; no GPU to run them", None
+        if not needed:
+            return name, "kernels build; no GPU to run them", None
+        apart = flow_differs(torch.device("cuda"))
+        if apart <= _SAME_FLOW:
+            return name, f"kernels build for sm_{arch} and agree with the CPU to {apart:.2g} pixels", None
+        said = f"differs from the CPU's by {apart:.2g} pixels"
+        return name, said, f"the flow of this GPU {said}: compute it on the CPU, and please report it with this list"
     except ModuleNotFoundError as error:
         return name, "no cuda-core (needed with a GPU only)", str(error) if needed else None
     except Exception as error:  # NVRTC's errors have many types
         reason = " ".join(str(error).split())[:200]
         return name, "kernels do not build", f"TV-L1's kernels do not build: {reason}" if needed else None
+
+
+def flow_differs(device: "torch.device") -> float:
+    """How far the flow of a device is from the CPU's, on drawn pairs of the shapes that kernels treat apart.
+
+    Returns:
+        The greatest mean distance of a pair, pixels.
+    """
+    import torch
+
+    from amclip.flow import TVL1
+
+    apart = 0.0
+    for height, width in ((64, 80), *_FRAMES):
+        rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        waves = [torch.sin((columns + shift) / 5) * torch.cos((rows - shift) / 7) for shift in (0.0, 1.5)]
+        pairs = ((torch.stack(waves) + 1) * 127).byte()[None, :, None]
+        flow = TVL1.preset("default")
+        apart = max(apart, float((flow(pairs.to(device)).cpu() - flow(pairs)).norm(dim=1).mean()))
+    return apart
 
 
 def _conflicts() -> list[str]:

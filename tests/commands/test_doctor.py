@@ -45,3 +45,16 @@ def test_without_cuda_core_flow_on_a_gpu_is_said_to_be_missing(monkeypatch: pyte
 
     monkeypatch.setattr(_cuda, "describe", missing)
     assert "cuda-core is missing" in doctor._flow_in_use(gpu=True)
+
+
+def test_the_flow_of_a_gpu_is_compared_with_the_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert doctor.flow_differs(torch.device("cpu")) == 0
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+    monkeypatch.setattr("amclip.flow._cuda.compile_kernels", lambda arch: None)
+    for apart, problem in ((1e-4, False), (0.3, True)):
+        monkeypatch.setattr(doctor, "flow_differs", lambda device, apart=apart: apart)
+        name, state, said = doctor._flow_on_gpu()
+        assert name == "flow on GPU"
+        assert f"{apart:.2g} pixels" in state
+        assert (said is not None) == problem
