@@ -1,5 +1,6 @@
 """Lightning's trainer, with what amclip chooses by the device at hand: precision, float32 products, a patient bar."""
 
+from datetime import timedelta
 from typing import Any, Literal, TypeAlias, get_args
 
 import torch
@@ -32,6 +33,15 @@ class AmclipTrainer(Trainer):
             ten bits behind the point). highest: in all of float32's bits, and slowly. medium: bfloat16 products.
         side_stream: On a GPU of CUDA, move and preprocess the next batch (crops, flow) while the step of this one is
             still computed; takes memory for one more batch. false: one after the other.
+        limit_train_batches: Lightning's, as are the next five: a whole number counts batches, a fraction is a part of
+            them all. They are named here for their types: Lightning's ``Optional[Union[int, float]]`` is
+            ``Optional[Union[float, int]]`` where another library has written that first (kornia does), since Python
+            keeps one of the two; on the command line ``1`` was then all batches in place of one.
+        limit_val_batches: For validation.
+        limit_test_batches: For tests.
+        limit_predict_batches: For predictions.
+        overfit_batches: Train and validate on the same ones.
+        val_check_interval: How often within an epoch to validate; see Lightning for times.
         **settings: Of Lightning's trainer.
 
     Raises:
@@ -45,6 +55,12 @@ class AmclipTrainer(Trainer):
         precision: Precision | None = "auto",
         float32_products: Float32Products = "high",
         side_stream: bool = True,
+        limit_train_batches: int | float | None = None,
+        limit_val_batches: int | float | None = None,
+        limit_test_batches: int | float | None = None,
+        limit_predict_batches: int | float | None = None,
+        overfit_batches: int | float = 0.0,
+        val_check_interval: int | float | str | timedelta | dict[str, Any] | None = None,
         **settings: Any,
     ) -> None:
         if float32_products not in (known := get_args(Float32Products)):
@@ -56,7 +72,17 @@ class AmclipTrainer(Trainer):
             how = "without tensor cores" if float32_products == "highest" else f"on tensor cores ({float32_products})"
             products = f"; float32 products {how}"
         self.side_stream = side_stream
-        super().__init__(accelerator=accelerator, precision=chosen, **settings)
+        super().__init__(
+            accelerator=accelerator,
+            precision=chosen,
+            limit_train_batches=limit_train_batches,
+            limit_val_batches=limit_val_batches,
+            limit_test_batches=limit_test_batches,
+            limit_predict_batches=limit_predict_batches,
+            overfit_batches=overfit_batches,
+            val_check_interval=val_check_interval,
+            **settings,
+        )
         rank_zero_info(f"Precision: {chosen or '32-true'}{why}{products}")
 
 
