@@ -96,7 +96,7 @@ class TrainedModel:
 
         Args:
             precision: bf16 or 16 round the tower's weights for good; 32 leaves them as they are; auto takes bf16 where
-                the network is on a device that computes it, see :func:`amclip.precision.choose_precision`.
+                the network is on a GPU that computes it, see :func:`amclip.precision.choose_precision`.
 
         Returns:
             This very model.

@@ -21,17 +21,16 @@ from amclip.precision import bfloat16_is_fast, choose_precision
     [({"amx_bf16": True}, True), ({"avx512_bf16": True}, True), ({"avx512_f": True, "amx_bf16": False}, False)],
     ids=str,
 )
-def test_auto_goes_by_the_instructions_of_the_cpu(
+def test_a_cpu_computes_in_float32_unless_it_is_told_and_says_what_is_faster(
     capabilities: dict[str, bool], fast: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
     assert bfloat16_is_fast() is fast
     chosen, why = choose_precision("auto", gpu=False)
-    assert (chosen, ScoringOptions(accelerator="cpu").chosen_precision[0]) == (
-        ("bf16", "bf16") if fast else ("32", "32")
-    )
-    assert ("this CPU computes bfloat16" in why) is fast
+    assert chosen == ScoringOptions(accelerator="cpu").chosen_precision[0] == "32"
+    assert ("--precision bf16 is faster on this CPU" in why) is fast
+    assert choose_precision("bf16", gpu=False) == ("bf16", "")
     assert choose_precision("32", gpu=False) == ("32", "")
 
 

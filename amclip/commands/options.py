@@ -22,7 +22,7 @@ class ScoringOptions:
         batch_size: Windows scored at a time. Default: 1 on a CPU, 8 on a GPU.
         accelerator: auto takes a GPU where there is one.
         precision: In which the image tower computes: 32, or bf16 or 16, faster where the device has them, with slightly
-            other scores. auto: bf16 on CPUs and GPUs that compute it, else 32.
+            other scores. auto: bf16 on GPUs that compute it, else 32; an annotation goes on as it was begun.
         probe_timeout: Seconds without progress after which a video counts as unreadable.
 
     Raises:

@@ -24,6 +24,7 @@ import amclip
 from amclip.calibration import Calibrator
 from amclip.cli import main
 from amclip.commands.annotate import _precision
+from amclip.commands.options import ScoringOptions
 from amclip.config_path import config_path
 from amclip.data.video import READING_RULES, Video
 from amclip.data.video_file import VideoError
@@ -215,12 +216,13 @@ def test_other_settings_are_refused_until_a_restart(
 
 def test_a_precision_left_open_is_that_of_the_annotation_that_was_begun(annotated: Path) -> None:
     begun = OutputFolder.begun_with(annotated)
-    assert begun["precision"] == "32-true"  # auto, on a CPU
+    assert begun["precision"] == "32"
     assert OutputFolder.begun_with(annotated / "nothing") == {}
-    assert _precision("auto", "cpu", begun)[0] == "32-true"
-    on_a_gpu = {**begun, "precision": "bf16-mixed"}
-    assert _precision("auto", "cpu", on_a_gpu) == ("bf16-mixed", " (auto: as this annotation was begun)")
-    assert _precision("32-true", "cpu", on_a_gpu) == ("32-true", "")
+    left_open, named = ScoringOptions(accelerator="cpu"), ScoringOptions(accelerator="cpu", precision="32")
+    assert _precision(left_open, begun)[0] == "32"
+    on_a_gpu = {**begun, "precision": "bf16"}
+    assert _precision(left_open, on_a_gpu) == ("bf16", " (auto: as this annotation was begun)")
+    assert _precision(named, on_a_gpu) == ("32", "")
 
 
 @pytest.mark.parametrize("how", ["Ctrl-C", "full disk"])

@@ -140,7 +140,7 @@ def test_tracks_and_crops_belong_together(folder: Path, tmp_path: Path, capsys: 
 
 def test_tracks_that_are_not_of_the_video_are_told(folder: Path, tmp_path: Path) -> None:
     track = track_of("ada", np.arange(100))
-    scaled = Track("ada", track.frames, track.boxes * 40)
+    scaled = Track("ada", track.frames, track.boxes * 12)
     write_tracks(Tracks.of("", [("a.mkv", scaled)]), tmp_path / "scaled.csv")
     with pytest.warns(UserWarning, match="boxes up to frame 99, and the last of the video is 74") as warned:
         assert annotate(folder, tmp_path / "run", f"--tracks={tmp_path / 'scaled.csv'}") == 0

@@ -70,7 +70,7 @@ def test_an_iteration_costs_what_it_may(monkeypatch: pytest.MonkeyPatch) -> None
     iterations = machine_code.count_iterations(machine_code.disassemble(compiled("90")[0]))
     assert iterations.keys() == {name for name in BUDGET if name.startswith("iterate")}
     # Issue slots per pixel by the shortest way, and moves of spilled words per thread.
-    budget = {"iterate_block": (46, 2), "iterate_cluster": (46, 10), "iterate_cluster_flat": (48, 4)}
+    budget = {"iterate_block": (46, 2), "iterate_cluster": (46, 10), "iterate_cluster_flat": (48, 5)}
     budget |= {"iterate_tall": (46, 10), "iterate_until": (70, 4), "iterate_cluster_until": (54, 16)}
     for name, (slots, moves) in budget.items():
         iteration = iterations[name]
