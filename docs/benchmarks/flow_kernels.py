@@ -27,7 +27,7 @@ from amclip.flow.reference import Parameters
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "flow"))
 from emulator import LARGE, SMALL, Emulator
 
-#: Earlier versions of the kernel of clusters, as they were counted then: with the tool below, on their own source.
+#: Version 1 as it was counted on its own source, with the tool below; 2 and 3 are version 4 with one change taken back.
 EARLIER = (
     "| 1: cluster of 8, one block of 7 warps per SM; the whole cluster waits twice; masks at the image's end | 255 + "
     "108 B | 43.5–48.9 | 4 | 1.43 | 0.57 | 7 | 2 of the cluster, 4 fences | 2,736 + 1,792 + 1,568 |",
@@ -39,7 +39,8 @@ EARLIER = (
 VERSION = "4: cluster of 16, two blocks of 4 warps per SM; strips wait for their neighbours"
 VERSIONS_TEXT = """\
 `iterate_cluster` on sm_90, per pixel and iteration where nothing else is said. Of the ways through the code the
-shortest and the longest are given. The longest is that of a warp that has pixels outside of the image, which 224 × 224
+shortest and the longest are given. Rows 2 and 3 are version 4 with one change taken back, to show what it gives; row 2
+keeps only the cost of the older arithmetic. The longest is that of a warp that has pixels outside of the image, which 224 × 224
 has none of, and that sends to both neighbours; version 1 sent every warp with a pixel of the last column the long way.
 *Cycles* are the least that an SM needs for an iteration of its 6,272 pixels of 224 × 224 (8 SMs per pair, in all
 versions), the longest way, if it did nothing but issue, nothing but MUFU, nothing but shared memory. Version 1 was
