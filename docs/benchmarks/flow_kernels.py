@@ -39,13 +39,13 @@ EARLIER = (
 VERSION = "4: cluster of 16, two blocks of 4 warps per SM; strips wait for their neighbours"
 VERSIONS_TEXT = """\
 `iterate_cluster` on sm_90, per pixel and iteration where nothing else is said. Of the ways through the code the
-shortest and the longest are given. Rows 2 and 3 are version 4 with one change taken back, to show what it gives; row 2
-keeps only the cost of the older arithmetic. The longest is that of a warp that has pixels outside of the image, which
-224 × 224 has none of, and that sends to both neighbours; version 1 sent every warp with a pixel of the last column the
-long way. *Cycles* are the least that an SM needs for an iteration of its 6,272 pixels of 224 × 224 (8 SMs per pair,
-in all versions), the longest way, if it did nothing but issue, nothing but MUFU, nothing but shared memory. Version 1 was
-measured on an H200: about 6,900 cycles, the sum of all three (6,096) and 800 more. So nothing overlaps, since all warps
-of an SM wait at the same barriers.
+shortest and the longest are given. Rows 2 and 3 are version 4 with one change taken back, to show what it gives; row
+2 keeps only the cost of the older arithmetic. The longest is that of a warp that has pixels outside of the image,
+which 224 × 224 has none of, and that sends to both neighbours; version 1 sent every warp with a pixel of the last
+column the long way. *Cycles* are the least that an SM needs for an iteration of its 6,272 pixels of 224 × 224 (8 SMs
+per pair, in all versions), the longest way, if it did nothing but issue, nothing but MUFU, nothing but shared memory.
+Version 1 was measured on an H200: about 6,900 cycles, the sum of all three (6,096) and 800 more. So nothing overlaps,
+since all warps of an SM wait at the same barriers.
 
 What was expected of each change when it was made; **all of it is still to be measured on a GPU**:
 
