@@ -192,11 +192,11 @@ def test_frame_rates_that_differ_and_videos_too_slow_are_told_at_the_start(
     words = (
         r"too slow for the flow gap of 0.04 s: 1 of 3 videos. c.mp4 has 10 frames/s: the next frame comes after 0.1 s"
     )
-    with caplog.at_level("INFO"), pytest.warns(UserWarning, match=words):
+    with caplog.at_level("INFO", "lightning.pytorch"), pytest.warns(UserWarning, match=words):
         build(tmp_path, flow_gap="1/25").setup("fit")
     assert "frame rates: 10 (1 video), 25 (2 videos); the flow gap of 0.04 s is 1, 1 frames" in caplog.text
     caplog.clear()
-    with warnings.catch_warnings(), caplog.at_level("INFO"):
+    with warnings.catch_warnings(), caplog.at_level("INFO", "lightning.pytorch"):
         warnings.filterwarnings("error", message="too slow")
         build(tmp_path, flow_gap="1/25", modality="frames").setup("fit")
     assert "frame rates" not in caplog.text
