@@ -175,8 +175,8 @@ class Scan:
     def decodes(self, target: int) -> bool:
         """Whether the frame of one of the last packets is known to come out of the decoder.
 
-        What it refers to may be missing: pixels are then wrong, and that a picture is coded there is certain all the
-        same. Where it does not come out so, decoding from the key frame before it tells.
+        It is decoded from the key frame before it, where that is one of the last packets too. Where it does not come
+        out so, reading tells, which decodes all since the key frame.
 
         Args:
             target: Number of the packet.
@@ -186,11 +186,9 @@ class Scan:
         held = [*self._first, *self._last]
         keys = [number for number, packet in held if number <= target and packet.is_keyframe]
         context = self.stream.codec_context
-        begin = max(keys, default=-1)
-        if target - begin > _FAR or begin < 0:
-            if context.name not in _WITHOUT_REFERENCES:
-                return False
-            begin = target - _BEFORE
+        if not keys or target - keys[-1] > _FAR:
+            return False
+        begin = keys[-1]
         behind = [(number, packet) for number, packet in held if number >= begin]
         if (
             not behind
@@ -199,7 +197,6 @@ class Scan:
         ):
             return False
         context.flush_buffers()
-        context.flags |= _OUTPUT_CORRUPT
         for number, packet in [*behind, (len(self.packets), _flush(self.stream))]:
             if packet.size:
                 name_packet(packet, number)
@@ -217,9 +214,6 @@ def scan(path: str | os.PathLike[str], alive: Alive = lambda: None) -> Packets:
 
 _HELD = 40  # packets at each end: those of the frames that are decoded, with all that codecs reorder
 _FAR = 12  # packets
-_BEFORE = 2  # packets that may give the decoder something to refer to
-_WITHOUT_REFERENCES = ("h264", "hevc")  # give a frame whatever it refers to, if they are asked to
-_OUTPUT_CORRUPT = 1 << 3  # AV_CODEC_FLAG_OUTPUT_CORRUPT
 _INTRA_ONLY = 1  # AV_CODEC_PROP_INTRA_ONLY
 
 
