@@ -19,11 +19,11 @@ _NO_NETWORK = re.compile(
 # What takes less memory, by the command.
 _SMALLER = {
     "fit": "smaller batches (--data.batch_size 4; with --trainer.accumulate_grad_batches 2 a step has as many clips as "
-    "with 8), --trainer.precision bf16-mixed on a GPU, fewer positions (--input.positions_per_segment 4), or an image "
+    "with 8), fewer positions (--input.positions_per_segment 4), or an image "
     "tower that does not learn (--config configs/encoders/frozen.yaml)",
-    "embed": "smaller batches (--data.batch_size 4) or --trainer.precision bf16-mixed on a GPU",
-    "annotate": "fewer windows at a time (--batch_size 1), or --precision bf16-mixed on a GPU (what was scored is "
-    "kept: the same command goes on)",
+    "embed": "smaller batches (--data.batch_size 4)",
+    "annotate": "fewer windows at a time (--batch_size 1; what was scored is kept: the same command goes on), or "
+    "--precision bf16 (begin anew in another folder: a folder holds scores of one precision)",
     "suggest": "fewer windows at a time (--batch_size 1)",
     "flow": "a smaller picture (--size 224)",
 }

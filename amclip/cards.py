@@ -138,7 +138,10 @@ def data_card(table: LabelTable, files: Sequence[str], root: str) -> str:
         ("clips", *(len(clips[split]) for split in splits)),
         ("clips without any behaviour", *(sum(clip.labels == () for clip in clips[split]) for split in splits)),
         ("videos", *(len(videos[split]) for split in splits)),
-        ("length of clips", *(_spent(spans[split]) for split in splits)),
+        (
+            "length of clips that have times, in all",
+            *(_spent(spans[split]) if spans[split] else "–" for split in splits),
+        ),
     ]
     shared = sorted(set[str]().union(*(videos[a] & videos[b] for a in splits for b in splits if a < b)))
     lines = [
@@ -251,6 +254,8 @@ def _seconds(value: float | None) -> str:
 
 
 def _spent(lengths: Sequence[float]) -> str:
+    if not lengths:
+        return "–"
     total = sum(lengths)
     return f"{total:.1f} s" if total < 120 else f"{total / 60:.1f} min" if total < 7200 else f"{total / 3600:.1f} h"
 

@@ -17,6 +17,7 @@ __all__ = ["Guard", "explain_lost_process", "explain_lost_worker"]
 _END_TIMEOUT = 5.0  # seconds that processes which this one started have to end by themselves
 
 _LOOK_EVERY = 20  # steps; each look waits for a GPU
+_OVERFLOWS_IN_A_ROW = 10  # of steps that 16-mixed leaves out: as the scale halves each time, it is not the scale then
 
 _KILLED = re.compile(r"DataLoader worker \(pid(?:\(s\))? ?([\d, ]+)\) (?:is killed by signal: ([\w ]+)|exited unexp)")
 _LOST_PEER = re.compile(
@@ -38,7 +39,9 @@ class Guard(Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self._astray: torch.Tensor | None = None  # on the device, so that steps need not wait for it
+        # How many losses in a row were no numbers, at most; on the device, so that steps need not wait for it.
+        self._astray: torch.Tensor | None = None
+        self._in_a_row: torch.Tensor | None = None
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -50,22 +53,28 @@ class Guard(Callback):
         """
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs  # none where a step was skipped
         if isinstance(loss, torch.Tensor):
-            astray = ~torch.isfinite(loss.detach()).all()
-            self._astray = astray if self._astray is None else self._astray | astray
+            astray = (~torch.isfinite(loss.detach()).all()).int()
+            self._in_a_row = astray if self._in_a_row is None else (self._in_a_row + 1) * astray
+            self._astray = self._in_a_row if self._astray is None else torch.maximum(self._astray, self._in_a_row)
         if trainer.global_step % _LOOK_EVERY == 0:
             self._refuse_astray(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look once more, before the epoch's checkpoint would take the place of the last good one."""
+        """Look once more, at the end of the epoch."""
+        self._refuse_astray(trainer)
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Look before any checkpoint would take the place of the last good one."""
         self._refuse_astray(trainer)
 
     def _refuse_astray(self, trainer: Trainer) -> None:
         if self._astray is None:
             return
-        astray, self._astray = bool(self._astray), None
-        if astray:
+        astray, self._astray = int(self._astray), None
+        # In 16-mixed a step that overflows is left out, and the scale of the gradients made smaller for the next.
+        overflows = str(trainer.precision) == "16-mixed"
+        if astray >= (_OVERFLOWS_IN_A_ROW if overflows else 1):
             rate = max(group["lr"] for optimiser in trainer.optimizers for group in optimiser.param_groups)
-            overflows = str(trainer.precision) == "16-mixed"
             other = " 16-mixed overflows where bf16-mixed and 32-true do not." if overflows else ""
             raise ValueError(
                 f"the loss is no number any more, in step {trainer.global_step} or up to {_LOOK_EVERY} before it: the "

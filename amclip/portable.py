@@ -217,7 +217,8 @@ def describe(model: TrainedModel) -> dict[str, Any]:
             "moments": "position k = 0 … K - 1 of a clip from start to stop, in seconds, shows the frame that is on "
             "screen at start + (k + 0.5) * (stop - start - gap_seconds) / K",
             "gap_seconds": seen.flow.gap_seconds,
-            "flow": "from the frame of a position to the one on screen gap_seconds later, the next one at least",
+            "flow": "from the frame of a position to the one whose time is nearest to gap_seconds later, the next "
+            "one at least",
         },
         "pixels": {
             "frame_size": list(seen.frame_size),

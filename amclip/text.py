@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-__all__ = ["few", "file_label", "holds_control", "is_formula", "path_cell", "printable", "text_cell"]
+__all__ = ["few", "file_label", "holds_control", "is_formula", "one_line", "path_cell", "printable", "text_cell"]
 
 _FORMULA = ("=", "+", "-", "@")
 """What a cell begins with that spreadsheet programs take for a formula."""
@@ -23,6 +23,11 @@ def few(lines: Sequence[str], most: int = 8) -> list[str]:
 def printable(text: str) -> str:
     """The same text with signs for what a terminal would obey, as Python writes them."""
     return _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
+
+
+def one_line(text: str) -> str:
+    """The same text, printable and in one line, for comments in files that are read again."""
+    return " ".join(printable(text).split())
 
 
 def holds_control(text: str) -> bool:

@@ -2,7 +2,7 @@
 
 import errno
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -57,7 +57,7 @@ def test_an_error_that_nobody_thought_of_says_where_to_go(
 
 def trainer(step: int, **more: Any) -> Any:
     optimiser = SimpleNamespace(param_groups=[{"lr": 0.5}])
-    more = {"optimizers": [optimiser], "checkpoint_callbacks": [], "ckpt_path": None, "precision": "16-mixed", **more}
+    more = {"optimizers": [optimiser], "checkpoint_callbacks": [], "ckpt_path": None, "precision": "32-true", **more}
     return SimpleNamespace(global_step=step, **more)
 
 
@@ -68,11 +68,35 @@ def test_a_loss_that_is_no_number_ends_the_training_before_its_checkpoint_is_wri
     guard.on_train_epoch_end(trainer(2), module)
     guard.on_train_batch_end(trainer(3), module, {"loss": torch.tensor(float("nan"))}, None, 1)
     guard.on_train_batch_end(trainer(4), module, {"loss": torch.tensor(1.0)}, None, 2)
-    with pytest.raises(ValueError, match=r"(?s)no number any more.*0\.5.*learning_rate.*bf16-mixed"):
+    with pytest.raises(ValueError, match=r"(?s)no number any more.*0\.5.*learning_rate"):
         guard.on_train_epoch_end(trainer(5), module)
     guard.on_train_batch_end(trainer(19), module, {"loss": torch.tensor(float("inf"))}, None, 3)
     with pytest.raises(ValueError, match="in step 20"):
         guard.on_train_batch_end(trainer(20), module, {"loss": torch.tensor(1.0)}, None, 4)
+
+
+def test_no_checkpoint_is_written_of_weights_that_went_astray() -> None:
+    guard, module = Guard(), cast("Any", None)
+    guard.on_train_batch_end(trainer(7), module, {"loss": torch.tensor(1.0)}, None, 0)
+    guard.on_save_checkpoint(trainer(7), module, {})
+    guard.on_train_batch_end(trainer(8), module, {"loss": torch.tensor(float("nan"))}, None, 1)
+    with pytest.raises(ValueError, match="no number any more"):
+        guard.on_save_checkpoint(trainer(8), module, {})
+
+
+def test_a_step_that_overflows_in_16_bits_is_left_out_and_many_in_a_row_end_the_training() -> None:
+    guard, module = Guard(), cast("Any", None)
+    mixed = trainer(3)
+    mixed.precision = "16-mixed"
+    for _ in range(5):
+        for _ in range(4):
+            guard.on_train_batch_end(mixed, module, {"loss": torch.tensor(float("inf"))}, None, 0)
+        guard.on_train_batch_end(mixed, module, {"loss": torch.tensor(1.0)}, None, 0)
+        guard.on_save_checkpoint(mixed, module, {})
+    for _ in range(10):
+        guard.on_train_batch_end(mixed, module, {"loss": torch.tensor(float("inf"))}, None, 0)
+    with pytest.raises(ValueError, match="16-mixed overflows"):
+        guard.on_save_checkpoint(mixed, module, {})
 
 
 def test_work_without_a_terminal_has_a_line_a_minute(

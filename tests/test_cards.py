@@ -60,7 +60,7 @@ def test_a_data_card_counts_clips_videos_and_classes_by_split() -> None:
     assert "|  | train | test |" in card
     assert "| clips | 2 | 1 |" in card
     assert "| clips without any behaviour | 0 | 1 |" in card
-    assert "| length of clips | 92.0 s | 2.0 s |" in card
+    assert "| length of clips that have times, in all | 92.0 s | 2.0 s |" in card
     assert "| rests | 2 | 0 |" in card
     assert "Animals that are told apart: ada, bob." in card
     assert "1 videos are in several splits" in card

@@ -7,6 +7,7 @@ from typing import Any
 
 from amclip.commands.new_choices import Choices
 from amclip.commands.new_survey import Survey
+from amclip.text import one_line
 
 __all__ = ["config_text"]
 
@@ -25,7 +26,8 @@ def config_text(found: Survey, chosen: Choices, name: str, store: str) -> str:
     cropped, frozen = chosen.source.tracks is not None, chosen.tuning.value == "frozen"
     segments, each = chosen.positions.value
     lines = [
-        f"# Written by `amclip new` from what lies in {found.folder.name or found.folder}. Change what you like; then",
+        f"# Written by `amclip new` from what lies in {one_line(found.folder.name or str(found.folder))}.",
+        "# Change what you like; then",
         "#",
         f"#   amclip check --config {name}    # what is wrong with the data",
         f"#   amclip fit   --config {name}    # train",
@@ -38,7 +40,7 @@ def config_text(found: Survey, chosen: Choices, name: str, store: str) -> str:
         "trainer:",
         "  accelerator: auto         # takes a GPU where there is one",
         "  devices: auto",
-        "  precision: 32-true        # bf16-mixed is about twice as fast on GPUs since 2020",
+        "  precision: auto           # bf16-mixed on GPUs that have bfloat16, else 32-true",
         f"  max_epochs: {50 if frozen else 30}            # how often all training clips are seen",
         "  log_every_n_steps: 10",
         "",

@@ -137,6 +137,4 @@ def _faster(rates: Rates, input: "NetworkInput", network: "NetworkConfig", gpu: 
         words.append(f"half of the positions: --input.positions_per_segment {half}")
     if input.modality == "interleaved":
         words.append("frames without flow, where motion does not matter: --input.modality frames")
-    if gpu:
-        words.append("half precision: --trainer.precision bf16-mixed")
     return words

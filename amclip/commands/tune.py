@@ -2,10 +2,10 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from amclip.atomic import refuse_overwriting, writing_text
-from amclip.text import few, printable
+from amclip.text import few, one_line, printable
 
 if TYPE_CHECKING:
     from amclip.ethogram.annotation_file import AnnotatedRun
@@ -53,6 +53,7 @@ def tune(
     from amclip.ethogram.annotations import read_annotation
     from amclip.ethogram.bouts import timeline
     from amclip.ethogram.tuning import Tried, tune_bouts
+    from amclip.long_work import LongWork
     from amclip.report.windows import read_windows
 
     run = read_run(annotation)
@@ -63,14 +64,10 @@ def tune(
     named = None if observations is None else Observations(observations)
     right = read_annotation(labels, root or _root_of(run), label_fps, named)
     curves = [timeline(scores) for scores in read_windows(run)]
-    with _progress() as progress:
-        task = progress.add_task("", total=len(run.classes))
-
-        def show(behaviour: str) -> None:
-            progress.update(task, description=printable(behaviour))
-            progress.advance(task)
-
-        tuned, notes = tune_bouts(curves, right, run.settings, tried, subjects=subjects, on_behaviour=show)
+    with LongWork("Tuning", len(run.classes), "behaviours") as work:
+        tuned, notes = tune_bouts(
+            curves, right, run.settings, tried, subjects=subjects, after=lambda behaviour: work.add()
+        )
     with writing_text(Path(output)) as file:
         file.write(_as_yaml(tuned, annotation, labels, overlap))
     _print(tuned, overlap)
@@ -88,27 +85,18 @@ def _root_of(run: "AnnotatedRun") -> str | None:
     return folders.pop() if len(folders) == 1 else None
 
 
-def _progress() -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("tuning {task.description}", markup=False), BarColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
-
-
 def _as_yaml(tuned: "list[Tuned]", annotation: str, labels: str, overlap: float) -> str:
     import yaml
 
     classes = {
         one.behaviour: {
             name: round(float(value), 6)
-            for name, value in vars(one.settings).items()
-            if value is not None and (name == "threshold" or value)
+            # All of them: what is left out here would be that of the command line.
+            for name, value in {**vars(one.settings), "off_threshold": one.settings.lower}.items()
         }
         for one in tuned
     }
-    # One line each, whatever the names of files hold.
-    source = printable(f"{annotation} and {labels}").replace("\n", " ")
+    source = one_line(f"{annotation} and {labels}")
     head = f"# Best F1 of bouts at an overlap of {overlap:g}, chosen by `amclip tune` on {source}\n"
     return head + yaml.safe_dump({"classes": classes}, sort_keys=False, allow_unicode=True)
 

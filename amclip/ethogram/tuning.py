@@ -118,7 +118,7 @@ def tune_bouts(
     tried: Tried | None = None,
     *,
     subjects: Subjects = "each",
-    on_behaviour: Callable[[str], None] = lambda behaviour: None,
+    after: Callable[[str], None] = lambda behaviour: None,
 ) -> tuple[list[Tuned], list[str]]:
     """Choose for each behaviour the bout settings with the best bouts on labelled videos.
 
@@ -131,7 +131,7 @@ def tune_bouts(
         settings: Those at hand, for each class.
         tried: What is tried. Default: fractions of a second.
         subjects: ``"each"``: animal by animal, where the labels name them; ``"merged"``: what any of them shows.
-        on_behaviour: Called with the name of each behaviour before it is tuned.
+        after: Called with the name of each behaviour when it is tuned.
 
     Returns:
         Of every class what came out, and notes on what was left out of the labels.
@@ -147,8 +147,8 @@ def tune_bouts(
         raise ValueError("nothing is left to compare: of no video anything was observed by both")
     tuned = []
     for behaviour in curves[0].classes:
-        on_behaviour(behaviour)
         tuned.append(_tune(behaviour, pairs, settings[behaviour], tried))
+        after(behaviour)
     return tuned, notes
 
 
