@@ -8,6 +8,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.accelerators import Accelerator, CUDAAccelerator
 from lightning.pytorch.callbacks import RichProgressBar
 
+from amclip.precision import bfloat16_is_fast
 from amclip.rank_zero import rank_zero_info
 
 __all__ = ["AmclipTrainer", "Float32Products", "PatientBar", "Precision", "choose_precision", "on_cuda"]
@@ -128,7 +129,7 @@ def choose_precision(asked: Precision | None, accelerator: Any) -> tuple[Any, st
         return asked, ""
     if not on_cuda(accelerator):
         return "32-true", " (auto: no GPU of CUDA in use)"
-    if torch.cuda.is_bf16_supported(including_emulation=False):
+    if bfloat16_is_fast(gpu=True):
         return "bf16-mixed", " (auto: this GPU has bfloat16)"
     return "32-true", " (auto: this GPU has no bfloat16; 16-mixed may be faster)"
 

@@ -153,11 +153,12 @@ def _precision_in_use() -> str:
     """What `precision: auto` is here, and how the trainer has float32 multiplied."""
     import inspect
 
+    from amclip.precision import choose_precision as choose_for_inference
     from amclip.trainer import AmclipTrainer, choose_precision, on_cuda
 
     chosen, why = choose_precision("auto", "auto")
     if not on_cuda("auto"):
-        return f"{chosen}{why}; bfloat16 gains nothing on most CPUs"
+        return f"{chosen}{why}; annotate and suggest: {' '.join(choose_for_inference('auto', gpu=False))}"
     products = inspect.signature(AmclipTrainer).parameters["float32_products"].default
     return f"{chosen}{why}; float32 products on tensor cores (--trainer.float32_products {products})"
 
