@@ -158,7 +158,7 @@ def _precision_in_use() -> str:
 
     chosen, why = choose_precision("auto", "auto")
     if not on_cuda("auto"):
-        return f"{chosen}{why}; annotate and suggest: {' '.join(choose_for_inference('auto', gpu=False))}"
+        return f"{chosen}{why}; annotate and suggest: {''.join(choose_for_inference('auto', gpu=False))}"
     products = inspect.signature(AmclipTrainer).parameters["float32_products"].default
     return f"{chosen}{why}; float32 products on tensor cores (--trainer.float32_products {products})"
 
