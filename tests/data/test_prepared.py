@@ -114,6 +114,32 @@ def test_names_stay_and_no_two_videos_get_one() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("videos", "expected"),
+    [
+        (["a.mp4", "a.avi", "a.avi.mp4"], ["a.mp4", "a.avi.2.mp4", "a.avi.mp4"]),
+        (["a.avi", "a.mov", "a.mov.avi"], ["a.mp4", "a.mov.mp4", "a.mov.avi.mp4"]),
+        (["a.avi", "A.mp4", "a.MP4", "A.mov"], ["a.avi.mp4", "A.mp4", "a.MP4.mp4", "A.mov.mp4"]),
+        (["/data/c.mov", "data/c.mov", "./data/c.mov"], ["data/c.mp4", "data/c.mov.mp4", "data/c.mov.mp4"]),
+    ],
+)
+def test_a_name_that_is_taken_is_given_to_no_other(videos: list[str], expected: list[str]) -> None:
+    assert prepared_names(videos) == dict(zip(videos, expected, strict=True))
+
+
+def test_two_videos_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"would both be written to A\.mp4"):
+        prepare_videos({Path("a.avi"): "a.mp4", Path("b.avi"): "A.mp4"}, {}, tmp_path / "out", PrepareSettings())
+    assert not (tmp_path / "out").exists()
+
+
+@given(st.lists(st.from_regex(r"(\.\./|/)?([ab]/)?[aA](\.(avi|mov|mp4|MP4|2)){0,3}", fullmatch=True), max_size=12))
+def test_as_many_names_as_videos(videos: list[str]) -> None:
+    names = prepared_names(videos)
+    assert len({name.casefold() for name in names.values()}) == len(set(videos))
+    assert all(name.lower().endswith(".mp4") and not name.startswith(("/", ".")) for name in names.values())
+
+
 def test_boxes_are_scaled_with_the_picture() -> None:
     one = Prepared("/x/a.avi", "", (1, 1), "a.mp4", 1, 9, (50, 120), (100, 200))
     track = Track("m", np.array([2, 5]), np.array([[10.0, 20, 30, 40], [-4, 0, 8, 100]]), body_length=10.0)

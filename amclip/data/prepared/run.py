@@ -56,9 +56,11 @@ def prepare_videos(
         restart: Encode all, whatever is there.
 
     Raises:
-        ValueError: If the folder holds something else, or videos of other settings, or another run is at work there.
+        ValueError: If two videos have one name, the folder holds something else or videos of other settings, or another
+            run is at work there.
         OSError: If nothing can be written; what is done is kept.
     """
+    _refuse_shared(targets)
     refuse_foreign(folder)
     unfinished = folder / _UNFINISHED
     unfinished.mkdir(parents=True, exist_ok=True)
@@ -84,6 +86,19 @@ def prepare_videos(
             shutil.rmtree(unfinished, ignore_errors=True)
     done = {path: manifest.entries[name] for path, name in targets.items() if path not in errors}
     return Outcome(done, errors, sum(path in done for path in todo))
+
+
+def _refuse_shared(targets: Mapping[Path, str]) -> None:
+    """Refuse names of which one video would overwrite another's; case does not tell them apart everywhere.
+
+    Raises:
+        ValueError: If there are some.
+    """
+    first: dict[str, Path] = {}
+    for path, name in targets.items():
+        other = first.setdefault(name.casefold(), path)
+        if other is not path:
+            raise ValueError(f"{other} and {path} would both be written to {name}")
 
 
 def _prepare(
