@@ -18,7 +18,6 @@ from amclip.text import printable
 
 if TYPE_CHECKING:
     from amclip.data.animals import Animals
-    from amclip.data.prepared.manifest import Prepared
     from amclip.data.prepared.run import Outcome
     from amclip.data.table import LabelTable
     from amclip.data.tracks import Tracks
@@ -65,7 +64,7 @@ def run_prepare(args: list[str]) -> None:
         ValueError: If a setting does not fit, or the folder cannot be used.
         LabelError: If labels or tracks cannot be used.
         OSError: If nothing can be written.
-        SystemExit: With 1 where videos could not be prepared; all others are.
+        SystemExit: With 1 where videos could not be prepared, or end early; all others are whole.
     """
     if not args or "-h" in args or "--help" in args:
         print(PREPARE_HELP)
@@ -101,8 +100,9 @@ class _DataSet:
 def _prepare(data: "VideoData", output: Path, settings: PrepareSettings, workers: int, restart: bool) -> None:
     from amclip.data.prepared.names import prepared_names
     from amclip.data.prepared.run import prepare_videos
-    from amclip.data.prepared.tables import prepared_labels, prepared_tracks
+    from amclip.data.prepared.tables import prepared_labels, prepared_tracks, within_videos
     from amclip.data.probe import probe
+    from amclip.data.video import VideoInfo
 
     whole = _read(data)
     _refuse_nested(output, data.root_folder, whole.paths.values())
@@ -113,22 +113,44 @@ def _prepare(data: "VideoData", output: Path, settings: PrepareSettings, workers
     say_what_is_kept("What was prepared is kept: the same command goes on from there.")
     outcome = prepare_videos(targets, found, output, settings, workers, data.probe_timeout, restart)
     done = {video: outcome.prepared[path] for video, path in whole.paths.items() if path in outcome.prepared}
-    labels = prepared_labels(whole.table, done)
+    early = {
+        video: info
+        for video, path in whole.paths.items()
+        if path in outcome.early and isinstance(info := found[path], VideoInfo)
+    }
+    kept = within_videos(whole.table, early)
+    labels = prepared_labels(kept, done)
     animals = data.labels.animals
     tracks = None if animals is None else prepared_tracks(animals.tracks, done)
     words = _write_tables(data, whole, labels, tracks, output)
     for line in _told(whole, outcome):
         print(printable(line))
-    if done:
-        _tell_gain(data, whole, done, labels, tracks, found, output)
+    if labels.clips:
+        originals = replace(kept, clips=tuple(clip for clip in kept.clips if clip.video in done))
+        _tell_gain(data, originals, labels, tracks, found, output)
         print(printable(f"To use it, with all other options as before: {words}"))
+    beyond = len(whole.table) - len(kept)
+    lost = len(kept) - len(labels)
     if outcome.errors:
-        lost = len(whole.table) - len(labels)
-        rows = f", and {lost} clips of theirs are left out" if whole.labelled else ""
-        print(f"{len(outcome.errors)} could not be prepared{rows}:", file=sys.stderr)
-        for error in outcome.errors.values():
-            print(printable(f"  {error}"), file=sys.stderr)
+        _tell_left_out(
+            f"{len(outcome.errors)} could not be prepared",
+            f"{lost} clips of theirs are left out" if whole.labelled else "",
+            map(str, outcome.errors.values()),
+        )
+    if outcome.early:
+        _tell_left_out(
+            f"{len(outcome.early)} end early",
+            f"{beyond} clips that reach beyond their ends are left out" if whole.labelled else "",
+            (f"{path}: {words}" for path, words in outcome.early.items()),
+        )
+    if outcome.errors or outcome.early:
         raise SystemExit(1)
+
+
+def _tell_left_out(what: str, clips: str, videos: Iterable[str]) -> None:
+    print(f"{what}, and {clips}:" if clips else f"{what}:", file=sys.stderr)
+    for line in videos:
+        print(printable(f"  {line}"), file=sys.stderr)
 
 
 def _in_words(settings: PrepareSettings) -> str:
@@ -217,8 +239,7 @@ def _told(whole: _DataSet, outcome: "Outcome") -> list[str]:
 
 def _tell_gain(
     data: "VideoData",
-    whole: _DataSet,
-    done: "Mapping[str, Prepared]",
+    originals: "LabelTable",
     labels: "LabelTable",
     tracks: "Tracks | None",
     found: "Mapping[Path, VideoInfo | VideoError]",
@@ -227,7 +248,6 @@ def _tell_gain(
     """Read some samples of the originals and of the prepared videos as training does, in turns, and compare."""
     from amclip.data.animals import Animals
 
-    originals = replace(whole.table, clips=tuple(clip for clip in whole.table.clips if clip.video in done))
     rows = range(0, len(labels), max(1, -(-len(labels) // _MEASURED)))
     kept = [replace(table, clips=tuple(table.clips[row] for row in rows)) for table in (originals, labels)]
     there = _infos(output, kept[1])

@@ -73,6 +73,28 @@ def test_labels_and_tracks_fit_the_prepared_videos(data_set: Path, capsys: pytes
     assert not list((data_set / "videos").rglob(".*"))
 
 
+def test_videos_that_end_early_are_named_and_clips_beyond_their_ends_left_out(
+    data_set: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = draw_video(data_set / "videos/cut.mp4", 120, options={"movflags": "faststart"})  # of 4.8 s
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 6 // 10])
+    rows = ("0,0.5,walking", "0,4.8,resting", "4,4.6,walking", "0.5,0.9,resting")
+    table = "".join(f"cut.mp4,{row},train,m\n" for row in rows)
+    (data_set / "labels.csv").write_text(TABLE.partition("broken")[0] + table)
+    for _ in range(2):  # the second time it is done
+        assert prepare(data_set) == 1
+        out, err = capsys.readouterr()
+        assert "3 of 3 videos are prepared" in out
+        assert "1 end early, and 2 clips that reach beyond their ends are left out:\n" in err
+        assert f"{path}: ends early: " in err
+        assert "could not be prepared" not in err
+        after = read_labels(data_set / "out" / "labels.csv")
+        kept = [(clip.start, clip.stop) for clip in after.clips if clip.video == "cut.mp4"]
+        assert kept == [(0, 0.5), (0.5, 0.9)]
+        assert len(after) == 5
+
+
 def test_what_is_done_is_not_done_again(data_set: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (data_set / "labels.csv").write_text(TABLE.replace("broken.mp4,0,1,walking,train,m\n", ""))
     assert prepare(data_set) == 0

@@ -1,6 +1,7 @@
 """Videos encoded anew show the same frames at the same times."""
 
 import errno
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,14 @@ from numbered_files import CASES
 from amclip.data.prepared import _worker
 from amclip.data.prepared import run as module
 from amclip.data.prepared.encode import clock_of, encode_video
-from amclip.data.prepared.manifest import Prepared
+from amclip.data.prepared.manifest import Manifest, Prepared, state_of
 from amclip.data.prepared.names import prepared_names
 from amclip.data.prepared.run import prepare_videos
 from amclip.data.prepared.settings import PrepareSettings, prepared_size
-from amclip.data.prepared.tables import prepared_tracks
+from amclip.data.prepared.tables import prepared_tracks, within_videos
+from amclip.data.table import Clip, LabelTable
 from amclip.data.tracks import Track, Tracks
-from amclip.data.video import Video, info_of
+from amclip.data.video import Video, VideoInfo, info_of
 from amclip.data.video_file import VideoError
 
 #: Constant rate, B-frames, a variable rate, a late start, two frames at one time, a hole, turned, cut by an edit list.
@@ -185,3 +187,30 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_done(tmp_path: Path, monkeyp
             prepare_videos(both, found, output, PrepareSettings())
     assert sorted(path.name for path in output.iterdir()) == [".lock", "a.mp4", "prepared.jsonl"]
     assert prepare_videos(both, found, output, PrepareSettings()).fresh == 1
+
+
+def test_a_source_of_which_more_frames_are_known_now_is_not_done(tmp_path: Path) -> None:
+    source = tmp_path / "a.avi"
+    source.write_bytes(b"1")
+    (tmp_path / "a.mp4").write_bytes(b"12")
+    manifest = Manifest(tmp_path, PrepareSettings())
+    manifest.add(Prepared(str(source), "", state_of(source), "a.mp4", 2, 9, (50, 120), (100, 200)))
+    assert manifest.is_done(source, "a.mp4", 9)
+    assert not manifest.is_done(source, "a.mp4", 10)
+
+
+def test_only_a_note_of_a_missing_end_tells_of_it() -> None:
+    info = VideoInfo(60, 25.0, 128, 96, 2.4)
+    for note in ("", "has holes: no frames from 1.00 to 2.00 s", "is damaged: 2 of 60 frames are missing"):
+        assert replace(info, note=note).ends_early == ""
+    early = "ends early: 60 of 90 frames decode"
+    assert replace(info, note=f"is damaged: 2 of 60 frames are missing; {early}; has holes").ends_early == early
+
+
+def test_clips_beyond_a_missing_end_go_and_roundings_stay() -> None:
+    times = [(None, None), (0.0, 2.4), (2.0, 2.5), (2.0, 2.52), (2.39, 2.45), (1.0, 4.0)]
+    clips = [Clip(video, *both, labels=("a",)) for both in times for video in ("cut.mp4", "whole.mp4")]
+    table = LabelTable(tuple(clips), ("a",), "t")
+    kept = within_videos(table, {"cut.mp4": VideoInfo(60, 25.0, 128, 96, 2.4)})
+    assert [(clip.start, clip.stop) for clip in kept.clips if clip.video == "cut.mp4"] == times[:3]
+    assert [clip for clip in kept.clips if clip.video == "whole.mp4"] == clips[1::2]
