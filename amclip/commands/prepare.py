@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import statistics
 import sys
 import time
@@ -208,21 +209,25 @@ def _write_tables(
     """Write what is known of the videos beside them.
 
     Returns:
-        The options by which a training reads it.
+        The options by which a training reads it, as a shell takes them.
     """
     from amclip.data.table import write_table
     from amclip.data.tracks import write_tracks
 
     words = []
     if whole.labelled and labels.clips:
-        words.append(f"--data.source.labels {write_table(labels, output / 'labels.csv')}")
+        words += ["--data.source.labels", str(write_table(labels, output / "labels.csv"))]
         with writing_text(output / "classes.txt") as file:  # in their order, and those that no clip shows
             file.write("".join(f"{name}\n" for name in data.classes))
-        words.append(f"--data.source.classes {output / 'classes.txt'}")
-    words.append(f"--data.source.root {output}")
+        words += ["--data.source.classes", str(output / "classes.txt")]
+        source = data.labels.source
+        for name in ("window", "window_hop", "observations"):  # the rows are what these made
+            if getattr(source, name) is not None:
+                words += [f"--data.source.{name}", "null"]
+    words += ["--data.source.root", str(output)]
     if tracks is not None:
-        words.append(f"--data.source.tracks {write_tracks(tracks, output / 'tracks.csv')}")
-    return " ".join(words)
+        words += ["--data.source.tracks", str(write_tracks(tracks, output / "tracks.csv"))]
+    return shlex.join(words)
 
 
 def _told(whole: _DataSet, outcome: "Outcome") -> list[str]:

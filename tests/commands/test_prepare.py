@@ -1,6 +1,7 @@
 """`amclip prepare`: a data set encoded anew reads as it did; what is done is not done again."""
 
 import csv
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from drawn import draw_video
 
 from amclip.cli import main
+from amclip.commands.described_data import described_data
 from amclip.data.formats import read_classes, read_labels
 from amclip.data.tracks import read_tracks
 from amclip.data.video import Video
@@ -93,6 +95,23 @@ def test_videos_that_end_early_are_named_and_clips_beyond_their_ends_left_out(
         kept = [(clip.start, clip.stop) for clip in after.clips if clip.video == "cut.mp4"]
         assert kept == [(0, 0.5), (0.5, 0.9)]
         assert len(after) == 5
+
+
+def test_what_it_prints_is_read_where_windows_and_observations_are_set(
+    data_set: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bouts = ["Observation id,Source,Media duration (s),FPS,Subject,Behavior,Behavior type,Start (s),Stop (s)"]
+    for coder, start in (("A", 0.0), ("B", 0.5)):
+        bouts.append(f"{coder},player #1:y/a.mp4,2.2,27,,walking,STATE,{start},1.5")
+    (data_set / "bouts.csv").write_text("\n".join(bouts) + "\n")
+    settings = ["--data.source.window=0.5", "--data.source.window_hop=0.25", "--data.source.observations=B"]
+    config = [f"--data.source.labels={data_set / 'bouts.csv'}", *settings, "--data.cache_dir=null"]
+    assert prepare(data_set, *config, f"--output={data_set / 'of two words'}") == 0
+    words = shlex.split(capsys.readouterr().out.rpartition("as before: ")[2])
+    assert str(data_set / "of two words") in words
+    table = read_labels(data_set / "of two words" / "labels.csv")
+    assert described_data([*config, *words])[1].read_table().clips == table.clips
+    assert [(clip.start, clip.stop) for clip in table.clips][:2] == [(0, 0.5), (0.25, 0.75)]
 
 
 def test_what_is_done_is_not_done_again(data_set: Path, capsys: pytest.CaptureFixture[str]) -> None:
