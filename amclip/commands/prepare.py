@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import statistics
 import sys
 import time
@@ -18,7 +19,6 @@ from amclip.text import printable
 
 if TYPE_CHECKING:
     from amclip.data.animals import Animals
-    from amclip.data.prepared.manifest import Prepared
     from amclip.data.prepared.run import Outcome
     from amclip.data.table import LabelTable
     from amclip.data.tracks import Tracks
@@ -65,7 +65,7 @@ def run_prepare(args: list[str]) -> None:
         ValueError: If a setting does not fit, or the folder cannot be used.
         LabelError: If labels or tracks cannot be used.
         OSError: If nothing can be written.
-        SystemExit: With 1 where videos could not be prepared; all others are.
+        SystemExit: With 1 where videos could not be prepared, or end early; all others are whole.
     """
     if not args or "-h" in args or "--help" in args:
         print(PREPARE_HELP)
@@ -101,8 +101,9 @@ class _DataSet:
 def _prepare(data: "VideoData", output: Path, settings: PrepareSettings, workers: int, restart: bool) -> None:
     from amclip.data.prepared.names import prepared_names
     from amclip.data.prepared.run import prepare_videos
-    from amclip.data.prepared.tables import prepared_labels, prepared_tracks
+    from amclip.data.prepared.tables import prepared_labels, prepared_tracks, within_videos
     from amclip.data.probe import probe
+    from amclip.data.video import VideoInfo
 
     whole = _read(data)
     _refuse_nested(output, data.root_folder, whole.paths.values())
@@ -113,22 +114,44 @@ def _prepare(data: "VideoData", output: Path, settings: PrepareSettings, workers
     say_what_is_kept("What was prepared is kept: the same command goes on from there.")
     outcome = prepare_videos(targets, found, output, settings, workers, data.probe_timeout, restart)
     done = {video: outcome.prepared[path] for video, path in whole.paths.items() if path in outcome.prepared}
-    labels = prepared_labels(whole.table, done)
+    early = {
+        video: info
+        for video, path in whole.paths.items()
+        if path in outcome.early and isinstance(info := found[path], VideoInfo)
+    }
+    kept = within_videos(whole.table, early)
+    labels = prepared_labels(kept, done)
     animals = data.labels.animals
     tracks = None if animals is None else prepared_tracks(animals.tracks, done)
     words = _write_tables(data, whole, labels, tracks, output)
     for line in _told(whole, outcome):
         print(printable(line))
-    if done:
-        _tell_gain(data, whole, done, labels, tracks, found, output)
+    if labels.clips:
+        originals = replace(kept, clips=tuple(clip for clip in kept.clips if clip.video in done))
+        _tell_gain(data, originals, labels, tracks, found, output)
         print(printable(f"To use it, with all other options as before: {words}"))
+    beyond = len(whole.table) - len(kept)
+    lost = len(kept) - len(labels)
     if outcome.errors:
-        lost = len(whole.table) - len(labels)
-        rows = f", and {lost} clips of theirs are left out" if whole.labelled else ""
-        print(f"{len(outcome.errors)} could not be prepared{rows}:", file=sys.stderr)
-        for error in outcome.errors.values():
-            print(printable(f"  {error}"), file=sys.stderr)
+        _tell_left_out(
+            f"{len(outcome.errors)} could not be prepared",
+            f"{lost} clips of theirs are left out" if whole.labelled else "",
+            map(str, outcome.errors.values()),
+        )
+    if outcome.early:
+        _tell_left_out(
+            f"{len(outcome.early)} end early",
+            f"{beyond} clips that reach beyond their ends are left out" if whole.labelled else "",
+            (f"{path}: {words}" for path, words in outcome.early.items()),
+        )
+    if outcome.errors or outcome.early:
         raise SystemExit(1)
+
+
+def _tell_left_out(what: str, clips: str, videos: Iterable[str]) -> None:
+    print(f"{what}, and {clips}:" if clips else f"{what}:", file=sys.stderr)
+    for line in videos:
+        print(printable(f"  {line}"), file=sys.stderr)
 
 
 def _in_words(settings: PrepareSettings) -> str:
@@ -186,21 +209,25 @@ def _write_tables(
     """Write what is known of the videos beside them.
 
     Returns:
-        The options by which a training reads it.
+        The options by which a training reads it, as a shell takes them.
     """
     from amclip.data.table import write_table
     from amclip.data.tracks import write_tracks
 
     words = []
     if whole.labelled and labels.clips:
-        words.append(f"--data.source.labels {write_table(labels, output / 'labels.csv')}")
+        words += ["--data.source.labels", str(write_table(labels, output / "labels.csv"))]
         with writing_text(output / "classes.txt") as file:  # in their order, and those that no clip shows
             file.write("".join(f"{name}\n" for name in data.classes))
-        words.append(f"--data.source.classes {output / 'classes.txt'}")
-    words.append(f"--data.source.root {output}")
+        words += ["--data.source.classes", str(output / "classes.txt")]
+        source = data.labels.source
+        for name in ("window", "window_hop", "observations"):  # the rows are what these made
+            if getattr(source, name) is not None:
+                words += [f"--data.source.{name}", "null"]
+    words += ["--data.source.root", str(output)]
     if tracks is not None:
-        words.append(f"--data.source.tracks {write_tracks(tracks, output / 'tracks.csv')}")
-    return " ".join(words)
+        words += ["--data.source.tracks", str(write_tracks(tracks, output / "tracks.csv"))]
+    return shlex.join(words)
 
 
 def _told(whole: _DataSet, outcome: "Outcome") -> list[str]:
@@ -217,8 +244,7 @@ def _told(whole: _DataSet, outcome: "Outcome") -> list[str]:
 
 def _tell_gain(
     data: "VideoData",
-    whole: _DataSet,
-    done: "Mapping[str, Prepared]",
+    originals: "LabelTable",
     labels: "LabelTable",
     tracks: "Tracks | None",
     found: "Mapping[Path, VideoInfo | VideoError]",
@@ -227,7 +253,6 @@ def _tell_gain(
     """Read some samples of the originals and of the prepared videos as training does, in turns, and compare."""
     from amclip.data.animals import Animals
 
-    originals = replace(whole.table, clips=tuple(clip for clip in whole.table.clips if clip.video in done))
     rows = range(0, len(labels), max(1, -(-len(labels) // _MEASURED)))
     kept = [replace(table, clips=tuple(table.clips[row] for row in rows)) for table in (originals, labels)]
     there = _infos(output, kept[1])

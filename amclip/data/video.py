@@ -69,6 +69,11 @@ class VideoInfo:
     index: FrameIndex | None = field(default=None, compare=False, repr=False)
 
     @property
+    def ends_early(self) -> str:
+        """The part of the note that says that the end of the video is missing, or empty."""
+        return next((part for part in self.note.split("; ") if part.startswith("ends early")), "")
+
+    @property
     def times(self) -> NDArray[np.float64]:
         """Seconds since the first frame, shape ``[num_frames]``."""
         return np.arange(self.num_frames) / self.fps if self.index is None else self.index.times

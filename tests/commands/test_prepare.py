@@ -1,6 +1,7 @@
 """`amclip prepare`: a data set encoded anew reads as it did; what is done is not done again."""
 
 import csv
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from drawn import draw_video
 
 from amclip.cli import main
+from amclip.commands.described_data import described_data
 from amclip.data.formats import read_classes, read_labels
 from amclip.data.tracks import read_tracks
 from amclip.data.video import Video
@@ -71,6 +73,45 @@ def test_labels_and_tracks_fit_the_prepared_videos(data_set: Path, capsys: pytes
         (track,) = read_tracks(str(made / "tracks.csv")).videos[new]
         np.testing.assert_allclose(track.boxes[3], [6.5, 10, 26.5, 25])
     assert not list((data_set / "videos").rglob(".*"))
+
+
+def test_videos_that_end_early_are_named_and_clips_beyond_their_ends_left_out(
+    data_set: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = draw_video(data_set / "videos/cut.mp4", 120, options={"movflags": "faststart"})  # of 4.8 s
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 6 // 10])
+    rows = ("0,0.5,walking", "0,4.8,resting", "4,4.6,walking", "0.5,0.9,resting")
+    table = "".join(f"cut.mp4,{row},train,m\n" for row in rows)
+    (data_set / "labels.csv").write_text(TABLE.partition("broken")[0] + table)
+    for _ in range(2):  # the second time it is done
+        assert prepare(data_set) == 1
+        out, err = capsys.readouterr()
+        assert "3 of 3 videos are prepared" in out
+        assert "1 end early, and 2 clips that reach beyond their ends are left out:\n" in err
+        assert f"{path}: ends early: " in err
+        assert "could not be prepared" not in err
+        after = read_labels(data_set / "out" / "labels.csv")
+        kept = [(clip.start, clip.stop) for clip in after.clips if clip.video == "cut.mp4"]
+        assert kept == [(0, 0.5), (0.5, 0.9)]
+        assert len(after) == 5
+
+
+def test_what_it_prints_is_read_where_windows_and_observations_are_set(
+    data_set: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bouts = ["Observation id,Source,Media duration (s),FPS,Subject,Behavior,Behavior type,Start (s),Stop (s)"]
+    for coder, start in (("A", 0.0), ("B", 0.5)):
+        bouts.append(f"{coder},player #1:y/a.mp4,2.2,27,,walking,STATE,{start},1.5")
+    (data_set / "bouts.csv").write_text("\n".join(bouts) + "\n")
+    settings = ["--data.source.window=0.5", "--data.source.window_hop=0.25", "--data.source.observations=B"]
+    config = [f"--data.source.labels={data_set / 'bouts.csv'}", *settings, "--data.cache_dir=null"]
+    assert prepare(data_set, *config, f"--output={data_set / 'of two words'}") == 0
+    words = shlex.split(capsys.readouterr().out.rpartition("as before: ")[2])
+    assert str(data_set / "of two words") in words
+    table = read_labels(data_set / "of two words" / "labels.csv")
+    assert described_data([*config, *words])[1].read_table().clips == table.clips
+    assert [(clip.start, clip.stop) for clip in table.clips][:2] == [(0, 0.5), (0.25, 0.75)]
 
 
 def test_what_is_done_is_not_done_again(data_set: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """Videos encoded anew show the same frames at the same times."""
 
 import errno
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,14 @@ from numbered_files import CASES
 from amclip.data.prepared import _worker
 from amclip.data.prepared import run as module
 from amclip.data.prepared.encode import clock_of, encode_video
-from amclip.data.prepared.manifest import Prepared
+from amclip.data.prepared.manifest import Manifest, Prepared, state_of
 from amclip.data.prepared.names import prepared_names
 from amclip.data.prepared.run import prepare_videos
 from amclip.data.prepared.settings import PrepareSettings, prepared_size
-from amclip.data.prepared.tables import prepared_tracks
+from amclip.data.prepared.tables import prepared_tracks, within_videos
+from amclip.data.table import Clip, LabelTable
 from amclip.data.tracks import Track, Tracks
-from amclip.data.video import Video, info_of
+from amclip.data.video import Video, VideoInfo, info_of
 from amclip.data.video_file import VideoError
 
 #: Constant rate, B-frames, a variable rate, a late start, two frames at one time, a hole, turned, cut by an edit list.
@@ -114,6 +116,32 @@ def test_names_stay_and_no_two_videos_get_one() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("videos", "expected"),
+    [
+        (["a.mp4", "a.avi", "a.avi.mp4"], ["a.mp4", "a.avi.2.mp4", "a.avi.mp4"]),
+        (["a.avi", "a.mov", "a.mov.avi"], ["a.mp4", "a.mov.mp4", "a.mov.avi.mp4"]),
+        (["a.avi", "A.mp4", "a.MP4", "A.mov"], ["a.avi.mp4", "A.mp4", "a.MP4.mp4", "A.mov.mp4"]),
+        (["/data/c.mov", "data/c.mov", "./data/c.mov"], ["data/c.mp4", "data/c.mov.mp4", "data/c.mov.mp4"]),
+    ],
+)
+def test_a_name_that_is_taken_is_given_to_no_other(videos: list[str], expected: list[str]) -> None:
+    assert prepared_names(videos) == dict(zip(videos, expected, strict=True))
+
+
+def test_two_videos_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"would both be written to A\.mp4"):
+        prepare_videos({Path("a.avi"): "a.mp4", Path("b.avi"): "A.mp4"}, {}, tmp_path / "out", PrepareSettings())
+    assert not (tmp_path / "out").exists()
+
+
+@given(st.lists(st.from_regex(r"(\.\./|/)?([ab]/)?[aA](\.(avi|mov|mp4|MP4|2)){0,3}", fullmatch=True), max_size=12))
+def test_as_many_names_as_videos(videos: list[str]) -> None:
+    names = prepared_names(videos)
+    assert len({name.casefold() for name in names.values()}) == len(set(videos))
+    assert all(name.lower().endswith(".mp4") and not name.startswith(("/", ".")) for name in names.values())
+
+
 def test_boxes_are_scaled_with_the_picture() -> None:
     one = Prepared("/x/a.avi", "", (1, 1), "a.mp4", 1, 9, (50, 120), (100, 200))
     track = Track("m", np.array([2, 5]), np.array([[10.0, 20, 30, 40], [-4, 0, 8, 100]]), body_length=10.0)
@@ -159,3 +187,30 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_done(tmp_path: Path, monkeyp
             prepare_videos(both, found, output, PrepareSettings())
     assert sorted(path.name for path in output.iterdir()) == [".lock", "a.mp4", "prepared.jsonl"]
     assert prepare_videos(both, found, output, PrepareSettings()).fresh == 1
+
+
+def test_a_source_of_which_more_frames_are_known_now_is_not_done(tmp_path: Path) -> None:
+    source = tmp_path / "a.avi"
+    source.write_bytes(b"1")
+    (tmp_path / "a.mp4").write_bytes(b"12")
+    manifest = Manifest(tmp_path, PrepareSettings())
+    manifest.add(Prepared(str(source), "", state_of(source), "a.mp4", 2, 9, (50, 120), (100, 200)))
+    assert manifest.is_done(source, "a.mp4", 9)
+    assert not manifest.is_done(source, "a.mp4", 10)
+
+
+def test_only_a_note_of_a_missing_end_tells_of_it() -> None:
+    info = VideoInfo(60, 25.0, 128, 96, 2.4)
+    for note in ("", "has holes: no frames from 1.00 to 2.00 s", "is damaged: 2 of 60 frames are missing"):
+        assert replace(info, note=note).ends_early == ""
+    early = "ends early: 60 of 90 frames decode"
+    assert replace(info, note=f"is damaged: 2 of 60 frames are missing; {early}; has holes").ends_early == early
+
+
+def test_clips_beyond_a_missing_end_go_and_roundings_stay() -> None:
+    times = [(None, None), (0.0, 2.4), (2.0, 2.5), (2.0, 2.52), (2.39, 2.45), (1.0, 4.0)]
+    clips = [Clip(video, *both, labels=("a",)) for both in times for video in ("cut.mp4", "whole.mp4")]
+    table = LabelTable(tuple(clips), ("a",), "t")
+    kept = within_videos(table, {"cut.mp4": VideoInfo(60, 25.0, 128, 96, 2.4)})
+    assert [(clip.start, clip.stop) for clip in kept.clips if clip.video == "cut.mp4"] == times[:3]
+    assert [clip for clip in kept.clips if clip.video == "whole.mp4"] == clips[1::2]

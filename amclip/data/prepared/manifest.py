@@ -133,11 +133,17 @@ class Manifest:
             with self._file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(entry)) + "\n")
 
-    def is_done(self, source: Path, target: str) -> bool:
-        """Whether a video lies there as it was prepared, of a source with the content that it has now."""
+    def is_done(self, source: Path, target: str, frames: int) -> bool:
+        """Whether a video lies there as it was prepared, of a source with the content that it has now.
+
+        Args:
+            source: The video.
+            target: Name of the prepared one.
+            frames: How many of the source decode: what was found out since may be another number.
+        """
         entry = self.entries.get(target)
         try:
-            if entry is None or entry.source != str(source.absolute()):
+            if entry is None or entry.source != str(source.absolute()) or entry.frames != frames:
                 return False
             if (self.folder / target).stat().st_size != entry.bytes:
                 return False

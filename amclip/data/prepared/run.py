@@ -27,11 +27,13 @@ class Outcome:
     Attributes:
         prepared: Those that lie in their places, by the source's path.
         errors: Why others do not.
+        early: What is known of those that lie there, and lack their end as their sources do.
         fresh: How many were encoded now, and not before.
     """
 
     prepared: Mapping[Path, Prepared]
     errors: Mapping[Path, VideoError]
+    early: Mapping[Path, str]
     fresh: int
 
 
@@ -56,9 +58,11 @@ def prepare_videos(
         restart: Encode all, whatever is there.
 
     Raises:
-        ValueError: If the folder holds something else, or videos of other settings, or another run is at work there.
+        ValueError: If two videos have one name, the folder holds something else or videos of other settings, or another
+            run is at work there.
         OSError: If nothing can be written; what is done is kept.
     """
+    _refuse_shared(targets)
     refuse_foreign(folder)
     unfinished = folder / _UNFINISHED
     unfinished.mkdir(parents=True, exist_ok=True)
@@ -67,7 +71,9 @@ def prepare_videos(
         shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed
         unfinished.mkdir()
         errors = {path: info for path in targets if isinstance(info := found[path], VideoError)}
-        todo = [path for path in targets if path not in errors and not manifest.is_done(path, targets[path])]
+        todo = [
+            path for path in targets if path not in errors and not _is_done(manifest, path, targets[path], found[path])
+        ]
 
         def handle(worker: LineWorker, path: Path) -> None:
             result = _prepare(worker, path, folder, targets[path], settings, found[path])
@@ -83,7 +89,29 @@ def prepare_videos(
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     done = {path: manifest.entries[name] for path, name in targets.items() if path not in errors}
-    return Outcome(done, errors, sum(path in done for path in todo))
+    early = {path: words for path in done if (words := _ends_early(found[path]))}
+    return Outcome(done, errors, early, sum(path in done for path in todo))
+
+
+def _ends_early(info: VideoInfo | VideoError) -> str:
+    return info.ends_early if isinstance(info, VideoInfo) else ""
+
+
+def _is_done(manifest: Manifest, path: Path, target: str, info: VideoInfo | VideoError) -> bool:
+    return isinstance(info, VideoInfo) and manifest.is_done(path, target, info.num_frames)
+
+
+def _refuse_shared(targets: Mapping[Path, str]) -> None:
+    """Refuse names of which one video would overwrite another's; case does not tell them apart everywhere.
+
+    Raises:
+        ValueError: If there are some.
+    """
+    first: dict[str, Path] = {}
+    for path, name in targets.items():
+        other = first.setdefault(name.casefold(), path)
+        if other is not path:
+            raise ValueError(f"{other} and {path} would both be written to {name}")
 
 
 def _prepare(

@@ -6,10 +6,29 @@ from dataclasses import replace
 import numpy as np
 
 from amclip.data.prepared.manifest import Prepared
-from amclip.data.table import LabelTable
+from amclip.data.table import Clip, LabelTable
 from amclip.data.tracks import Track, Tracks, match_names
+from amclip.data.video import VideoInfo
 
-__all__ = ["prepared_labels", "prepared_tracks"]
+__all__ = ["prepared_labels", "prepared_tracks", "within_videos"]
+
+
+def within_videos(table: LabelTable, early: Mapping[str, VideoInfo]) -> LabelTable:
+    """The table without clips that reach beyond videos that end early; whole videos are as long as there are frames.
+
+    Args:
+        table: The clips.
+        early: What there is of the videos that lack their end, by their names in the table.
+    """
+    return replace(table, clips=tuple(clip for clip in table.clips if not _is_beyond(clip, early.get(clip.video))))
+
+
+def _is_beyond(clip: Clip, info: VideoInfo | None) -> bool:
+    if info is None or clip.start is None or clip.stop is None:
+        return False
+    frame = 1 / info.fps
+    rounded = max(frame, 0.1)  # seconds, as tables are rounded
+    return clip.start > info.duration - frame / 2 or clip.stop > info.duration + rounded
 
 
 def prepared_labels(table: LabelTable, prepared: Mapping[str, Prepared]) -> LabelTable:
