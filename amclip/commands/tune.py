@@ -117,9 +117,12 @@ def _print(tuned: "list[Tuned]", overlap: float) -> None:
         lengths = [f"{value:g} s" for value in (cut.smoothing, cut.minimum_bout, cut.minimum_gap)]
         table.add_row(Text(printable(one.behaviour)), str(one.labelled_bouts), *values, *lengths)
     shown = [one for one in tuned if one.labelled_bouts]
-    means = [_mean([getattr(one, name) for one in shown]) for name in ("before", "after", "left_out")]
+    # All three of the same behaviours, or they could not be compared.
+    known = [one for one in shown if not math.isnan(one.left_out)] or shown
+    means = [_mean([getattr(one, name) for one in known]) for name in ("before", "after", "left_out")]
+    of = "mean" if len(known) == len(shown) else f"mean of {len(known)} that have all three"
     table.add_section()
-    table.add_row("(mean)", str(sum(one.labelled_bouts for one in shown)), *map(_text, means), "", "", "", "")
+    table.add_row(f"({of})", str(sum(one.labelled_bouts for one in known)), *map(_text, means), "", "", "", "")
     Console(width=None if Console().is_terminal else 120).print(table)
 
 

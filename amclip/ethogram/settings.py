@@ -65,6 +65,8 @@ def bout_settings(
 
 
 def _read(path: Path) -> dict[str, dict[str, float | None]]:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: is not there; it should hold how bouts are cut, see docs/ethogram.md")
     text = path.read_text(encoding="utf-8-sig")
     rows = _csv_rows(text, path) if path.suffix.lower() in (".csv", ".tsv") else _yaml_rows(text, path)
     told: dict[str, dict[str, float | None]] = {}
