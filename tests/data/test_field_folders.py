@@ -1,6 +1,7 @@
 """The field's formats among videos, in folders and workbooks, and in amclip's own commands."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ from layouts import as_rows, save_sheets
 
 from amclip.commands.convert import convert
 from amclip.data.clock import Clock
-from amclip.data.formats import read_labels
+from amclip.data.formats import Reading, read_labels, read_splits
 from amclip.data.formats.matlab_file import LEVEL_5, read_matlab
 from amclip.data.label_error import LabelError
+from amclip.data.sources import read_several
 from amclip.data.table import LabelTable
 from amclip.ethogram.annotations import read_annotation
 
@@ -163,6 +165,29 @@ def test_files_of_the_animals_of_a_video_are_joined(tmp_path: Path) -> None:
     (tmp_path / "t1 s3.txt").write_bytes(ETHOVISION.encode("utf-16"))
     with pytest.raises(LabelError, match=r"t1 s3.txt: is of the same video and animal as .*t1 s1.txt"):
         read_labels(tmp_path)
+
+
+def test_a_list_of_files_is_refused_where_one_says_nothing_of_a_behaviour(tmp_path: Path) -> None:
+    reading = Reading(clock=Clock(fps=10))
+    first, second = tmp_path / "m1.csv", tmp_path / "m2.csv"
+    first.write_text("\n".join(row.rpartition(",")[0] for row in SIMBA.splitlines()))
+    second.write_text(SIMBA)
+    with pytest.raises(LabelError, match=r"m1.csv: says nothing of Sniffing, as others do"):
+        read_several([first, second], reading)
+    with pytest.raises(LabelError, match=r"m1.csv: says nothing of Sniffing, as others do"):
+        read_splits({"train": str(first), "test": str(second)}, reading)
+    with pytest.raises(LabelError, match=r"m1.csv, line 1: has no column of the classes Sniffing"):
+        read_several([first, second], replace(reading, classes=["Attack", "Sniffing"]))
+    assert read_several([first, second], replace(reading, classes=["Attack"])).classes == ("Attack",)
+    first.write_text(SIMBA)
+    assert read_several([first, second], reading).classes == ("Attack", "Sniffing")
+    (tmp_path / "a.txt").write_text(ETHOVISION)
+    with pytest.raises(LabelError, match=r"a.txt: has no column of the classes Groom"):
+        read_labels(tmp_path / "a.txt", ["Walking", "Groom"])
+    for name in ("chase", "walk"):
+        (tmp_path / f"scores_{name}.mat").write_bytes(scores(name=name))
+    with pytest.raises(LabelError, match=r"scores_chase.mat: says nothing of walk, as others do"):
+        read_several([tmp_path / "scores_chase.mat", tmp_path / "scores_walk.mat"], reading)
 
 
 def test_files_of_the_behaviours_of_a_video_are_joined(tmp_path: Path) -> None:

@@ -229,8 +229,9 @@ def _scored_columns(export: _Export, classes: Sequence[str] | None) -> dict[int,
         short = [(place, _short(name)) for place, name in enumerate(export.columns)]
         found = {place: name for place, name in enumerate(export.columns) if name in classes}
         found |= {place: name for place, name in short if name in classes and place not in found}
-        if not found:
-            raise LabelError(f"has no column of the classes {', '.join(classes)}", export.source)
+        if missing := [name for name in classes if name not in found.values()]:
+            reason = f"has no column of the classes {', '.join(missing)}: whether it shows them is not known"
+            raise LabelError(reason, export.source)
         return dict(sorted(found.items()))
     scored = {place: name for place, name in enumerate(export.columns) if _is_scored(name)}
     names = [_short(name) for name in scored.values()]
