@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from drawn import draw_video
 from field_samples import BENTO, ELAN, ETHOVISION, ETHOVISION_LOG, LABEL_STUDIO, OBSERVER, SAMPLES, SIMBA, scores
@@ -146,6 +147,20 @@ def test_ethovisions_columns_that_are_named_are_read_whatever_they_are(tmp_path:
     assert [(clip.start, round(clip.stop or 0.0, 6)) for clip in table.clips] == [(2.5, 2.7), (2.7, 2.8)]
 
 
+def test_states_that_ethovision_tracked_are_no_behaviours_unless_they_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(ETHOVISION.replace("Rearing(Exclusive)", "Mobility state(Immobile)"))
+    assert read_labels(tmp_path / "a.txt").classes == ("Walking",)
+    assert read_labels(tmp_path / "a.txt", ["Mobility state"]).classes == ("Mobility state",)
+
+
+@pytest.mark.parametrize("field", ["tStart", "tEnd"])
+def test_jaabas_animals_each_need_the_frames_that_they_were_tracked_in(tmp_path: Path, field: str) -> None:
+    path = tmp_path / "scores_chase.mat"
+    path.write_bytes(scores(change=lambda content: content.update({field: np.array([[1.0]])})))
+    with pytest.raises(LabelError, match=r"first and \d last frames of 2 animals"):
+        read_labels(path, clock=Clock(fps=10))
+
+
 def test_ethovisions_workbook_with_a_track_and_a_log(tmp_path: Path) -> None:
     track = ETHOVISION.replace("Walking(Exclusive)", "Velocity(x)").replace("Rearing(Exclusive)", "Distance(y)")
     sheets = {"Track": as_rows(track, ";"), "Manual scoring": as_rows(ETHOVISION_LOG, ";")}
@@ -188,6 +203,12 @@ def test_a_list_of_files_is_refused_where_one_says_nothing_of_a_behaviour(tmp_pa
         (tmp_path / f"scores_{name}.mat").write_bytes(scores(name=name))
     with pytest.raises(LabelError, match=r"scores_chase.mat: says nothing of walk, as others do"):
         read_several([tmp_path / "scores_chase.mat", tmp_path / "scores_walk.mat"], reading)
+
+
+def test_files_of_all_suffixes_are_read(tmp_path: Path) -> None:
+    (tmp_path / "t1.txt").write_text(ETHOVISION)
+    (tmp_path / "t2.csv").write_text(ETHOVISION.replace("rats 1,2.MP4", "b.mp4"))
+    assert read_labels(tmp_path).videos() == ("D:/lab/rats 1,2.MP4", "D:/lab/b.mp4")
 
 
 def test_files_of_the_behaviours_of_a_video_are_joined(tmp_path: Path) -> None:
