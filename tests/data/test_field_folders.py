@@ -1,6 +1,6 @@
 """The field's formats among videos, in folders and workbooks, and in amclip's own commands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,6 +69,22 @@ def test_simbas_rows_are_the_frames_of_the_video(videos: Path, tmp_path: Path) -
         read_labels(tmp_path / "m1.csv", clock=Clock(videos))
     with pytest.raises(LabelError, match=r"frames are counted, and m1 is not there"):
         read_labels(tmp_path / "m1.csv")
+
+
+def test_a_tag_of_cvat_stands_for_the_frames_up_to_the_next_image(videos: Path, tmp_path: Path) -> None:
+    def clips(numbers: Sequence[int], step: int, clock: Clock) -> list[tuple[float, float, tuple[str, ...] | None]]:
+        tags = dict.fromkeys((0, 5, 20), '<tag label="feed"/>')
+        images = "".join(f'<image id="{n}" name="frame">{tags.get(n, "")}</image>' for n in numbers)
+        meta = f"<meta><task><source>m1.mp4</source><frame_filter>step={step}</frame_filter></task></meta>"
+        (tmp_path / "tags.xml").write_text(f"<annotations>{meta}{images}</annotations>")
+        table = read_labels(tmp_path / "tags.xml", clock=clock)
+        return [(round(clip.start or 0, 6), round(clip.stop or 0, 6), clip.labels) for clip in table.clips]
+
+    every = [(0.0, 1.0, ("feed",)), (1.0, 2.0, ()), (2.0, 2.5, ("feed",))]
+    assert clips(range(0, 21, 5), 5, Clock(fps=10)) == every
+    assert clips([0, 10], 5, Clock(fps=10)) == [(0.0, 0.5, ("feed",)), (1.0, 1.5, ())]
+    assert clips([0, 1, 20], 1, Clock(fps=10)) == [(0.0, 0.1, ("feed",)), (0.1, 0.2, ()), (2.0, 2.1, ("feed",))]
+    assert clips([0, 10, 20], 10, Clock(videos)) == [(0.0, 0.4, ("feed",)), (0.4, 0.8, ()), (0.8, 1.0, ("feed",))]
 
 
 def test_label_studio_counts_by_a_rate_of_its_own(videos: Path, tmp_path: Path) -> None:

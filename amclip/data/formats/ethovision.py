@@ -3,8 +3,8 @@
 Both begin with the number of their header lines and name the video file and the animal. Their times count from the
 start of the trial, which is not that of the video: the header tells by the clock when either began.
 
-Behaviours are columns such as ``Grooming(Mutually exclusive)``. Zones, results and states of
-tracking (``Mobility state(Immobile)``) have columns of the same shape and are none, unless they are named as classes.
+Behaviours are columns such as ``Grooming(Mutually exclusive)``. Zones, results and tracked states
+(``Mobility state(Immobile)``) have columns of the same shape and are none, unless they are named as classes.
 """
 
 import re
