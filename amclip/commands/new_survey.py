@@ -3,13 +3,14 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 
 from amclip.data.animals import Animals
 from amclip.data.clock import Clock
 from amclip.data.find import list_videos
-from amclip.data.formats import Reading, format_of, read_noted, read_table
-from amclip.data.formats.label_format import BoutReader, LabelFormat
+from amclip.data.formats import FILE_NAMES, Reading, format_of, read_noted, read_table
+from amclip.data.formats.label_format import BoutReader, BytesReader, LabelFormat
 from amclip.data.intervals import Bout, timelines_of
 from amclip.data.label_error import LabelError
 from amclip.data.locate import Locator
@@ -23,11 +24,15 @@ from amclip.data.video_file import VideoError
 
 __all__ = ["LabelFile", "Survey", "survey"]
 
-_SUFFIXES = (
-    *(".csv", ".tsv", ".txt", ".json", ".xlsx", ".xml", ".boris"),
-    *(".h5", ".hdf5", ".slp"),
+_TRACKS_ALONE = (".h5", ".hdf5", ".slp")
+_NAMES = (
+    *FILE_NAMES,
+    *("*.csv", "*.tsv", "*.txt", "*.json", "*.xlsx", "*.xml", "*.boris"),
+    *(f"*{suffix}" for suffix in _TRACKS_ALONE),
 )
 """Names of files that may hold labels or tracks, packed by gzip or not."""
+_NO_TRACKS = (".xlsx", ".mat", ".parquet")
+_BOTH = (".xml", ".xml.gz")  # of CVAT, whose files may hold tracks and labels
 _NOT_LABELS = ("check_report", "predictions")  # ends of names of what amclip and DeepEthogram found, beside labels
 _MOST_ROOTS = 30
 
@@ -122,7 +127,10 @@ def survey(folder: str | os.PathLike[str], timeout: float = 20.0, cache: Path | 
     left_out: list[str] = []
     label_files, track_files = _sorted_out(top, left_out)
     roots = _roots(top, there)
-    read = [file for path, form in label_files if (file := _read_labels(path, form, roots, left_out))]
+    refused: list[str] = []
+    read = [file for path, form in label_files if (file := _read_labels(path, form, roots, refused))]
+    tracked = tuple(f"{path}: " for path, _ in track_files)
+    left_out += [said for said in refused if not (said.startswith(tracked) and "holds no behaviour" in said)]
     chosen, splits = _choose_labels(read, top, left_out)
     root = chosen[0].root if chosen else top
     found = probe(there, timeout, cache)
@@ -146,18 +154,20 @@ def _sorted_out(
     tracks: list[tuple[Path, TrackFormat]] = []
     for path in sorted(top.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(top).parts)
-        if hidden or not path.name.lower().removesuffix(".gz").endswith(_SUFFIXES) or not path.is_file():
+        name = path.name.lower()
+        named = any(fnmatch(name.removesuffix(".gz"), pattern) for pattern in _NAMES)
+        if hidden or not named or not path.is_file():
             continue
         try:
-            form, track_form = None, track_format_of(path) if not path.name.lower().endswith(".xlsx") else None
-            if track_form is None and not path.name.lower().endswith((".h5", ".hdf5", ".slp")):
+            form, track_form = None, None if name.endswith(_NO_TRACKS) else track_format_of(path)
+            if name.endswith(_BOTH) or (track_form is None and not name.endswith(_TRACKS_ALONE)):
                 form = format_of(path)
         except (LabelError, ModuleNotFoundError) as error:
             left_out.append(_words(path, error))
             continue
         if track_form is not None:
             tracks.append((path, track_form))
-        elif form is not None and not path.stem.endswith(_NOT_LABELS):
+        if form is not None and not path.stem.endswith(_NOT_LABELS):
             labels.append((path, form))
     return labels, tracks
 
@@ -205,7 +215,7 @@ def _read_below(path: Path, form: LabelFormat, root: Path) -> LabelFile:
     clock = Clock(root)
     bouts: tuple[Bout, ...] | None = None
     clips: tuple[Clip, ...] = ()
-    if isinstance(form.reader, BoutReader):
+    if isinstance(form.reader, BoutReader | BytesReader):
         noted = read_noted(path, clock)
         timelines = noted.timelines if noted else timelines_of(read_table(path, Reading(clock=clock, subjects="each")))
         bouts = tuple(bout for timeline in timelines for bout in timeline.bouts)

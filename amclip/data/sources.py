@@ -15,6 +15,7 @@ from amclip.data.formats import (
     read_part,
     read_splits,
     read_table,
+    refuse_untold,
 )
 from amclip.data.label_error import LabelError
 from amclip.data.locate import locate_videos
@@ -121,6 +122,7 @@ def read_several(
         reading.observations.refuse_unused(" and ".join(os.fspath(path) for path in paths))
     if len(tables) == 1:
         return reading.finished(tables[0])
+    refuse_untold(tables, reading.classes)
     clips = [replace(clip, file=table.source) for table in tables for clip in table.clips]
     _refuse_rows_without_split(clips)
     source = ", ".join(table.source for table in tables[:_NAMED])

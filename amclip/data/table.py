@@ -83,6 +83,8 @@ class LabelTable:
         source: Where the table came from, for messages.
         merged: Animals that the source tells apart, and whose behaviours are here those of the whole scene.
         lost: Behaviours that the source notes and no clip shows: windows have as labels what fills a part of them.
+        told: Behaviours that the source says of each frame whether they are shown, where each has a column or a file of
+            its own: of others it says nothing. ``None``: what it does not name is not shown.
     """
 
     clips: tuple[Clip, ...]
@@ -90,6 +92,7 @@ class LabelTable:
     source: str
     merged: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
+    told: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.clips)

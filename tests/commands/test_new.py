@@ -11,6 +11,7 @@ import texts
 import yaml
 from drawn import draw_video
 from drawn_animals import COLOURS, draw_animals, tracks_of_video
+from field_samples import SAMPLES
 
 from amclip.cli import main
 from amclip.commands import new as command
@@ -211,3 +212,26 @@ def test_without_labels_the_ways_to_some_are_told(
         assert "amclip suggest" in said.err
     else:
         assert "No video was found" in said.err
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_labels_of_the_fields_tools_are_found_beside_their_video(tmp_path: Path, name: str) -> None:
+    sample, folder = SAMPLES[name], tmp_path / "experiment"
+    folder.mkdir()
+    (folder / sample.file).write_bytes(sample.data)
+    for video in {said[0] for said in sample.clips}:
+        film = Path(video.replace("FOLDER", "movie")).name
+        film += "" if "." in film else ".mp4"
+        frames = 4 if name == "simba" else 30
+        draw_video(folder / film, frames, milliseconds=[100 * n for n in range(frames)])
+    found = survey(tmp_path)
+    assert not found.left_out
+    assert [(file.path.name, file.form.name) for file in found.labels] == [(sample.file, name)]
+    assert len(found.labelled) == len({said[0] for said in sample.clips})
+
+
+def test_boxes_alone_are_tracks_and_no_broken_labels(tmp_path: Path) -> None:
+    draw_animals(tmp_path / "a.mp4")
+    (tmp_path / "boxes.xml").write_text(texts.CVAT)
+    found = survey(tmp_path)
+    assert ([path.name for path in found.tracks], found.left_out) == (["boxes.xml"], ())

@@ -1,8 +1,10 @@
 """The field's formats among videos, in folders and workbooks, and in amclip's own commands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from drawn import draw_video
 from field_samples import BENTO, ELAN, ETHOVISION, ETHOVISION_LOG, LABEL_STUDIO, OBSERVER, SAMPLES, SIMBA, scores
@@ -10,9 +12,10 @@ from layouts import as_rows, save_sheets
 
 from amclip.commands.convert import convert
 from amclip.data.clock import Clock
-from amclip.data.formats import read_labels
+from amclip.data.formats import Reading, read_labels, read_splits
 from amclip.data.formats.matlab_file import LEVEL_5, read_matlab
 from amclip.data.label_error import LabelError
+from amclip.data.sources import read_several
 from amclip.data.table import LabelTable
 from amclip.ethogram.annotations import read_annotation
 
@@ -66,6 +69,22 @@ def test_simbas_rows_are_the_frames_of_the_video(videos: Path, tmp_path: Path) -
         read_labels(tmp_path / "m1.csv", clock=Clock(videos))
     with pytest.raises(LabelError, match=r"frames are counted, and m1 is not there"):
         read_labels(tmp_path / "m1.csv")
+
+
+def test_a_tag_of_cvat_stands_for_the_frames_up_to_the_next_image(videos: Path, tmp_path: Path) -> None:
+    def clips(numbers: Sequence[int], step: int, clock: Clock) -> list[tuple[float, float, tuple[str, ...] | None]]:
+        tags = dict.fromkeys((0, 5, 20), '<tag label="feed"/>')
+        images = "".join(f'<image id="{n}" name="frame">{tags.get(n, "")}</image>' for n in numbers)
+        meta = f"<meta><task><source>m1.mp4</source><frame_filter>step={step}</frame_filter></task></meta>"
+        (tmp_path / "tags.xml").write_text(f"<annotations>{meta}{images}</annotations>")
+        table = read_labels(tmp_path / "tags.xml", clock=clock)
+        return [(round(clip.start or 0, 6), round(clip.stop or 0, 6), clip.labels) for clip in table.clips]
+
+    every = [(0.0, 1.0, ("feed",)), (1.0, 2.0, ()), (2.0, 2.5, ("feed",))]
+    assert clips(range(0, 21, 5), 5, Clock(fps=10)) == every
+    assert clips([0, 10], 5, Clock(fps=10)) == [(0.0, 0.5, ("feed",)), (1.0, 1.5, ())]
+    assert clips([0, 1, 20], 1, Clock(fps=10)) == [(0.0, 0.1, ("feed",)), (0.1, 0.2, ()), (2.0, 2.1, ("feed",))]
+    assert clips([0, 10, 20], 10, Clock(videos)) == [(0.0, 0.4, ("feed",)), (0.4, 0.8, ()), (0.8, 1.0, ("feed",))]
 
 
 def test_label_studio_counts_by_a_rate_of_its_own(videos: Path, tmp_path: Path) -> None:
@@ -144,6 +163,20 @@ def test_ethovisions_columns_that_are_named_are_read_whatever_they_are(tmp_path:
     assert [(clip.start, round(clip.stop or 0.0, 6)) for clip in table.clips] == [(2.5, 2.7), (2.7, 2.8)]
 
 
+def test_states_that_ethovision_tracked_are_no_behaviours_unless_they_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(ETHOVISION.replace("Rearing(Exclusive)", "Mobility state(Immobile)"))
+    assert read_labels(tmp_path / "a.txt").classes == ("Walking",)
+    assert read_labels(tmp_path / "a.txt", ["Mobility state"]).classes == ("Mobility state",)
+
+
+@pytest.mark.parametrize("field", ["tStart", "tEnd"])
+def test_jaabas_animals_each_need_the_frames_that_they_were_tracked_in(tmp_path: Path, field: str) -> None:
+    path = tmp_path / "scores_chase.mat"
+    path.write_bytes(scores(change=lambda content: content.update({field: np.array([[1.0]])})))
+    with pytest.raises(LabelError, match=r"first and \d last frames of 2 animals"):
+        read_labels(path, clock=Clock(fps=10))
+
+
 def test_ethovisions_workbook_with_a_track_and_a_log(tmp_path: Path) -> None:
     track = ETHOVISION.replace("Walking(Exclusive)", "Velocity(x)").replace("Rearing(Exclusive)", "Distance(y)")
     sheets = {"Track": as_rows(track, ";"), "Manual scoring": as_rows(ETHOVISION_LOG, ";")}
@@ -163,6 +196,35 @@ def test_files_of_the_animals_of_a_video_are_joined(tmp_path: Path) -> None:
     (tmp_path / "t1 s3.txt").write_bytes(ETHOVISION.encode("utf-16"))
     with pytest.raises(LabelError, match=r"t1 s3.txt: is of the same video and animal as .*t1 s1.txt"):
         read_labels(tmp_path)
+
+
+def test_a_list_of_files_is_refused_where_one_says_nothing_of_a_behaviour(tmp_path: Path) -> None:
+    reading = Reading(clock=Clock(fps=10))
+    first, second = tmp_path / "m1.csv", tmp_path / "m2.csv"
+    first.write_text("\n".join(row.rpartition(",")[0] for row in SIMBA.splitlines()))
+    second.write_text(SIMBA)
+    with pytest.raises(LabelError, match=r"m1.csv: says nothing of Sniffing, as others do"):
+        read_several([first, second], reading)
+    with pytest.raises(LabelError, match=r"m1.csv: says nothing of Sniffing, as others do"):
+        read_splits({"train": str(first), "test": str(second)}, reading)
+    with pytest.raises(LabelError, match=r"m1.csv, line 1: has no column of the classes Sniffing"):
+        read_several([first, second], replace(reading, classes=["Attack", "Sniffing"]))
+    assert read_several([first, second], replace(reading, classes=["Attack"])).classes == ("Attack",)
+    first.write_text(SIMBA)
+    assert read_several([first, second], reading).classes == ("Attack", "Sniffing")
+    (tmp_path / "a.txt").write_text(ETHOVISION)
+    with pytest.raises(LabelError, match=r"a.txt: has no column of the classes Groom"):
+        read_labels(tmp_path / "a.txt", ["Walking", "Groom"])
+    for name in ("chase", "walk"):
+        (tmp_path / f"scores_{name}.mat").write_bytes(scores(name=name))
+    with pytest.raises(LabelError, match=r"scores_chase.mat: says nothing of walk, as others do"):
+        read_several([tmp_path / "scores_chase.mat", tmp_path / "scores_walk.mat"], reading)
+
+
+def test_files_of_all_suffixes_are_read(tmp_path: Path) -> None:
+    (tmp_path / "t1.txt").write_text(ETHOVISION)
+    (tmp_path / "t2.csv").write_text(ETHOVISION.replace("rats 1,2.MP4", "b.mp4"))
+    assert read_labels(tmp_path).videos() == ("D:/lab/rats 1,2.MP4", "D:/lab/b.mp4")
 
 
 def test_files_of_the_behaviours_of_a_video_are_joined(tmp_path: Path) -> None:

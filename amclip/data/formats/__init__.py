@@ -14,6 +14,7 @@ from amclip.data.formats.reading import (
     read_part,
     read_splits,
     read_table,
+    refuse_untold,
 )
 from amclip.data.formats.writing import export, files_below
 
@@ -39,4 +40,5 @@ __all__ = [
     "read_part",
     "read_splits",
     "read_table",
+    "refuse_untold",
 ]

@@ -3,9 +3,11 @@
 Of an export for video, the attributes that the task calls mutable are read: a choice or a text is the name of the
 behaviour, a tick the attribute's own. A value holds up to the next box of the track that stands in the file. The
 animal is the track, by its number, or by its attribute ``subject``. Of an export for images, tags are behaviours of
-their frame, of nobody in particular; CVAT leaves them out of exports for video. Frames count from 0.
+their frame, of nobody in particular; CVAT leaves them out of exports for video. Of a task with every n-th frame they
+hold for n frames; of what has no image nothing is known. Frames count from 0.
 """
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -21,6 +23,7 @@ _BEGINNING = 1 << 16  # characters that hold the root's name, whatever comments 
 _NOTHING = ("", "false", "__undefined__")
 _SUBJECT = "subject"
 _LAST = 50_000_000  # frames
+_STEP = re.compile(r"step\s*=\s*(\d{1,6})")
 
 _Held = tuple[int, int, str, str, int]  # first frame, the one behind the last, behaviour, animal, line
 
@@ -57,27 +60,34 @@ def read(text: str, source: str, reading: Reading) -> Noted:
             held += _of_track(track, subject, mutable, last, source)
         except LabelError as error:
             errors.append(error)
+    step = _step(task)
     for image in images:
         try:
-            held += _of_image(image, source)
+            held += _of_image(image, step, source)
         except LabelError as error:
             errors.append(error)
     raise_together(errors)
     if not held:
         hint = "tracks have no attribute that changes, and tags are only in exports for images"
         raise LabelError(f"holds no behaviour: {hint}. Tracks are given as data.source.tracks", source)
-    if images:
-        numbers = [_frame(image, "id", source) for image in images]
-        first, last = min(numbers), max(numbers)
+    numbers = [_frame(image, "id", source) for image in images]
+    last = max(numbers, default=last)
     if last is not None and last >= _LAST:
         raise LabelError(f"ends at frame {last}, which no video has", source, task.line)
-    until = max([stop for _, stop, *_ in held] + ([] if last is None else [last + 1]))
     video = _video(meta, task, source, reading)
+    ends = [stop for _, stop, *_ in held] + ([] if last is None else [last + (step if numbers else 1)])
+    if numbers and reading.clock.path(video) is not None:  # it may end before the last step does
+        ends = [start + 1 for start in (*numbers, *(one[0] for one in held))]
+    until = max(ends)
     edges = reading.clock.until(video, until, source)
+    count = len(edges) - 1
+    watched = [(float(edges[number]), float(edges[min(number + step, count)])) for number in numbers] or None
+    if not numbers and first is not None and last is not None:
+        watched = [(float(edges[first]), float(edges[last + 1]))]
     bouts = [
-        Bout(float(edges[start]), float(edges[stop]), name, line, subject) for start, stop, name, subject, line in held
+        Bout(float(edges[start]), float(edges[min(stop, count)]), name, line, subject)
+        for start, stop, name, subject, line in held
     ]
-    watched = None if first is None or last is None else [(float(edges[first]), float(edges[last + 1]))]
     timeline = video_timeline(
         video, bouts, reading, source, end=float(edges[-1]), subjects=subjects, watched=watched, fps=reading.clock.fps
     )
@@ -159,9 +169,15 @@ def _same(held: list[_Held], frame: int, behaviour: str) -> int | None:
     return None
 
 
-def _of_image(image: Element, source: str) -> list[_Held]:
+def _step(task: Element) -> int:
+    """How many frames an image stands for."""
+    said = _STEP.search(task.text("frame_filter"))
+    return max(1, int(said[1])) if said else 1
+
+
+def _of_image(image: Element, step: int, source: str) -> list[_Held]:
     frame = _frame(image, "id", source)
-    return [(frame, frame + 1, tag.cell("label", source), "", tag.line) for tag in image.all("tag")]
+    return [(frame, frame + step, tag.cell("label", source), "", tag.line) for tag in image.all("tag")]
 
 
 def _video(meta: Element, task: Element, source: str, reading: Reading) -> str:

@@ -3,8 +3,8 @@
 Both begin with the number of their header lines and name the video file and the animal. Their times count from the
 start of the trial, which is not that of the video: the header tells by the clock when either began.
 
-Behaviours are columns such as ``Grooming(Mutually exclusive)``. Zones and results have columns of the same shape and
-are none, unless they are named as classes.
+Behaviours are columns such as ``Grooming(Mutually exclusive)``. Zones, results and tracked states
+(``Mobility state(Immobile)``) have columns of the same shape and are none, unless they are named as classes.
 """
 
 import re
@@ -29,7 +29,7 @@ _COUNT = ("number of header lines", "header lines")
 _TRIAL, _RECORDING = "trial time", "recording time"
 _BEHAVIOUR, _EVENT = "behavior", "event"
 _SCORED = re.compile(r"(?P<name>[^()]+?)\s*\((?P<group>.+)\)")
-_TRACKED = re.compile(r"(in )?zone|distance|velocity|movement|x |y |result \d", re.IGNORECASE)
+_TRACKED = re.compile(r"(in )?zone|distance|velocity|movement|x |y |result \d|[^(]* state\s*\(", re.IGNORECASE)
 _CLOCK = re.compile(r"(?P<date>.*?)\s*(?P<h>\d+):(?P<m>\d+):(?P<s>\d+(?:[.,]\d+)?)\s*(?P<half>[AP]M)?", re.IGNORECASE)
 _DAY = 86_400.0
 _VALUES = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "-": -1, "": -1}
@@ -153,7 +153,7 @@ def _log(export: _Export, lines: Iterator[tuple[int, list[str]]], video: str, su
     assert behaviour is not None
     assert event is not None
     events = StateEvents(source, columns[time])
-    subjects, errors = {subject}, []
+    errors = []
     for line, row in lines:
         cells = row + [""] * (len(columns) - len(row))
         try:
@@ -165,7 +165,6 @@ def _log(export: _Export, lines: Iterator[tuple[int, list[str]]], video: str, su
                 raise LabelError("names no behaviour", source, line, columns[behaviour])
             at = round(number(cells[time], columns[time], source, line, export.delimiter) + offset, 6)
             who = cells[own] if own is not None and cells[own] else subject
-            subjects.add(who)
             if kind == "start":
                 events.start(at, cells[behaviour], who, line)
             elif kind == "stop":
@@ -229,8 +228,9 @@ def _scored_columns(export: _Export, classes: Sequence[str] | None) -> dict[int,
         short = [(place, _short(name)) for place, name in enumerate(export.columns)]
         found = {place: name for place, name in enumerate(export.columns) if name in classes}
         found |= {place: name for place, name in short if name in classes and place not in found}
-        if not found:
-            raise LabelError(f"has no column of the classes {', '.join(classes)}", export.source)
+        if missing := [name for name in classes if name not in found.values()]:
+            reason = f"has no column of the classes {', '.join(missing)}: whether it shows them is not known"
+            raise LabelError(reason, export.source)
         return dict(sorted(found.items()))
     scored = {place: name for place, name in enumerate(export.columns) if _is_scored(name)}
     names = [_short(name) for name in scored.values()]

@@ -40,8 +40,9 @@ def _patterns(form: LabelFormat) -> tuple[str, ...]:
 
 
 def _files_of(form: LabelFormat, folder: Path, form_of: Callable[[Path], LabelFormat | None]) -> list[Path]:
-    for pattern in _patterns(form):
-        named = [path for path in sorted(folder.rglob(pattern)) if path.is_file()]
+    patterns = _patterns(form)
+    for group in [patterns] if patterns and _how(form).shared else [(pattern,) for pattern in patterns]:
+        named = sorted({path for pattern in group for path in folder.rglob(pattern) if path.is_file()})
         files = [path for path in named if _is_in(path, form, form_of)]
         other = next((path for path in named if path not in set(files)), None)
         if other is not None and not _how(form).shared:

@@ -44,7 +44,6 @@ def read(data: bytes, source: str, reading: Reading) -> Noted:
         raise LabelError("is no struct", source, column=_SCORES)
     behaviour = _behaviour(content, source)
     shown = _shown(scores, source)
-    count = max(len(values) for values in shown)
     video = _video(source, reading)
     last = max(int(np.flatnonzero(~np.isnan(values))[-1]) + 1 if (~np.isnan(values)).any() else 0 for values in shown)
     edges = reading.clock.until(video, last, source)
@@ -100,15 +99,22 @@ def _shown(scores: dict[str, Any], source: str) -> list[NDArray[np.float64]]:
         if name == "postprocessed" and not np.isin(values[~np.isnan(values)], (0, 1)).all():
             raise LabelError("holds other than 0, 1 and NaN", source, column=place)
         found.append(np.where(np.isnan(values), np.nan, values > 0))
-    return _while_tracked(found, scores)
+    return _while_tracked(found, scores, source)
 
 
-def _while_tracked(found: list[NDArray[np.float64]], scores: dict[str, Any]) -> list[NDArray[np.float64]]:
-    """Frames in which the animal was not tracked are not known, also where 0 stands for them."""
+def _while_tracked(found: list[NDArray[np.float64]], scores: dict[str, Any], source: str) -> list[NDArray[np.float64]]:
+    """Frames in which the animal was not tracked are not known, also where 0 stands for them.
+
+    Raises:
+        LabelError: If they are not told of every animal.
+    """
     starts, ends = (scores.get(name) for name in ("tStart", "tEnd"))
-    if not isinstance(starts, np.ndarray) or not isinstance(ends, np.ndarray) or len(starts) != len(found) != len(ends):
+    if not isinstance(starts, np.ndarray) or not isinstance(ends, np.ndarray):
         return found
-    for values, start, end in zip(found, starts, ends, strict=False):
+    if not (len(starts) == len(found) == len(ends)):
+        reason = f"holds {len(starts)} first and {len(ends)} last frames of {len(found)} animals"
+        raise LabelError(reason, source, column=f"{_SCORES}.tStart")
+    for values, start, end in zip(found, starts, ends, strict=True):
         if 1 <= start <= end:
             values[: int(start) - 1] = np.nan
             values[int(min(end, _MOST)) :] = np.nan

@@ -133,7 +133,8 @@ class Files:
     """How the files of a format with a file per video, or per animal of one, are found in a folder.
 
     Attributes:
-        patterns: What their names are like; those of the first pattern that fits any are read.
+        patterns: What their names are like; where they are shared, those of all are read, else those of the first
+            pattern that fits any.
         shared: Whether other files may have such names: those in another form are passed over, else refused.
         parts: Whether a video has several files, each with behaviours of its own.
     """

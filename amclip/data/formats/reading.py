@@ -26,7 +26,7 @@ from amclip.data.formats.label_format import (
 from amclip.data.formats.observations import Observations, refuse_observations
 from amclip.data.formats.spreadsheet import as_text, read_sheets
 from amclip.data.intervals import Subjects, Windows, clips_of
-from amclip.data.label_error import LabelError
+from amclip.data.label_error import LabelError, raise_together
 from amclip.data.locate import spelled
 from amclip.data.split_names import split_name
 from amclip.data.table import Clip, LabelTable, NoClassError, build_table, lost_of
@@ -41,6 +41,7 @@ __all__ = [
     "read_part",
     "read_splits",
     "read_table",
+    "refuse_untold",
 ]
 
 # Excel's word for the delimiter that follows, in a line of its own, which stays as a blank one so that lines count.
@@ -139,6 +140,7 @@ def read_splits(paths: Mapping[str, str | os.PathLike[str]], reading: Reading | 
                     f"names the split {clip.split}; the file is given as {expected}", table.source, clip.line
                 )
             clips.append(replace(clip, split=expected, file=table.source))
+    refuse_untold(tables, reading.classes)
     source = " and ".join(os.fspath(path) for path in paths.values())
     if reading.observations is not None:
         reading.observations.refuse_unused(source)
@@ -152,6 +154,27 @@ def joined_classes(tables: Sequence[LabelTable]) -> list[str]:
         return sorted(names, key=int)
     ordered = all(table.classes == tuple(sorted(table.classes)) for table in tables)
     return sorted(names) if ordered else list(names)
+
+
+def refuse_untold(tables: Sequence[LabelTable], classes: Sequence[str] | None) -> None:
+    """As in a folder: what a file shows of a behaviour that it has no column of, as another has, is not known.
+
+    Args:
+        tables: Those that are joined.
+        classes: The classes; None: those of all tables.
+
+    Raises:
+        LabelError: If a table says nothing of one of them.
+    """
+    names = joined_classes(tables) if classes is None else classes
+    errors = []
+    for table in tables:
+        missing = [] if table.told is None else [name for name in names if name not in table.told]
+        if missing:
+            reason = f"says nothing of {', '.join(missing)}, as others do: whether it shows them is not known. Give "
+            reason += "files of the same behaviours; where each is of one, the folder that holds them"
+            errors.append(LabelError(reason, table.source))
+    raise_together(errors)
 
 
 def read_noted(path: str | os.PathLike[str], clock: Clock, observations: Observations | None = None) -> Noted | None:
@@ -300,11 +323,12 @@ def cut_noted(noted: Noted, source: str, reading: Reading) -> LabelTable:
         shown = {name for clip in clips for name in clip.labels or ()}
         noted_names = {bout.label for timeline in noted.timelines for bout in timeline.bouts}
     noted.refuse_others(reading.classes, source, shown)
+    told = tuple(noted.classes) if noted.classes is not None and noted.column is None else None
     try:
         table = build_table(clips, source, reading.classes, noted.classes)
     except NoClassError as error:
-        raise NoClassError(replace(error.table, lost=lost_of(noted_names, error.table))) from error
-    table = replace(table, lost=lost_of(noted_names, table))
+        raise NoClassError(replace(error.table, lost=lost_of(noted_names, error.table), told=told)) from error
+    table = replace(table, lost=lost_of(noted_names, table), told=told)
     if reading.subjects == "each":
         return table
     merged = {name for timeline in noted.timelines for name in timeline.subjects if name}

@@ -92,8 +92,9 @@ def _named(header: Sequence[str], source: str, line: int, reading: Reading) -> l
     """Behaviours by the classes, or by the project's settings; empty where neither says."""
     if reading.classes is not None:
         found = [name for name in header if name in reading.classes]
-        if not found:
-            raise LabelError(f"has no column of the classes {', '.join(reading.classes)}", source, line)
+        if missing := [name for name in reading.classes if name not in found]:
+            reason = f"has no column of the classes {', '.join(missing)}: whether it shows them is not known"
+            raise LabelError(reason, source, line)
         return found
     path = Path(source)
     config = path.absolute().parents[2] / "project_config.ini" if len(path.absolute().parents) > 2 else path
