@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
-from amclip.data.animals import Animals
+from amclip.commands.new_tracks import choose_tracks, words_of
 from amclip.data.clock import Clock
 from amclip.data.find import list_videos
 from amclip.data.formats import FILE_NAMES, Reading, format_of, read_noted, read_table
@@ -17,7 +18,7 @@ from amclip.data.locate import Locator
 from amclip.data.probe import probe
 from amclip.data.split_names import SPLITS, split_name
 from amclip.data.table import Clip
-from amclip.data.tracks import match_videos, read_tracks, track_format_of
+from amclip.data.tracks import track_format_of
 from amclip.data.tracks.track_format import TrackFormat
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
@@ -35,6 +36,7 @@ _NO_TRACKS = (".xlsx", ".mat", ".parquet")
 _BOTH = (".xml", ".xml.gz")  # of CVAT, whose files may hold tracks and labels
 _NOT_LABELS = ("check_report", "predictions")  # ends of names of what amclip and DeepEthogram found, beside labels
 _MOST_ROOTS = 30
+_SAME_MOMENT = 0.05  # seconds
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,8 @@ def survey(folder: str | os.PathLike[str], timeout: float = 20.0, cache: Path | 
     for path, info in probe([root / name for name in sorted(images)], timeout, cache).items():
         if isinstance(info, VideoInfo):
             videos[path.relative_to(root).as_posix()] = info
-    tracks = _choose_tracks(track_files, videos, chosen, left_out)
+    pairs = sorted({pair for file in chosen for pair in file.animals if pair[0] in videos})
+    tracks = choose_tracks(track_files, videos, pairs, left_out)
     return Survey(top, root, videos, tuple(chosen), splits, tuple(tracks), tuple(left_out))
 
 
@@ -163,18 +166,13 @@ def _sorted_out(
             if name.endswith(_BOTH) or (track_form is None and not name.endswith(_TRACKS_ALONE)):
                 form = format_of(path)
         except (LabelError, ModuleNotFoundError) as error:
-            left_out.append(_words(path, error))
+            left_out.append(words_of(path, error))
             continue
         if track_form is not None:
             tracks.append((path, track_form))
         if form is not None and not path.stem.endswith(_NOT_LABELS):
             labels.append((path, form))
     return labels, tracks
-
-
-def _words(path: Path, error: Exception) -> str:
-    reason = error.reason if isinstance(error, LabelError) else str(error)
-    return reason if str(path) in reason else f"{path}: {reason}"
 
 
 def _roots(top: Path, videos: Iterable[Path]) -> list[Path]:
@@ -238,7 +236,12 @@ def _choose_labels(
     """The files of labels to take: the one with most videos, and those of its format that label others."""
     if not read:
         return [], {}
-    ranked = sorted(read, key=lambda file: (-len(file.videos), -file.size, -file.path.stat().st_mtime, file.path))
+
+    def rank(file: LabelFile) -> tuple[Any, ...]:
+        divided = any(clip.split is not None for clip in file.clips)
+        return -len(file.videos), not divided, _is_of_bouts(file), -file.size, -file.path.stat().st_mtime, file.path
+
+    ranked = sorted(read, key=rank)
     first, *others = ranked
     same = [file for file in ranked if file.form is first.form and file.root == first.root]
     splits = {name: file.path for file in same if (name := _split_of(file.path)) is not None}
@@ -253,6 +256,12 @@ def _choose_labels(
             videos |= file.videos
         else:
             left_out.append(_not_taken(file, first))
+    left_out += [
+        f"{file.path}: its clips overlap and last differently long, as bouts do. It is taken for a table of clips, in "
+        "which one row has all behaviours of a clip; of two rows that overlap each would deny what the other shows"
+        for file in taken
+        if _is_of_bouts(file)
+    ]
     if first.missing:
         names = ", ".join(first.missing[:3]) + (" …" if len(first.missing) > 3 else "")
         left_out.append(
@@ -260,6 +269,21 @@ def _choose_labels(
             "them; put them there, or take their rows out"
         )
     return sorted(taken, key=lambda file: file.path), {}
+
+
+def _is_of_bouts(file: LabelFile) -> bool:
+    """Whether clips of one video, and animal, overlap and last differently long: windows last alike."""
+    of_whom: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for clip in file.clips:
+        if clip.start is not None and clip.stop is not None:
+            of_whom.setdefault((clip.video, clip.subject), []).append((clip.start, clip.stop))
+    for spans in of_whom.values():
+        end = length = 0.0
+        for start, stop in sorted(spans):
+            if start < end - _SAME_MOMENT and abs(stop - start - length) > _SAME_MOMENT:
+                return True
+            end, length = max(end, stop), stop - start
+    return False
 
 
 def _split_of(path: Path) -> str | None:
@@ -280,46 +304,3 @@ def _not_taken(file: LabelFile, first: LabelFile) -> str:
     else:
         why = f"its videos lie below {file.root}, and those of {first.path.name} below {first.root}"
     return f"{file.path}: labels, not used: {why}. To take it instead: --data.source.labels {file.path}"
-
-
-def _choose_tracks(
-    files: Sequence[tuple[Path, TrackFormat]],
-    videos: Mapping[str, VideoInfo],
-    labels: Sequence[LabelFile],
-    left_out: list[str],
-) -> list[Path]:
-    """Files of tracks that have every labelled animal, each video in one file; none where names do not fit."""
-    stored = {path.with_suffix("") for path, _ in files if path.suffix in (".h5", ".hdf5")}
-    files = [(path, form) for path, form in files if path.suffix != ".csv" or path.with_suffix("") not in stored]
-    covered: dict[str, Path] = {}
-    taken: list[Path] = []
-    for path, form in sorted(files, key=lambda one: ("filtered" not in one[0].stem, -one[0].stat().st_mtime, one[0])):
-        try:
-            names = match_videos(read_tracks(path), videos)
-        except (LabelError, ModuleNotFoundError) as error:
-            left_out.append(_words(path, error))
-            continue
-        if not names:
-            left_out.append(f"{path}: is {form.title}, of none of the videos here")
-        elif both := sorted(names.keys() & covered.keys()):
-            left_out.append(f"{path}: tracks, not used: those of {both[0]} are in {covered[both[0]].name} too")
-        else:
-            taken.append(path)
-            covered.update(dict.fromkeys(names, path))
-    pairs = sorted({pair for file in labels for pair in file.animals if pair[0] in videos})
-    if not taken or not pairs:
-        return sorted(taken)
-    try:
-        animals = Animals(read_tracks([str(path) for path in sorted(taken)]))
-        for video, animal in pairs:
-            animals.animal(Clip(video, subject=animal), videos[video].fps)
-    except (LabelError, VideoError) as error:
-        reason = error.reason
-        named = ", ".join(path.name for path in taken[:3])
-        left_out.append(
-            f"{named}: tracks, not used, since labels and tracks do not name the same animals: {reason}. Give the "
-            f"tracks the names that the labels have, and run this again: amclip tracks {taken[0]} "
-            "--names '{track: label}' --output tracks.csv"
-        )
-        return []
-    return sorted(taken)

@@ -235,3 +235,30 @@ def test_boxes_alone_are_tracks_and_no_broken_labels(tmp_path: Path) -> None:
     (tmp_path / "boxes.xml").write_text(texts.CVAT)
     found = survey(tmp_path)
     assert ([path.name for path in found.tracks], found.left_out) == (["boxes.xml"], ())
+
+
+def test_a_table_that_names_splits_is_taken_before_one_of_bouts(films: Path, tmp_path: Path) -> None:
+    place(films, tmp_path)
+    bouts = [f"{name}.mp4,walk,0,2\n{name}.mp4,call,0.5,1\n" for name in NAMES]
+    (tmp_path / "events.csv").write_text("filepath,label,start,stop\n" + "".join(bouts))
+    alone = survey(tmp_path)
+    assert [file.path.name for file in alone.labels] == ["events.csv"]
+    assert any("overlap and last differently long, as bouts do" in said for said in alone.left_out)
+    (tmp_path / "labels.csv").write_text(
+        "filepath,label,split\n" + "".join(f"{name}.mp4,walk;call,train\n" for name in NAMES)
+    )
+    both = survey(tmp_path)
+    assert [file.path.name for file in both.labels] == ["labels.csv"]
+    assert not any("as bouts do" in said for said in both.left_out)
+    windows = [f"{name}.mp4,walk,{start},{start + 1}\n" for name in NAMES for start in (0, 0.5, 1)]
+    (tmp_path / "labels.csv").write_text("filepath,label,start,stop\n" + "".join(windows))
+    assert not any("labels.csv: its clips" in said for said in survey(tmp_path).left_out)
+
+
+def test_tracks_beside_labels_of_no_animal_are_said_to_need_names_in_the_labels(tmp_path: Path) -> None:
+    draw_animals(tmp_path / "a.mkv", 30)
+    write_tracks(tracks_of_video("a.mkv", 30), tmp_path / "tracks.csv")
+    (tmp_path / "labels.csv").write_text("filepath,label\na.mkv,walk\n")
+    found = survey(tmp_path)
+    assert found.tracks == ()
+    assert any("the labels do not say which animal shows a behaviour" in said for said in found.left_out)
