@@ -17,7 +17,7 @@ from amclip.data.clock import Clock
 from amclip.data.formats import Reading, read_labels, read_splits
 from amclip.data.formats.matlab_file import LEVEL_5, read_matlab
 from amclip.data.label_error import LabelError
-from amclip.data.sources import read_several
+from amclip.data.sources import files_read, read_several
 from amclip.data.table import LabelTable
 from amclip.ethogram.annotations import read_annotation
 
@@ -221,6 +221,12 @@ def test_a_list_of_files_is_refused_where_one_says_nothing_of_a_behaviour(tmp_pa
         (tmp_path / f"scores_{name}.mat").write_bytes(scores(name=name))
     with pytest.raises(LabelError, match=r"scores_chase.mat: says nothing of walk, as others do"):
         read_several([tmp_path / "scores_chase.mat", tmp_path / "scores_walk.mat"], reading)
+
+
+def test_only_the_label_files_of_a_folder_are_named_as_read(tmp_path: Path) -> None:
+    (tmp_path / "t1.txt").write_text(ETHOVISION)
+    (tmp_path / "weights.csv").write_text("animal,grams\n1,20\n")
+    assert files_read(str(tmp_path)) == [tmp_path / "t1.txt"]
 
 
 def test_files_of_all_suffixes_are_read(tmp_path: Path) -> None:
