@@ -363,7 +363,8 @@ def test_mabes_rows_are_counted_before_they_are_read(tmp_path: Path) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    same = pa.table({name: [values[0]] for name, values in MABE.items()}).take(pa.array(np.zeros(2_000_001, np.int64)))
+    columns: dict[str, list[object]] = {name: list(values)[:1] * 2_000_001 for name, values in MABE.items()}
+    same = pa.table(columns)
     parquet.write_table(same, tmp_path / "a.parquet", compression="zstd")
     with pytest.raises(LabelError, match=r"a.parquet: holds 2000001 rows; at most 2000000 are read"):
         read_labels(tmp_path / "a.parquet", clock=Clock(fps=10))
