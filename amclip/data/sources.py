@@ -11,6 +11,7 @@ from amclip.data.formats import (
     GivenClipsError,
     NoObservationsError,
     Reading,
+    files_in,
     joined_classes,
     read_part,
     read_splits,
@@ -39,10 +40,13 @@ def files_read(labels: Labels) -> list[Path]:
     """The files that are read for these labels: those of :func:`label_files`, and of folders what is in them."""
     found: list[Path] = []
     for one in map(Path, label_files(labels)):
-        if one.is_dir():
-            found += sorted({file for pattern in FILE_NAMES for file in one.rglob(pattern)})
-        else:
+        if not one.is_dir():
             found.append(one)
+            continue
+        try:
+            found += files_in(one)
+        except LabelError:  # reading says so; until then it is all that may be meant
+            found += sorted({file for pattern in FILE_NAMES for file in one.rglob(pattern)})
     return found
 
 

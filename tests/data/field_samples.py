@@ -153,7 +153,7 @@ ELAN = """<?xml version="1.0" encoding="UTF-8"?>
     <LINGUISTIC_TYPE LINGUISTIC_TYPE_ID="default-lt" TIME_ALIGNABLE="true"/>
 </ANNOTATION_DOCUMENT>
 """
-MABE = {
+MABE: dict[str, list[Any]] = {
     "agent_id": [1, 2, 1],
     "target_id": [2, 2, 2],
     "action": ["attack", "rear", "sniff"],

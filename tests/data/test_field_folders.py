@@ -1,5 +1,7 @@
 """The field's formats among videos, in folders and workbooks, and in amclip's own commands."""
 
+import io
+import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn import draw_video
-from field_samples import BENTO, ELAN, ETHOVISION, ETHOVISION_LOG, LABEL_STUDIO, OBSERVER, SAMPLES, SIMBA, scores
+from field_samples import BENTO, ELAN, ETHOVISION, ETHOVISION_LOG, LABEL_STUDIO, MABE, OBSERVER, SAMPLES, SIMBA, scores
 from layouts import as_rows, save_sheets
 
 from amclip.commands.convert import convert
@@ -15,7 +17,7 @@ from amclip.data.clock import Clock
 from amclip.data.formats import Reading, read_labels, read_splits
 from amclip.data.formats.matlab_file import LEVEL_5, read_matlab
 from amclip.data.label_error import LabelError
-from amclip.data.sources import read_several
+from amclip.data.sources import files_read, read_several
 from amclip.data.table import LabelTable
 from amclip.ethogram.annotations import read_annotation
 
@@ -221,6 +223,12 @@ def test_a_list_of_files_is_refused_where_one_says_nothing_of_a_behaviour(tmp_pa
         read_several([tmp_path / "scores_chase.mat", tmp_path / "scores_walk.mat"], reading)
 
 
+def test_only_the_label_files_of_a_folder_are_named_as_read(tmp_path: Path) -> None:
+    (tmp_path / "t1.txt").write_text(ETHOVISION)
+    (tmp_path / "weights.csv").write_text("animal,grams\n1,20\n")
+    assert files_read(str(tmp_path)) == [tmp_path / "t1.txt"]
+
+
 def test_files_of_all_suffixes_are_read(tmp_path: Path) -> None:
     (tmp_path / "t1.txt").write_text(ETHOVISION)
     (tmp_path / "t2.csv").write_text(ETHOVISION.replace("rats 1,2.MP4", "b.mp4"))
@@ -331,3 +339,32 @@ def test_damaged_files_of_matlab_are_refused(change: Callable[[bytes], bytes], t
     path.write_bytes(change(scores([[0.0, 1.0, 0.5]])))
     with pytest.raises(LabelError, match=r"scores_chase.mat: cannot be read as a file of MATLAB \(.*\); is it whole"):
         read_labels(path, clock=Clock(fps=10))
+
+
+@pytest.mark.parametrize("kind", ["numbers", "in all"])
+def test_small_files_of_matlab_do_not_take_all_of_the_memory(kind: str) -> None:
+    from scipy.io import savemat
+
+    many = np.zeros((1, 36 << 20), np.uint8)
+    content = {"numbers": {"a": many}, "in all": dict.fromkeys("abcd", many[:, : 8 << 20])}
+    file = io.BytesIO()
+    savemat(file, content[kind], do_compression=True)
+    assert len(file.getvalue()) < 1 << 19
+    tracemalloc.start()
+    try:
+        with pytest.raises(LabelError, match=r"more than 256 MiB of variables, which no scores have"):
+            read_matlab(file.getvalue(), "a.mat")
+        assert tracemalloc.get_traced_memory()[1] < 3 << 27
+    finally:
+        tracemalloc.stop()
+
+
+def test_mabes_rows_are_counted_before_they_are_read(tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    columns: dict[str, list[object]] = {name: list(values)[:1] * 2_000_001 for name, values in MABE.items()}
+    same = pa.table(columns)
+    parquet.write_table(same, tmp_path / "a.parquet", compression="zstd")
+    with pytest.raises(LabelError, match=r"a.parquet: holds 2000001 rows; at most 2000000 are read"):
+        read_labels(tmp_path / "a.parquet", clock=Clock(fps=10))

@@ -7,6 +7,7 @@ from amclip.data.formats.observations import NoObservationsError, Observations
 from amclip.data.formats.origin import Origin
 from amclip.data.formats.reading import (
     GivenClipsError,
+    files_in,
     format_of,
     joined_classes,
     read_labels,
@@ -31,6 +32,7 @@ __all__ = [
     "Reading",
     "export",
     "files_below",
+    "files_in",
     "format_of",
     "joined_classes",
     "read_class_groups",

@@ -18,7 +18,7 @@ __all__ = ["FORMAT", "matches", "read"]
 _MAGIC = b"PAR1"
 _COLUMNS = ("agent_id", "target_id", "action", "start_frame", "stop_frame")
 _VIDEO = "video_id"
-_MOST_ROWS = 50_000_000
+_MOST_ROWS = 2_000_000  # a few KB may stand for many more
 
 
 def matches(data: bytes) -> bool:
@@ -82,7 +82,9 @@ def _columns(data: bytes, source: str) -> dict[str, list[Any]]:
             if name not in names:
                 raise LabelError(f"has no such column; there are {', '.join(names)}", source, column=name)
         if file.metadata.num_rows > _MOST_ROWS:
-            raise LabelError(f"says that it holds {file.metadata.num_rows} rows: more than any labels do", source)
+            raise LabelError(
+                f"holds {file.metadata.num_rows} rows; at most {_MOST_ROWS} are read. Divide it by video", source
+            )
         wanted = [name for name in (*_COLUMNS, _VIDEO) if name in names]
         columns: dict[str, list[Any]] = file.read(columns=wanted).to_pydict()
     except (ArrowException, OSError, UnicodeDecodeError) as error:

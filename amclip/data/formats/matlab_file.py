@@ -22,7 +22,8 @@ LEVEL_7_3 = b"MATLAB 7.3 MAT-file"
 """How a file of level 7.3, which is HDF5, begins."""
 
 _HEAD = 128  # bytes
-_LARGEST = 1 << 30  # bytes that a compressed variable may unpack to
+_LARGEST = 1 << 28  # bytes that all variables may take: a few KB may unpack to all of the memory
+_OBJECT = 128  # bytes of one of them, however small
 _DEEPEST = 32
 _MATRIX, _COMPRESSED = 14, 15
 _KINDS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
@@ -43,9 +44,16 @@ class _Part:
     data: memoryview
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Reader:
     order: str
+    left: int = _LARGEST
+
+    def take(self, size: int) -> None:
+        """Count bytes of memory before they are used."""
+        self.left -= size
+        if self.left < 0:
+            raise _DamagedError(f"more than {_LARGEST >> 20} MiB of variables, which no scores have")
 
     def parts(self, data: memoryview) -> Iterator[_Part]:
         """The elements that follow each other."""
@@ -75,6 +83,7 @@ class _Reader:
 
     def text(self, part: _Part) -> str:
         """The letters of an element."""
+        self.take(8 * len(part.data))
         if part.kind in _TEXTS:
             coding = _TEXTS[part.kind] + ("" if part.kind == 16 else "-le" if self.order == "<" else "-be")
             return bytes(part.data).decode(coding, "replace")
@@ -84,6 +93,7 @@ class _Reader:
         """Name and content of a variable, a cell or a field."""
         if depth > _DEEPEST:
             raise _DamagedError("more levels than any scores have")
+        self.take(_OBJECT)
         if not len(data):  # how MATLAB writes an empty cell
             return "", np.zeros(0)
         parts = self.parts(data)
@@ -103,6 +113,7 @@ class _Reader:
             values = self.numbers(next(parts)) if count else np.zeros(0)
             if len(values) != count:
                 raise _DamagedError(f"{len(values)} numbers where {count} should be")
+            self.take(8 * count)
             return values.astype(np.float64)
         if kind == _CHAR:
             return self.text(next(parts)) if count else ""
@@ -152,9 +163,10 @@ def _variables(data: bytes) -> Iterator[tuple[str, Any]]:
     for part in reader.parts(memoryview(data)[_HEAD:]):
         if part.kind == _COMPRESSED:
             unpacker = zlib.decompressobj()
-            unpacked = unpacker.decompress(bytes(part.data), _LARGEST)
+            unpacked = unpacker.decompress(bytes(part.data), reader.left + 1)
+            reader.take(len(unpacked))
             if not unpacker.eof:
-                raise _DamagedError("a compressed variable that is cut off, or larger than 1 GiB")
+                raise _DamagedError("a compressed variable that is cut off")
             part = next(reader.parts(memoryview(unpacked)), part)
         if part.kind == _MATRIX:
             yield reader.matrix(part.data)

@@ -34,6 +34,7 @@ from amclip.data.table import Clip, LabelTable, NoClassError, build_table, lost_
 __all__ = [
     "GivenClipsError",
     "cut_noted",
+    "files_in",
     "format_of",
     "joined_classes",
     "read_labels",
@@ -285,8 +286,21 @@ def _read_file(path: str | os.PathLike[str], reading: Reading) -> LabelTable:
     )
 
 
+def files_in(folder: Path) -> list[Path]:
+    """The label files of a folder that are read.
+
+    Raises:
+        LabelError: If there are none, or files of two formats, or a file is not what its name says.
+    """
+    return _found_in(folder)[1]
+
+
+def _found_in(folder: Path) -> tuple[LabelFormat, list[Path]]:
+    return found_files(folder, FORMATS, lambda path: _opened(path)[0])
+
+
 def _read_folder(folder: Path, reading: Reading) -> Noted:
-    form, files = found_files(folder, FORMATS, lambda path: _opened(path)[0])
+    form, files = _found_in(folder)
 
     def read(path: Path, reading: Reading) -> Noted:
         noted = _read_bouts(*_opened(path), str(path), reading)
