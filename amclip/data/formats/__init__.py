@@ -1,6 +1,7 @@
 """Formats of labels: each is a module with its reader, its writer and its ``FORMAT``; ``known`` has the table."""
 
 from amclip.data.formats.class_names import read_class_groups, read_classes
+from amclip.data.formats.joining import joined_classes, refuse_untold
 from amclip.data.formats.known import FILE_NAMES, FORMATS, WRITERS
 from amclip.data.formats.label_format import LabelFormat, Noted, Reading
 from amclip.data.formats.observations import NoObservationsError, Observations
@@ -9,13 +10,11 @@ from amclip.data.formats.reading import (
     GivenClipsError,
     files_in,
     format_of,
-    joined_classes,
     read_labels,
     read_noted,
     read_part,
     read_splits,
     read_table,
-    refuse_untold,
 )
 from amclip.data.formats.writing import export, files_below
 

@@ -12,6 +12,7 @@ from amclip.data.clock import Clock
 from amclip.data.formats.delimited import first_line
 from amclip.data.formats.files import WORKBOOK, file_bytes, text_of
 from amclip.data.formats.folder import found_files, read_files
+from amclip.data.formats.joining import joined_classes, refuse_untold
 from amclip.data.formats.known import FORMATS
 from amclip.data.formats.label_format import (
     BookReader,
@@ -26,7 +27,7 @@ from amclip.data.formats.label_format import (
 from amclip.data.formats.observations import Observations, refuse_observations
 from amclip.data.formats.spreadsheet import as_text, read_sheets
 from amclip.data.intervals import Subjects, Windows, clips_of
-from amclip.data.label_error import LabelError, raise_together
+from amclip.data.label_error import LabelError
 from amclip.data.locate import spelled
 from amclip.data.split_names import split_name
 from amclip.data.table import Clip, LabelTable, NoClassError, build_table, lost_of
@@ -36,13 +37,11 @@ __all__ = [
     "cut_noted",
     "files_in",
     "format_of",
-    "joined_classes",
     "read_labels",
     "read_noted",
     "read_part",
     "read_splits",
     "read_table",
-    "refuse_untold",
 ]
 
 # Excel's word for the delimiter that follows, in a line of its own, which stays as a blank one so that lines count.
@@ -146,36 +145,6 @@ def read_splits(paths: Mapping[str, str | os.PathLike[str]], reading: Reading | 
     if reading.observations is not None:
         reading.observations.refuse_unused(source)
     return reading.finished(build_table(clips, source, reading.classes, joined_classes(tables)), tables)
-
-
-def joined_classes(tables: Sequence[LabelTable]) -> list[str]:
-    """The classes of all tables together: numbers by size, names sorted unless a table has an order of its own."""
-    names = dict.fromkeys(name for table in tables for name in table.classes)
-    if all(name.isdecimal() for name in names):
-        return sorted(names, key=int)
-    ordered = all(table.classes == tuple(sorted(table.classes)) for table in tables)
-    return sorted(names) if ordered else list(names)
-
-
-def refuse_untold(tables: Sequence[LabelTable], classes: Sequence[str] | None) -> None:
-    """As in a folder: what a file shows of a behaviour that it has no column of, as another has, is not known.
-
-    Args:
-        tables: Those that are joined.
-        classes: The classes; None: those of all tables.
-
-    Raises:
-        LabelError: If a table says nothing of one of them.
-    """
-    names = joined_classes(tables) if classes is None else classes
-    errors = []
-    for table in tables:
-        missing = [] if table.told is None else [name for name in names if name not in table.told]
-        if missing:
-            reason = f"says nothing of {', '.join(missing)}, as others do: whether it shows them is not known. Give "
-            reason += "files of the same behaviours; where each is of one, the folder that holds them"
-            errors.append(LabelError(reason, table.source))
-    raise_together(errors)
 
 
 def read_noted(path: str | os.PathLike[str], clock: Clock, observations: Observations | None = None) -> Noted | None:

@@ -1,0 +1,38 @@
+"""What holds of several tables of labels that become one."""
+
+from collections.abc import Sequence
+
+from amclip.data.label_error import LabelError, raise_together
+from amclip.data.table import LabelTable
+
+__all__ = ["joined_classes", "refuse_untold"]
+
+
+def joined_classes(tables: Sequence[LabelTable]) -> list[str]:
+    """The classes of all tables together: numbers by size, names sorted unless a table has an order of its own."""
+    names = dict.fromkeys(name for table in tables for name in table.classes)
+    if all(name.isdecimal() for name in names):
+        return sorted(names, key=int)
+    ordered = all(table.classes == tuple(sorted(table.classes)) for table in tables)
+    return sorted(names) if ordered else list(names)
+
+
+def refuse_untold(tables: Sequence[LabelTable], classes: Sequence[str] | None) -> None:
+    """As in a folder: what a file shows of a behaviour that it has no column of, as another has, is not known.
+
+    Args:
+        tables: Those that are joined.
+        classes: The classes; None: those of all tables.
+
+    Raises:
+        LabelError: If a table says nothing of one of them.
+    """
+    names = joined_classes(tables) if classes is None else classes
+    errors = []
+    for table in tables:
+        missing = [] if table.told is None else [name for name in names if name not in table.told]
+        if missing:
+            reason = f"says nothing of {', '.join(missing)}, as others do: whether it shows them is not known. Give "
+            reason += "files of the same behaviours; where each is of one, the folder that holds them"
+            errors.append(LabelError(reason, table.source))
+    raise_together(errors)
