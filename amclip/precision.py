@@ -7,13 +7,13 @@ __all__ = ["InferencePrecision", "bfloat16_is_fast", "choose_precision"]
 InferencePrecision = Literal["auto", "32", "bf16", "16"]
 """auto, or float32, bfloat16 and float16 by the names that Lightning has for them."""
 
-# Instructions of x86 that multiply in bfloat16 and add in float32. On CPUs without them oneDNN computes in float32 and
-# rounds in between, which takes longer than float32 alone.
-_BFLOAT16 = ("amx_bf16", "avx512_bf16")
+# The instructions of x86 with which oneDNN multiplies in bfloat16 faster than in float32. Kept to AVX512-BF16, or to
+# less, it takes longer than in float32: docs/benchmarks/cpu_inference.md.
+_BFLOAT16 = "amx_bf16"
 
 
 def bfloat16_is_fast(gpu: bool = False) -> bool:
-    """Whether this machine multiplies in bfloat16, and so faster than in float32.
+    """Whether this machine multiplies faster in bfloat16 than in float32.
 
     Args:
         gpu: Ask of the GPU in use, not of the CPU.
@@ -26,9 +26,8 @@ def bfloat16_is_fast(gpu: bool = False) -> bool:
         return False
     known = getattr(torch.cpu, "get_capabilities", None)  # since PyTorch 2.10
     if known is not None:
-        return any(known().get(name) for name in _BFLOAT16)
-    asks = (getattr(torch.cpu, name, bool) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
-    return any(ask() for ask in asks)
+        return bool(known().get(_BFLOAT16))
+    return bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
 
 
 def choose_precision(asked: InferencePrecision, gpu: bool) -> tuple[InferencePrecision, str]:

@@ -249,10 +249,13 @@ class Video:
             IndexError: If an index lies outside the video.
             VideoError: If a frame cannot be decoded.
         """
-        frames = list(self.read_in_order(indices))
-        for frame in frames:
-            self._refuse_other_size(frame.shape, frames[0].shape)
-        return np.stack(frames) if frames else np.empty((0, *(self.size or (self.height, self.width)), 3), np.uint8)
+        pixels: NDArray[np.uint8] | None = None
+        for place, frame in enumerate(self.read_in_order(indices)):
+            if pixels is None:
+                pixels = np.empty((len(indices), *frame.shape), np.uint8)
+            self._refuse_other_size(frame.shape, pixels.shape[1:])
+            pixels[place] = frame  # at once: fresh memory for each frame costs as much as decoding it
+        return np.empty((0, *(self.size or (self.height, self.width)), 3), np.uint8) if pixels is None else pixels
 
     def _refuse_other_size(self, one: tuple[int, ...], other: tuple[int, ...]) -> None:
         if one != other:

@@ -277,13 +277,13 @@ def main() -> None:
     run = Benchmark(parser, __file__, needs=["demo"])
     seconds, size = (2.0, (48, 64)) if run.quick else (run.options.seconds, (360, 640))
     torch.set_num_threads(run.options.threads)
-    capable = "is" if bfloat16_is_fast() else "is not"
+    capable = "" if bfloat16_is_fast() else "out"
     run.head(
         f"""# Annotating on a CPU
 
-Written by `docs/benchmarks/cpu_inference.py`, {datetime.date.today()}; {packages()}; {run.options.threads} threads of
-{os.cpu_count()} cores, an {torch.backends.cpu.get_cpu_capability()} CPU that {capable} one of those where
-`--precision auto` takes bfloat16. ViT-B/16 at 224 pixels with random weights, windows of 2 s every 0.5 s, one at a
+Written by `docs/benchmarks/cpu_inference.py`, {datetime.date.today()}; {packages()};
+{run.options.threads} threads of {os.cpu_count()} cores, an {torch.backends.cpu.get_cpu_capability()} CPU with{capable}
+AMX for bfloat16. ViT-B/16 at 224 pixels with random weights, windows of 2 s every 0.5 s, one at a
 time; each frame is decoded and embedded once, however far windows overlap. All that is compared takes turns, {ROUNDS}
 rounds, medians; *faster* is a ratio of processor times, since the machine had other work (load
 {os.getloadavg()[0]:.0f}): on an idle one the clock's times are about the processor's, over the threads."""

@@ -11,7 +11,6 @@ core; processor time, medians over clips and repeats, all readers in turns.
 torchcodec is measured where it is installed (pip install torchcodec).
 """
 
-import shutil
 import statistics
 import sys
 import time
@@ -32,7 +31,6 @@ from numbered import draw_number, read_number
 from sections import Benchmark, new_parser
 
 from amclip.data import _probe_worker
-from amclip.data._packets import Scan
 from amclip.data.dataset import ClipDataset, collate
 from amclip.data.find import list_videos
 from amclip.data.prepared.encode import encode_video
@@ -105,16 +103,19 @@ class _Timed:
         self.frame_range = info.frame_range
 
 
-# ---------------------------------------------------------------- readers: RGB at full resolution, whole samples
+# ---------------------------------------------------------------- readers: RGB, whole samples
+
+Reader = Callable[[NDArray[np.int64]], Frames]
+Size = tuple[int, int] | None  # height and width; None leaves frames as they are
 
 
-def by_amclip(path: Path, info: VideoInfo) -> Callable[[NDArray[np.int64]], Frames]:
-    video = Video(path, info=info)
-    return video.read_array
+def by_amclip(path: Path, info: VideoInfo, size: Size) -> Reader:
+    return Video(path, size, "stretch", info).read_array
 
 
-def by_pyav(path: Path, info: VideoInfo) -> Callable[[NDArray[np.int64]], Frames]:
+def by_pyav(path: Path, info: VideoInfo, size: Size) -> Reader:
     """In one thread from the beginning to the last frame wanted: its own seeking gives key frames alone."""
+    scaled = {} if size is None else {"height": size[0], "width": size[1], "interpolation": "BICUBIC"}
 
     def read(wanted: NDArray[np.int64]) -> Frames:
         asked, found = set(wanted.tolist()), []
@@ -123,7 +124,7 @@ def by_pyav(path: Path, info: VideoInfo) -> Callable[[NDArray[np.int64]], Frames
             stream.thread_type, stream.thread_count = "NONE", 1
             for number, frame in enumerate(container.decode(stream)):
                 if number in asked:
-                    found.append(frame.to_ndarray(format="rgb24"))
+                    found.append(frame.to_ndarray(format="rgb24", **scaled))
                 if number >= wanted[-1]:
                     break
         return np.stack(found)
@@ -131,10 +132,11 @@ def by_pyav(path: Path, info: VideoInfo) -> Callable[[NDArray[np.int64]], Frames
     return read
 
 
-def by_decord(path: Path, info: VideoInfo) -> Callable[[NDArray[np.int64]], Frames]:
+def by_decord(path: Path, info: VideoInfo, size: Size) -> Reader:
     import decord
 
-    reader = decord.VideoReader(str(path), ctx=decord.cpu(0), num_threads=1)
+    height, width = size or (-1, -1)
+    reader = decord.VideoReader(str(path), ctx=decord.cpu(0), num_threads=1, width=width, height=height)
 
     def read(wanted: NDArray[np.int64]) -> Frames:
         frames: Frames = reader.get_batch(wanted.tolist()).asnumpy()
@@ -143,10 +145,12 @@ def by_decord(path: Path, info: VideoInfo) -> Callable[[NDArray[np.int64]], Fram
     return read
 
 
-def by_torchcodec(path: Path, info: VideoInfo) -> Callable[[NDArray[np.int64]], Frames]:
+def by_torchcodec(path: Path, info: VideoInfo, size: Size) -> Reader:
     from torchcodec.decoders import VideoDecoder
+    from torchcodec.transforms import Resize
 
-    decoder = VideoDecoder(str(path), seek_mode="exact", num_ffmpeg_threads=1, dimension_order="NHWC")
+    scaled = {} if size is None else {"transforms": [Resize(size)]}
+    decoder = VideoDecoder(str(path), seek_mode="exact", num_ffmpeg_threads=1, dimension_order="NHWC", **scaled)
 
     def read(wanted: NDArray[np.int64]) -> Frames:
         frames: Frames = decoder.get_frames_at(indices=wanted.tolist()).data.numpy()
@@ -169,39 +173,44 @@ def installed() -> dict[str, str]:
     return found
 
 
-def beside_others(paths: Sequence[Path], repeats: int, numbered: bool) -> list[str]:
-    """Decode the same samples by all readers, in turns."""
+def beside_others(paths: Sequence[Path], repeats: int, numbered: bool, size: Size) -> list[str]:
+    """Decode the same samples by all readers, in turns; whole frames are checked."""
     taken: dict[str, list[float]] = {name: [] for name in installed()}
     opening: dict[str, list[float]] = {name: [] for name in taken}
     right = dict.fromkeys(taken, 0)
     total = 0
     for name in taken:  # imports, which count for nothing
-        READERS[name](paths[0], info_of(Video(paths[0])))
+        READERS[name](paths[0], info_of(Video(paths[0])), size)
     for path in paths:
         with Video(path) as video:
             info = info_of(video)
-            truth = [] if numbered else list(by_pyav(path, info)(np.arange(video.num_frames)))
+            unchecked = numbered or size is not None
+            truth = [] if unchecked else list(by_pyav(path, info, None)(np.arange(video.num_frames)))
         for epoch in range(repeats):
             wanted = sampled(info, epoch)
             total += len(wanted)
             for name in np.random.default_rng(epoch).permutation(list(taken)).tolist():
-                milliseconds, read = cost(READERS[name], path, info)
+                milliseconds, read = cost(READERS[name], path, info, size)
                 opening[name].append(milliseconds)
                 milliseconds, frames = cost(read, wanted)
                 taken[name].append(milliseconds)
-                for frame, number in zip(frames, wanted.tolist(), strict=True):
+                for frame, number in zip(frames, wanted.tolist(), strict=True) if size is None else ():
                     if numbered:
                         right[name] += read_number(frame).number == number
                     else:
                         right[name] += bool(np.abs(frame.astype(int) - truth[number]).mean() < _ALIKE)
-    best = min(statistics.median(taken[name]) for name in taken if right[name] == total)
-    lines = ["| reader | version | open, ms | decode a sample, ms | of the best exact one | right frames |"]
-    lines.append("|---|---|---|---|---|---|")
+    exact = [name for name in taken if size is not None or right[name] == total]
+    best = min(exact, key=lambda name: statistics.median(taken[name]))
+    lines = [
+        f"| reader | version | open, ms | decode a sample, ms | of {best}'s |" + " right frames |" * (size is None)
+    ]
+    lines.append("|---" * lines[0].count(" |") + "|")
     for name, number in installed().items():
         middle = statistics.median(taken[name])
+        ratio = statistics.median(one / other for one, other in zip(taken[name], taken[best], strict=True))
         lines.append(
             f"| {name} | {'PyAV ' * (name == 'amclip')}{number} | {statistics.median(opening[name]):.1f} "
-            f"| {middle:.1f} | {middle / best:.2f} | {right[name]} of {total} |"
+            f"| {middle:.1f} | {ratio:.2f} |" + f" {right[name]} of {total} |" * (size is None)
         )
     return lines
 
@@ -308,29 +317,6 @@ def prepared(paths: Sequence[Path], folder: Path, repeats: int, numbered: bool) 
     return [*lines, "", f"Frames or times that are others: {wrong}."]
 
 
-def probing(paths: Sequence[Path], folder: Path, count: int) -> list[str]:
-    """Probing copies of the videos, and with the last frame decoded from its key frame on, as it was before."""
-    many = [folder / f"copy-{number}.mp4" for number in range(count)]
-    for number, path in enumerate(many):
-        shutil.copyfile(paths[number % len(paths)], path)
-    taken: dict[str, list[float]] = {"from the key frame on": [], "by itself": []}
-    quick = Scan.decodes
-    answers: dict[str, list[Any]] = {name: [] for name in taken}
-    for path in many:
-        for name in taken:
-            Scan.decodes = quick if name == "by itself" else lambda self, target: False  # type: ignore[method-assign]
-            request = {"path": str(path), "step": "ends", "timeout": 600.0}
-            milliseconds, found = cost(_probe_worker.answer, request)
-            taken[name].append(milliseconds)
-            answers[name].append(found)
-    Scan.decodes = quick  # type: ignore[method-assign]
-    lines = ["| the last frame is decoded | ms a video |", "|---|---|"]
-    lines += [f"| {name} | {statistics.median(values):.1f} |" for name, values in taken.items()]
-    before, after = (statistics.median(values) for values in taken.values())
-    same = answers["by itself"] == answers["from the key frame on"]
-    return [*lines, "", f"{before / after:.1f} times as fast; {count} videos, answers {'equal' if same else 'DIFFER'}."]
-
-
 def main() -> None:
     parser = new_parser(__doc__)
     parser.add_argument("--work", type=Path, default=Path("runs/pipeline"), help="where videos are drawn")
@@ -363,12 +349,12 @@ Milliseconds of processor time on one core, medians; compare them within a table
             lines += stages(paths, repeats)
         with run.section(f"Decoding beside other libraries: {name}") as lines:
             lines += ["Whole frames in RGB, one thread, exact seeking; every frame is checked.", ""]
-            lines += beside_others(paths, repeats, numbered)
+            lines += beside_others(paths, repeats, numbered, None)
+            lines += ["", f"The same scaled to {' × '.join(map(str, INPUT.frame_size))}, as training reads them.", ""]
+            lines += beside_others(paths, repeats, numbered, INPUT.frame_size)
         with run.section(f"Prepared by `amclip prepare`: {name}") as lines:
             lines += ["256 pixels on the shorter side, crf 23; frames in 224 × 224 as training reads them.", ""]
             lines += prepared(paths, run.work, repeats, numbered)
-    with run.section("Probing") as lines:
-        lines += probing(drawn, run.work, 2 if run.quick else 30)
     with run.section("On the device") as lines:
         lines += on_the_device(drawn, repeats, "frames" if run.quick else INPUT.modality)
     run.close()
