@@ -161,8 +161,8 @@ class VideoDataModule(VideoData, LightningDataModule):
             warnings.warn(f"skipped in training: {reason}", stacklevel=1)
         if self.trainer is not None and self.trainer.training:
             clips, draws, epoch = batch["clip"].tolist(), batch["draw"].tolist(), self.trainer.current_epoch
-            batch["seeds"] = [seed_of(self.seed, epoch, *one) for one in zip(clips, draws, strict=True)]
-            torch.manual_seed(seed_of(self.seed, epoch, *clips, *draws))
+            batch["seeds"] = [seed_of("augmentation", self.seed, epoch, *one) for one in zip(clips, draws, strict=True)]
+            torch.manual_seed(seed_of("step", self.seed, epoch, *clips, *draws))
         return batch
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:

@@ -3,7 +3,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ from amclip.data.datamodule import VideoDataModule
 from amclip.data.dataset import ClipDataset
 from amclip.data.formats import read_labels
 from amclip.data.label_error import LabelError
-from amclip.data.place import Place
+from amclip.data.place import Place, Purpose, seed_of
 from amclip.data.samplers import ClassAwareSampler, EpochSampler
 from amclip.flow import FlowMethod
 from amclip.inputs import NetworkInput
@@ -263,6 +263,26 @@ def test_a_clip_that_comes_again_in_an_epoch_is_a_draw_of_its_own(tmp_path: Path
         assert max(drawn.values()) >= 3
     else:
         assert set(drawn) == set(range(len(table)))
+
+
+@pytest.mark.parametrize("kind", [ClassAwareSampler, EpochSampler])
+def test_no_epoch_of_a_seed_is_an_epoch_of_the_next_seed(tmp_path: Path, kind: Any) -> None:
+    table = read_labels(long_tail(tmp_path)).split("train")
+    dataset = ClipDataset(table, tmp_path, {}, NetworkInput(), training=True)
+    orders = []
+    for seed in range(3):
+        for epoch in range(3):
+            sampler = kind(dataset, seed=seed)
+            sampler.set_epoch(epoch)
+            orders.append(tuple(sampler.order().tolist()))
+    assert len(set(orders)) == len(orders)
+
+
+def test_what_is_drawn_for_one_purpose_is_not_drawn_for_another() -> None:
+    drawn = [seed_of("moments", 0), seed_of("moments", 0, 0), seed_of("moments", 0, 0, 0)]
+    drawn += [seed_of(purpose, 1, 2, 3, 0) for purpose in get_args(Purpose)]
+    assert len(set(drawn)) == len(drawn)
+    assert all(0 <= one < 2**63 for one in drawn)
 
 
 def test_only_the_first_loader_after_a_stop_begins_within_an_epoch(drawn: Path) -> None:
