@@ -124,9 +124,9 @@ def read_several(
             raise refused[0]
     if reading.observations is not None:
         reading.observations.refuse_unused(" and ".join(os.fspath(path) for path in paths))
+    refuse_untold(tables, reading.classes)
     if len(tables) == 1:
         return reading.finished(tables[0])
-    refuse_untold(tables, reading.classes)
     clips = [replace(clip, file=table.source) for table in tables for clip in table.clips]
     _refuse_rows_without_split(clips)
     source = ", ".join(table.source for table in tables[:_NAMED])

@@ -91,7 +91,9 @@ class TestOneHotForm:
 
     def test_classes_given(self, tmp_path: Path) -> None:
         text = "filepath,walking,still\na.mp4,1,0\n"
-        assert read(tmp_path, text, ["still", "jumping", "walking"]).classes == ("still", "jumping", "walking")
+        assert read(tmp_path, text, ["still", "walking"]).classes == ("still", "walking")
+        with pytest.raises(LabelError, match="says nothing of jumping, which the classes name: whether it shows them"):
+            read(tmp_path, text, ["still", "jumping", "walking"])
         with pytest.raises(LabelError, match="unknown class 'walking'"):
             read(tmp_path, text, ["still"])
 

@@ -4,7 +4,7 @@ Covers zamba's ``filepath,label,split``. The delimiter (comma, semicolon or tab)
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -81,7 +81,7 @@ def read(text: str, source: str, reading: Reading) -> LabelTable:
             raise LabelError(
                 f"unknown class {unknown[0]!r}; the classes are {', '.join(classes)}", source, 1, unknown[0]
             )
-    return build_table(clips, source, classes, found)
+    return replace(build_table(clips, source, classes, found), told=tuple(found))
 
 
 def _delimiter(line: str) -> str | None:

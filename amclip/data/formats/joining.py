@@ -18,10 +18,10 @@ def joined_classes(tables: Sequence[LabelTable]) -> list[str]:
 
 
 def refuse_untold(tables: Sequence[LabelTable], classes: Sequence[str] | None) -> None:
-    """As in a folder: what a file shows of a behaviour that it has no column of, as another has, is not known.
+    """What a file shows of a behaviour that it has no column of, or no entry in its own list of them, is not known.
 
     Args:
-        tables: Those that are joined.
+        tables: The table that is read, or those that are joined.
         classes: The classes; None: those of all tables.
 
     Raises:
@@ -32,7 +32,9 @@ def refuse_untold(tables: Sequence[LabelTable], classes: Sequence[str] | None) -
     for table in tables:
         missing = [] if table.told is None else [name for name in names if name not in table.told]
         if missing:
-            reason = f"says nothing of {', '.join(missing)}, as others do: whether it shows them is not known. Give "
-            reason += "files of the same behaviours; where each is of one, the folder that holds them"
+            others = ", as others do" if len(tables) > 1 else ", which the classes name"
+            reason = f"says nothing of {', '.join(missing)}{others}: whether it shows them is not known. Give files of "
+            reason += "the same behaviours: one that was looked for and never seen has a column of 0, or an entry in "
+            reason += "the list of behaviours; where each file is of one, give the folder that holds them"
             errors.append(LabelError(reason, table.source))
     raise_together(errors)

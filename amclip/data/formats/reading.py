@@ -90,6 +90,7 @@ def read_table(path: str | os.PathLike[str], reading: Reading) -> LabelTable:
         table = _read_file(path, reading)
     if reading.observations is not None:
         reading.observations.refuse_unused(table.source)
+    refuse_untold([table], reading.classes)
     return reading.finished(table)
 
 
@@ -306,7 +307,7 @@ def cut_noted(noted: Noted, source: str, reading: Reading) -> LabelTable:
         shown = {name for clip in clips for name in clip.labels or ()}
         noted_names = {bout.label for timeline in noted.timelines for bout in timeline.bouts}
     noted.refuse_others(reading.classes, source, shown)
-    told = tuple(noted.classes) if noted.classes is not None and noted.column is None else None
+    told = None if noted.classes is None else tuple(noted.classes)
     try:
         table = build_table(clips, source, reading.classes, noted.classes)
     except NoClassError as error:
