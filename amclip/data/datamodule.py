@@ -22,6 +22,7 @@ from amclip.data.readable import (
     readable_clips,
     tell_frame_rates,
     tell_odd_tracks,
+    tell_overlaps,
 )
 from amclip.data.ready import make_ready
 from amclip.data.samplers import ClassAwareSampler, EpochSampler, WindowSampler, process_group
@@ -104,6 +105,8 @@ class VideoDataModule(VideoData, LightningDataModule):
             tell_odd_tracks(animals, self.tables.values(), self.root_folder, found)
         if stage == "fit" and self.labels.table and (words := describe_lost(self.labels.table)):
             rank_zero_warn(words)
+        if stage in ("fit", "test") and self.labels.table:
+            tell_overlaps(self.read_table())
         if self.input.needs_flow:
             tell_frame_rates(found, self.input.flow.gap_seconds)
         self.datasets = {}

@@ -146,6 +146,23 @@ def test_the_same_frames_in_two_splits_are_fatal_also_under_another_spelling(tmp
     assert "the whole video is in train" in only(check(tmp_path, whole)).detail
 
 
+def test_clips_that_contradict_each_other_are_told_by_their_lines(tmp_path: Path) -> None:
+    def told(*times: tuple[float, float, str], whose: str = "") -> list[Finding]:
+        rows = [Clip("a.mp4", *span, tuple(shown), "train", line) for line, (*span, shown) in enumerate(times, 2)]
+        rows[-1] = replace(rows[-1], subject=whose)
+        found = check(tmp_path, [*rows, clip("v.mp4", "val", labels=("x", "y"))], ["x", "y"]).findings
+        return [finding for finding in found if finding.kind == "clips that contradict each other"]
+
+    (within,) = told((0, 8, "x"), (3, 5, "y"), (4, 6, "y"))
+    assert (within.fatal, within.subject, within.line) == (False, "a.mp4", 3)
+    assert within.detail == "0 to 8 s shows 'x', and 3 to 5 s 'y' (lines 2 and 3), and 1 more like these"
+    assert "2 to 6 s shows 'x', and 5 to 8 s 'y'" in told((5, 8, "y"), (2, 6, "x"))[0].detail  # bouts
+    assert not told((0, 8, "xy"), (3, 5, "y"), (4, 6, ""))  # one row has all that its clip shows
+    assert not told((0, 2, "x"), (1, 3, "y"), (2, 4, ""))  # windows
+    assert not told((0, 2, "x"), (2, 6, "y"))
+    assert not told((0, 8, "x"), (3, 5, "y"), whose="Ada")
+
+
 def test_a_recording_cut_by_time_is_a_warning(tmp_path: Path) -> None:
     rows = [
         clip("a.mp4", "train", 0, 4),
@@ -158,6 +175,8 @@ def test_a_recording_cut_by_time_is_a_warning(tmp_path: Path) -> None:
     assert "in train and val and test, at different times" in finding.detail
     hidden = [*rows, clip("a.mp4", "test", 5.5, 5.9)]  # inside a training clip, but not next to it in the table
     assert check(tmp_path, hidden).fatal
+    rounded = [clip("a.mp4", "train", 0, 0.1 + 0.2), *rows[1:2], clip("a.mp4", "val", 0.3, 0.6)]
+    assert not any(one.kind == "the same frames in two splits" for one in check(tmp_path, rounded[::2]).findings)
 
 
 def test_empty_splits(tmp_path: Path) -> None:

@@ -265,6 +265,18 @@ def test_a_clip_that_comes_again_in_an_epoch_is_a_draw_of_its_own(tmp_path: Path
         assert set(drawn) == set(range(len(table)))
 
 
+def test_frames_in_two_splits_and_contradicting_clips_are_warned_of(drawn: Path, tmp_path: Path) -> None:
+    rows = (drawn / "labels.csv").read_text().splitlines()
+    names = {split: next(row.split(",")[0] for row in rows if row.endswith(split)) for split in ("train", "val")}
+    table = tmp_path / "labels.csv"
+    lines = [f"{names['train']},0,1,a,train", f"{names['train']},0.2,0.6,b,val", f"{names['val']},0,0.5,b,val"]
+    table.write_text("\n".join(["filepath,start,stop,label,split", *lines]))
+    leak = f"1 video: the same frames are in two splits, .* {names['train']}: 0 to 1 s is in train, 0.2 to 0.6 s in val"
+    denied = "1 video: clips overlap .* each denies what the other shows.* 0 to 1 s shows 'a', and 0.2 to 0.6 s 'b'"
+    with pytest.warns(UserWarning, match=leak), pytest.warns(UserWarning, match=denied):
+        build(drawn, labels=str(table), root=str(drawn)).setup("fit")
+
+
 @pytest.mark.parametrize("kind", [ClassAwareSampler, EpochSampler])
 def test_no_epoch_of_a_seed_is_an_epoch_of_the_next_seed(tmp_path: Path, kind: Any) -> None:
     table = read_labels(long_tail(tmp_path)).split("train")
