@@ -14,8 +14,9 @@ from layouts import as_rows, save_sheets
 
 from amclip.commands.convert import convert
 from amclip.data.clock import Clock
-from amclip.data.formats import Reading, read_labels, read_splits
+from amclip.data.formats import Reading, read_labels, read_splits, read_table
 from amclip.data.formats.matlab_file import LEVEL_5, read_matlab
+from amclip.data.intervals import Subjects, Windows
 from amclip.data.label_error import LabelError
 from amclip.data.sources import files_read, read_several
 from amclip.data.table import LabelTable
@@ -219,8 +220,41 @@ def test_a_list_of_files_is_refused_where_one_says_nothing_of_a_behaviour(tmp_pa
         read_labels(tmp_path / "a.txt", ["Walking", "Groom"])
     for name in ("chase", "walk"):
         (tmp_path / f"scores_{name}.mat").write_bytes(scores(name=name))
-    with pytest.raises(LabelError, match=r"scores_chase.mat: says nothing of walk, as others do"):
-        read_several([tmp_path / "scores_chase.mat", tmp_path / "scores_walk.mat"], reading)
+
+
+def test_a_list_of_files_is_joined_as_their_folder_is(tmp_path: Path) -> None:
+    reading, one, two = Reading(clock=Clock(fps=10), subjects="each"), tmp_path / "one", tmp_path / "two"
+    for folder, names in ((one, ("chase", "walk")), (two, ("walk", "chase"))):
+        folder.mkdir()
+        for name in names:
+            (folder / f"scores_{name}.mat").write_bytes(scores(name=name))
+    files = [one / "scores_chase.mat", two / "scores_walk.mat", one / "scores_walk.mat", two / "scores_chase.mat"]
+    table = read_several(files[::2], reading)
+    assert table.source == f"{files[0]}, {files[2]}"
+    assert shown(table) == shown(read_table(one, reading))
+    merged = replace(reading, subjects="merged", windows=Windows(0.1, 0.1, 0.5))
+    assert shown(read_several(files[::2], merged)) == shown(read_table(one, merged))
+    both = read_several(files, reading)
+    assert both.classes == ("chase", "walk")
+    assert set(both.videos()) == {"one", "two"}
+    assert len(both) == 2 * len(table)
+    with pytest.raises(LabelError, match=r"two/scores_walk.mat: says nothing of chase, as others do: .* those of all"):
+        read_several(files[:3], reading)
+    with pytest.raises(LabelError, match=r"is of the same video and of 'chase', as is .*one/scores_chase.mat"):
+        read_several([*files, files[0]], reading)
+
+
+@pytest.mark.parametrize("subjects", ["each", "merged"])
+def test_a_list_of_files_of_the_animals_of_a_video_is_joined_too(tmp_path: Path, subjects: Subjects) -> None:
+    first, second, other = (tmp_path / f"t1 {name}.txt" for name in ("s1", "s2", "other"))
+    reading = Reading(clock=Clock(fps=10), subjects=subjects)
+    first.write_text(ETHOVISION)
+    second.write_text(ETHOVISION.replace('"Subject 1"', '"Subject 2"'))
+    other.write_text(ETHOVISION.replace("rats 1", "rats 2"))
+    joined = read_several([first, other, second], reading)
+    assert [clip for clip in shown(joined) if "rats 2" in clip[0]] == shown(read_table(other, reading))
+    other.unlink()
+    assert [clip for clip in shown(joined) if "rats 1" in clip[0]] == shown(read_table(tmp_path, reading))
 
 
 def test_only_the_label_files_of_a_folder_are_named_as_read(tmp_path: Path) -> None:
