@@ -21,7 +21,8 @@ def new(folder: str, output: str | None = None) -> None:
     """Write a commented config from what lies in a folder, and say what to run next.
 
     Asks nothing: videos, labels and tracks are told by their content, whatever their names, in all forms that amclip
-    reads. Says what it found, what it left out and why, and what it could not decide.
+    reads. Says what it found, what it left out and why, and what it could not decide. How far things move from a frame
+    to the next is measured on a few pairs of frames, so that flow has all of its colours.
 
     Args:
         folder: The folder with videos and labels, at any depth; tracks too, where animals are to be told apart.
@@ -35,6 +36,7 @@ def new(folder: str, output: str | None = None) -> None:
     """
     from amclip.commands.new_choices import choose
     from amclip.commands.new_config import config_text
+    from amclip.commands.new_flow import with_measured_bound
     from amclip.commands.new_survey import survey
 
     top = Path(folder)
@@ -47,7 +49,7 @@ def new(folder: str, output: str | None = None) -> None:
         _end(_NO_VIDEOS.format(folder=top))
     if not found.labels:
         _end(_NO_LABELS.format(folder=shlex.quote(str(top))))
-    chosen = choose(found, _has_gpu())
+    chosen = with_measured_bound(choose(found, _has_gpu()), found)
     print(printable("\n".join(_chosen(chosen, found))))
     name = shlex.quote(str(target))
     text = config_text(found, chosen, name, str(target.resolve().parent / "embeddings"))
@@ -125,6 +127,8 @@ def _chosen(chosen: "Choices", found: "Survey") -> list[str]:
         lines.append(f"  clips as they are labelled, {segments} × {each} positions")
     if found.tracks:
         lines.append("  each animal by itself, cut out by its track")
+    if chosen.modality.value != "frames":
+        lines.append(f"  flow: {chosen.bound.value:g} has the strongest colour: {chosen.bound.reason}")
     lines.append(f"  training, validation, test: {chosen.splits.reason}")
     lines.append(f"  image tower: {chosen.tuning.value}")
     if chosen.open:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 from amclip.commands.new_survey import Survey
 from amclip.data.frame_rates import gap_in_frames
@@ -15,6 +15,7 @@ from amclip.data.source import LabelSource, Splits
 from amclip.data.split_names import SPLITS
 from amclip.data.table import LabelTable
 from amclip.frame_times import DEFAULT_FLOW_GAP
+from amclip.inputs import CropInput, FlowInput, NetworkInput
 
 __all__ = ["Choice", "Choices", "choose"]
 
@@ -55,6 +56,7 @@ class Choices:
         batch_size: Clips at once.
         table: The clips that this gives, divided.
         open: What could not be decided, in words.
+        bound: Of the flow: which motion has the strongest colour.
     """
 
     source: LabelSource
@@ -68,6 +70,21 @@ class Choices:
     batch_size: Choice
     table: LabelTable
     open: tuple[str, ...]
+    bound: Choice
+
+    @property
+    def input(self) -> NetworkInput:
+        """What the network sees."""
+        cropped = self.source.tracks is not None
+        segments, each = self.positions.value
+        unit: Literal["pixels", "body lengths"] = "body lengths" if cropped else "pixels"
+        return NetworkInput(
+            num_segments=segments,
+            positions_per_segment=each,
+            modality=self.modality.value,
+            flow=FlowInput(gap=self.gap.value, bound=self.bound.value, unit=unit),
+            crop=CropInput() if cropped else None,
+        )
 
 
 def choose(found: Survey, gpu: bool) -> Choices:
@@ -111,6 +128,7 @@ def choose(found: Survey, gpu: bool) -> Choices:
         _batch(found),
         table,
         tuple(left_open),
+        Choice(FlowInput.bound, "the motion that has the strongest colour"),
     )
 
 

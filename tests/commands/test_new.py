@@ -17,6 +17,7 @@ from amclip.cli import main
 from amclip.commands import new as command
 from amclip.commands.new_choices import choose
 from amclip.commands.new_survey import survey
+from amclip.data import flow_bound
 from amclip.data.tracks import write_tracks
 
 NAMES = "abcdef"
@@ -31,6 +32,7 @@ TINY = (
 @pytest.fixture(autouse=True)
 def _on_a_cpu(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "_has_gpu", lambda: False)
+    monkeypatch.setattr(flow_bound, "MOST_PAIRS", 4)
     monkeypatch.setattr(command, "_CACHE", str(tmp_path_factory.getbasetemp() / "probed"))
 
 
@@ -117,6 +119,11 @@ def test_a_project_of_boris_with_tracks_of_its_animals(tmp_path: Path) -> None:
     assert config["data"]["source"]["tracks"] == [str(tmp_path / f"{name}_tracks.csv") for name in "abc"]
     assert config["input"]["crop"] == {"margin": 0.7}
     assert config["input"]["flow"]["unit"] == "body lengths"
+    assert 0.1 < config["input"]["flow"]["bound"] < 9  # measured
+    text = (tmp_path / "amclip.yaml").read_text("utf-8")
+    assert "body lengths per second: measured on 4 pairs of frames of 2 videos" in " ".join(
+        text.replace("#", "").split()
+    )
     assert config["data"]["batch_size"] == 9
     checks_and_trains(tmp_path)
 
