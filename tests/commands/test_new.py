@@ -121,7 +121,7 @@ def test_a_project_of_boris_with_tracks_of_its_animals(tmp_path: Path) -> None:
     assert config["input"]["flow"]["unit"] == "body lengths"
     assert 0.1 < config["input"]["flow"]["bound"] < 9  # measured
     text = (tmp_path / "amclip.yaml").read_text("utf-8")
-    assert "body lengths per second: measured on 4 pairs of frames of 2 videos" in " ".join(
+    assert "body lengths per second: measured on 4 pairs of frames of 1 video," in " ".join(
         text.replace("#", "").split()
     )
     assert config["data"]["batch_size"] == 9

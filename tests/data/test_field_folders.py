@@ -1,6 +1,8 @@
 """The field's formats among videos, in folders and workbooks, and in amclip's own commands."""
 
 import io
+import struct
+import time
 import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -391,6 +393,23 @@ def test_small_files_of_matlab_do_not_take_all_of_the_memory(kind: str) -> None:
         assert tracemalloc.get_traced_memory()[1] < 3 << 27
     finally:
         tracemalloc.stop()
+
+
+def test_cells_of_matlab_and_animals_are_counted_before_they_are_walked_through(tmp_path: Path) -> None:
+    def element(kind: int, data: bytes) -> bytes:
+        return struct.pack("<II", kind, len(data)) + data + bytes(-len(data) % 8)
+
+    parts = [element(6, struct.pack("<II", 1, 0)), element(5, struct.pack("<ii", 1, 1_000_000)), element(1, b"cells")]
+    file = LEVEL_5.ljust(124) + b"\0\1IM" + element(14, b"".join(parts) + element(14, b"") * 1_000_000)
+    started = time.process_time()
+    with pytest.raises(LabelError, match=r"more than 100000 cells and fields, which no scores have"):
+        read_matlab(file, "a.mat")
+    assert time.process_time() - started < 1
+    (tmp_path / "scores_x.mat").write_bytes(scores([[0.0, 1.0]] * 1001))
+    with pytest.raises(
+        LabelError, match=r"allScores.postprocessed': holds scores of 1001 animals: more than any video"
+    ):
+        read_labels(tmp_path / "scores_x.mat", clock=Clock(fps=10))
 
 
 def test_mabes_rows_are_counted_before_they_are_read(tmp_path: Path) -> None:

@@ -183,9 +183,10 @@ def _truth(cell: str, column: str, source: str, line: int) -> bool:
     try:
         return _TRUTH[cell.lower()]
     except KeyError:
+        hint = ". Is it Label Studio's? Export as JSON" if cell.startswith(("[{", "{")) else ""
         raise LabelError(
-            f"{cell!r} is neither 0 nor 1; without a column 'label', every column that is not filepath, subject, "
-            "start, stop, split or site is a class",
+            f"{cell[:80]!r} is neither 0 nor 1; without a column 'label', every column that is not filepath, subject, "
+            f"start, stop, split or site is a class{hint}",
             source,
             line,
             column,
