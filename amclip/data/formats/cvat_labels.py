@@ -101,12 +101,12 @@ def _why_none(tracks: int, images: int) -> str:
     of_frames = "are tags, in an export as 'CVAT for images 1.1'"
     if not tracks:
         return (
-            f"it has {counted(images, 'image')} without a tag, and no track. Behaviours of whole frames {of_frames}; those "
+            f"it has {counted(images, 'image')} without a tag, and no track. Behaviours of frames {of_frames}; those "
             "of an animal are attributes of its track that change, in an export as 'CVAT for video 1.1'"
         )
     return (
         f"it has {counted(tracks, 'track')}, and no attribute of one that changes ('mutable' in the task's labels) is "
-        f"set; behaviours of whole frames {of_frames}. Tracks alone are given as data.source.tracks"
+        f"set; behaviours of frames {of_frames}. Tracks alone are given as data.source.tracks"
     )
 
 
