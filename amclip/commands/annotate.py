@@ -6,7 +6,6 @@ import logging
 import math
 import re
 import sys
-import warnings
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -255,11 +254,11 @@ def _trainer(accelerator: str, machines: MachineOptions) -> Any:
     from lightning.pytorch import Trainer
     from lightning.pytorch.strategies import DDPStrategy
 
+    from amclip.commands.lightning_noise import leave_out_noise
     from amclip.guard import Guard
 
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # what it says of devices and loops helps nobody
-    warnings.filterwarnings("ignore", message=".*does not have many workers")
-    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.* is deprecated")
+    leave_out_noise("annotate")
     return Trainer(
         accelerator=accelerator,
         devices=machines.devices,

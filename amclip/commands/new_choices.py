@@ -16,6 +16,7 @@ from amclip.data.split_names import SPLITS
 from amclip.data.table import LabelTable
 from amclip.frame_times import DEFAULT_FLOW_GAP
 from amclip.inputs import CropInput, FlowInput, NetworkInput
+from amclip.text import counted
 
 __all__ = ["Choice", "Choices", "choose"]
 
@@ -284,10 +285,12 @@ def _splits(table: LabelTable) -> tuple[Choice, LabelTable, list[str]]:
         reason = f"whole videos ({videos}) are shared out, so that no recording is in two splits"
     else:
         reason = (
-            f"{videos} video{'s' * (videos != 1)} cannot be shared out so that each split has clips of each behaviour, "
-            "so each recording is divided: its first part is for training. Scores are then of the same animals in the "
-            "same light; expect less of other recordings"
+            f"{counted(videos, 'video')} cannot be shared out so that each split has clips of each behaviour, so each "
+            "recording is divided: its first part is for training. Scores are then of the same animals in the same "
+            "light; expect less of other recordings"
         )
+        if left_out := len(table) - len(divided):
+            reason += f". {left_out} of {counted(len(table), 'clip')} reach over a border between two, and are left out"
     words = "a split or a behaviour in training is left without clips, however the clips are divided: label more videos"
     return Choice(splits, reason), divided, [words] if lacking >= _FATAL else []
 

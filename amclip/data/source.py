@@ -22,6 +22,7 @@ from amclip.data.table import Clip, LabelTable
 from amclip.data.tracks import Tracks, read_tracks, track_files
 from amclip.plain import Configurable
 from amclip.rank_zero import rank_zero_info, rank_zero_warn
+from amclip.text import counted
 
 __all__ = ["LabelSource", "OpenedLabels", "Splits"]
 
@@ -63,10 +64,7 @@ class Splits(Configurable):
         table = hold_out(table, self.val_fraction, self.seed)
         if self.by == "video":
             return assign_splits(table, self.fractions, self.seed)
-        divided = divide_by_time(table, self.fractions)
-        if left_out := len(table) - len(divided):
-            rank_zero_info(f"{left_out} of {len(table)} clips reach over a border between splits and are left out")
-        return divided
+        return divide_by_time(table, self.fractions)
 
     def explain_empty(self, name: str, table: LabelTable | None, source: object) -> str:
         """Why a split may have no clips, and what to do.
@@ -257,6 +255,9 @@ class OpenedLabels:
         known = self._divided
         if known is None or known[0] is not table or known[1] != splits:  # seconds, for tens of thousands of clips
             known = self._divided = table, splits, splits.divide(locate_videos(table, self.root))
+            if left_out := len(table) - len(known[2]):
+                words = f"{left_out} of {counted(len(table), 'clip')} reach over a border between splits"
+                rank_zero_info(f"{words} and are left out")
         return known[2]
 
     def draw_synthetic(self) -> Path:
