@@ -16,7 +16,7 @@ from amclip.data.table import Clip
 from amclip.draw import strip
 from amclip.flow.image import flow_lengths
 from amclip.task import BehaviourTask
-from amclip.text import path_cell, text_cell
+from amclip.text import counted, path_cell, text_cell
 
 __all__ = ["FlowStrength", "PredictionWriter", "StepSize", "TensorBoardPictures"]
 
@@ -136,7 +136,7 @@ class PredictionWriter(Callback):
             part.unlink()
         failed = sum(bool(row[-1]) for row in rows)
         note = f"; {failed} could not be read, see the column `error`" if failed else ""
-        rank_zero_info(f"Wrote {len(rows)} clips to {self._target}{note}")
+        rank_zero_info(f"Wrote {counted(len(rows), 'clip')} to {self._target}{note}")
 
 
 class TensorBoardPictures(Callback):

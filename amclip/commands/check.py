@@ -17,6 +17,7 @@ from amclip.data.split_names import SPLITS
 from amclip.data.table import LabelTable, describe_lost
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
+from amclip.text import counted
 
 __all__ = ["check_data"]
 
@@ -169,7 +170,7 @@ def _check_classes(table: LabelTable) -> list[Finding]:
             findings.append(Finding("class names that look alike", False, name, detail))
     unlabelled = [clip for clip in table.clips if clip.labels is None]
     if unlabelled:
-        detail = f"{len(unlabelled)} clips have no labels; training needs a label column"
+        detail = f"{counted(len(unlabelled), 'clip')} without labels; training needs a label column"
         findings.append(Finding("clips without labels", True, table.source, detail))
     return findings
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amclip.atomic import writing_text
-from amclip.text import printable
+from amclip.text import counted, printable
 
 if TYPE_CHECKING:
     from amclip.commands.new_choices import Choices
@@ -100,8 +100,9 @@ def _found(found: "Survey") -> list[str]:
         about.append(f"{'up to ' if len(sizes) > 1 else ''}{width} × {height}")
     lines.append(f"  videos   {len(infos)}, {', '.join(about)}")
     for file in found.labels:
-        what = "clips" if file.bouts is None else "bouts"
-        lines.append(f"  labels   {file.path.name}: {file.form.title}, {file.size} {what}, {len(file.videos)} videos")
+        what = "clip" if file.bouts is None else "bout"
+        size = f"{counted(file.size, what)}, {counted(len(file.videos), 'video')}"
+        lines.append(f"  labels   {file.path.name}: {file.form.title}, {size}")
     lines += [f"  tracks   {path.name}" for path in found.tracks]
     if not found.labels:
         lines.append("  labels   none that amclip reads")
@@ -117,7 +118,7 @@ def _chosen(chosen: "Choices", found: "Survey") -> list[str]:
         for name in clip.labels or ():
             counts[name] += 1
     width = max(len(name) for name in counts)
-    lines = [f"{len(counts)} behaviours, in {len(table.clips)} clips"]
+    lines = [f"{counted(len(counts), 'behaviour')}, in {counted(len(table.clips), 'clip')}"]
     lines += [f"  {name:<{width}}  {count}" for name, count in counts.items()]
     segments, each = chosen.positions.value
     lines.append("Chosen")

@@ -23,6 +23,7 @@ from amclip.data.tracks import track_format_of
 from amclip.data.tracks.track_format import TrackFormat
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
+from amclip.text import counted
 
 __all__ = ["LabelFile", "Survey", "survey"]
 
@@ -288,9 +289,11 @@ def _split_of(path: Path) -> str | None:
 def _not_taken(file: LabelFile, first: LabelFile) -> str:
     if file.videos & first.videos:
         both = len(file.videos & first.videos)
-        why = f"{both} of its {len(file.videos)} videos are labelled in {first.path.name} too, which labels "
+        why = f"{first.path.name} labels {both} of its {counted(len(file.videos), 'video')} too, and in all "
         more = len(first.videos) > len(file.videos)
-        why += f"{len(first.videos)} videos" if more else f"as many, with {first.size} entries to {file.size}"
+        why += (
+            f"{counted(len(first.videos), 'video')}" if more else f"as many, with {first.size} entries to {file.size}"
+        )
     elif file.form is not first.form:
         why = f"it is {file.form.title}, and {first.path.name}, which labels more, is {first.form.title}"
     else:

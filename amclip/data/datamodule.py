@@ -36,6 +36,7 @@ from amclip.data.views import Views
 from amclip.models.classifier import InterleavedClassifier
 from amclip.preprocess import Preprocess
 from amclip.rank_zero import rank_zero_info, rank_zero_warn
+from amclip.text import counted
 
 __all__ = ["VideoDataModule"]
 
@@ -263,7 +264,8 @@ class VideoDataModule(VideoData, LightningDataModule):
             self.look_up_in_store(dataset, name)
         replicas, rank = process_group()
         if len(dataset) < replicas:
-            raise ValueError(f"{len(dataset)} clips in {name!r} cannot be shared among {replicas} processes")
+            clips, processes = counted(len(dataset), "clip"), counted(replicas, "process", "processes")
+            raise ValueError(f"{clips} in {name!r} cannot be shared among {processes}")
         sampler: Sampler[Any]
         if name == "train":
             kind = ClassAwareSampler if self.sampler == "class-aware" else EpochSampler

@@ -75,14 +75,15 @@ class Splits(Configurable):
             source: What it was read from, for the message.
         """
         if table is not None and all(clip.split is None for clip in table.clips):
-            videos, clips = len({clip.video for clip in table.clips}), len(table)
+            videos = counted(len({clip.video for clip in table.clips}), "video")
+            clips = counted(len(table), "clip")
             if self.by == "time":
                 return (
-                    f"{source}: {clips} clip(s) of {videos} video(s) cannot be divided by time so that {name!r} gets "
+                    f"{source}: {clips} of {videos} cannot be divided by time so that {name!r} gets "
                     "one that can be read. Add clips, or change data.splits.fractions"
                 )
             return (
-                f"{source}: it names no splits, and {videos} video(s) cannot be divided so that {name!r} gets one. Add "
+                f"{source}: it names no splits, and {videos} cannot be divided so that {name!r} gets one. Add "
                 "videos, or a column `split`; or divide each recording by time: --data.splits.by time"
             )
         return (

@@ -76,7 +76,7 @@ def test_events_of_boris_and_a_second_table(films: Path, tmp_path: Path, capsys:
     (folder / "notes.txt").write_text("Nothing of interest.\n")
     main(["new", str(folder)])
     said = capsys.readouterr().out
-    assert "old.csv: labels, not used: 1 of its 1 videos are labelled in events.csv too" in said
+    assert "old.csv: labels, not used: events.csv labels 1 of its 1 video too, and in all 6 videos" in said
     assert f"amclip fit --config '{folder / 'amclip.yaml'}'" in said
     assert "few training clips: calling (4)" in said
     config = written(folder)

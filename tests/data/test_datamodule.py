@@ -453,7 +453,7 @@ def test_one_long_recording_is_divided_by_time(tmp_path: Path) -> None:
     rows = ["video,behaviour,start,stop", *(f"a.mp4,{'walking' if n % 2 else ''},{n},{n + 1}" for n in range(10))]
     (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
     settings = {"labels": str(tmp_path / "labels.csv"), "modality": "frames"}
-    with pytest.raises(ValueError, match=r"1 video\(s\) cannot be divided so that 'val' .*--data.splits.by time"):
+    with pytest.raises(ValueError, match=r"1 video cannot be divided so that 'val' .*--data.splits.by time"):
         build(tmp_path, **settings).setup("fit")
     data = build(tmp_path, **settings, split_by="time")
     data.setup("fit")
@@ -462,7 +462,7 @@ def test_one_long_recording_is_divided_by_time(tmp_path: Path) -> None:
     data.setup("test")
     assert [clip.start for clip in data.tables["test"].clips] == [9.0]
     (tmp_path / "labels.csv").write_text("\n".join(rows[:3]) + "\n")
-    with pytest.raises(ValueError, match=r"2 clip\(s\) of 1 video\(s\) cannot be divided by time so that 'test'"):
+    with pytest.raises(ValueError, match=r"2 clips of 1 video cannot be divided by time so that 'test'"):
         build(tmp_path, **settings, split_by="time").setup("test")
     (tmp_path / "labels.csv").write_text("filepath,label\na.mp4,walking\n")
     with pytest.raises(LabelError, match=r"labels.csv, line 2: a.mp4 without start and stop is a whole video"):

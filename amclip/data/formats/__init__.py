@@ -17,7 +17,7 @@ from amclip.data.formats.reading import (
     read_splits,
     read_table,
 )
-from amclip.data.formats.writing import export, files_below
+from amclip.data.formats.writing import export, files_below, refuse_other_suffix
 
 __all__ = [
     "FILE_NAMES",
@@ -44,5 +44,6 @@ __all__ = [
     "read_parts",
     "read_splits",
     "read_table",
+    "refuse_other_suffix",
     "refuse_untold",
 ]

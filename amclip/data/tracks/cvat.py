@@ -61,9 +61,9 @@ def read(text: str, source: str, reading: TrackReading) -> Found:
     raise_together(errors)
     notes = []
     if others:
-        notes.append(f"{others} tracks hold shapes other than boxes, and are left out")
+        notes.append(f"left out: {counted(others, 'track')} with shapes other than boxes")
     if empty:
-        notes.append(f"{empty} tracks are outside of the image in all frames, and are left out")
+        notes.append(f"left out: {counted(empty, 'track')} outside of the image in all frames")
     return Found(found.tracks(), notes=notes)
 
 
