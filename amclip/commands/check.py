@@ -9,6 +9,7 @@ from pathlib import Path
 from amclip.commands.check_report import Coverage, Finding, Report
 from amclip.commands.check_tracks import check_tracks
 from amclip.data.animals import Animals
+from amclip.data.find import in_its_place
 from amclip.data.frame_rates import describe_rates, explain_slow, gap_in_frames, too_slow
 from amclip.data.locate import video_path
 from amclip.data.overlaps import contradictions, cut_recordings
@@ -22,6 +23,7 @@ from amclip.text import counted
 __all__ = ["check_data"]
 
 _SAMPLE = 1 << 20  # bytes hashed per video
+_EXPLAINED = 20  # missing videos, in whose place names like theirs are looked for
 
 
 def check_data(
@@ -53,7 +55,7 @@ def check_data(
     """
     paths = {clip.video: video_path(root, clip) for clip in {clip.video: clip for clip in table.clips}.values()}
     found = lengths if lengths is not None else probe(paths.values(), timeout, cache, thorough=thorough)
-    findings = _check_videos(table, paths, found)
+    findings = _check_videos(table, Path(root), paths, found)
     findings += _check_lengths(table, paths, found, positions, flow_gap)
     if flow_gap is not None:
         findings += _check_rates(paths, found, flow_gap)
@@ -74,16 +76,18 @@ def check_data(
 
 
 def _check_videos(
-    table: LabelTable, paths: Mapping[str, Path], found: Mapping[Path, VideoInfo | VideoError]
+    table: LabelTable, root: Path, paths: Mapping[str, Path], found: Mapping[Path, VideoInfo | VideoError]
 ) -> list[Finding]:
     clips = Counter(clip.video for clip in table.clips)
     places = {clip.video: (clip.line, clip.file) for clip in reversed(table.clips)}
     missing = [video for video, path in paths.items() if not path.exists()]
     findings = []
     for video in missing:
-        detail = "does not exist"
+        detail = f"does not exist below {root}"
         if len(missing) == len(paths):
-            detail += f" below {paths[video].parent}; is the root folder right?"
+            detail += ", where data.source.root has it: is that the folder of the videos?"
+        elif video in missing[:_EXPLAINED]:
+            detail += in_its_place(paths[video])
         findings.append(Finding("videos that are missing", True, video, detail, *places[video]))
     for video, path in paths.items():
         info = found.get(path)

@@ -76,13 +76,23 @@ def test_missing_videos_are_fatal_and_named_with_their_line(tmp_path: Path) -> N
     finding = only(check(tmp_path, three(train=clip("sub\\a.mp4", "train", line=7)), lengths=lengths))
     assert finding.fatal
     assert finding.line == 7
-    assert (finding.subject, finding.detail) == ("sub/a.mp4", "does not exist")  # a path as Windows writes it
+    assert finding.subject == "sub/a.mp4"  # a path as Windows writes it
+    assert finding.detail == f"does not exist below {tmp_path}; there is no folder {tmp_path / 'sub'}"
+
+
+def test_names_like_those_of_missing_videos_are_told(tmp_path: Path) -> None:
+    for name in ("cow_12.mp4", "val.mp4", "test.mp4"):
+        (tmp_path / name).write_text(name)
+    lengths = {tmp_path / f"{name}.mp4": info() for name in ("val", "test")}
+    finding = only(check(tmp_path, three(train=clip("cow-12.mp4", "train")), lengths=lengths))
+    assert finding.detail == f"does not exist below {tmp_path}; there is cow_12.mp4"
 
 
 def test_where_everything_is_missing_the_root_is_doubted(tmp_path: Path) -> None:
     report = check(tmp_path, three(), lengths={})
     assert len(report.findings) == 3
-    assert "is the root folder right?" in report.findings[0].detail
+    where = f"does not exist below {tmp_path}, where data.source.root has it: is that the folder of the videos?"
+    assert report.findings[0].detail == where
 
 
 def test_broken_videos_are_fatal_and_short_ones_a_warning(tmp_path: Path) -> None:

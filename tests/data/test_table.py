@@ -178,6 +178,9 @@ def test_a_table_that_cannot_be_used_is_refused_with_file_line_and_column(
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").touch()
+    with pytest.raises(LabelError, match=r"lables.csv: the file does not exist; there is labels.csv"):
+        read_labels(tmp_path / "lables.csv")
     with pytest.raises(LabelError, match="does not exist"):
         read_labels(tmp_path / "no.csv")
     with pytest.raises(LabelError, match="is a folder"):
