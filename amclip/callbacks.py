@@ -11,10 +11,12 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
 from amclip.atomic import refuse_overwriting, writing_text
+from amclip.data.flow_bound import fitting_bound, flow_extent
 from amclip.data.table import Clip
 from amclip.draw import strip
+from amclip.flow.image import flow_lengths
 from amclip.task import BehaviourTask
-from amclip.text import path_cell, text_cell
+from amclip.text import counted, path_cell, text_cell
 
 __all__ = ["FlowStrength", "PredictionWriter", "StepSize", "TensorBoardPictures"]
 
@@ -134,7 +136,7 @@ class PredictionWriter(Callback):
             part.unlink()
         failed = sum(bool(row[-1]) for row in rows)
         note = f"; {failed} could not be read, see the column `error`" if failed else ""
-        rank_zero_info(f"Wrote {len(rows)} clips to {self._target}{note}")
+        rank_zero_info(f"Wrote {counted(len(rows), 'clip')} to {self._target}{note}")
 
 
 class TensorBoardPictures(Callback):
@@ -207,13 +209,12 @@ class FlowStrength(Callback):
         pictures = data.preprocess.denormalise(batch["images"][:, :, int(data.input.modality == "interleaved")])
         bound, unit = data.input.flow.bound, data.input.flow.unit
         unit += " per second" * (unit == "body lengths")
-        # In the wheel the least channel falls from 1 as the length grows; in uvm the third channel is the length.
-        length = pictures[:, :, 2] if data.input.flow.image == "uvm" else 1 - pictures.amin(dim=2)
-        most, beyond = float(_quantile(length, 0.999)) * bound, float((length > 0.99).float().mean())
+        most = flow_extent(pictures, data.input.flow.image) * bound
+        beyond = float((flow_lengths(pictures, data.input.flow.image) > 0.99).float().mean())
         if most < 0.15 * bound:
             rank_zero_warn(
-                f"flow images are nearly blank: 99.9 % of the first batch's pixels move less than {most:.2f} {unit}, "
-                f"and input.flow.bound is {bound:g}. Set it to about {max(1.5 * most, 0.1):.1g}, or raise "
+                f"flow images are nearly blank: nearly all of the first batch's pixels move less than {most:.2f} "
+                f"{unit}, and input.flow.bound is {bound:g}. Set it to about {fitting_bound(most):g}, or raise "
                 "input.flow.gap"
             )
         elif beyond > 0.1:
@@ -258,12 +259,6 @@ class StepSize(Callback):
                 f"{trainer.world_size} device(s); take a multiple of {at_once}"
             )
         trainer.accumulate_grad_batches = self.clips // at_once
-
-
-def _quantile(values: Tensor, share: float) -> Tensor:
-    """``torch.quantile`` without its limit on the number of elements."""
-    flat = values.flatten()
-    return flat.kthvalue(max(1, round(share * flat.numel()))).values
 
 
 def _board(trainer: Trainer) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 
 from amclip.data.split_names import SPLITS
 from amclip.data.table import LabelTable
-from amclip.text import printable
+from amclip.text import counted, printable
 from amclip.version import __version__
 
 __all__ = ["ModelFacts", "data_card", "model_card"]
@@ -152,7 +152,7 @@ def data_card(table: LabelTable, files: Sequence[str], root: str) -> str:
         "## Sources",
         "",
         *(f"- labels or tracks: `{_text(file)}`" for file in files),
-        f"- videos: `{_text(root)}`, {len(table.videos())} videos",
+        f"- videos: `{_text(root)}`, {counted(len(table.videos()), 'video')}",
         "",
         "_Where, when and by whom they were recorded; permits and ethics; under which licence:_",
         "",
@@ -167,7 +167,7 @@ def data_card(table: LabelTable, files: Sequence[str], root: str) -> str:
         *([f"Animals that are told apart: {_text(', '.join(animals))}.", ""] if animals else []),
         "## Limits",
         "",
-        *([f"- {len(shared)} videos are in several splits, by time: scores are of the same animals in the same light"]
+        *([f"- in several splits, by time: {counted(len(shared), 'video')}; scores are of the same animals and light"]
           if shared else ["- No video is in two splits."]),
         *(f"- {_text(words)}" for words in _thin(table.classes, counts, splits)),
         "- _What is rare or missing, and who or what is seen more often than others:_",
@@ -204,7 +204,9 @@ def _limits(facts: ModelFacts, table: LabelTable | None) -> list[str]:
                 "animals in the same light, and those of other recordings are likely to be lower."
             )
         elif len(tested) < 5:
-            words.append(f"Tested on {len(tested)} videos: how much scores differ from video to video is not known.")
+            words.append(
+                f"Tested on {counted(len(tested), 'video')}: how much scores differ from video to video is not known."
+            )
     return words or ["None that the numbers show."]
 
 

@@ -16,6 +16,7 @@ from amclip.data.datamodule import VideoDataModule
 from amclip.draw import draw_reliability, draw_scores
 from amclip.metrics import MICRO_BATCH, calibration_errors
 from amclip.task import BehaviourTask
+from amclip.text import counted
 
 __all__ = ["ScoreTable"]
 
@@ -167,7 +168,7 @@ def _print(rows: list[dict[str, Any]], averages: list[dict[str, Any]], clips: in
     from rich.text import Text
 
     note = f" ({left_out} more could not be read)" if left_out else ""
-    table = Table(title=f"Scores on {clips} clips{note}", title_justify="left", caption_justify="left")
+    table = Table(title=f"Scores on {counted(clips, 'clip')}{note}", title_justify="left", caption_justify="left")
     table.caption = "F1 at the threshold tuned on validation, else at 0.5"
     table.add_column("behaviour")
     for name in ("clips with it", "AP", "F1"):

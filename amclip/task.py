@@ -25,6 +25,7 @@ from amclip.models.published import fetch_published, load_published, load_zero_s
 from amclip.motion import motion_shape
 from amclip.optimiser import Optimiser
 from amclip.plain import Configurable, from_plain, to_plain
+from amclip.text import counted
 from amclip.training_length import training_progress, training_steps
 
 __all__ = ["BehaviourTask"]
@@ -183,7 +184,7 @@ class BehaviourTask(Configurable, LightningModule):
         positions = self.input.num_positions
         images = self.network.images_per_clip(positions)
         how = "for each segment anew" if self.network.segments_apart else "each once"
-        rank_zero_info(f"Each clip costs {images} images to embed ({how}, of {positions} positions)")
+        rank_zero_info(f"Each clip costs {counted(images, 'image')} to embed ({how}, of {positions} positions)")
         if self.compile_network:
             self.network.compile()
 

@@ -5,7 +5,17 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-__all__ = ["few", "file_label", "holds_control", "is_formula", "one_line", "path_cell", "printable", "text_cell"]
+__all__ = [
+    "counted",
+    "few",
+    "file_label",
+    "holds_control",
+    "is_formula",
+    "one_line",
+    "path_cell",
+    "printable",
+    "text_cell",
+]
 
 _FORMULA = ("=", "+", "-", "@")
 """What a cell begins with that spreadsheet programs take for a formula."""
@@ -13,6 +23,17 @@ _FORMULA = ("=", "+", "-", "@")
 # stand for bytes of file names that are no UTF-8; and the marks that turn the direction of text.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _BREAKS = re.compile(r"[\t\n]")
+
+
+def counted(number: int, thing: str, things: str = "") -> str:
+    """A number and what it counts: ``1 video``, ``2 videos``.
+
+    Args:
+        number: How many.
+        thing: What one is called.
+        things: What several are called; default: with an s.
+    """
+    return f"{number} {thing if number == 1 else things or f'{thing}s'}"
 
 
 def few(lines: Sequence[str], most: int = 8) -> list[str]:

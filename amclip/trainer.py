@@ -7,11 +7,13 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.accelerators import Accelerator, CUDAAccelerator
 from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.loggers.logger import rank_zero_experiment
 
 from amclip.precision import bfloat16_is_fast
 from amclip.rank_zero import rank_zero_info
 
-__all__ = ["AmclipTrainer", "Float32Products", "PatientBar", "Precision", "choose_precision", "on_cuda"]
+__all__ = ["AmclipTrainer", "Float32Products", "PatientBar", "Precision", "RunLogger", "choose_precision", "on_cuda"]
 
 _Names = Literal["auto", "32-true", "bf16-mixed", "16-mixed", "64-true", "bf16-true", "16-true"]
 _Engines = Literal["transformer-engine", "transformer-engine-float16"]
@@ -85,6 +87,34 @@ class AmclipTrainer(Trainer):
             **settings,
         )
         rank_zero_info(f"Precision: {chosen or '32-true'}{why}{products}")
+
+
+class RunLogger(TensorBoardLogger):
+    """Lightning's logger of TensorBoard; its folder is made when something is logged.
+
+    Lightning makes it before the data is looked at, so that every command that failed would leave an empty
+    ``version_N`` behind.
+    """
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """The writer of TensorBoard, or what makes it when it is used."""
+        return _Unopened(self) if self._experiment is None else self._experiment
+
+    def open_writer(self) -> Any:
+        """The writer of TensorBoard, in its folder."""
+        return TensorBoardLogger.experiment.fget(self)  # type: ignore[attr-defined]
+
+
+class _Unopened:
+    """Stands for a writer up to its first use."""
+
+    def __init__(self, logger: RunLogger) -> None:
+        self._logger = logger
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._logger.open_writer(), name)
 
 
 class PatientBar(RichProgressBar):

@@ -63,5 +63,5 @@ def test_a_data_card_counts_clips_videos_and_classes_by_split() -> None:
     assert "| length of clips that have times, in all | 92.0 s | 2.0 s |" in card
     assert "| rests | 2 | 0 |" in card
     assert "Animals that are told apart: ada, bob." in card
-    assert "1 videos are in several splits" in card
+    assert "in several splits, by time: 1 video; scores" in card
     assert "Never in test: walks|runs, rests, flies.".replace("|", "\\|") in card

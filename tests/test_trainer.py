@@ -7,10 +7,10 @@ from typing import Any, get_args
 
 import pytest
 import torch
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 
-from amclip.trainer import AmclipTrainer, PatientBar, choose_precision
+from amclip.trainer import AmclipTrainer, PatientBar, RunLogger, choose_precision
 
 
 @pytest.fixture
@@ -88,3 +88,26 @@ def test_the_bar_reads_numbers_only_at_steps_that_are_logged(monkeypatch: pytest
         bar.on_train_batch_end(trainer, Module(), None, None, step)
     assert reads == [0, 3, 7]
     assert shown == [0, 0, 0, 3, 3, 3, 3, 7]
+
+
+def test_a_run_that_fails_before_anything_is_logged_takes_no_folder(tmp_path: Path) -> None:
+    class Failing(LightningDataModule):
+        def setup(self, stage: str) -> None:
+            raise ValueError("no videos")
+
+    class Nothing(LightningModule):
+        def training_step(self, batch: Any, batch_idx: int) -> None: ...
+
+        def configure_optimizers(self) -> None: ...
+
+    for _ in range(2):
+        logger = RunLogger(tmp_path, name="")
+        trainer = Trainer(logger=logger, accelerator="cpu", enable_checkpointing=False)
+        with pytest.raises(ValueError, match="no videos"):
+            trainer.fit(Nothing(), Failing())
+        assert not list(tmp_path.iterdir())
+    logger.log_metrics({"loss": 1.0}, 0)
+    logger.finalize("success")
+    assert [one.name for one in tmp_path.iterdir()] == ["version_0"]
+    assert {one.name.partition(".")[0] for one in (tmp_path / "version_0").iterdir()} == {"events", "hparams"}
+    assert RunLogger(tmp_path, name="").version == 1

@@ -6,21 +6,21 @@ import logging
 import math
 import re
 import sys
-import warnings
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from amclip.atomic import refuse_overwriting
 from amclip.commands.options import BoutOptions, ScoringOptions
 from amclip.commands.parsing import VIDEOS, CommandWords
 from amclip.interrupt import say_what_is_kept
 from amclip.precision import InferencePrecision
-from amclip.text import printable
+from amclip.text import counted, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from amclip.ethogram.scores import WindowScores
     from amclip.inference import TrainedModel
@@ -168,19 +168,29 @@ def annotate(
         paths = {source.name: str(source.path) for source in sources}
         highest: dict[str, float] = {}
         unscored: list[str] = []
-        scores = _watched(collect_scores(sources, output_folder.journals, fingerprint), highest, unscored)
-        errors.update(write_outputs(output, scores, cutting, how, paths, errors, boxes))
-    print(f"{output}: {len(sources) - len(errors)} of {len(sources)} videos annotated")
+        scores = collect_scores(sources, output_folder.journals, fingerprint)
+        first = next(scores, None)
+        if first is not None:
+            watched = _watched(chain([first], scores), highest, unscored)
+            errors.update(write_outputs(output, watched, cutting, how, paths, errors, boxes))
+    if first is None:  # tables would be empty
+        output_folder.discard()
+        _end(f"None of {counted(len(sources), 'video')} could be annotated; nothing was written to {output}:", errors)
+    print(f"{output}: {len(sources) - len(errors)} of {counted(len(sources), 'video')} annotated")
     for who in unscored:
         print(printable(f"  {who} has boxes in half of the frames of no window, and so no scores"))
     for name, peak in highest.items():
         if peak < cutting[name].threshold and len(errors) < len(sources):
             print(printable(_never_shown(name, peak, cutting[name].threshold)))
     if errors:
-        print(f"{len(errors)} could not be annotated, or not to the end:", file=sys.stderr)
-        for name, reason in errors.items():
-            print(printable(f"  {name}: {reason}"), file=sys.stderr)
-        raise SystemExit(1)
+        _end(f"{len(errors)} could not be annotated, or not to the end:", errors)
+
+
+def _end(words: str, errors: "Mapping[str, str]") -> NoReturn:
+    print(printable(words), file=sys.stderr)
+    for name, reason in errors.items():
+        print(printable(f"  {name}: {reason}"), file=sys.stderr)
+    raise SystemExit(1)
 
 
 def _watched(
@@ -255,11 +265,11 @@ def _trainer(accelerator: str, machines: MachineOptions) -> Any:
     from lightning.pytorch import Trainer
     from lightning.pytorch.strategies import DDPStrategy
 
+    from amclip.commands.lightning_noise import leave_out_noise
     from amclip.guard import Guard
 
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # what it says of devices and loops helps nobody
-    warnings.filterwarnings("ignore", message=".*does not have many workers")
-    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.* is deprecated")
+    leave_out_noise("annotate")
     return Trainer(
         accelerator=accelerator,
         devices=machines.devices,
@@ -283,7 +293,7 @@ def _plan_in_words(model: "TrainedModel", videos: int, window: float, hop: float
     shared = "" if network.images_alone else "; each window's images are embedded anew"
     between = f"; {hop - window:g} s between windows are not sampled" if hop > window else ""
     cut = "" if model.input.crop is None else "; each tracked animal is cut out"
-    return f"{videos} video(s), windows of {window:g} s{where}, every {hop:g} s{between}{shared}{cut}"
+    return f"{counted(videos, 'video')}, windows of {window:g} s{where}, every {hop:g} s{between}{shared}{cut}"
 
 
 def _digest(path: Path) -> str:

@@ -3,23 +3,27 @@
 import hashlib
 import os
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from amclip.commands.check_report import Coverage, Finding, Report
 from amclip.commands.check_tracks import check_tracks
 from amclip.data.animals import Animals
+from amclip.data.find import in_its_place
 from amclip.data.frame_rates import describe_rates, explain_slow, gap_in_frames, too_slow
 from amclip.data.locate import video_path
+from amclip.data.overlaps import contradictions, cut_recordings
 from amclip.data.probe import probe
 from amclip.data.split_names import SPLITS
-from amclip.data.table import Clip, LabelTable, describe_lost
+from amclip.data.table import LabelTable, describe_lost
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
+from amclip.text import counted
 
 __all__ = ["check_data"]
 
 _SAMPLE = 1 << 20  # bytes hashed per video
+_EXPLAINED = 20  # missing videos, in whose place names like theirs are looked for
 
 
 def check_data(
@@ -51,7 +55,7 @@ def check_data(
     """
     paths = {clip.video: video_path(root, clip) for clip in {clip.video: clip for clip in table.clips}.values()}
     found = lengths if lengths is not None else probe(paths.values(), timeout, cache, thorough=thorough)
-    findings = _check_videos(table, paths, found)
+    findings = _check_videos(table, Path(root), paths, found)
     findings += _check_lengths(table, paths, found, positions, flow_gap)
     if flow_gap is not None:
         findings += _check_rates(paths, found, flow_gap)
@@ -59,6 +63,7 @@ def check_data(
     if training:
         findings += _check_classes(table)
         findings += _check_splits(table, paths)
+        findings += _check_overlaps(table)
     tracked: tuple[Coverage, ...] = ()
     if animals is not None:
         odd, tracked = check_tracks(table, animals, paths, found)
@@ -71,16 +76,18 @@ def check_data(
 
 
 def _check_videos(
-    table: LabelTable, paths: Mapping[str, Path], found: Mapping[Path, VideoInfo | VideoError]
+    table: LabelTable, root: Path, paths: Mapping[str, Path], found: Mapping[Path, VideoInfo | VideoError]
 ) -> list[Finding]:
     clips = Counter(clip.video for clip in table.clips)
     places = {clip.video: (clip.line, clip.file) for clip in reversed(table.clips)}
     missing = [video for video, path in paths.items() if not path.exists()]
     findings = []
     for video in missing:
-        detail = "does not exist"
+        detail = f"does not exist below {root}"
         if len(missing) == len(paths):
-            detail += f" below {paths[video].parent}; is the root folder right?"
+            detail += ", where data.source.root has it: is that the folder of the videos?"
+        elif video in missing[:_EXPLAINED]:
+            detail += in_its_place(paths[video])
         findings.append(Finding("videos that are missing", True, video, detail, *places[video]))
     for video, path in paths.items():
         info = found.get(path)
@@ -167,7 +174,7 @@ def _check_classes(table: LabelTable) -> list[Finding]:
             findings.append(Finding("class names that look alike", False, name, detail))
     unlabelled = [clip for clip in table.clips if clip.labels is None]
     if unlabelled:
-        detail = f"{len(unlabelled)} clips have no labels; training needs a label column"
+        detail = f"{counted(len(unlabelled), 'clip')} without labels; training needs a label column"
         findings.append(Finding("clips without labels", True, table.source, detail))
     return findings
 
@@ -180,52 +187,23 @@ def _check_splits(table: LabelTable, paths: Mapping[str, Path]) -> list[Finding]
         if split not in named and named != {None}:
             detail = "has no clip" if split == "train" else "has no clip; there is nothing to measure on"
             findings.append(Finding("empty splits", split != "test", split, detail))
-    by_video: dict[str, list[Clip]] = defaultdict(list)
     real = {video: os.path.realpath(path) for video, path in paths.items()}  # however it is spelled
-    for clip in table.clips:
-        if clip.split is not None:
-            by_video[real[clip.video]].append(clip)
-    for clips in by_video.values():
-        video = clips[0].video
-        splits = sorted({clip.split or "" for clip in clips}, key=SPLITS.index)
-        if len(splits) < 2:
-            continue
-        pair = _first_overlap(clips)
-        if pair is None:
-            detail = f"is in {' and '.join(splits)}, at different times; neighbouring clips of one recording look alike"
-            findings.append(Finding("recordings that are cut over splits", False, video, detail))
+    for recording in cut_recordings(table.clips, lambda clip: real[clip.video]):
+        if recording.shared is None:
+            findings.append(Finding("recordings that are cut over splits", False, recording.video, str(recording)))
         else:
-            one, other = pair
-            detail = f"{_span(one)} is in {one.split}, {_span(other)} in {other.split}"
-            if one.line and other.line:
-                lines = [f"{clip.file}, line {clip.line}" if clip.file else f"{clip.line}" for clip in (one, other)]
-                detail += f" ({'' if one.file else 'lines '}{' and '.join(lines)})"
-            findings.append(Finding("the same frames in two splits", True, video, detail, other.line, other.file))
+            later = recording.shared[1]
+            kind = "the same frames in two splits"
+            findings.append(Finding(kind, True, recording.video, str(recording), later.line, later.file))
     return findings
 
 
-def _first_overlap(clips: Sequence[Clip]) -> tuple[Clip, Clip] | None:
-    """Two clips of one video in different splits that share time."""
-    ordered = sorted(clips, key=_times)
-    reach: dict[str | None, Clip] = {}  # per split, the clip that goes furthest so far
-    for clip in ordered:
-        for split, earlier in reach.items():
-            if split != clip.split and _times(earlier)[1] > _times(clip)[0]:
-                return earlier, clip
-        furthest = reach.get(clip.split)
-        if furthest is None or _times(clip)[1] > _times(furthest)[1]:
-            reach[clip.split] = clip
-    return None
-
-
-def _times(clip: Clip) -> tuple[float, float]:
-    if clip.start is None or clip.stop is None:
-        return 0.0, float("inf")
-    return clip.start, clip.stop
-
-
-def _span(clip: Clip) -> str:
-    return "the whole video" if clip.start is None else f"{clip.start:.10g} to {clip.stop:.10g} s"
+def _check_overlaps(table: LabelTable) -> list[Finding]:
+    """Clips that are bouts, by the look of them: a table of clips denies what a row does not name."""
+    return [
+        Finding("clips that contradict each other", False, one.video, str(one), one.second.line, one.second.file)
+        for one in contradictions(table.clips)
+    ]
 
 
 def _check_same_content(paths: Mapping[str, Path], found: Mapping[Path, VideoInfo | VideoError]) -> list[Finding]:

@@ -15,7 +15,7 @@ from rich.text import Text
 from amclip.atomic import writing_text
 from amclip.data.label_error import LabelError
 from amclip.data.split_names import SPLITS
-from amclip.text import printable, text_cell
+from amclip.text import counted, printable, text_cell
 
 __all__ = ["Coverage", "Finding", "Report", "report_table_errors"]
 
@@ -104,7 +104,7 @@ class Report:
     def __rich__(self) -> RenderableType:
         """For ``rich.print(report)``: a section per kind of problem with the first examples, then the classes."""
         source = printable(self.source)
-        size = f"{_count(self.num_clips, 'clip')} in {_count(self.num_videos, 'video')}, {_length(self.seconds)}"
+        size = f"{counted(self.num_clips, 'clip')} in {counted(self.num_videos, 'video')}, {_length(self.seconds)}"
         parts: list[RenderableType] = [Text(f"{source}: {size}\n" if self.num_clips else f"{source}\n")]
         if self.rates:
             parts.append(Text(f"{self.rates}\n"))
@@ -127,7 +127,7 @@ class Report:
             parts.append(self._track_table())
         verdict = "training on this would be wrong" if self.fatal else "no errors"
         warnings = sum(not finding.fatal for finding in self.findings)
-        parts.append(Text(f"{verdict}; {_count(warnings, 'warning')}", style="red" if self.fatal else "green"))
+        parts.append(Text(f"{verdict}; {counted(warnings, 'warning')}", style="red" if self.fatal else "green"))
         return Group(*parts)
 
     def _class_table(self) -> Table:
@@ -195,10 +195,6 @@ def report_table_errors(error: LabelError) -> Report:
 def _present(classes: Mapping[str, Mapping[str, int]]) -> list[str]:
     used = {split for counts in classes.values() for split in counts}
     return [split for split in (*SPLITS, "-") if split in used]
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _length(seconds: float) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from amclip.atomic import refuse_overwriting
 from amclip.commands.parsing import CommandWords
 from amclip.data.formats import WRITERS, Origin
-from amclip.text import printable
+from amclip.text import counted, printable
 
 __all__ = ["WORDS", "WindowOptions", "convert"]
 
@@ -89,7 +89,7 @@ def convert(
         ModuleNotFoundError: If a library that the target needs is not installed.
     """
     from amclip.data.clock import Clock
-    from amclip.data.formats import Observations, Reading, export, files_below, read_classes
+    from amclip.data.formats import Observations, Reading, export, files_below, read_classes, refuse_other_suffix
     from amclip.data.intervals import Windows
     from amclip.data.locate import locate_videos
     from amclip.data.sources import default_root, files_read, label_files, read_given
@@ -101,6 +101,7 @@ def convert(
         cut = Windows(windows.window, windows.window if windows.hop is None else windows.hop, windows.share)
     inputs: list[str | Path] = [*label_files(source), *files_read(source), *([] if classes is None else [classes])]
     refuse_overwriting("the target", target, inputs)
+    refuse_other_suffix(target, to)  # before anything is read
     names = None if classes is None else read_classes(classes)
     per_frame = per_frame or WRITERS[to].holds_bouts
     chosen = None if observations is None else Observations(observations)
@@ -116,7 +117,8 @@ def convert(
     for path in files_below(table, target, to):
         refuse_overwriting("the target", path, inputs)
     notes = export(table, target, to, clock, origin)
-    print(f"Wrote {len(table)} clips of {len(table.videos())} videos, {len(table.classes)} classes, to {target}")
+    size = f"{counted(len(table), 'clip')} of {counted(len(table.videos()), 'video')}"
+    print(printable(f"Wrote {size}, {counted(len(table.classes), 'class', 'classes')}, to {target}"))
     if table.merged:
         who = f"{len(table.merged)} animals ({', '.join(table.merged)})" if len(table.merged) > 1 else table.merged[0]
         print(printable(f"  behaviours of {who} are those of the whole scene; --subjects each tells whose they are"))

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from amclip.text import counted
+
 __all__ = ["demo"]
 
 
@@ -27,7 +29,7 @@ def demo(directory: str = "demo", clips: int = 500, epochs: int = 10, seed: int 
 
     root = Path(directory)
     common = [f"--trainer.logger.save_dir={root / 'runs'}", f"--data.source.root={root / 'data'}"]
-    print(f"1. Drawing {clips} clips and training on them")
+    print(f"1. Drawing {counted(clips, 'clip')} and training on them")
     trained = AmclipCLI.run(
         "fit",
         [

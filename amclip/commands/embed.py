@@ -23,7 +23,7 @@ from amclip.long_work import LongWork
 from amclip.models.published import fetch_published
 from amclip.rank_zero import rank_zero_warn
 from amclip.task import BehaviourTask
-from amclip.text import printable
+from amclip.text import counted, printable
 
 __all__ = ["EmbedCLI", "embed_ahead"]
 
@@ -91,7 +91,8 @@ def embed_ahead(data: VideoDataModule, embedder: Embedder) -> None:
         every, lacking = len(_distinct(np.concatenate(part.keys))), len(_distinct(np.concatenate(new)))
         todo.append((part, [batch for batch, keys in zip(part.batches, new, strict=True) if len(keys)]))
         missing += lacking
-        print(f"  {part.name:5}  {len(part.clips)} clips, {every} positions: {every - lacking} stored, {lacking} to do")
+        size = f"{counted(len(part.clips), 'clip')}, {counted(every, 'position')}"
+        print(f"  {part.name:5}  {size}: {every - lacking} stored, {lacking} to do")
     if missing:
         print(f"  to do  {missing} positions, {_size(missing * store.row_bytes)}")
         work = LongWork("Embedding", missing, "positions", console=console)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from amclip.atomic import refuse_overwriting, writing_text
-from amclip.text import few, path_cell, printable
+from amclip.text import counted, few, path_cell, printable
 
 if TYPE_CHECKING:
     from amclip.ethogram.agreement import Agreement, BoutMatch, ClassAgreement
@@ -196,7 +196,7 @@ def _print(
 
     title = f"{found.seconds:g} s of {videos} {'videos' if videos > 1 else 'video'}"
     if by_animal:
-        title = f"{found.seconds:g} s of {len(by_animal)} animal(s) in {videos} {'videos' if videos > 1 else 'video'}"
+        title = f"{found.seconds:g} s of {counted(len(by_animal), 'animal')} in {counted(videos, 'video')}"
     frames = Table(title=f"{title}, frame by frame at {found.fps:g} per second", title_justify="left")
     bouts = Table(
         title="Bout by bout",

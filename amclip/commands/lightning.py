@@ -1,6 +1,5 @@
 """`amclip fit|validate|test|predict|check`: LightningCLI with amclip's classes, links and rules for checkpoints."""
 
-import logging
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from amclip.atomic import refuse_overwriting
 from amclip.callbacks import FlowStrength, PredictionWriter, StepSize, TensorBoardPictures
 from amclip.checkpoint import DATA_KEY, TASK_KEY, SealedCheckpointIO, check_complete, described, read_checkpoint
+from amclip.commands.lightning_noise import leave_out_noise
 from amclip.commands.settings_parser import LINKED, Parser
 from amclip.commands.settings_words import add_input, configs_first, files_named, nulls_as_config
 from amclip.data.datamodule import VideoDataModule
@@ -55,18 +55,8 @@ class AmclipCLI(LightningCLI):
             command: fit, validate, test or predict.
             args: The words after it.
         """
-        logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_concerns_users)
         with warnings.catch_warnings():
-            # Nobody who runs a command can act on these.
-            warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
-            warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`")
-            if command != "fit":  # where training left its checkpoints matters to no other command
-                warnings.filterwarnings("ignore", message="The dirpath has changed")
-            # It is: the data module knows the next clip.
-            warnings.filterwarnings("ignore", message=".*your dataloader is not resumable")
-            # Ours are gathered by their metrics; averaging them over processes would be wrong.
-            warnings.filterwarnings("ignore", message="It is recommended to use `self.log.*sync_dist=True`")
-            warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.* is deprecated")
+            leave_out_noise(command)
             return cls(
                 command,
                 BehaviourTask,
@@ -99,7 +89,7 @@ class AmclipCLI(LightningCLI):
                 "model": {"class_path": DEFAULT_CLASSES[0], "init_args": {}},
                 "data": {"class_path": DEFAULT_CLASSES[1], "init_args": {}},
                 "trainer.logger": {
-                    "class_path": "lightning.pytorch.loggers.TensorBoardLogger",
+                    "class_path": "amclip.trainer.RunLogger",
                     "init_args": {"save_dir": "runs", "name": "", "default_hp_metric": False},
                 },
                 "seed_everything": 0,
@@ -245,8 +235,3 @@ def _run_again(checkpoint: Path) -> list[str]:
 def _as_list(given: Any) -> list[Any]:
     """None, one or several, as Lightning's trainer takes them."""
     return list(given) if isinstance(given, list | tuple) else [given] if given else []
-
-
-def _concerns_users(record: logging.LogRecord) -> bool:
-    said = record.getMessage()
-    return "Tip: For seamless" not in said and "Detected KeyboardInterrupt" not in said  # ours says what is kept

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amclip.atomic import writing_text
-from amclip.text import printable
+from amclip.text import counted, printable
 
 if TYPE_CHECKING:
     from amclip.commands.new_choices import Choices
@@ -21,7 +21,8 @@ def new(folder: str, output: str | None = None) -> None:
     """Write a commented config from what lies in a folder, and say what to run next.
 
     Asks nothing: videos, labels and tracks are told by their content, whatever their names, in all forms that amclip
-    reads. Says what it found, what it left out and why, and what it could not decide.
+    reads. Says what it found, what it left out and why, and what it could not decide. How far things move from a frame
+    to the next is measured on a few pairs of frames, so that flow has all of its colours.
 
     Args:
         folder: The folder with videos and labels, at any depth; tracks too, where animals are to be told apart.
@@ -35,6 +36,7 @@ def new(folder: str, output: str | None = None) -> None:
     """
     from amclip.commands.new_choices import choose
     from amclip.commands.new_config import config_text
+    from amclip.commands.new_flow import with_measured_bound
     from amclip.commands.new_survey import survey
 
     top = Path(folder)
@@ -47,7 +49,7 @@ def new(folder: str, output: str | None = None) -> None:
         _end(_NO_VIDEOS.format(folder=top))
     if not found.labels:
         _end(_NO_LABELS.format(folder=shlex.quote(str(top))))
-    chosen = choose(found, _has_gpu())
+    chosen = with_measured_bound(choose(found, _has_gpu()), found)
     print(printable("\n".join(_chosen(chosen, found))))
     name = shlex.quote(str(target))
     text = config_text(found, chosen, name, str(target.resolve().parent / "embeddings"))
@@ -98,8 +100,9 @@ def _found(found: "Survey") -> list[str]:
         about.append(f"{'up to ' if len(sizes) > 1 else ''}{width} × {height}")
     lines.append(f"  videos   {len(infos)}, {', '.join(about)}")
     for file in found.labels:
-        what = "clips" if file.bouts is None else "bouts"
-        lines.append(f"  labels   {file.path.name}: {file.form.title}, {file.size} {what}, {len(file.videos)} videos")
+        what = "clip" if file.bouts is None else "bout"
+        size = f"{counted(file.size, what)}, {counted(len(file.videos), 'video')}"
+        lines.append(f"  labels   {file.path.name}: {file.form.title}, {size}")
     lines += [f"  tracks   {path.name}" for path in found.tracks]
     if not found.labels:
         lines.append("  labels   none that amclip reads")
@@ -115,7 +118,7 @@ def _chosen(chosen: "Choices", found: "Survey") -> list[str]:
         for name in clip.labels or ():
             counts[name] += 1
     width = max(len(name) for name in counts)
-    lines = [f"{len(counts)} behaviours, in {len(table.clips)} clips"]
+    lines = [f"{counted(len(counts), 'behaviour')}, in {counted(len(table.clips), 'clip')}"]
     lines += [f"  {name:<{width}}  {count}" for name, count in counts.items()]
     segments, each = chosen.positions.value
     lines.append("Chosen")
@@ -125,6 +128,8 @@ def _chosen(chosen: "Choices", found: "Survey") -> list[str]:
         lines.append(f"  clips as they are labelled, {segments} × {each} positions")
     if found.tracks:
         lines.append("  each animal by itself, cut out by its track")
+    if chosen.modality.value != "frames":
+        lines.append(f"  flow: {chosen.bound.value:g} has the strongest colour: {chosen.bound.reason}")
     lines.append(f"  training, validation, test: {chosen.splits.reason}")
     lines.append(f"  image tower: {chosen.tuning.value}")
     if chosen.open:

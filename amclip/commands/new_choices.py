@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 from amclip.commands.new_survey import Survey
 from amclip.data.frame_rates import gap_in_frames
@@ -15,6 +15,8 @@ from amclip.data.source import LabelSource, Splits
 from amclip.data.split_names import SPLITS
 from amclip.data.table import LabelTable
 from amclip.frame_times import DEFAULT_FLOW_GAP
+from amclip.inputs import CropInput, FlowInput, NetworkInput
+from amclip.text import counted
 
 __all__ = ["Choice", "Choices", "choose"]
 
@@ -55,6 +57,7 @@ class Choices:
         batch_size: Clips at once.
         table: The clips that this gives, divided.
         open: What could not be decided, in words.
+        bound: Of the flow: which motion has the strongest colour.
     """
 
     source: LabelSource
@@ -68,6 +71,21 @@ class Choices:
     batch_size: Choice
     table: LabelTable
     open: tuple[str, ...]
+    bound: Choice
+
+    @property
+    def input(self) -> NetworkInput:
+        """What the network sees."""
+        cropped = self.source.tracks is not None
+        segments, each = self.positions.value
+        unit: Literal["pixels", "body lengths"] = "body lengths" if cropped else "pixels"
+        return NetworkInput(
+            num_segments=segments,
+            positions_per_segment=each,
+            modality=self.modality.value,
+            flow=FlowInput(gap=self.gap.value, bound=self.bound.value, unit=unit),
+            crop=CropInput() if cropped else None,
+        )
 
 
 def choose(found: Survey, gpu: bool) -> Choices:
@@ -111,6 +129,7 @@ def choose(found: Survey, gpu: bool) -> Choices:
         _batch(found),
         table,
         tuple(left_open),
+        Choice(FlowInput.bound, "the motion that has the strongest colour"),
     )
 
 
@@ -266,10 +285,12 @@ def _splits(table: LabelTable) -> tuple[Choice, LabelTable, list[str]]:
         reason = f"whole videos ({videos}) are shared out, so that no recording is in two splits"
     else:
         reason = (
-            f"{videos} video{'s' * (videos != 1)} cannot be shared out so that each split has clips of each behaviour, "
-            "so each recording is divided: its first part is for training. Scores are then of the same animals in the "
-            "same light; expect less of other recordings"
+            f"{counted(videos, 'video')} cannot be shared out so that each split has clips of each behaviour, so each "
+            "recording is divided: its first part is for training. Scores are then of the same animals in the same "
+            "light; expect less of other recordings"
         )
+        if left_out := len(table) - len(divided):
+            reason += f". {left_out} of {counted(len(table), 'clip')} reach over a border between two, and are left out"
     words = "a split or a behaviour in training is left without clips, however the clips are divided: label more videos"
     return Choice(splits, reason), divided, [words] if lacking >= _FATAL else []
 

@@ -25,6 +25,7 @@ def config_text(found: Survey, chosen: Choices, name: str, store: str) -> str:
     """
     cropped, frozen = chosen.source.tracks is not None, chosen.tuning.value == "frozen"
     segments, each = chosen.positions.value
+    seen = chosen.input
     lines = [
         f"# Written by `amclip new` from what lies in {one_line(found.folder.name or str(found.folder))}.",
         "# Change what you like; then",
@@ -46,11 +47,11 @@ def config_text(found: Survey, chosen: Choices, name: str, store: str) -> str:
         "",
         "input:                      # what the network sees of a clip",
     ]
-    if cropped:
+    if seen.crop is not None:
         lines += [
             *_comment("each animal is cut out of the full-resolution frame by its track", 2),
             "  crop:",
-            "    margin: 0.7             # body lengths around the animal; more if what it acts on is away",
+            f"    margin: {seen.crop.margin}    # body lengths around the animal; more where it acts on what is away",
         ]
     lines += [
         "  scheme: dense             # each segment looks at its own part of a clip; `sparse` at the whole of it",
@@ -60,10 +61,9 @@ def config_text(found: Survey, chosen: Choices, name: str, store: str) -> str:
         "  flow:",
         *_setting("gap", chosen.gap.value, chosen.gap.reason, 4),
         *(["    unit: body lengths      # per second: the same for near and far animals"] if cropped else []),
-        "    bound: 10.0             # the motion that has the strongest colour; lower it if training says that flow",
-        "                            # images are nearly blank",
-        "  frame_size: [256, 256]    # videos are decoded to this height and width",
-        "  image_size: 224           # what the network below was trained on",
+        *_setting("bound", chosen.bound.value, chosen.bound.reason, 4),
+        f"  frame_size: {list(seen.frame_size)}    # videos are decoded to this height and width",
+        f"  image_size: {seen.image_size}           # what the network below was trained on",
         "",
         "data:",
         "  source:",

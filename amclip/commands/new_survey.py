@@ -15,6 +15,7 @@ from amclip.data.formats.label_format import BoutReader, BytesReader, LabelForma
 from amclip.data.intervals import Bout, timelines_of
 from amclip.data.label_error import LabelError
 from amclip.data.locate import Locator
+from amclip.data.overlaps import contradictions
 from amclip.data.probe import probe
 from amclip.data.split_names import SPLITS, split_name
 from amclip.data.table import Clip
@@ -22,6 +23,7 @@ from amclip.data.tracks import track_format_of
 from amclip.data.tracks.track_format import TrackFormat
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
+from amclip.text import counted
 
 __all__ = ["LabelFile", "Survey", "survey"]
 
@@ -36,7 +38,6 @@ _NO_TRACKS = (".xlsx", ".mat", ".parquet")
 _BOTH = (".xml", ".xml.gz")  # of CVAT, whose files may hold tracks and labels
 _NOT_LABELS = ("check_report", "predictions")  # ends of names of what amclip and DeepEthogram found, beside labels
 _MOST_ROOTS = 30
-_SAME_MOMENT = 0.05  # seconds
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,14 @@ def _choose_labels(
 
     def rank(file: LabelFile) -> tuple[Any, ...]:
         divided = any(clip.split is not None for clip in file.clips)
-        return -len(file.videos), not divided, _is_of_bouts(file), -file.size, -file.path.stat().st_mtime, file.path
+        return (
+            -len(file.videos),
+            not divided,
+            bool(contradictions(file.clips)),
+            -file.size,
+            -file.path.stat().st_mtime,
+            file.path,
+        )
 
     ranked = sorted(read, key=rank)
     first, *others = ranked
@@ -260,7 +268,7 @@ def _choose_labels(
         f"{file.path}: its clips overlap and last differently long, as bouts do. It is taken for a table of clips, in "
         "which one row has all behaviours of a clip; of two rows that overlap each would deny what the other shows"
         for file in taken
-        if _is_of_bouts(file)
+        if contradictions(file.clips)
     ]
     if first.missing:
         names = ", ".join(first.missing[:3]) + (" …" if len(first.missing) > 3 else "")
@@ -269,21 +277,6 @@ def _choose_labels(
             "them; put them there, or take their rows out"
         )
     return sorted(taken, key=lambda file: file.path), {}
-
-
-def _is_of_bouts(file: LabelFile) -> bool:
-    """Whether clips of one video, and animal, overlap and last differently long: windows last alike."""
-    of_whom: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    for clip in file.clips:
-        if clip.start is not None and clip.stop is not None:
-            of_whom.setdefault((clip.video, clip.subject), []).append((clip.start, clip.stop))
-    for spans in of_whom.values():
-        end = length = 0.0
-        for start, stop in sorted(spans):
-            if start < end - _SAME_MOMENT and abs(stop - start - length) > _SAME_MOMENT:
-                return True
-            end, length = max(end, stop), stop - start
-    return False
 
 
 def _split_of(path: Path) -> str | None:
@@ -296,9 +289,11 @@ def _split_of(path: Path) -> str | None:
 def _not_taken(file: LabelFile, first: LabelFile) -> str:
     if file.videos & first.videos:
         both = len(file.videos & first.videos)
-        why = f"{both} of its {len(file.videos)} videos are labelled in {first.path.name} too, which labels "
+        why = f"{first.path.name} labels {both} of its {counted(len(file.videos), 'video')} too, and in all "
         more = len(first.videos) > len(file.videos)
-        why += f"{len(first.videos)} videos" if more else f"as many, with {first.size} entries to {file.size}"
+        why += (
+            f"{counted(len(first.videos), 'video')}" if more else f"as many, with {first.size} entries to {file.size}"
+        )
     elif file.form is not first.form:
         why = f"it is {file.form.title}, and {first.path.name}, which labels more, is {first.form.title}"
     else:

@@ -15,7 +15,7 @@ from amclip.atomic import writing_text
 from amclip.commands.described_data import described_data
 from amclip.data.prepared.settings import PRESETS, PrepareSettings
 from amclip.interrupt import say_what_is_kept
-from amclip.text import printable
+from amclip.text import counted, printable
 
 if TYPE_CHECKING:
     from amclip.data.animals import Animals
@@ -107,7 +107,7 @@ def _prepare(data: "VideoData", output: Path, settings: PrepareSettings, workers
 
     whole = _read(data)
     _refuse_nested(output, data.root_folder, whole.paths.values())
-    print(f"{len(whole.paths)} videos, {_in_words(settings)}, to {printable(str(output))}")
+    print(f"{counted(len(whole.paths), 'video')}, {_in_words(settings)}, to {printable(str(output))}")
     found = probe(whole.paths.values(), data.probe_timeout, data.cache_dir)
     names = prepared_names(whole.paths)
     targets = {path: names[video] for video, path in whole.paths.items()}
@@ -135,13 +135,13 @@ def _prepare(data: "VideoData", output: Path, settings: PrepareSettings, workers
     if outcome.errors:
         _tell_left_out(
             f"{len(outcome.errors)} could not be prepared",
-            f"{lost} clips of theirs are left out" if whole.labelled else "",
+            f"{counted(lost, 'clip')} of theirs left out" if whole.labelled else "",
             map(str, outcome.errors.values()),
         )
     if outcome.early:
         _tell_left_out(
             f"{len(outcome.early)} end early",
-            f"{beyond} clips that reach beyond their ends are left out" if whole.labelled else "",
+            f"{counted(beyond, 'clip')} that reach beyond their ends left out" if whole.labelled else "",
             (f"{path}: {words}" for path, words in outcome.early.items()),
         )
     if outcome.errors or outcome.early:
@@ -236,7 +236,7 @@ def _told(whole: _DataSet, outcome: "Outcome") -> list[str]:
     here = f", {outcome.fresh} of them now" if outcome.fresh < len(done) else ""
     before = sum(one.state[0] for one in done.values())
     after = sum(one.bytes for one in done.values())
-    lines = [f"{len(done)} of {len(whole.paths)} videos are prepared{here}"]
+    lines = [f"{len(done)} of {counted(len(whole.paths), 'video')} prepared{here}"]
     if before:
         lines.append(f"  space: {before / 1e6:,.1f} MB before, {after / 1e6:,.1f} MB now ({after / before:.2f} times)")
     return lines

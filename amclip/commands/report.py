@@ -6,7 +6,7 @@ from pathlib import Path
 from amclip.atomic import refuse_overwriting
 from amclip.commands.parsing import CommandWords
 from amclip.flow.choices import Preset
-from amclip.text import printable
+from amclip.text import counted, printable
 
 __all__ = ["WORDS", "report"]
 
@@ -82,6 +82,7 @@ def report(
         tracks=tracks,
     )
     path = write_page(target, page, map(timeline, read_windows(run)))
-    print(f"{path}: {len(run.videos)} video(s), {len(run.classes)} behaviour(s), {path.stat().st_size / 1e6:.1f} MB")
+    size = f"{counted(len(run.videos), 'video')}, {counted(len(run.classes), 'behaviour')}"
+    print(f"{path}: {size}, {path.stat().st_size / 1e6:.1f} MB")
     for note in (*notes, *(f"{video}: was not annotated: {reason}" for video, reason in run.errors)):
         print(printable(f"  {note}"))

@@ -19,6 +19,7 @@ __all__ = ["LINKED", "Parser"]
 
 # What model and data have in common: the classes are the data's, and what the network sees is a group of its own.
 LINKED = ("classes", "input")
+_OF_PATHS = ("Expected a path but", "Expected a dot import path")  # the parser's words for names of classes
 
 
 class Parser(LightningArgumentParser):
@@ -41,7 +42,7 @@ class Parser(LightningArgumentParser):
             known = list(_known_settings())
             last = {full.rpartition(".")[2]: full for full in known}
             if close := difflib.get_close_matches(name.rpartition(".")[2], last, n=2):
-                telling.append(f"did you mean {' or '.join(last[word] for word in close)}?")
+                telling.append(f"did you mean {' or '.join(f'--{last[word]}' for word in close)}?")
         if re.search(r"Expected a <class 'str'>. Got value: (False|True|None|[\d.]+)", message):
             telling.append('YAML reads no and yes as false and true, null as nothing: put such names in quotes, ["no"]')
         for word in re.findall(r"Expected a path but ([\w.]+) either not accessible", message):
@@ -54,9 +55,11 @@ class Parser(LightningArgumentParser):
                 known = [one.__name__ for one in _losses()]
                 close = difflib.get_close_matches(word, known, n=1)
                 telling.append(
-                    (f"did you mean {close[0]}? " if close else "")
+                    f"there is no loss {word}; "
+                    + (f"did you mean {close[0]}? " if close else "")
                     + f"Losses are {', '.join(known)}, and your own, with its module: my_project.{word}"
                 )
+                telling = [line for line in telling if not line.startswith(_OF_PATHS)]
         text = "\n  ".join(dict.fromkeys(telling)) or message
         sys.stderr.write(f"amclip: {text}\n(`amclip --help` says where every setting is explained)\n")
         raise SystemExit(2)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from amclip.atomic import refuse_overwriting
 from amclip.commands.options import ScoringOptions
 from amclip.commands.parsing import VIDEOS, CommandWords
-from amclip.text import printable
+from amclip.text import counted, printable
 
 if TYPE_CHECKING:
     from amclip.ethogram.inputs import Source
@@ -110,7 +110,7 @@ def suggest(
     print(f"{len(chosen)} of {free} windows of {length:g} s suggested")
     print(f"  list  {folder / 'suggestions.csv'}\n  page  {page}")
     if errors:
-        print(f"{len(errors)} of {len(sources)} videos could not be read:")
+        print(f"{len(errors)} of {counted(len(sources), 'video')} could not be read:")
         for name, reason in errors.items():
             print(printable(f"  {name}: {reason}"))
         raise SystemExit(1)
@@ -121,7 +121,9 @@ def _tell_labelled(taken: "Intervals", sources: "Sequence[Source]", root: Path) 
     number = sum(map(len, taken.values()))
     here = sum(len(taken.get(source.path.resolve(), ())) for source in sources)
     if here:
-        print(f"{here} of {number} labelled clips lie in these videos; windows that overlap them are left out")
+        print(
+            f"{here} of {counted(number, 'labelled clip')} lie in these videos; windows that overlap them are left out"
+        )
         return
     print(
         f"warning: none of the {number} labelled clips lies in these videos, so that nothing is left out; the first is "

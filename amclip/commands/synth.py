@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+from amclip.text import counted
+
 __all__ = ["synth"]
 
 
@@ -39,7 +41,8 @@ def synth(
     shares = ", ".join(f"{count} {name}" for name, count in splits.items())
     size = sum(path.stat().st_size for path in labels.parent.glob("videos/*.mp4"))
     shown = "" if animals is None else f" of {animals} {'animal' if animals == 1 else 'animals'}"
-    print(f"{clips} clips of {seconds:g} s{shown} ({shares}), {size / 1e6:.1f} MB, with {len(BEHAVIOURS)} behaviours:")
+    drawn = f"{counted(clips, 'clip')} of {seconds:g} s{shown} ({shares})"
+    print(f"{drawn}, {size / 1e6:.1f} MB, with {len(BEHAVIOURS)} behaviours:")
     print(f"  {', '.join(BEHAVIOURS)}")
     print(f"  labels      {labels}")
     if missing := [name for name in SPLITS if name not in splits]:

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from amclip.inputs import NetworkInput
     from amclip.models.config import NetworkConfig
 
+from amclip.text import counted
+
 __all__ = ["Rates", "describe_estimate", "in_words"]
 
 _DOUBT = 1.2  # other programs, longer clips, disks that are slower when they are busy
@@ -93,7 +95,8 @@ def describe_estimate(
     tuning = network.tuning
     learns = "all blocks learn" if tuning.trainable_blocks < 0 else f"the last {tuning.trainable_blocks} blocks learn"
     learns = "its image tower stays as it is" if _is_frozen(network) else learns
-    lines = [f"Expected on this machine ({'GPU' if gpu else 'CPU'}), from a few measured steps of {batch_size} clips:"]
+    steps = f"a few measured steps of {counted(batch_size, 'clip')}"
+    lines = [f"Expected on this machine ({'GPU' if gpu else 'CPU'}), from {steps}:"]
     lines.append(
         f"  network  {network.backbone}, {learns}; {input.num_positions} positions of a clip, {input.modality}"
     )
@@ -103,7 +106,7 @@ def describe_estimate(
     else:
         lines.append(f"  time     {in_words(rates.epoch(rates.first))} an epoch")
     if rates.total is not None:
-        lines.append(f"           {in_words(rates.total)} for {rates.epochs} epochs")
+        lines.append(f"           {in_words(rates.total)} for {counted(rates.epochs, 'epoch')}")
     more = f"; {rates.workers} reading processes take some more" if rates.workers else ""
     lines.append(f"  memory   {memory}{more}")
     if faster := _faster(rates, input, network, gpu, embedded):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from amclip.atomic import refuse_overwriting
-from amclip.text import printable
+from amclip.text import counted, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -73,7 +73,8 @@ def tracks(
         print(printable(f"note: {note}"))
     if output is not None:
         boxes = sum(len(track.frames) for known in found.videos.values() for track in known)
-        print(f"Wrote {boxes} boxes of {len(found.videos)} videos to {write_tracks(found, output)}")
+        size = f"{counted(boxes, 'box', 'boxes')} of {counted(len(found.videos), 'video')}"
+        print(f"Wrote {size} to {write_tracks(found, output)}")
 
 
 def _table(found: "Tracks", infos: "Mapping[str, VideoInfo]") -> "Table":

@@ -22,6 +22,7 @@ from amclip.data.readable import (
     readable_clips,
     tell_frame_rates,
     tell_odd_tracks,
+    tell_overlaps,
 )
 from amclip.data.ready import make_ready
 from amclip.data.samplers import ClassAwareSampler, EpochSampler, WindowSampler, process_group
@@ -35,6 +36,7 @@ from amclip.data.views import Views
 from amclip.models.classifier import InterleavedClassifier
 from amclip.preprocess import Preprocess
 from amclip.rank_zero import rank_zero_info, rank_zero_warn
+from amclip.text import counted
 
 __all__ = ["VideoDataModule"]
 
@@ -104,6 +106,8 @@ class VideoDataModule(VideoData, LightningDataModule):
             tell_odd_tracks(animals, self.tables.values(), self.root_folder, found)
         if stage == "fit" and self.labels.table and (words := describe_lost(self.labels.table)):
             rank_zero_warn(words)
+        if stage in ("fit", "test") and self.labels.table:
+            tell_overlaps(self.read_table())
         if self.input.needs_flow:
             tell_frame_rates(found, self.input.flow.gap_seconds)
         self.datasets = {}
@@ -161,8 +165,8 @@ class VideoDataModule(VideoData, LightningDataModule):
             warnings.warn(f"skipped in training: {reason}", stacklevel=1)
         if self.trainer is not None and self.trainer.training:
             clips, draws, epoch = batch["clip"].tolist(), batch["draw"].tolist(), self.trainer.current_epoch
-            batch["seeds"] = [seed_of(self.seed, epoch, *one) for one in zip(clips, draws, strict=True)]
-            torch.manual_seed(seed_of(self.seed, epoch, *clips, *draws))
+            batch["seeds"] = [seed_of("augmentation", self.seed, epoch, *one) for one in zip(clips, draws, strict=True)]
+            torch.manual_seed(seed_of("step", self.seed, epoch, *clips, *draws))
         return batch
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
@@ -260,7 +264,8 @@ class VideoDataModule(VideoData, LightningDataModule):
             self.look_up_in_store(dataset, name)
         replicas, rank = process_group()
         if len(dataset) < replicas:
-            raise ValueError(f"{len(dataset)} clips in {name!r} cannot be shared among {replicas} processes")
+            clips, processes = counted(len(dataset), "clip"), counted(replicas, "process", "processes")
+            raise ValueError(f"{clips} in {name!r} cannot be shared among {processes}")
         sampler: Sampler[Any]
         if name == "train":
             kind = ClassAwareSampler if self.sampler == "class-aware" else EpochSampler

@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 from amclip.data.animals import Animals, windows_of
 from amclip.data.crops import open_video, read_crops, unit_speeds
 from amclip.data.locate import video_path
+from amclip.data.place import seed_of
 from amclip.data.table import Clip, LabelTable
 from amclip.data.timeline import Timed
 from amclip.data.video import Video, VideoInfo
@@ -318,9 +319,8 @@ def refuse_holes(video: Timed, start: float, stop: float, longest: float) -> Non
 
 
 def random_moments(seed: int, epoch: int, row: int, draw: int) -> torch.Generator:
-    """Random numbers for one sample; SeedSequence keeps neighbouring seeds, epochs, rows and draws apart."""
-    state = np.random.SeedSequence([seed % 2**32, epoch, row, draw]).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state >> np.uint64(1)))
+    """Random numbers for the moments of one sample."""
+    return torch.Generator().manual_seed(seed_of("moments", seed, epoch, row, draw))
 
 
 def collate(samples: Sequence[Sample]) -> Batch:

@@ -1,12 +1,39 @@
 """Find the videos below a folder, and what cannot be looked into."""
 
+import difflib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from amclip.data.video_file import VIDEO_SUFFIXES
 
-__all__ = ["list_videos"]
+__all__ = ["in_its_place", "list_videos"]
+
+_MOST_NAMES = 10_000  # of a folder, among which like ones are looked for
+
+
+def in_its_place(path: str | os.PathLike[str]) -> str:
+    """What there is where a file is not: names like its own, or that its folder is not there; else ``""``.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Words that go behind "does not exist".
+    """
+    missing = Path(path)
+    folder = missing.parent
+    if not folder.is_dir():
+        above = next((one for one in folder.parents if one.is_dir()), None)
+        lost = folder if above is None else above / folder.relative_to(above).parts[0]
+        return f"; there is no folder {lost}{in_its_place(lost)}"
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry, _ in zip(entries, range(_MOST_NAMES), strict=False)]
+    except OSError:
+        return ""
+    near = difflib.get_close_matches(missing.name, names, n=2, cutoff=0.75)
+    return f"; there is {' and '.join(sorted(near))}" if near else ""
 
 
 def list_videos(root: str | os.PathLike[str]) -> list[Path]:

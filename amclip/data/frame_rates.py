@@ -10,6 +10,7 @@ import numpy as np
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
 from amclip.frame_times import flow_partners
+from amclip.text import counted
 
 __all__ = ["describe_rates", "describe_slow", "explain_slow", "gap_in_frames", "too_slow"]
 
@@ -47,7 +48,7 @@ def describe_rates(found: Found, flow_gap: float) -> str:
     if len(counts) < 2:
         return ""
     rates = sorted(rate for rate, _ in counts.most_common(_MOST_RATES))
-    listed = [f"{rate:g} ({counts[rate]} video{'s' * (counts[rate] != 1)})" for rate in rates]
+    listed = [f"{rate:g} ({counted(counts[rate], 'video')})" for rate in rates]
     gaps = [str(gap_in_frames(rate, flow_gap)) for rate in rates]
     if rest := sorted(set(counts) - set(rates)):
         listed.append(f"others from {rest[0]:g} to {rest[-1]:g} ({sum(counts[rate] for rate in rest)})")
@@ -68,7 +69,7 @@ def describe_slow(found: Found, flow_gap: float) -> str:
         return ""
     path, slowest = min(slow.items(), key=lambda item: item[1].fps)
     return (
-        f"too slow for the flow gap of {flow_gap:.4g} s: {len(slow)} of {len(videos)} video{'s' * (len(videos) != 1)}. "
+        f"too slow for the flow gap of {flow_gap:.4g} s: {len(slow)} of {counted(len(videos), 'video')}. "
         f"{path.name} {explain_slow(slowest, flow_gap)}"
     )
 

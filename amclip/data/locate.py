@@ -11,6 +11,7 @@ import unicodedata
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
+from amclip.data.find import in_its_place
 from amclip.data.label_error import LabelError, raise_together
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video_file import VIDEO_SUFFIXES
@@ -89,7 +90,7 @@ def spelled(path: str | os.PathLike[str]) -> Path:
     except LabelError as error:
         raise FileNotFoundError(error.reason) from None
     if found is None:
-        raise FileNotFoundError(f"{path} does not exist")
+        raise FileNotFoundError(f"{path} does not exist{in_its_place(path)}")
     return Path(given.anchor, found)
 
 

@@ -1,10 +1,14 @@
 """Where a training is in its epochs, and the random numbers that follow from it."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-__all__ = ["Place", "seed_of"]
+__all__ = ["Place", "Purpose", "seed_of"]
+
+Purpose = Literal["order", "moments", "augmentation", "step"]
+"""What random numbers of a training are drawn for."""
+_PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
 
 class Place(NamedTuple):
@@ -46,7 +50,18 @@ class Place(NamedTuple):
             )
 
 
-def seed_of(seed: int, *of: int) -> int:
-    """A seed that follows from another and from numbers of 0 or more, in ``[0, 2^63)``."""
-    state = np.random.SeedSequence([seed % 2**32, *of]).generate_state(1, np.uint64)[0]
-    return int(state >> np.uint64(1))
+def seed_of(purpose: Purpose, seed: int, *of: int) -> int:
+    """A seed of its own for each purpose, seed and numbers: no draw is another's of a neighbouring seed or epoch.
+
+    Args:
+        purpose: What is drawn: the order of an epoch's clips, the moments of a clip that are seen, how a clip is
+            augmented, or what else a training step draws (dropout).
+        seed: The seed of the training.
+        of: What it is drawn for, numbers of 0 or more: the epoch, then clips and how often they came before.
+
+    Returns:
+        A seed in ``[0, 2^63)``.
+    """
+    # With the count of the numbers, as zeros at the end of them would not count.
+    entropy = [_PURPOSES.index(purpose), seed % 2**32, len(of), *of]
+    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> np.uint64(1))

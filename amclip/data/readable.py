@@ -4,17 +4,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 from amclip.data.animals import Animals
 from amclip.data.frame_rates import describe_rates, describe_slow
+from amclip.data.overlaps import contradictions, cut_recordings
 from amclip.data.table import Clip, LabelTable
 from amclip.data.tracks.summary import describe_odd
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
-from amclip.text import printable
+from amclip.rank_zero import rank_zero_info, rank_zero_warn
+from amclip.text import counted, printable
 
-__all__ = ["Found", "median_length", "readable_clips", "tell_frame_rates", "tell_odd_tracks"]
+__all__ = ["Found", "median_length", "readable_clips", "tell_frame_rates", "tell_odd_tracks", "tell_overlaps"]
 
 Found = Mapping[Path, VideoInfo | VideoError]
 _EXAMPLES = 5
@@ -54,9 +55,8 @@ def readable_clips(
         if errors:
             reasons = list(dict.fromkeys(f"  {printable(str(error))}" for error in errors))[:_EXAMPLES]
             rank_zero_warn(
-                f"{len(errors)} of {len(table)} clips of the split {split!r} {what} and are {fate}, for example:\n"
-                + "\n".join(reasons)
-                + more
+                f"{len(errors)} of {counted(len(table), 'clip')} of the split {split!r} {what} and are {fate}, for "
+                "example:\n" + "\n".join(reasons) + more
             )
     return LabelTable(tuple(kept), table.classes, table.source)
 
@@ -95,6 +95,19 @@ def median_length(table: LabelTable, root: Path, found: Found) -> float | None:
             stop = info.duration if clip.stop is None else min(clip.stop, info.duration)
             lengths.append(stop - (clip.start or 0.0))
     return round(float(np.median(lengths)), 3) if lengths else None
+
+
+def tell_overlaps(table: LabelTable) -> None:
+    """Warn of frames that are in two splits, and of clips that contradict each other."""
+    shared = [one for one in cut_recordings(table.clips) if one.shared is not None]
+    contradicting = contradictions(table.clips)
+    for found, what in (
+        (shared, "the same frames are in two splits, so that what is measured is too good"),
+        (contradicting, "clips overlap and last differently long, as bouts do, and each denies what the other shows"),
+    ):
+        if found:
+            words = f"{counted(len(found), 'video')}: {what}. {found[0].video}: {found[0]}"
+            rank_zero_warn(f"{printable(words)}. `amclip check` lists all")
 
 
 def tell_odd_tracks(animals: Animals, tables: Iterable[LabelTable], root: Path, found: Found) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import distributed
 from torch.utils.data import DistributedSampler
 
-from amclip.data.place import Place
+from amclip.data.place import Place, seed_of
 
 __all__ = ["ClassAwareSampler", "EpochSampler", "WindowSampler", "process_group"]
 
@@ -70,7 +70,7 @@ class EpochSampler(DistributedSampler[Any]):
 
     def order(self) -> NDArray[np.int64]:
         """Rows of the whole epoch, over all processes, int64 ``[total_size]``; the first come again to even it out."""
-        generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        generator = torch.Generator().manual_seed(seed_of("order", self.seed, self.epoch))
         windows = _rows_by_window(self.dataset)
         if windows is None:
             rows = torch.randperm(len(self.dataset), generator=generator).numpy()  # type: ignore[arg-type]
@@ -93,7 +93,8 @@ class ClassAwareSampler(EpochSampler):
         groups = [np.flatnonzero(column) for column in targets.T] + [np.flatnonzero(~targets.any(axis=1))]
         groups = [group for group in groups if len(group)]
         # Numbers of their own for each, so that an epoch that is evened out to more clips only goes on longer.
-        rng, *of_group = (np.random.default_rng([self.seed % 2**32, self.epoch, n]) for n in range(len(groups) + 1))
+        seeds = (seed_of("order", self.seed, self.epoch, number) for number in range(len(groups) + 1))
+        rng, *of_group = map(np.random.default_rng, seeds)
         turns = -(-self.total_size // len(groups))
         order = np.concatenate([rng.permutation(len(groups)) for _ in range(turns)])[: self.total_size]
         rows = np.empty(self.total_size, np.int64)

@@ -22,6 +22,7 @@ from amclip.data.table import Clip, LabelTable
 from amclip.data.tracks import Tracks, read_tracks, track_files
 from amclip.plain import Configurable
 from amclip.rank_zero import rank_zero_info, rank_zero_warn
+from amclip.text import counted
 
 __all__ = ["LabelSource", "OpenedLabels", "Splits"]
 
@@ -63,10 +64,7 @@ class Splits(Configurable):
         table = hold_out(table, self.val_fraction, self.seed)
         if self.by == "video":
             return assign_splits(table, self.fractions, self.seed)
-        divided = divide_by_time(table, self.fractions)
-        if left_out := len(table) - len(divided):
-            rank_zero_info(f"{left_out} of {len(table)} clips reach over a border between splits and are left out")
-        return divided
+        return divide_by_time(table, self.fractions)
 
     def explain_empty(self, name: str, table: LabelTable | None, source: object) -> str:
         """Why a split may have no clips, and what to do.
@@ -77,14 +75,15 @@ class Splits(Configurable):
             source: What it was read from, for the message.
         """
         if table is not None and all(clip.split is None for clip in table.clips):
-            videos, clips = len({clip.video for clip in table.clips}), len(table)
+            videos = counted(len({clip.video for clip in table.clips}), "video")
+            clips = counted(len(table), "clip")
             if self.by == "time":
                 return (
-                    f"{source}: {clips} clip(s) of {videos} video(s) cannot be divided by time so that {name!r} gets "
+                    f"{source}: {clips} of {videos} cannot be divided by time so that {name!r} gets "
                     "one that can be read. Add clips, or change data.splits.fractions"
                 )
             return (
-                f"{source}: it names no splits, and {videos} video(s) cannot be divided so that {name!r} gets one. Add "
+                f"{source}: it names no splits, and {videos} cannot be divided so that {name!r} gets one. Add "
                 "videos, or a column `split`; or divide each recording by time: --data.splits.by time"
             )
         return (
@@ -257,6 +256,9 @@ class OpenedLabels:
         known = self._divided
         if known is None or known[0] is not table or known[1] != splits:  # seconds, for tens of thousands of clips
             known = self._divided = table, splits, splits.divide(locate_videos(table, self.root))
+            if left_out := len(table) - len(known[2]):
+                words = f"{left_out} of {counted(len(table), 'clip')} reach over a border between splits"
+                rank_zero_info(f"{words} and are left out")
         return known[2]
 
     def draw_synthetic(self) -> Path:

@@ -8,12 +8,11 @@ from pathlib import Path
 from amclip.data.clock import Clock
 from amclip.data.formats import (
     FILE_NAMES,
-    GivenClipsError,
-    NoObservationsError,
     Reading,
     files_in,
+    in_words,
     joined_classes,
-    read_part,
+    read_parts,
     read_splits,
     read_table,
     refuse_untold,
@@ -26,7 +25,6 @@ __all__ = ["Labels", "default_root", "files_read", "label_files", "read_given", 
 
 Labels = str | Sequence[str] | Mapping[str, str]
 """A table, several tables, or a table per split."""
-_NAMED = 3  # tables that messages name
 
 
 def label_files(labels: Labels) -> list[str]:
@@ -90,8 +88,9 @@ def read_several(
 ) -> LabelTable:
     """Read tables and join them; their paths start from the same root.
 
-    A clip that stands in two tables with the same labels counts once. Windows cut those tables that note bouts; clips
-    that are given as such stay as they are. Likewise, observations are chosen in those tables that have some.
+    A clip that stands in two tables with the same labels counts once. Files of animals or behaviours of one video, such
+    as JAABA's scores, are joined as those of a folder are. Windows cut those tables that note bouts; clips that are
+    given as such stay as they are. Likewise, observations are chosen in those tables that have some.
 
     Args:
         paths: The tables, in any form that :func:`amclip.data.formats.read_labels` reads.
@@ -105,33 +104,17 @@ def read_several(
     if not paths:
         raise LabelError("the list of label tables is empty; name one or more")
     reading = reading or Reading()
-    tables: list[LabelTable] = []
-    refusals: dict[type[LabelError], list[LabelError]] = {GivenClipsError: [], NoObservationsError: []}
-    for path in paths:
-        here, table = reading, None
-        while table is None:
-            try:
-                table = read_part(path, here)
-            except GivenClipsError as refusal:
-                here = replace(here, windows=None)
-                refusals[GivenClipsError].append(refusal)
-            except NoObservationsError as refusal:
-                here = replace(here, observations=None)
-                refusals[NoObservationsError].append(refusal)
-        tables.append(table if root is None else locate_videos(table, root))
-    for refused in refusals.values():
-        if len(refused) == len(paths):
-            raise refused[0]
+    tables = read_parts(paths, reading)
+    if root is not None:
+        tables = [locate_videos(table, root) for table in tables]
     if reading.observations is not None:
         reading.observations.refuse_unused(" and ".join(os.fspath(path) for path in paths))
+    refuse_untold(tables, reading.classes)
     if len(tables) == 1:
         return reading.finished(tables[0])
-    refuse_untold(tables, reading.classes)
     clips = [replace(clip, file=table.source) for table in tables for clip in table.clips]
     _refuse_rows_without_split(clips)
-    source = ", ".join(table.source for table in tables[:_NAMED])
-    if len(tables) > _NAMED:
-        source += f" and {len(tables) - _NAMED} more"
+    source = in_words(table.source for table in tables)
     return reading.finished(build_table(_each_once(clips), source, reading.classes, joined_classes(tables)), tables)
 
 

@@ -84,7 +84,7 @@ class LabelTable:
         merged: Animals that the source tells apart, and whose behaviours are here those of the whole scene.
         lost: Behaviours that the source notes and no clip shows: windows have as labels what fills a part of them.
         told: Behaviours that the source says of each frame whether they are shown, where each has a column or a file of
-            its own: of others it says nothing. ``None``: what it does not name is not shown.
+            its own, or the source lists them: of others it says nothing. ``None``: what it does not name is not shown.
     """
 
     clips: tuple[Clip, ...]

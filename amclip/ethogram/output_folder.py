@@ -37,6 +37,7 @@ class OutputFolder:
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"--output: {folder} is a file; name a folder")
         self.folder = folder
+        self._made = [one for one in (folder, *folder.parents) if not one.exists()]
         self.journals = folder / ".journal"
         self.journals.mkdir(parents=True, exist_ok=True)
         self._begun = self.journals / "run.json"
@@ -72,6 +73,17 @@ class OutputFolder:
             self._compare(fingerprint)
             write_bytes(self._begun, json.dumps(fingerprint, indent=2).encode())
             yield
+
+    def discard(self) -> None:
+        """Remove what was begun here, unless something was scored, now or before; what lies beside it stays."""
+        if any(self.journals.glob("*.scores")):
+            return
+        for file in (*self.journals.glob("*.error"), self._begun, self.journals / "lock"):
+            file.unlink(missing_ok=True)
+        for folder in (self.journals, *self._made):
+            if any(folder.iterdir()):
+                return
+            folder.rmdir()
 
     def _compare(self, fingerprint: dict[str, Any]) -> None:
         try:

@@ -4,9 +4,9 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from amclip.data.formats.cutting import cut_noted
 from amclip.data.formats.label_format import Noted, Reading
 from amclip.data.formats.observations import refuse_observations
-from amclip.data.formats.reading import cut_noted
 from amclip.data.intervals import Timeline, complement
 from amclip.data.table import LabelTable
 from amclip.ethogram.annotation_file import FILE_NAME, AnnotatedRun, AnnotatedVideo, read_run

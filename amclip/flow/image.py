@@ -59,6 +59,20 @@ def encode_flow(flow: Tensor, kind: FlowImage = "wheel", bound: float = 20.0) ->
     return (1 - length[..., None] * (1 - colour)).movedim(-1, 1)
 
 
+def flow_lengths(images: Tensor, kind: FlowImage) -> Tensor:
+    """How long the flow is that :func:`encode_flow` made images of.
+
+    Args:
+        images: Shape ``(..., 3, H, W)``, values in [0, 1].
+        kind: Their kind.
+
+    Returns:
+        A share of the bound in [0, 1], shape ``(..., H, W)``.
+    """
+    # In the wheel the least channel falls from 1 as the length grows; in uvm the third channel is the length.
+    return images[..., 2, :, :] if kind == "uvm" else 1 - images.amin(dim=-3)
+
+
 @cache
 def _wheel() -> list[list[float]]:
     """The 55 colours of Middlebury's wheel, RGB in [0, 1]: along each segment one channel rises or falls."""

@@ -366,6 +366,22 @@ def test_wrong_settings_are_named(
     assert message in capsys.readouterr().err
 
 
+def test_where_no_video_can_be_read_nothing_is_left_behind(
+    checkpoint: Path, recordings: Path, annotated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    junk = tmp_path / "junk.txt"
+    junk.write_text("not a video")
+    assert annotate(junk, checkpoint=checkpoint, output=tmp_path / "new" / "out") == 1
+    assert "None of 1 video could be annotated; nothing was written to" in capsys.readouterr().err
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "notes.txt").touch()
+    assert annotate(junk, recordings / "empty.avi", checkpoint=checkpoint, output=tmp_path / "kept") == 1
+    assert sorted(one.name for one in tmp_path.rglob("*")) == ["junk.txt", "kept", "notes.txt"]
+    before = texts(annotated)
+    assert annotate(junk, checkpoint=checkpoint, output=annotated) == 1
+    assert texts(annotated) == before
+
+
 def test_what_is_not_there_is_named(
     checkpoint: Path, recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

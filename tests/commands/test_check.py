@@ -76,13 +76,23 @@ def test_missing_videos_are_fatal_and_named_with_their_line(tmp_path: Path) -> N
     finding = only(check(tmp_path, three(train=clip("sub\\a.mp4", "train", line=7)), lengths=lengths))
     assert finding.fatal
     assert finding.line == 7
-    assert (finding.subject, finding.detail) == ("sub/a.mp4", "does not exist")  # a path as Windows writes it
+    assert finding.subject == "sub/a.mp4"  # a path as Windows writes it
+    assert finding.detail == f"does not exist below {tmp_path}; there is no folder {tmp_path / 'sub'}"
+
+
+def test_names_like_those_of_missing_videos_are_told(tmp_path: Path) -> None:
+    for name in ("cow_12.mp4", "val.mp4", "test.mp4"):
+        (tmp_path / name).write_text(name)
+    lengths = {tmp_path / f"{name}.mp4": info() for name in ("val", "test")}
+    finding = only(check(tmp_path, three(train=clip("cow-12.mp4", "train")), lengths=lengths))
+    assert finding.detail == f"does not exist below {tmp_path}; there is cow_12.mp4"
 
 
 def test_where_everything_is_missing_the_root_is_doubted(tmp_path: Path) -> None:
     report = check(tmp_path, three(), lengths={})
     assert len(report.findings) == 3
-    assert "is the root folder right?" in report.findings[0].detail
+    where = f"does not exist below {tmp_path}, where data.source.root has it: is that the folder of the videos?"
+    assert report.findings[0].detail == where
 
 
 def test_broken_videos_are_fatal_and_short_ones_a_warning(tmp_path: Path) -> None:
@@ -146,6 +156,23 @@ def test_the_same_frames_in_two_splits_are_fatal_also_under_another_spelling(tmp
     assert "the whole video is in train" in only(check(tmp_path, whole)).detail
 
 
+def test_clips_that_contradict_each_other_are_told_by_their_lines(tmp_path: Path) -> None:
+    def told(*times: tuple[float, float, str], whose: str = "") -> list[Finding]:
+        rows = [Clip("a.mp4", *span, tuple(shown), "train", line) for line, (*span, shown) in enumerate(times, 2)]
+        rows[-1] = replace(rows[-1], subject=whose)
+        found = check(tmp_path, [*rows, clip("v.mp4", "val", labels=("x", "y"))], ["x", "y"]).findings
+        return [finding for finding in found if finding.kind == "clips that contradict each other"]
+
+    (within,) = told((0, 8, "x"), (3, 5, "y"), (4, 6, "y"))
+    assert (within.fatal, within.subject, within.line) == (False, "a.mp4", 3)
+    assert within.detail == "0 to 8 s shows 'x', and 3 to 5 s 'y' (lines 2 and 3), and 1 more like these"
+    assert "2 to 6 s shows 'x', and 5 to 8 s 'y'" in told((5, 8, "y"), (2, 6, "x"))[0].detail  # bouts
+    assert not told((0, 8, "xy"), (3, 5, "y"), (4, 6, ""))  # one row has all that its clip shows
+    assert not told((0, 2, "x"), (1, 3, "y"), (2, 4, ""))  # windows
+    assert not told((0, 2, "x"), (2, 6, "y"))
+    assert not told((0, 8, "x"), (3, 5, "y"), whose="Ada")
+
+
 def test_a_recording_cut_by_time_is_a_warning(tmp_path: Path) -> None:
     rows = [
         clip("a.mp4", "train", 0, 4),
@@ -158,6 +185,8 @@ def test_a_recording_cut_by_time_is_a_warning(tmp_path: Path) -> None:
     assert "in train and val and test, at different times" in finding.detail
     hidden = [*rows, clip("a.mp4", "test", 5.5, 5.9)]  # inside a training clip, but not next to it in the table
     assert check(tmp_path, hidden).fatal
+    rounded = [clip("a.mp4", "train", 0, 0.1 + 0.2), *rows[1:2], clip("a.mp4", "val", 0.3, 0.6)]
+    assert not any(one.kind == "the same frames in two splits" for one in check(tmp_path, rounded[::2]).findings)
 
 
 def test_empty_splits(tmp_path: Path) -> None:

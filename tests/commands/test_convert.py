@@ -120,7 +120,7 @@ def test_a_boris_project_is_converted_and_compared_with_its_tables(
     project, events = tmp_path / "p.boris", tmp_path / "events.csv"
     project.write_text(layouts.boris_project_text())
     main(["convert", str(project), str(tmp_path / "table.csv"), "--window", "0.6"])
-    assert "Wrote 4 clips of 1 videos, 3 classes" in capsys.readouterr().out
+    assert "Wrote 4 clips of 1 video, 3 classes" in capsys.readouterr().out
     main(["convert", str(project), str(events), "--to=boris-tabular"])
     main(["evaluate", str(project), str(events), "--output", str(tmp_path / "agreement")])
     rows = (tmp_path / "agreement" / "agreement.csv").read_text().splitlines()

@@ -122,7 +122,7 @@ def test_animals_are_compared_one_by_one(tmp_path: Path, capsys: pytest.CaptureF
     assert ("v.mp4", "cock", "walking", "1.000000") in rows_of
     assert rows_of.count(("v.mp4", "hen", "walking", "0.000000")) == 2
     said = " ".join(capsys.readouterr().out.split())
-    assert "30 s of 2 animal(s) in 2 videos, frame by frame at 20 per second" in said
+    assert "30 s of 2 animals in 2 videos, frame by frame at 20 per second" in said
     assert "Animal by animal" in said
 
 

@@ -17,6 +17,7 @@ from amclip.cli import main
 from amclip.commands import new as command
 from amclip.commands.new_choices import choose
 from amclip.commands.new_survey import survey
+from amclip.data import flow_bound
 from amclip.data.tracks import write_tracks
 
 NAMES = "abcdef"
@@ -31,6 +32,7 @@ TINY = (
 @pytest.fixture(autouse=True)
 def _on_a_cpu(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "_has_gpu", lambda: False)
+    monkeypatch.setattr(flow_bound, "MOST_PAIRS", 4)
     monkeypatch.setattr(command, "_CACHE", str(tmp_path_factory.getbasetemp() / "probed"))
 
 
@@ -74,7 +76,7 @@ def test_events_of_boris_and_a_second_table(films: Path, tmp_path: Path, capsys:
     (folder / "notes.txt").write_text("Nothing of interest.\n")
     main(["new", str(folder)])
     said = capsys.readouterr().out
-    assert "old.csv: labels, not used: 1 of its 1 videos are labelled in events.csv too" in said
+    assert "old.csv: labels, not used: events.csv labels 1 of its 1 video too, and in all 6 videos" in said
     assert f"amclip fit --config '{folder / 'amclip.yaml'}'" in said
     assert "few training clips: calling (4)" in said
     config = written(folder)
@@ -117,6 +119,11 @@ def test_a_project_of_boris_with_tracks_of_its_animals(tmp_path: Path) -> None:
     assert config["data"]["source"]["tracks"] == [str(tmp_path / f"{name}_tracks.csv") for name in "abc"]
     assert config["input"]["crop"] == {"margin": 0.7}
     assert config["input"]["flow"]["unit"] == "body lengths"
+    assert 0.1 < config["input"]["flow"]["bound"] < 9  # measured
+    text = (tmp_path / "amclip.yaml").read_text("utf-8")
+    assert "body lengths per second: measured on 4 pairs of frames of 1 video," in " ".join(
+        text.replace("#", "").split()
+    )
     assert config["data"]["batch_size"] == 9
     checks_and_trains(tmp_path)
 

@@ -50,10 +50,10 @@ def test_labels_and_tracks_fit_the_prepared_videos(data_set: Path, capsys: pytes
     animals = ("--input.crop.margin=0.7", f"--data.source.tracks={data_set / 'tracks.csv'}", "--short_side=48")
     assert prepare(data_set, *animals) == 1
     out, err = capsys.readouterr()
-    assert "2 of 3 videos are prepared" in out
+    assert "2 of 3 videos prepared" in out
     assert "reading a sample:" in out
     assert f"--data.source.tracks {data_set / 'out' / 'tracks.csv'}" in out
-    assert "1 could not be prepared, and 1 clips of theirs are left out" in err
+    assert "1 could not be prepared, and 1 clip of theirs left out" in err
     assert "broken.mp4: is not a video (it looks like text)" in err
     made = data_set / "out"
     files = sorted(path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file())
@@ -87,8 +87,8 @@ def test_videos_that_end_early_are_named_and_clips_beyond_their_ends_left_out(
     for _ in range(2):  # the second time it is done
         assert prepare(data_set) == 1
         out, err = capsys.readouterr()
-        assert "3 of 3 videos are prepared" in out
-        assert "1 end early, and 2 clips that reach beyond their ends are left out:\n" in err
+        assert "3 of 3 videos prepared" in out
+        assert "1 end early, and 2 clips that reach beyond their ends left out:\n" in err
         assert f"{path}: ends early: " in err
         assert "could not be prepared" not in err
         after = read_labels(data_set / "out" / "labels.csv")
@@ -127,7 +127,7 @@ def test_what_is_done_is_not_done_again(data_set: Path, capsys: pytest.CaptureFi
     draw_video(data_set / "videos/y/a.mp4", 40)
     capsys.readouterr()
     assert prepare(data_set) == 0
-    assert "2 of 2 videos are prepared, 1 of them now" in capsys.readouterr().out
+    assert "2 of 2 videos prepared, 1 of them now" in capsys.readouterr().out
     assert (made / "x/a.mp4").stat().st_mtime_ns == written[made / "x/a.mp4"]
     with Video(made / "y/a.mp4") as video:
         assert video.num_frames == 40

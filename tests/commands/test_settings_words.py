@@ -32,14 +32,17 @@ def test_what_is_typed_overrides_files_wherever_it_stands(capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--model.loss=Focl"], "did you mean Focal? Losses are Asymmetric, BCE, ClassBalanced"),
+        (
+            ["--model.loss=Focl"],
+            "--model.loss:\n  there is no loss Focl; did you mean Focal? Losses are Asymmetric, BCE, ClassBalanced",
+        ),
         (["--model.loss=Focal", "--model.loss.gama=3"], "model.loss.gamma"),
         (
             ["--model.loss=no_such_module.Mine"],
             "no_such_module.Mine cannot be imported: its module must lie in the folder",
         ),
-        (["--config", "inptu: {scheme: sparse}"], "did you mean input"),
-        (["--input.shceme=sparse"], "did you mean input.scheme"),
+        (["--config", "inptu: {scheme: sparse}"], "did you mean --input"),
+        (["--input.shceme=sparse"], "did you mean --input.scheme"),
     ],
 )
 def test_misspelt_words_are_told_what_they_may_mean(

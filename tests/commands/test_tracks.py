@@ -25,7 +25,7 @@ def test_any_form_becomes_the_table_and_is_summed_up(tmp_path: Path, capsys: pyt
     )
     said = capsys.readouterr().out
     assert rows(said) == {"ann": ["2", "0", "1", "0", "0", "40.0", "-"], "bob": ["1", "3", "3", "0", "0", "8.0", "-"]}
-    assert "Wrote 3 boxes of 1 videos to" in said
+    assert "Wrote 3 boxes of 1 video to" in said
     with (tmp_path / "out" / "tracks.csv").open() as file:
         assert list(csv.reader(file))[1:] == [
             ["a.mp4", "0", "ann", "10", "20", "30", "40"],

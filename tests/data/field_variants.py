@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -311,11 +312,15 @@ VARIANTS: dict[str, dict[str, Variant]] = {
         "no id": (_with(CVAT, ' id="1" label', " label"), r"line 12, column 'id': <track> has no 'id'"),
         "nothing changes": (
             CVAT.replace("True", "False").encode(),
-            r"holds no behaviour: tracks have no attribute that",
+            r"holds no behaviour: it has 2 tracks, and no attribute of one that changes",
         ),
         "no tracks": (
             ("\n".join(CVAT.splitlines()[:6]) + "</annotations>").encode(),
-            r"holds no behaviour",
+            r"holds no behaviour: it has neither tracks nor images",
+        ),
+        "images with boxes": (
+            re.sub("(?s)<track.*</track>", '<image id="0" name="a.png"><box label="cow"/></image>', CVAT).encode(),
+            r"holds no behaviour: it has 1 image without a tag, and no track.* as 'CVAT for video 1.1'",
         ),
         "stop frame": (
             _with(CVAT, "<stop_frame>19", "<stop_frame>all"),
@@ -359,6 +364,14 @@ VARIANTS: dict[str, dict[str, Variant]] = {
         "task twice": (
             _json(LABEL_STUDIO, lambda c: c.append(c[0])),
             r"column 'data': task \[1\]: is of monday.mp4, as is \[0\]; keep one",
+        ),
+        "JSON-MIN": (
+            json.dumps([{"video": "a.mp4", "tl": [{"ranges": [], "timelinelabels": ["feed"]}]}]).encode(),
+            r"column 'data': task \[0\]: expected .*; export as JSON, not as JSON-MIN",
+        ),
+        "boxes alone": (
+            LABEL_STUDIO.replace("timelinelabels", "rectanglelabels").encode(),
+            r"column 'timelinelabels': holds no labels on a timeline",
         ),
         "without annotations": (
             _json(LABEL_STUDIO, lambda c: c[0].update(predictions=c[0].pop("annotations"))),

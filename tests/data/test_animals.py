@@ -18,6 +18,7 @@ from amclip.augmentation import Augmentation
 from amclip.data.animals import Animals
 from amclip.data.datamodule import VideoDataModule
 from amclip.data.dataset import ClipDataset, collate
+from amclip.data.place import seed_of
 from amclip.data.samplers import ClassAwareSampler, EpochSampler, WindowSampler
 from amclip.data.source import LabelSource
 from amclip.data.table import Clip, LabelTable, build_table
@@ -162,7 +163,7 @@ def test_the_sampler_keeps_windows_together_and_gives_each_process_its_share(
 def test_tables_without_animals_are_shuffled_as_ever(videos: Path) -> None:
     clips = build_table([Clip(f"{n}.mkv", labels=("x",)) for n in range(10)], "test")
     data = ClipDataset(clips, videos, {}, NetworkInput(), training=True)
-    order = torch.randperm(10, generator=torch.Generator().manual_seed(3)).tolist()
+    order = torch.randperm(10, generator=torch.Generator().manual_seed(seed_of("order", 3, 0))).tolist()
     assert [row for row, _, _ in EpochSampler(data, 4, seed=3)] == order
     # Of the 4 clips of a step each of two processes takes 2, and of the last 2 one.
     assert [row for row, _, _ in EpochSampler(data, 2, 2, 0, seed=3)] == [*order[:2], *order[4:6], order[8]]

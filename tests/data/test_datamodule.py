@@ -3,7 +3,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ from amclip.data.datamodule import VideoDataModule
 from amclip.data.dataset import ClipDataset
 from amclip.data.formats import read_labels
 from amclip.data.label_error import LabelError
-from amclip.data.place import Place
+from amclip.data.place import Place, Purpose, seed_of
 from amclip.data.samplers import ClassAwareSampler, EpochSampler
 from amclip.flow import FlowMethod
 from amclip.inputs import NetworkInput
@@ -265,6 +265,38 @@ def test_a_clip_that_comes_again_in_an_epoch_is_a_draw_of_its_own(tmp_path: Path
         assert set(drawn) == set(range(len(table)))
 
 
+def test_frames_in_two_splits_and_contradicting_clips_are_warned_of(drawn: Path, tmp_path: Path) -> None:
+    rows = (drawn / "labels.csv").read_text().splitlines()
+    names = {split: next(row.split(",")[0] for row in rows if row.endswith(split)) for split in ("train", "val")}
+    table = tmp_path / "labels.csv"
+    lines = [f"{names['train']},0,1,a,train", f"{names['train']},0.2,0.6,b,val", f"{names['val']},0,0.5,b,val"]
+    table.write_text("\n".join(["filepath,start,stop,label,split", *lines]))
+    leak = f"1 video: the same frames are in two splits, .* {names['train']}: 0 to 1 s is in train, 0.2 to 0.6 s in val"
+    denied = "1 video: clips overlap .* each denies what the other shows.* 0 to 1 s shows 'a', and 0.2 to 0.6 s 'b'"
+    with pytest.warns(UserWarning, match=leak), pytest.warns(UserWarning, match=denied):
+        build(drawn, labels=str(table), root=str(drawn)).setup("fit")
+
+
+@pytest.mark.parametrize("kind", [ClassAwareSampler, EpochSampler])
+def test_no_epoch_of_a_seed_is_an_epoch_of_the_next_seed(tmp_path: Path, kind: Any) -> None:
+    table = read_labels(long_tail(tmp_path)).split("train")
+    dataset = ClipDataset(table, tmp_path, {}, NetworkInput(), training=True)
+    orders = []
+    for seed in range(3):
+        for epoch in range(3):
+            sampler = kind(dataset, seed=seed)
+            sampler.set_epoch(epoch)
+            orders.append(tuple(sampler.order().tolist()))
+    assert len(set(orders)) == len(orders)
+
+
+def test_what_is_drawn_for_one_purpose_is_not_drawn_for_another() -> None:
+    drawn = [seed_of("moments", 0), seed_of("moments", 0, 0), seed_of("moments", 0, 0, 0)]
+    drawn += [seed_of(purpose, 1, 2, 3, 0) for purpose in get_args(Purpose)]
+    assert len(set(drawn)) == len(drawn)
+    assert all(0 <= one < 2**63 for one in drawn)
+
+
 def test_only_the_first_loader_after_a_stop_begins_within_an_epoch(drawn: Path) -> None:
     data = build(drawn, batch_size=4, num_workers=0)
     data.setup("fit")
@@ -421,7 +453,7 @@ def test_one_long_recording_is_divided_by_time(tmp_path: Path) -> None:
     rows = ["video,behaviour,start,stop", *(f"a.mp4,{'walking' if n % 2 else ''},{n},{n + 1}" for n in range(10))]
     (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
     settings = {"labels": str(tmp_path / "labels.csv"), "modality": "frames"}
-    with pytest.raises(ValueError, match=r"1 video\(s\) cannot be divided so that 'val' .*--data.splits.by time"):
+    with pytest.raises(ValueError, match=r"1 video cannot be divided so that 'val' .*--data.splits.by time"):
         build(tmp_path, **settings).setup("fit")
     data = build(tmp_path, **settings, split_by="time")
     data.setup("fit")
@@ -430,7 +462,7 @@ def test_one_long_recording_is_divided_by_time(tmp_path: Path) -> None:
     data.setup("test")
     assert [clip.start for clip in data.tables["test"].clips] == [9.0]
     (tmp_path / "labels.csv").write_text("\n".join(rows[:3]) + "\n")
-    with pytest.raises(ValueError, match=r"2 clip\(s\) of 1 video\(s\) cannot be divided by time so that 'test'"):
+    with pytest.raises(ValueError, match=r"2 clips of 1 video cannot be divided by time so that 'test'"):
         build(tmp_path, **settings, split_by="time").setup("test")
     (tmp_path / "labels.csv").write_text("filepath,label\na.mp4,walking\n")
     with pytest.raises(LabelError, match=r"labels.csv, line 2: a.mp4 without start and stop is a whole video"):

@@ -1,6 +1,8 @@
 """The field's formats among videos, in folders and workbooks, and in amclip's own commands."""
 
 import io
+import struct
+import time
 import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,8 +16,9 @@ from layouts import as_rows, save_sheets
 
 from amclip.commands.convert import convert
 from amclip.data.clock import Clock
-from amclip.data.formats import Reading, read_labels, read_splits
+from amclip.data.formats import Reading, read_labels, read_splits, read_table
 from amclip.data.formats.matlab_file import LEVEL_5, read_matlab
+from amclip.data.intervals import Subjects, Windows
 from amclip.data.label_error import LabelError
 from amclip.data.sources import files_read, read_several
 from amclip.data.table import LabelTable
@@ -219,8 +222,41 @@ def test_a_list_of_files_is_refused_where_one_says_nothing_of_a_behaviour(tmp_pa
         read_labels(tmp_path / "a.txt", ["Walking", "Groom"])
     for name in ("chase", "walk"):
         (tmp_path / f"scores_{name}.mat").write_bytes(scores(name=name))
-    with pytest.raises(LabelError, match=r"scores_chase.mat: says nothing of walk, as others do"):
-        read_several([tmp_path / "scores_chase.mat", tmp_path / "scores_walk.mat"], reading)
+
+
+def test_a_list_of_files_is_joined_as_their_folder_is(tmp_path: Path) -> None:
+    reading, one, two = Reading(clock=Clock(fps=10), subjects="each"), tmp_path / "one", tmp_path / "two"
+    for folder, names in ((one, ("chase", "walk")), (two, ("walk", "chase"))):
+        folder.mkdir()
+        for name in names:
+            (folder / f"scores_{name}.mat").write_bytes(scores(name=name))
+    files = [one / "scores_chase.mat", two / "scores_walk.mat", one / "scores_walk.mat", two / "scores_chase.mat"]
+    table = read_several(files[::2], reading)
+    assert table.source == f"{files[0]}, {files[2]}"
+    assert shown(table) == shown(read_table(one, reading))
+    merged = replace(reading, subjects="merged", windows=Windows(0.1, 0.1, 0.5))
+    assert shown(read_several(files[::2], merged)) == shown(read_table(one, merged))
+    both = read_several(files, reading)
+    assert both.classes == ("chase", "walk")
+    assert set(both.videos()) == {"one", "two"}
+    assert len(both) == 2 * len(table)
+    with pytest.raises(LabelError, match=r"two/scores_walk.mat: says nothing of chase, as others do: .* those of all"):
+        read_several(files[:3], reading)
+    with pytest.raises(LabelError, match=r"is of the same video and of 'chase', as is .*one/scores_chase.mat"):
+        read_several([*files, files[0]], reading)
+
+
+@pytest.mark.parametrize("subjects", ["each", "merged"])
+def test_a_list_of_files_of_the_animals_of_a_video_is_joined_too(tmp_path: Path, subjects: Subjects) -> None:
+    first, second, other = (tmp_path / f"t1 {name}.txt" for name in ("s1", "s2", "other"))
+    reading = Reading(clock=Clock(fps=10), subjects=subjects)
+    first.write_text(ETHOVISION)
+    second.write_text(ETHOVISION.replace('"Subject 1"', '"Subject 2"'))
+    other.write_text(ETHOVISION.replace("rats 1", "rats 2"))
+    joined = read_several([first, other, second], reading)
+    assert [clip for clip in shown(joined) if "rats 2" in clip[0]] == shown(read_table(other, reading))
+    other.unlink()
+    assert [clip for clip in shown(joined) if "rats 1" in clip[0]] == shown(read_table(tmp_path, reading))
 
 
 def test_only_the_label_files_of_a_folder_are_named_as_read(tmp_path: Path) -> None:
@@ -357,6 +393,23 @@ def test_small_files_of_matlab_do_not_take_all_of_the_memory(kind: str) -> None:
         assert tracemalloc.get_traced_memory()[1] < 3 << 27
     finally:
         tracemalloc.stop()
+
+
+def test_cells_of_matlab_and_animals_are_counted_before_they_are_walked_through(tmp_path: Path) -> None:
+    def element(kind: int, data: bytes) -> bytes:
+        return struct.pack("<II", kind, len(data)) + data + bytes(-len(data) % 8)
+
+    parts = [element(6, struct.pack("<II", 1, 0)), element(5, struct.pack("<ii", 1, 1_000_000)), element(1, b"cells")]
+    file = LEVEL_5.ljust(124) + b"\0\1IM" + element(14, b"".join(parts) + element(14, b"") * 1_000_000)
+    started = time.process_time()
+    with pytest.raises(LabelError, match=r"more than 100000 cells and fields, which no scores have"):
+        read_matlab(file, "a.mat")
+    assert time.process_time() - started < 1
+    (tmp_path / "scores_x.mat").write_bytes(scores([[0.0, 1.0]] * 1001))
+    with pytest.raises(
+        LabelError, match=r"allScores.postprocessed': holds scores of 1001 animals: more than any video"
+    ):
+        read_labels(tmp_path / "scores_x.mat", clock=Clock(fps=10))
 
 
 def test_mabes_rows_are_counted_before_they_are_read(tmp_path: Path) -> None:

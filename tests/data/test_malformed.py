@@ -6,6 +6,7 @@ in ``NotApplicable``, why the format cannot be malformed in this way.
 
 import json
 import warnings
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -464,6 +465,10 @@ def test_files_of_no_bytes_and_books_cut_short_are_named(tmp_path: Path) -> None
     layouts.animal_kingdom_book(path, CLIPS)
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(LabelError, match=r"AR_metadata.xlsx: is no readable spreadsheet"):
+        read_labels(path)
+    with zipfile.ZipFile(path, "w") as archive:  # as CVAT exports
+        archive.writestr("annotations.xml", "<annotations/>")
+    with pytest.raises(LabelError, match=r"is a ZIP archive \(annotations.xml\); unpack it"):
         read_labels(path)
 
 

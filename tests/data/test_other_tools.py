@@ -178,6 +178,11 @@ def test_bouts_become_events_of_sleap(tmp_path: Path, by: Any, kind: str) -> Non
 def test_times_between_frames_move_to_the_nearest_in_sleap(tmp_path: Path) -> None:
     sleap = pytest.importorskip("sleap_io", reason="pip install 'amclip[tracks]'")
     table = build_table([Clip("a.mp4", 0.0, 0.148, ("walk",)), Clip("a.mp4", 0.148, 0.4, ())], "t")
+    for form, suffix in (("sleap", "slp"), ("boris-project", "boris")):
+        for name in ("a", "a.csv"):
+            with pytest.raises(ValueError, match=rf"is written to files that end in .{suffix}; name it .*/a.{suffix}$"):
+                export(table, tmp_path / name, form, Clock(fps=FPS))
+    assert not list(tmp_path.glob("a*"))
     assert export(table, tmp_path / "a.slp", "sleap", Clock(fps=FPS)) == [
         "1 times lie between two frames and move to the nearest"
     ]

@@ -6,18 +6,22 @@ from pathlib import Path
 import layouts
 import pytest
 
-from amclip.data.formats import Reading, read_table
+from amclip.data.clock import Clock
+from amclip.data.formats import Reading, read_splits, read_table
 from amclip.data.intervals import Windows
 from amclip.data.label_error import LabelError
 from amclip.data.sources import default_root, label_files, read_given, read_several
 from amclip.data.table import NoClassError, describe_lost
+
+FERAL = """{"is_multilabel": false, "class_names": {"0": "other", "1": "resting"}, "splits": {},
+"labels": {"y.mp4": [0, 1]}}"""
 
 
 def tables(folder: Path, *texts: str, header: str = "filepath,start,stop,label") -> list[str]:
     paths = []
     for name, text in zip("abcdef", texts, strict=False):
         path = folder / f"{name}.csv"
-        path.write_text(text if text.startswith(("file", "Obs", ",")) else f"{header}\n{text}\n")
+        path.write_text(text if text.startswith(("file", "Obs", ",", "{")) else f"{header}\n{text}\n")
         paths.append(str(path))
     return paths
 
@@ -44,8 +48,22 @@ def test_rows_and_classes_of_all_tables(tmp_path: Path) -> None:
 def test_numbers_and_columns_keep_their_order(tmp_path: Path) -> None:
     paths = tables(tmp_path, "x.mp4,0,1,10", "x.mp4,1,2,9")
     assert read_several(paths).classes == ("9", "10")
-    paths = tables(tmp_path, "filepath,walking,calling\nx.mp4,1,0", "filepath,label\ny.mp4,resting")
-    assert read_several(paths).classes == ("walking", "calling", "resting")
+    paths = tables(tmp_path, "filepath,walking,calling\nx.mp4,1,0", "filepath,label\ny.mp4,calling")
+    assert read_several(paths).classes == ("walking", "calling")
+    assert [clip.labels for clip in read_several(paths).clips] == [("walking",), ("calling",)]
+
+
+@pytest.mark.parametrize(
+    "other", ["filepath,walking,resting\ny.mp4,1,1", "filepath,label\ny.mp4,resting;walking", FERAL]
+)
+def test_a_behaviour_without_a_column_is_not_known_rather_than_absent(tmp_path: Path, other: str) -> None:
+    paths = tables(tmp_path, "filepath,walking,calling\nx.mp4,1,0", other)
+    with pytest.raises(LabelError, match=r"says nothing of resting, as others do: .* has a column of 0") as raised:
+        read_several(paths, Reading(clock=Clock(fps=10)))
+    assert raised.value.file == paths[0]
+    assert len(raised.value.others) == (not other.startswith("filepath,label"))  # whose rows name all that they show
+    with pytest.raises(LabelError, match="says nothing of resting, as others do"):
+        read_splits({"train": paths[0], "test": paths[1]}, Reading(clock=Clock(fps=10)))
 
 
 def test_the_same_clip_with_the_same_labels_counts_once(tmp_path: Path) -> None:

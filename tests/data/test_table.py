@@ -91,7 +91,9 @@ class TestOneHotForm:
 
     def test_classes_given(self, tmp_path: Path) -> None:
         text = "filepath,walking,still\na.mp4,1,0\n"
-        assert read(tmp_path, text, ["still", "jumping", "walking"]).classes == ("still", "jumping", "walking")
+        assert read(tmp_path, text, ["still", "walking"]).classes == ("still", "walking")
+        with pytest.raises(LabelError, match="says nothing of jumping, which the classes name: whether it shows them"):
+            read(tmp_path, text, ["still", "jumping", "walking"])
         with pytest.raises(LabelError, match="unknown class 'walking'"):
             read(tmp_path, text, ["still"])
 
@@ -176,6 +178,9 @@ def test_a_table_that_cannot_be_used_is_refused_with_file_line_and_column(
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").touch()
+    with pytest.raises(LabelError, match=r"lables.csv: the file does not exist; there is labels.csv"):
+        read_labels(tmp_path / "lables.csv")
     with pytest.raises(LabelError, match="does not exist"):
         read_labels(tmp_path / "no.csv")
     with pytest.raises(LabelError, match="is a folder"):

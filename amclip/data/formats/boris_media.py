@@ -10,6 +10,7 @@ from amclip.data.formats.observations import Observations
 from amclip.data.intervals import Bout, Interval, Timeline, complement
 from amclip.data.label_error import LabelError, raise_together
 from amclip.data.locate import same_name
+from amclip.text import counted
 
 __all__ = ["OF_PICTURES", "Media", "Place", "media_time", "timelines"]
 
@@ -165,7 +166,7 @@ def _without_sound_alone(timeline: Timeline, source: str, clock: Clock) -> Timel
     if late:
         warnings.warn(
             f"{source}: the picture of {timeline.video} ends at {end:.2f} s, and its sound at {noted:.2f} s; "
-            f"{len(late)} bout(s) reach behind the last frame and are cut off there",
+            f"cut off at the last frame: {counted(len(late), 'bout')} that went on behind it",
             stacklevel=2,
         )
     kept = (replace(bout, stop=min(bout.stop, end)) for bout in timeline.bouts if bout.start < end)

@@ -198,5 +198,5 @@ FORMAT = LabelFormat(
     "boris-project",
     "a project of BORIS",
     BoutReader(matches, read, in_sheets=False, has_observations=True),
-    Writer(boris_project_file.write, holds_bouts=True, holds_subjects=True),
+    Writer(boris_project_file.write, holds_bouts=True, holds_subjects=True, suffix=".boris"),
 )

@@ -4,7 +4,7 @@ Covers zamba's ``filepath,label,split``. The delimiter (comma, semicolon or tab)
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -81,7 +81,7 @@ def read(text: str, source: str, reading: Reading) -> LabelTable:
             raise LabelError(
                 f"unknown class {unknown[0]!r}; the classes are {', '.join(classes)}", source, 1, unknown[0]
             )
-    return build_table(clips, source, classes, found)
+    return replace(build_table(clips, source, classes, found), told=tuple(found))
 
 
 def _delimiter(line: str) -> str | None:
@@ -183,9 +183,10 @@ def _truth(cell: str, column: str, source: str, line: int) -> bool:
     try:
         return _TRUTH[cell.lower()]
     except KeyError:
+        hint = ". Is it Label Studio's? Export as JSON" if cell.startswith(("[{", "{")) else ""
         raise LabelError(
-            f"{cell!r} is neither 0 nor 1; without a column 'label', every column that is not filepath, subject, "
-            "start, stop, split or site is a class",
+            f"{cell[:80]!r} is neither 0 nor 1; without a column 'label', every column that is not filepath, subject, "
+            f"start, stop, split or site is a class{hint}",
             source,
             line,
             column,

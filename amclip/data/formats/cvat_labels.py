@@ -16,6 +16,7 @@ from amclip.data.formats.spans import video_timeline
 from amclip.data.intervals import Bout
 from amclip.data.label_error import LabelError, raise_together
 from amclip.data.xml_tree import Element, parse_tree
+from amclip.text import counted
 
 __all__ = ["FORMAT", "matches", "read"]
 
@@ -68,8 +69,7 @@ def read(text: str, source: str, reading: Reading) -> Noted:
             errors.append(error)
     raise_together(errors)
     if not held:
-        hint = "tracks have no attribute that changes, and tags are only in exports for images"
-        raise LabelError(f"holds no behaviour: {hint}. Tracks are given as data.source.tracks", source)
+        raise LabelError(f"holds no behaviour: {_why_none(len(tracks), len(images))}", source)
     numbers = [_frame(image, "id", source) for image in images]
     last = max(numbers, default=last)
     if last is not None and last >= _LAST:
@@ -92,6 +92,22 @@ def read(text: str, source: str, reading: Reading) -> Noted:
         video, bouts, reading, source, end=float(edges[-1]), subjects=subjects, watched=watched, fps=reading.clock.fps
     )
     return Noted([timeline], None, "attribute")
+
+
+def _why_none(tracks: int, images: int) -> str:
+    """Why a file holds no behaviour, and which export would, in words."""
+    if not tracks and not images:
+        return "it has neither tracks nor images; is the task without annotations?"
+    of_frames = "are tags, in an export as 'CVAT for images 1.1'"
+    if not tracks:
+        return (
+            f"it has {counted(images, 'image')} without a tag, and no track. Behaviours of frames {of_frames}; those "
+            "of an animal are attributes of its track that change, in an export as 'CVAT for video 1.1'"
+        )
+    return (
+        f"it has {counted(tracks, 'track')}, and no attribute of one that changes ('mutable' in the task's labels) is "
+        f"set; behaviours of frames {of_frames}. Tracks alone are given as data.source.tracks"
+    )
 
 
 def _frame_of(task: Element, name: str, source: str) -> int | None:

@@ -28,8 +28,9 @@ def file_bytes(path: str | os.PathLike[str]) -> bytes:
     try:
         data = spelled(path).read_bytes()
     except FileNotFoundError as error:
-        reason = "the file does not exist" if error.errno is not None or str(error).endswith("exist") else str(error)
-        raise LabelError(reason, source) from None
+        said, missing = str(error), f"{source} does not exist"
+        gone = error.errno is not None or said.startswith(missing)
+        raise LabelError(f"the file does not exist{said.removeprefix(missing)}" if gone else said, source) from None
     except OSError as error:
         raise LabelError(f"cannot be read: {error.strerror}", source) from error
     if not data.startswith(_GZIP):

@@ -1,6 +1,6 @@
 """Folders of label files, one per video, per animal of a video, or per behaviour: found, read and joined."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from amclip.data.formats.label_format import BoutReader, BytesReader, Files, Lab
 from amclip.data.intervals import Timeline, scene_gaps
 from amclip.data.label_error import LabelError, raise_together
 
-__all__ = ["found_files", "read_files"]
+__all__ = ["found_files", "join_files", "read_files"]
 
 
 def found_files(
@@ -82,8 +82,7 @@ def read_files(
         LabelError: If one cannot be used, or they do not go together; with all that is wrong of other videos.
     """
     parts = _how(form).parts
-    by_video: dict[str, list[tuple[Path, Timeline, list[str] | None]]] = {}
-    first: tuple[Path, Noted] | None = None
+    there: list[tuple[Path, Noted]] = []
     errors: list[LabelError] = []
     for file in files:
         try:
@@ -92,10 +91,70 @@ def read_files(
         except LabelError as error:  # of one video; all others are still read
             errors += [error, *error.others]
             continue
-        if first is not None and not parts and noted.classes != first[1].classes:
-            reason = f"has the behaviours {noted.classes}, and the files before it {first[1].classes}"
+        if there and not parts and noted.classes != there[0][1].classes:
+            reason = f"has the behaviours {noted.classes}, and the files before it {there[0][1].classes}"
             raise LabelError(reason, str(file), 1)
-        first = first or (file, noted)
+        there.append((file, noted))
+    return _joined(form, there, errors)
+
+
+def join_files(form: LabelFormat, files: Sequence[tuple[Path, Noted]]) -> list[tuple[list[Path], Noted]]:
+    """Files that lie anywhere, those of one video joined as in a folder.
+
+    Joined are files of other animals or behaviours of the video. Others may go together as clips, if at all.
+
+    Args:
+        form: Their format.
+        files: The files, and what they say.
+
+    Returns:
+        The files of each, in the order of the first of them, and what they say together.
+
+    Raises:
+        LabelError: If files of one video do not go together.
+    """
+    if not _patterns(form):
+        return [([file], noted) for file, noted in files]
+    groups: list[list[tuple[Path, Noted]]] = []
+    for one in files:
+        videos = _videos(one[1])
+        near = [group for group in groups if any(videos & _videos(noted) for _, noted in group)]
+        if not near:
+            groups.append([one])
+            continue
+        near[0] += [*(member for group in near[1:] for member in group), one]
+        groups = [group for group in groups if not any(group is other for other in near[1:])]
+    found: list[tuple[list[Path], Noted]] = []
+    for group in groups:
+        if len(group) > 1 and _go_together(form, group):
+            found.append(([file for file, _ in group], _joined(form, group, [])))
+        else:
+            found += [([file], noted) for file, noted in group]
+    return found
+
+
+def _videos(noted: Noted) -> set[str]:
+    return {timeline.video for timeline in noted.timelines}
+
+
+def _go_together(form: LabelFormat, files: Sequence[tuple[Path, Noted]]) -> bool:
+    """Whether files are of different behaviours or animals of their videos."""
+    if _how(form).parts:
+        return True
+    whose = [(line.video, animal) for _, noted in files for line in noted.timelines for animal in line.subjects]
+    named = all(line.subjects for _, noted in files for line in noted.timelines)
+    return named and len(set(whose)) == len(whose) and all(noted.classes == files[0][1].classes for _, noted in files)
+
+
+def _joined(form: LabelFormat, files: Sequence[tuple[Path, Noted]], errors: list[LabelError]) -> Noted:
+    """Files as one.
+
+    Raises:
+        LabelError: If there are errors already, or they do not go together.
+    """
+    parts = _how(form).parts
+    by_video: dict[str, list[tuple[Path, Timeline, list[str] | None]]] = {}
+    for file, noted in files:
         for timeline in noted.timelines:
             by_video.setdefault(timeline.video, []).append((file, replace(timeline, line=None), noted.classes))
     timelines: list[Timeline] = []
@@ -105,10 +164,8 @@ def read_files(
         except LabelError as error:
             errors.append(error)
     raise_together(errors)
-    assert first is not None, "there is a file"
-    if not parts:
-        return Noted(timelines, first[1].classes, first[1].column)
-    return Noted(timelines, _same_behaviours(by_video), first[1].column)
+    first = files[0][1]
+    return Noted(timelines, _same_behaviours(by_video) if parts else first.classes, first.column)
 
 
 def _of_animals(files: list[tuple[Path, Timeline, list[str] | None]]) -> Timeline:

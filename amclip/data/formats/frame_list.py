@@ -30,6 +30,7 @@ from amclip.data.intervals import Timeline, clips_of, timelines_of
 from amclip.data.label_error import LabelError, raise_together
 from amclip.data.split_names import SPLITS
 from amclip.data.table import Clip, LabelTable, build_table
+from amclip.text import counted
 
 __all__ = ["FORMAT", "matches", "read", "write"]
 
@@ -136,9 +137,9 @@ def _tell_late_starts(folders: Iterable["_Folder"], source: str) -> None:
     if late:
         first = min(late[0].frames)
         warnings.warn(
-            f"{source}: {len(late)} folder(s) begin at a later frame than 1, for example {late[0].name} at {first} "
-            f"(line {late[0].line}). That frame is taken for the folder's first image; where earlier images are there, "
-            f"list them too, or windows come {first - 1} frames too early",
+            f"{source}: a later frame than 1 begins {counted(len(late), 'folder')}, for example {late[0].name} at "
+            f"{first} (line {late[0].line}). That frame is taken for the folder's first image; where earlier images "
+            f"are there, list them too, or windows come {first - 1} frames too early",
             stacklevel=2,
         )
 

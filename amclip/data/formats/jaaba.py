@@ -21,6 +21,7 @@ __all__ = ["FORMAT", "matches", "read"]
 
 _NAME = re.compile(r"scores_?(?P<behaviour>.+)", re.IGNORECASE)
 _MOST = 10_000_000  # frames
+_MOST_ANIMALS = 1000
 _SCORES = "allScores"
 
 
@@ -89,6 +90,8 @@ def _shown(scores: dict[str, Any], source: str) -> list[NDArray[np.float64]]:
     cells, column = scores.get(name), f"{_SCORES}.{name}"
     if not isinstance(cells, list) or not cells:
         raise LabelError("holds no scores of any animal", source, column=_SCORES)
+    if len(cells) > _MOST_ANIMALS:
+        raise LabelError(f"holds scores of {len(cells)} animals: more than any video shows", source, column=column)
     found = []
     for index, values in enumerate(cells, start=1):
         place = f"{column}{{{index}}}"

@@ -1,11 +1,19 @@
 """What holds of several tables of labels that become one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from amclip.data.label_error import LabelError, raise_together
 from amclip.data.table import LabelTable
 
-__all__ = ["joined_classes", "refuse_untold"]
+__all__ = ["in_words", "joined_classes", "refuse_untold"]
+
+_NAMED = 3  # tables that messages name
+
+
+def in_words(sources: Iterable[str]) -> str:
+    """The first of several tables, for messages, and how many there are beside them."""
+    names = list(sources)
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
 def joined_classes(tables: Sequence[LabelTable]) -> list[str]:
@@ -18,10 +26,10 @@ def joined_classes(tables: Sequence[LabelTable]) -> list[str]:
 
 
 def refuse_untold(tables: Sequence[LabelTable], classes: Sequence[str] | None) -> None:
-    """As in a folder: what a file shows of a behaviour that it has no column of, as another has, is not known.
+    """What a file shows of a behaviour that it has no column of, or no entry in its own list of them, is not known.
 
     Args:
-        tables: Those that are joined.
+        tables: The table that is read, or those that are joined.
         classes: The classes; None: those of all tables.
 
     Raises:
@@ -32,7 +40,9 @@ def refuse_untold(tables: Sequence[LabelTable], classes: Sequence[str] | None) -
     for table in tables:
         missing = [] if table.told is None else [name for name in names if name not in table.told]
         if missing:
-            reason = f"says nothing of {', '.join(missing)}, as others do: whether it shows them is not known. Give "
-            reason += "files of the same behaviours; where each is of one, the folder that holds them"
+            others = ", as others do" if len(tables) > 1 else ", which the classes name"
+            reason = f"says nothing of {', '.join(missing)}{others}: whether it shows them is not known. Give files of "
+            reason += "the same behaviours: one that was looked for and never seen has a column of 0, or an entry in "
+            reason += "the list of behaviours; where each file is of one, give those of all"
             errors.append(LabelError(reason, table.source))
     raise_together(errors)

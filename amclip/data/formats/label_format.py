@@ -212,6 +212,7 @@ class Writer:
         holds_nothing_else: Whether there is a row for bouts alone, so that without any the file would be empty.
         files: Of a format that is written to a folder, the files below it; else ``None``.
         workbook: Whether the target may be an XLSX workbook.
+        suffix: What the target's name must end in, where its program opens no other file; ``""``: anything.
     """
 
     write: Callable[[LabelTable, Path, Writing], list[str]]
@@ -221,6 +222,7 @@ class Writer:
     holds_nothing_else: bool = False
     files: Callable[[LabelTable], list[str]] | None = None
     workbook: Literal["never", "may", "must"] = "never"
+    suffix: str = ""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,10 @@ _OPTIONS = "--data.source.label_fps; amclip suggest, evaluate: --label_fps; amcl
 def matches(text: str) -> bool:
     """Whether it is JSON of tasks with labels on a timeline."""
     start = text.lstrip()[:1]
-    return start in ("[", "{") and f'"{_LABELS}"' in text and '"ranges"' in text and '"data"' in text
+    if start not in ("[", "{"):
+        return False
+    labelled = f'"{_LABELS}"' in text and '"ranges"' in text
+    return labelled or all(f'"{key}"' in text for key in ("annotations", "result", "from_name", "to_name"))
 
 
 def read(text: str, source: str, reading: Reading) -> Noted:
@@ -56,12 +59,16 @@ def read(text: str, source: str, reading: Reading) -> Noted:
         except LabelError as error:
             errors.append(error)
     raise_together(errors)
+    if f'"{_LABELS}"' not in text:
+        reason = "holds no labels on a timeline (<TimelineLabels>): boxes, choices and other results are no behaviours"
+        raise LabelError(f"{reason} that begin and end", source, column=_LABELS)
     return Noted(timelines, None, _LABELS)
 
 
 def _timeline(task: Any, where: str, source: str, reading: Reading) -> Timeline | None:
     if not isinstance(task, dict) or not isinstance(task.get("data"), dict):
-        raise LabelError(f"task {where}: expected {{'data': …, 'annotations': […]}}", source, column="data")
+        reason = f"task {where}: expected {{'data': …, 'annotations': […]}}; export as JSON, not as JSON-MIN"
+        raise LabelError(reason, source, column="data")
     annotations = task.get("annotations")
     if not isinstance(annotations, list):
         reason = f"task {where}: has no list of annotations; export as JSON, not as JSON-MIN"

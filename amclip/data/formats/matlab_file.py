@@ -24,6 +24,7 @@ LEVEL_7_3 = b"MATLAB 7.3 MAT-file"
 _HEAD = 128  # bytes
 _LARGEST = 1 << 28  # bytes that all variables may take: a few KB may unpack to all of the memory
 _OBJECT = 128  # bytes of one of them, however small
+_MOST = 100_000  # variables, cells and fields: scores have some for each animal
 _DEEPEST = 32
 _MATRIX, _COMPRESSED = 14, 15
 _KINDS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
@@ -48,12 +49,19 @@ class _Part:
 class _Reader:
     order: str
     left: int = _LARGEST
+    objects: int = _MOST
 
     def take(self, size: int) -> None:
         """Count bytes of memory before they are used."""
         self.left -= size
         if self.left < 0:
             raise _DamagedError(f"more than {_LARGEST >> 20} MiB of variables, which no scores have")
+
+    def count(self, number: int) -> None:
+        """Count variables, cells and fields before they are walked through."""
+        self.objects -= number
+        if self.objects < 0:
+            raise _DamagedError(f"more than {_MOST} cells and fields, which no scores have")
 
     def parts(self, data: memoryview) -> Iterator[_Part]:
         """The elements that follow each other."""
@@ -118,6 +126,7 @@ class _Reader:
         if kind == _CHAR:
             return self.text(next(parts)) if count else ""
         if kind == _CELL:
+            self.count(count)
             return [self.matrix(self._inner(next(parts)), depth + 1)[1] for _ in range(count)]
         if kind == _STRUCT:
             length = int(self.numbers(next(parts))[0])
@@ -125,6 +134,7 @@ class _Reader:
             if length < 1 or len(names) % length:
                 raise _DamagedError("names of fields of no length")
             fields = [names[at : at + length].split(b"\0")[0].decode("latin-1") for at in range(0, len(names), length)]
+            self.count(count * len(fields))
             structs = [
                 {field: self.matrix(self._inner(next(parts)), depth + 1)[1] for field in fields} for _ in range(count)
             ]

@@ -14,6 +14,7 @@ from amclip.data.formats.target_files import write_text
 from amclip.data.label_error import LabelError, raise_together
 from amclip.data.table import Clip, LabelTable, build_table
 from amclip.data.video_file import VIDEO_SUFFIXES
+from amclip.text import counted
 
 __all__ = ["FORMAT", "matches", "read", "write"]
 
@@ -135,7 +136,8 @@ def write(table: LabelTable, target: Path, writing: Writing) -> list[str]:
     lines = [f'"{line}"' if " " in line and "\t" not in line else line for line in lines]
     write_text(target, "\n".join(lines) + "\n")
     nothing = sum(not clip.labels for clip in table.clips)
-    notes = [f"{nothing} clips without labels: observed or not makes no difference there"] if nothing else []
+    words = f"{counted(nothing, 'clip')} without labels: observed or not makes no difference there"
+    notes = [words] if nothing else []
     return notes + splits(table) + unnamed(table)
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from amclip.data.clock import Clock
+from amclip.data.formats.cutting import NotedFile, cut_noted, cut_part
 from amclip.data.formats.delimited import first_line
 from amclip.data.formats.files import WORKBOOK, file_bytes, text_of
 from amclip.data.formats.folder import found_files, read_files
@@ -26,20 +27,20 @@ from amclip.data.formats.label_format import (
 )
 from amclip.data.formats.observations import Observations, refuse_observations
 from amclip.data.formats.spreadsheet import as_text, read_sheets
-from amclip.data.intervals import Subjects, Windows, clips_of
+from amclip.data.intervals import Subjects, Windows
 from amclip.data.label_error import LabelError
 from amclip.data.locate import spelled
 from amclip.data.split_names import split_name
-from amclip.data.table import Clip, LabelTable, NoClassError, build_table, lost_of
+from amclip.data.table import Clip, LabelTable, NoClassError, build_table
 
 __all__ = [
     "GivenClipsError",
-    "cut_noted",
     "files_in",
     "format_of",
     "read_labels",
     "read_noted",
     "read_part",
+    "read_part_uncut",
     "read_splits",
     "read_table",
 ]
@@ -90,6 +91,7 @@ def read_table(path: str | os.PathLike[str], reading: Reading) -> LabelTable:
         table = _read_file(path, reading)
     if reading.observations is not None:
         reading.observations.refuse_unused(table.source)
+    refuse_untold([table], reading.classes)
     return reading.finished(table)
 
 
@@ -111,10 +113,7 @@ def read_part(path: str | os.PathLike[str], reading: Reading) -> LabelTable:
     It alone may show none of the behaviours, and have only some of the observations that are chosen. Rows of clips that
     name an animal keep it, whatever is asked for: another table may have those of a second animal of the video.
     """
-    try:
-        return _read_file(path, reading)
-    except NoClassError as error:
-        return error.table
+    return cut_part(read_part_uncut(path, reading), os.fspath(path), reading)
 
 
 def read_splits(paths: Mapping[str, str | os.PathLike[str]], reading: Reading | None = None) -> LabelTable:
@@ -160,7 +159,7 @@ def read_noted(path: str | os.PathLike[str], clock: Clock, observations: Observa
     """
     reading, source = Reading(clock=clock, observations=observations), os.fspath(path)
     if Path(path).is_dir():
-        return _read_folder(Path(path), reading)
+        return _read_folder(Path(path), reading)[1]
     if file_bytes(path)[:4] == WORKBOOK:
         return None
     noted = _read_bouts(*_opened(path, "surrogateescape"), source, reading)
@@ -226,15 +225,33 @@ def _opened(path: str | os.PathLike[str], errors: str = "strict") -> tuple[Label
 
 
 def _read_file(path: str | os.PathLike[str], reading: Reading) -> LabelTable:
+    read = _read_one(path, reading)
+    return read if isinstance(read, LabelTable) else cut_noted(read.noted, os.fspath(path), reading)
+
+
+def read_part_uncut(path: str | os.PathLike[str], reading: Reading) -> NotedFile | LabelTable:
+    """As :func:`read_table`, of one of several files, which alone may show none of the behaviours."""
+    try:
+        return _read_one(path, reading)
+    except NoClassError as error:
+        return error.table
+
+
+def _read_one(path: str | os.PathLike[str], reading: Reading) -> NotedFile | LabelTable:
+    """What a file of bouts or of frames, or a folder of such, notes; or the table of any other.
+
+    Raises:
+        LabelError: If it cannot be used.
+    """
     source = os.fspath(path)
     if Path(path).is_dir():
-        noted = _read_folder(Path(path), reading)
+        form, noted = _read_folder(Path(path), reading)
         refuse_observations(reading.observations, source)
-        return cut_noted(noted, source, reading)
+        return NotedFile(form, noted)
     form, content = _opened(path)
     bouts = _read_bouts(form, content, source, reading)
     if bouts is not None:
-        return cut_noted(bouts, source, reading)
+        return NotedFile(form, bouts)
     refuse_observations(reading.observations, source)
     if form is not None and isinstance(form.reader, BookReader) and not isinstance(content, str | bytes):
         _refuse_windows(reading, form, source)
@@ -268,7 +285,7 @@ def _found_in(folder: Path) -> tuple[LabelFormat, list[Path]]:
     return found_files(folder, FORMATS, lambda path: _opened(path)[0])
 
 
-def _read_folder(folder: Path, reading: Reading) -> Noted:
+def _read_folder(folder: Path, reading: Reading) -> tuple[LabelFormat, Noted]:
     form, files = _found_in(folder)
 
     def read(path: Path, reading: Reading) -> Noted:
@@ -276,7 +293,7 @@ def _read_folder(folder: Path, reading: Reading) -> Noted:
         assert noted is not None, "its format was told"
         return noted
 
-    return read_files(form, files, read, replace(reading, folder=folder))
+    return form, read_files(form, files, read, replace(reading, folder=folder))
 
 
 def _read_bouts(form: LabelFormat | None, content: str | bytes | Sheets, source: str, reading: Reading) -> Noted | None:
@@ -290,32 +307,6 @@ def _read_bouts(form: LabelFormat | None, content: str | bytes | Sheets, source:
     if not reader.has_observations:
         refuse_observations(reading.observations, source)
     return reader.read(content, source, reading)
-
-
-def cut_noted(noted: Noted, source: str, reading: Reading) -> LabelTable:
-    """The table of clips that a file of bouts or of frames becomes.
-
-    Raises:
-        LabelError: If a behaviour is none of the classes, or nothing is left.
-    """
-    clips = clips_of(noted.timelines, reading.windows, source, reading.subjects)
-    shown, noted_names = None, set[str]()
-    if reading.windows is not None:
-        # What windows lose is no class where classes are not named. It need not be one where they are: a network is
-        # tested on the table that it was trained on.
-        shown = {name for clip in clips for name in clip.labels or ()}
-        noted_names = {bout.label for timeline in noted.timelines for bout in timeline.bouts}
-    noted.refuse_others(reading.classes, source, shown)
-    told = tuple(noted.classes) if noted.classes is not None and noted.column is None else None
-    try:
-        table = build_table(clips, source, reading.classes, noted.classes)
-    except NoClassError as error:
-        raise NoClassError(replace(error.table, lost=lost_of(noted_names, error.table), told=told)) from error
-    table = replace(table, lost=lost_of(noted_names, table), told=told)
-    if reading.subjects == "each":
-        return table
-    merged = {name for timeline in noted.timelines for name in timeline.subjects if name}
-    return replace(table, merged=tuple(sorted(merged)))
 
 
 def _refuse_windows(reading: Reading, form: LabelFormat, source: str) -> None:

@@ -72,5 +72,5 @@ FORMAT = LabelFormat(
     "sleap",
     "SLEAP's .slp with events",
     None,
-    Writer(write, holds_bouts=True, holds_subjects=True, holds_origin=("labelling",)),
+    Writer(write, holds_bouts=True, holds_subjects=True, holds_origin=("labelling",), suffix=".slp"),
 )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from amclip.data.label_error import LabelError
+from amclip.text import printable
 
 __all__ = ["as_text", "read_sheets"]
 
@@ -31,9 +32,21 @@ def read_sheets(path: str | os.PathLike[str]) -> dict[str, list[list[str]]]:
                 for sheet in book
             }
         except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as error:
-            raise LabelError(
-                "is no readable spreadsheet; save it as XLSX or as CSV (UTF-8)", os.fspath(path)
-            ) from error
+            reason = _packed(path) or "is no readable spreadsheet; save it as XLSX or as CSV (UTF-8)"
+            raise LabelError(reason, os.fspath(path)) from error
+
+
+def _packed(path: str | os.PathLike[str]) -> str:
+    """What is said of a ZIP archive of other files; ``""`` of what may be a damaged workbook."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if not name.endswith("/")]
+    except (zipfile.BadZipFile, OSError):
+        return ""
+    if not names or "[Content_Types].xml" in names:
+        return ""
+    there = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
+    return f"is a ZIP archive ({printable(there)}); unpack it, and give what is in it"
 
 
 def as_text(rows: Sequence[Sequence[str]]) -> str:

@@ -16,7 +16,7 @@ from amclip.data.merge_subjects import merge_subjects
 from amclip.data.table import LabelTable, refuse_unwritable
 from amclip.text import is_formula, path_cell
 
-__all__ = ["export", "files_below"]
+__all__ = ["export", "files_below", "refuse_other_suffix"]
 
 
 def export(
@@ -53,6 +53,7 @@ def export(
     said = [each.name for each in fields(origin) if getattr(origin, each.name) is not None]
     if unheld := [name for name in said if name not in writer.holds_origin]:
         raise ValueError(f"{', '.join(f'--{name}' for name in unheld)}: {form} has no place for it; leave it out")
+    refuse_other_suffix(path, form)
     book = path.suffix.lower() == ".xlsx"
     if (book and writer.workbook == "never") or (not book and writer.workbook == "must"):
         raise ValueError(f"{path}: {form} is {'not ' if book else ''}written as a workbook; name it otherwise")
@@ -71,6 +72,17 @@ def export(
         _refuse_same_names(writer.files(table), path)
     safe = tuple(clip.of_video(path_cell(clip.video)) if is_formula(clip.video) else clip for clip in table.clips)
     return lost + writer.write(replace(table, clips=safe), path, Writing(clock or Clock(), origin))
+
+
+def refuse_other_suffix(target: str | os.PathLike[str], form: str) -> None:
+    """Refuse a name that the program of a form would not open.
+
+    Raises:
+        ValueError: If it is one; with the name to take.
+    """
+    path, suffix = Path(target), WRITERS[form].suffix
+    if suffix and path.suffix.lower() != suffix:
+        raise ValueError(f"{path}: {form} is written to files that end in {suffix}; name it {path.with_suffix(suffix)}")
 
 
 def files_below(table: LabelTable, target: str | os.PathLike[str], form: str) -> list[Path]:

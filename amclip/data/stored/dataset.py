@@ -171,7 +171,9 @@ class StoredClips(ClipDataset):
     def _seed(self, row: int, drawn: Drawn) -> int | None:
         """Of what is drawn for an augmented clip."""
         version = self._version(drawn)
-        return None if version is None or self.lookup.augmentation is None else seed_of(self.seed, version, row, 0)
+        if version is None or self.lookup.augmentation is None:
+            return None
+        return seed_of("augmentation", self.seed, version, row, 0)
 
     def _look_up(self, plan: _Plan) -> tuple[NDArray[np.bool_], dict[str, Tensor]]:
         """Which positions are missing, bool ``[K]``, and what is stored of all, ``[K, S, …]``."""

@@ -12,6 +12,7 @@ from amclip.data.label_error import LabelError, raise_together
 from amclip.data.tracks.building import LARGEST_FRAME, BoxRows, Edges, checked_box, checked_subject
 from amclip.data.tracks.cvat_xml import Box, Dump, TrackElement, parse
 from amclip.data.tracks.track_format import Found, TextReader, TrackFormat, TrackReading
+from amclip.text import counted
 
 __all__ = ["FORMAT", "matches", "read"]
 
@@ -37,7 +38,9 @@ def read(text: str, source: str, reading: TrackReading) -> Found:
     """
     dump = parse(text, source)
     if not dump.tracks:
-        hint = f": it has {dump.images} images; export as 'CVAT for video 1.1'" if dump.images else ""
+        hint = "; does the task have annotations?"
+        if dump.images:
+            hint = f": it has {counted(dump.images, 'image')}; export the task of the video as 'CVAT for video 1.1'"
         raise LabelError(f"holds no track{hint}", source)
     boxes = [box for track in dump.tracks for box in track.boxes]
     only_keys = all(box.cells.get("keyframe", "1") != "0" for box in boxes)
@@ -58,9 +61,9 @@ def read(text: str, source: str, reading: TrackReading) -> Found:
     raise_together(errors)
     notes = []
     if others:
-        notes.append(f"{others} tracks hold shapes other than boxes, and are left out")
+        notes.append(f"left out: {counted(others, 'track')} with shapes other than boxes")
     if empty:
-        notes.append(f"{empty} tracks are outside of the image in all frames, and are left out")
+        notes.append(f"left out: {counted(empty, 'track')} outside of the image in all frames")
     return Found(found.tracks(), notes=notes)
 
 

@@ -11,6 +11,7 @@ from amclip.data.label_error import LabelError, raise_together
 from amclip.data.tracks.building import BoxRows, checked_box
 from amclip.data.tracks.plain_table import frame_number
 from amclip.data.tracks.track_format import Found, TextReader, TrackFormat, TrackReading
+from amclip.text import counted
 
 __all__ = ["FORMAT", "matches", "read"]
 
@@ -70,9 +71,9 @@ def read(text: str, source: str, reading: TrackReading) -> Found:
         raise LabelError(f"{reason}; give the file of a tracker, not that of a detector", source)
     notes = []
     if uncounted:
-        notes.append(f"{uncounted} rows are marked as not to be counted (0 in the seventh column), and are left out")
+        notes.append(f"left out: {counted(uncounted, 'row')} marked as not to be counted (0 in the seventh column)")
     if nobodys:
-        notes.append(f"{nobodys} rows are of no animal (number -1), and are left out")
+        notes.append(f"left out: {counted(nobodys, 'row')} of no animal (number -1)")
     return Found(found.tracks(), _sequence(source), notes)
 
 

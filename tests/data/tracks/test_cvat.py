@@ -102,8 +102,8 @@ def test_other_shapes_and_tracks_that_are_never_there_are_told(tmp_path: Path) -
     )
     tracks = read(tmp_path, text)
     assert tracks.subjects("dump") == ("4",)
-    assert "1 tracks hold shapes other than boxes" in tracks.notes[0]
-    assert "1 tracks are outside" in tracks.notes[1]
+    assert "left out: 1 track with shapes other than boxes" in tracks.notes[0]
+    assert "left out: 1 track outside" in tracks.notes[1]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_other_shapes_and_tracks_that_are_never_there_are_told(tmp_path: Path) -
     [
         (
             '<annotations><image id="0" name="a.png"/></annotations>',
-            r"no track: it has 1 images; export as 'CVAT for video",
+            r"no track: it has 1 image; export the task of the video as 'CVAT for video",
         ),
         (
             '<?xml version="1.0"?>\n<!DOCTYPE annotations [<!ENTITY a "aaaa">]>\n<annotations/>',

@@ -19,7 +19,10 @@ RIGHT = {"1": ([0, 1], [[10, 20, 40, 60], [11, 20, 41, 60]]), "2": ([3], [[50, 6
 
 @pytest.mark.parametrize(
     ("text", "note"),
-    [(texts.MOT_TRUTH, "1 rows are marked as not to be counted"), (texts.MOT_RESULTS, "1 rows are of no animal")],
+    [
+        (texts.MOT_TRUTH, "left out: 1 row marked as not to be counted"),
+        (texts.MOT_RESULTS, "left out: 1 row of no animal"),
+    ],
 )
 def test_frames_and_pixels_count_from_1(tmp_path: Path, text: str, note: str) -> None:
     (tmp_path / "a.txt").write_text(text)

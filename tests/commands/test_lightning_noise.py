@@ -1,0 +1,33 @@
+"""What is left out of what Lightning says."""
+
+import logging
+import warnings
+
+import pytest
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
+
+from amclip.commands.lightning_noise import leave_out_noise
+
+
+def test_noise_is_left_out_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    before = list(logger.filters)
+    try:
+        with warnings.catch_warnings(record=True) as caught, caplog.at_level(logging.INFO):
+            warnings.simplefilter("always")
+            for _ in range(2):
+                leave_out_noise("fit")
+            assert len(logger.filters) <= len(before) + 1
+            rank_zero_info("TPU available: False, using: 0 TPU cores")
+            rank_zero_info("💡 Tip: For seamless cloud logging and experiment tracking, try installing [litlogger]")
+            rank_zero_info("GPU available: False, used: False")
+            rank_zero_warn("The 'val_dataloader' does not have many workers which may be a bottleneck.")
+            rank_zero_warn("Found 74 module(s) in eval mode at the start of training. This may lead to ...")
+            rank_zero_warn("The dirpath has changed from 'a' to 'b'")
+            rank_zero_warn("your loss is no number")
+    finally:
+        logger.filters[:] = before
+    assert "GPU available" in caplog.text
+    assert "TPU" not in caplog.text
+    assert "seamless" not in caplog.text
+    assert [str(one.message) for one in caught] == ["The dirpath has changed from 'a' to 'b'", "your loss is no number"]
