@@ -1,6 +1,8 @@
 """A network that leaves amclip answers as it did."""
 
+import importlib
 import json
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -15,6 +17,7 @@ from amclip.inference import TrainedModel, load_model
 from amclip.inputs import MotionInput
 from amclip.portable import AGREEMENT, PortableNetwork, describe, example_clips, write_pt2
 
+DOCS = Path(__file__).parents[1] / "docs"
 KNOWN = Calibrator((8.0, 4.0, 1.0), (0.3, -0.2, 0.0), (0.5, 0.4, 0.6), (0.0,) * 3).to_dict()
 
 
@@ -85,6 +88,24 @@ def test_onnxruntime_gives_what_amclip_gives(checkpoint: Path, model: TrainedMod
     with torch.inference_mode():
         expected = PortableNetwork(model)(*clips.values())
     torch.testing.assert_close(torch.from_numpy(found), expected, rtol=0, atol=AGREEMENT)
+
+
+def test_the_page_has_every_kind_of_network_and_the_guide_all_that_are_not_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(DOCS / "benchmarks"))
+    benchmark = importlib.import_module("export")
+
+    def table(page: str, heading: str) -> list[list[str]]:
+        rows = (DOCS / page).read_text("utf-8").partition(f"## {heading}\n")[2].partition("\n## ")[0].splitlines()
+        return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows if row.startswith("|")][2:]
+
+    page = [*table("benchmarks/export.md", "Networks"), *table("benchmarks/export.md", "Towers")]
+    kinds = [*benchmark.KINDS, benchmark.SURE, benchmark.EXCLUSIVE, *benchmark.tiny_towers()]
+    assert [row[0] for row in page] == kinds
+    measured = re.compile(r"\de[-+]\d\d")
+    refused = [row[0] for row in page if not all(measured.fullmatch(cell) for cell in row[1:3])]
+    assert [row[0] for row in table("export.md", "Which networks")] == refused
 
 
 def test_a_network_that_cannot_be_followed_leaves_no_file(

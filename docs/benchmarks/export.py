@@ -11,6 +11,7 @@ Where one cannot be written, its reason is in the table. `--quick` writes one, t
 
 import argparse
 import platform
+import re
 import statistics
 import sys
 import tempfile
@@ -201,6 +202,20 @@ def row_of(name: str, model: TrainedModel, folder: Path, clips: int, runs: int) 
     return f"| {name} | {' | '.join(cells)} |"
 
 
+def row_of_tower(name: str, backbone: str, folder: Path) -> str:
+    """The table's row of a tower."""
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        return f"| {name} | {' | '.join(written(tower_model(backbone), Path(place)).values())} |"
+
+
+def kept(folder: Path, name: str, measure: Callable[[], str]) -> str:
+    """A row that an earlier run left in the folder, or else one that is measured now and left there."""
+    path = folder / f"{re.sub(r'[^a-z0-9]+', '_', name.lower())}.row"
+    if not path.exists():
+        path.write_text(measure(), encoding="utf-8")
+    return path.read_text("utf-8")
+
+
 def highest_logit(model: TrainedModel) -> float:
     """Of drawn clips."""
     with torch.inference_mode():
@@ -210,7 +225,10 @@ def highest_logit(model: TrainedModel) -> float:
 def parser() -> argparse.ArgumentParser:
     found = new_parser(__doc__)
     found.add_argument(
-        "--work", type=Path, default=Path("runs/export"), help="folder for the files while they are used"
+        "--work",
+        type=Path,
+        default=Path("runs/export"),
+        help="folder for rows: a second run keeps them",
     )
     found.add_argument("--runs", type=int, default=15, help="runs that are measured")
     return found
@@ -232,13 +250,12 @@ def main() -> None:
     kinds_of_towers: list[str] = []
     for name, made in models.items():
         with run.section(name) as lines:
-            rows.append(row_of(name, made(), run.work, clips, runs))
-            lines.append(rows[-1])
+            lines.append(kept(run.work, name, lambda: row_of(name, made(), run.work, clips, runs)))  # noqa: B023
+            rows += lines
     for name, backbone in towers.items():
-        with run.section(name) as lines, tempfile.TemporaryDirectory(dir=run.work) as place:
-            differences = written(tower_model(backbone), Path(place))
-            kinds_of_towers.append(f"| {name} | {' | '.join(differences.values())} |")
-            lines.append(kinds_of_towers[-1])
+        with run.section(name) as lines:
+            lines.append(kept(run.work, name, lambda: row_of_tower(name, backbone, run.work)))  # noqa: B023
+            kinds_of_towers += lines
     with run.section("Tables"):
         names = ("torch", *(name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name)))
         versions = ", ".join(f"{name} {version(name).split('+')[0]}" for name in names)
