@@ -1,8 +1,9 @@
 """Probabilities that mean what they say: a temperature and a bias per class, fitted on the validation clips.
 
-The logit of each class, a yes-or-no question of its own, becomes ``logit / T + b`` (Platt 1999, "Probabilistic Outputs
-for Support Vector Machines"). A temperature alone (Guo et al. 2017, arXiv 1706.04599) cannot move a probability of 0.5,
-and losses that weigh presence and absence unlike, like clips drawn by their class, shift all logits of a class.
+The log-odds of each class, a yes-or-no question of its own, become ``log-odds / T + b`` (Platt 1999, "Probabilistic
+Outputs for Support Vector Machines"). A temperature alone (Guo et al. 2017, arXiv 1706.04599) cannot move a probability
+of 0.5, and losses that weigh presence and absence unlike, like clips drawn by their class, shift all log-odds of a
+class.
 
 Where classes exclude each other (softmax) there is one temperature for all and a bias for each, so that probabilities
 still sum to 1 (Alexandari, Kundaje & Shrikumar 2020, arXiv 1901.06852, "bias-corrected temperature scaling").
@@ -16,12 +17,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from amclip.log_odds import to_probabilities
 from amclip.metrics import best_thresholds
 from amclip.plain import from_plain, to_plain
 
-__all__ = ["Calibrator", "calibrate", "fit_calibration"]
+__all__ = ["Calibrator", "calibrate", "calibrated", "fit_calibration"]
 
-_LEAST = 1e-7  # a probability of 0 or 1 in float32 has no logit
+_MOST = 1e4  # of log-odds to fit to: a network of one's own may rule classes out, and infinite ones fit nothing
 BIAS_DEVIATION = 3.0
 """Of the prior on biases, in logits: drawing a class twenty times as often shifts its logit by ``log(20) = 3``."""
 _STEPS = 200
@@ -30,14 +32,14 @@ _SETTLED = 1e-7
 
 @dataclass(frozen=True)
 class Calibrator:
-    """What the validation clips taught of a network's probabilities: their scale, and where a behaviour begins.
+    """What the validation clips taught of a network's log-odds: their scale, and where a behaviour begins.
 
     Attributes:
         temperatures: One per class, see :func:`calibrate`.
-        biases: One per class, in logits.
+        biases: One per class, in log-odds.
         thresholds: For calibrated probabilities, one per class, in ``[0, 1]``: those with the best F1, and 0.5 for
             classes without a positive clip.
-        raw_thresholds: The same for probabilities as the network gives them.
+        raw_thresholds: The same for log-odds as the network gives them, and 0 where nothing is known.
         exclusive: Whether the classes' probabilities sum to 1.
     """
 
@@ -48,31 +50,31 @@ class Calibrator:
     exclusive: bool = False
 
     @classmethod
-    def fit(cls, probabilities: Tensor, labels: Tensor, exclusive: bool = False) -> "Calibrator":
+    def fit(cls, log_odds: Tensor, labels: Tensor, exclusive: bool = False) -> "Calibrator":
         """Fit to clips that the network was not trained on.
 
         Args:
-            probabilities: float, shape ``(N, C)``, in ``[0, 1]``.
+            log_odds: float, shape ``(N, C)``.
             labels: 0 or 1, shape ``(N, C)``.
             exclusive: Whether the classes' probabilities sum to 1.
         """
-        temperatures, biases = fit_calibration(probabilities, labels, exclusive)
-        calibrated = calibrate(probabilities, temperatures, biases, exclusive)
-        raw_thresholds = best_thresholds(probabilities, labels)
+        temperatures, biases = fit_calibration(log_odds, labels, exclusive)
+        probabilities = calibrate(log_odds, temperatures, biases, exclusive)
+        raw_thresholds = best_thresholds(log_odds, labels, 0.0)
         if not exclusive:  # what becomes 0.5; where classes exclude each other that depends on the others
             untuned = ~labels.any(dim=0).cpu()
-            raw_thresholds[untuned] = torch.sigmoid(-biases * temperatures)[untuned]
+            raw_thresholds[untuned] = (-biases * temperatures)[untuned]
         return cls(
             temperatures=tuple(temperatures.tolist()),
             biases=tuple(biases.tolist()),
-            thresholds=tuple(best_thresholds(calibrated, labels).tolist()),
+            thresholds=tuple(best_thresholds(probabilities, labels, 0.5).tolist()),
             raw_thresholds=tuple(raw_thresholds.tolist()),
             exclusive=exclusive,
         )
 
-    def __call__(self, probabilities: Tensor) -> Tensor:
-        """Calibrated probabilities, float32, from those of the network, ``(..., C)`` in ``[0, 1]``; NaN stays NaN."""
-        return calibrate(probabilities, torch.tensor(self.temperatures), torch.tensor(self.biases), self.exclusive)
+    def __call__(self, log_odds: Tensor) -> Tensor:
+        """Calibrated probabilities, float32 in ``[0, 1]``, from the network's log-odds ``(..., C)``; NaN stays NaN."""
+        return calibrate(log_odds, torch.tensor(self.temperatures), torch.tensor(self.biases), self.exclusive)
 
     def parameters(self) -> dict[str, tuple[float, ...]]:
         """What was fitted, by the names that tables of scores give it; a value per class."""
@@ -89,60 +91,68 @@ class Calibrator:
         return from_plain(cls, values)
 
 
-def calibrate(probabilities: Tensor, temperatures: Tensor, biases: Tensor, exclusive: bool = False) -> Tensor:
-    """Divide logits by temperatures, above 1 for less extreme probabilities, and add biases.
+def calibrated(log_odds: Tensor, calibrator: Calibrator | None) -> Tensor:
+    """Probabilities, float32 in ``[0, 1]``, from log-odds ``(..., C)``; as the network gives them without a calibrator.
+
+    NaN stays NaN.
+    """
+    return to_probabilities(log_odds).float() if calibrator is None else calibrator(log_odds)
+
+
+def calibrate(log_odds: Tensor, temperatures: Tensor, biases: Tensor, exclusive: bool = False) -> Tensor:
+    """Divide log-odds by temperatures, above 1 for less extreme probabilities, add biases, and make probabilities.
 
     Unless classes exclude each other, the order of clips within a class stays as it was, so a threshold moves as the
     probabilities do.
 
     Args:
-        probabilities: float, shape ``(..., C)``, in ``[0, 1]``; NaN stays NaN.
+        log_odds: float, shape ``(..., C)``; NaN stays NaN.
         temperatures: Above 0, shape ``(C,)``.
-        biases: In logits, shape ``(C,)``.
-        exclusive: Whether the classes' probabilities sum to 1; all temperatures are then the same.
+        biases: In log-odds, shape ``(C,)``.
+        exclusive: Whether the classes' probabilities sum to 1; then their logarithms are divided, and all temperatures
+            are the same.
 
     Returns:
-        The same shape, float32.
+        The same shape, float32 in ``[0, 1]``.
     """
-    temperatures, biases = (x.to(probabilities.device, torch.float64) for x in (temperatures, biases))
+    log_odds, temperatures, biases = (x.to(log_odds.device, torch.float64) for x in (log_odds, temperatures, biases))
     if exclusive:
-        return (_logs(probabilities) / temperatures + biases).softmax(dim=-1).float()
-    return torch.sigmoid(_logits(probabilities) / temperatures + biases).float()
+        return (F.logsigmoid(log_odds) / temperatures + biases).softmax(dim=-1).float()
+    return torch.sigmoid(log_odds / temperatures + biases).float()
 
 
-def fit_calibration(probabilities: Tensor, labels: Tensor, exclusive: bool = False) -> tuple[Tensor, Tensor]:
+def fit_calibration(log_odds: Tensor, labels: Tensor, exclusive: bool = False) -> tuple[Tensor, Tensor]:
     """Temperatures and biases that make labels most likely, drawn towards 1 and 0 where clips are few.
 
     What is least is the negative log-likelihood of all clips together plus ``log(T)² / 2`` and ``b² / (2 · 3²)``,
     normal priors: without them a handful of clips that are told apart without error would ask for a temperature of 0.
 
     Args:
-        probabilities: Of clips the network was not trained on, float, shape ``(N, C)``, in ``[0, 1]``.
+        log_odds: Of clips the network was not trained on, float, shape ``(N, C)``.
         labels: 0 or 1, shape ``(N, C)``.
         exclusive: Whether the classes' probabilities sum to 1; then clips with a label are used, several labels
             sharing the clip.
 
     Returns:
-        Temperatures, above 0, and biases, in logits, each of shape ``(C,)``, float32, on the CPU. A class that has no
+        Temperatures, above 0, and biases, in log-odds, each of shape ``(C,)``, float32, on the CPU. A class that has no
         positive or no negative clip has those that fit all other classes together, which know the loss; without any
         others 1 and 0. Where classes exclude each other, one without a positive clip has the bias 0.
     """
-    labels = labels.to(torch.float64)
+    log_odds, labels = log_odds.to(torch.float64).clamp(-_MOST, _MOST), labels.to(torch.float64)
     num_classes = labels.shape[1]
     if exclusive:
         count = labels.sum(dim=1)
         fractions = (labels / count.clamp(min=1)[:, None])[count > 0]
         if not len(fractions):
             return torch.ones(num_classes), torch.zeros(num_classes)
-        point = _fit_exclusive(_logs(probabilities)[count > 0], fractions)
+        point = _fit_exclusive(F.logsigmoid(log_odds)[count > 0], fractions)
         return torch.exp(-point[:1]).expand(num_classes).float().cpu(), point[1:].float().cpu()
-    logits = _logits(probabilities)
     known = (labels.sum(dim=0) > 0) & (labels.sum(dim=0) < len(labels))
-    points = logits.new_zeros(num_classes, 2)
+    points = log_odds.new_zeros(num_classes, 2)
     if bool(known.any()):
-        points[known] = _fit_binary(logits[:, known], labels[:, known])
+        points[known] = _fit_binary(log_odds[:, known], labels[:, known])
         if not bool(known.all()):
-            points[~known] = _fit_binary(logits[:, known].view(-1, 1), labels[:, known].view(-1, 1))
+            points[~known] = _fit_binary(log_odds[:, known].view(-1, 1), labels[:, known].view(-1, 1))
     return torch.exp(-points[:, 0]).float().cpu(), points[:, 1].float().cpu()
 
 
@@ -150,11 +160,11 @@ _Objective = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
 """Of points ``(K, P)``: values ``(K,)``, slopes ``(K, P)``, curvatures ``(K, P, P)``, positive definite."""
 
 
-def _fit_binary(logits: Tensor, labels: Tensor) -> Tensor:
-    """``(-log T, b)`` of each class, shape ``(C, 2)``, from logits and labels ``(N, C)``."""
+def _fit_binary(log_odds: Tensor, labels: Tensor) -> Tensor:
+    """``(-log T, b)`` of each class, shape ``(C, 2)``, from log-odds and labels ``(N, C)``."""
 
     def objective(points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        scaled = logits * points[:, 0].exp()
+        scaled = log_odds * points[:, 0].exp()
         shifted = scaled + points[:, 1]
         likely = torch.sigmoid(shifted)
         values = (F.softplus(shifted) - labels * shifted).sum(dim=0)
@@ -166,7 +176,7 @@ def _fit_binary(logits: Tensor, labels: Tensor) -> Tensor:
         curvatures = torch.stack([own, mixed, mixed, spread.sum(dim=0)], dim=1).view(-1, 2, 2)
         return _with_priors(points, values, slopes, curvatures)
 
-    return _minimise(objective, logits.new_zeros(logits.shape[1], 2))
+    return _minimise(objective, log_odds.new_zeros(log_odds.shape[1], 2))
 
 
 def _fit_exclusive(logs: Tensor, fractions: Tensor) -> Tensor:
@@ -221,12 +231,3 @@ def _minimise(objective: _Objective, points: Tensor) -> Tensor:
         curvature = torch.where(lower[:, None, None], tried[2], curvature)
         length = torch.where(lower, (2 * length).clamp(max=1), length / 4)
     return points
-
-
-def _logits(probabilities: Tensor) -> Tensor:
-    clamped = probabilities.to(torch.float64).clamp(_LEAST, 1 - _LEAST)
-    return clamped.log() - (-clamped).log1p()
-
-
-def _logs(probabilities: Tensor) -> Tensor:
-    return probabilities.to(torch.float64).clamp(min=_LEAST).log()

@@ -15,6 +15,7 @@ from amclip.data.flow_bound import fitting_bound, flow_extent
 from amclip.data.table import Clip
 from amclip.draw import strip
 from amclip.flow.image import flow_lengths
+from amclip.log_odds import probability_cell
 from amclip.task import BehaviourTask
 from amclip.text import counted, path_cell, text_cell
 
@@ -110,7 +111,7 @@ class PredictionWriter(Callback):
             clip: Clip = self._table.clips[row]
             if not error and any(map(math.isnan, values)):
                 error = f"{clip.video}: the network's answer is no number"
-            numbers = ["" if math.isnan(value) else f"{value:.6f}" for value in values]
+            numbers = [probability_cell(value) for value in values]
             times = ["" if time is None else repr(float(time)) for time in (clip.start, clip.stop)]
             truth = [";".join(clip.labels or ())] if self._with_labels else []
             whose = [clip.subject] if self._with_subjects else []

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric, SumMetric
 
 from amclip.calibration import Calibrator
+from amclip.log_odds import to_probabilities
 from amclip.losses import Loss
 from amclip.metrics import MICRO_BATCH, AveragePrecision, AveragePrecisionScores
 from amclip.models.classifier import Answer, InterleavedClassifier
@@ -30,27 +31,27 @@ class Evaluation(nn.Module):
         self.loss = MeanMetric()
         self.unreadable = SumMetric()
 
-    def add(self, batch: dict[str, Any], logits: Tensor, scored: Tensor, loss: Loss) -> Tensor:
+    def add(self, batch: dict[str, Any], logits: Tensor, log_odds: Tensor, loss: Loss) -> Tensor:
         """Add a batch.
 
         Args:
             batch: As the data module gives it.
             logits: Of the ``W`` views of each clip, shape ``(B, W, C)``.
-            scored: The probabilities that the views make together, shape ``(B, C)``.
+            log_odds: What the views say together, shape ``(B, C)``.
             loss: Its mean over clips and views is kept.
 
         Returns:
-            The probabilities, NaN for clips that could not be read; these do not count.
+            Probabilities, float64; NaN for clips that could not be read, which do not count.
         """
         readable = readable_rows(batch)
         labels = batch["labels"][readable]
         # Also without a readable clip: a process that never updated cannot take part in the gathering.
-        self.precision.update(scored[readable], labels, batch["clip"][readable])
+        self.precision.update(log_odds[readable], labels, batch["clip"][readable])
         if len(labels):
             every = labels.repeat_interleave(logits.shape[1], dim=0)
             self.loss.update(loss(logits[readable].flatten(0, 1), every), weight=float(readable.sum()))
         self.unreadable.update((~readable).sum())
-        return scored.masked_fill(~readable[:, None], math.nan)
+        return to_probabilities(log_odds).masked_fill(~readable[:, None], math.nan)
 
     def averages(self, scores: AveragePrecisionScores) -> dict[str, Any]:
         """What is logged of every evaluation beside the macro average precision."""
@@ -99,7 +100,7 @@ def named_scores(
     named = {}
     if groups is not None and len(set(groups)) > 1:
         named = {f"mAP_{name}": value for name, (value, _) in scores.by_class_group(groups).items()}
-    named["F1_at_0.5"] = float(scores.f1(torch.full((len(scores.support),), 0.5)).nanmean())
+    named["F1_at_0.5"] = float(scores.f1(torch.zeros(len(scores.support))).nanmean())
     if calibrator is not None:
         tuned = scores.f1(torch.tensor(calibrator.raw_thresholds))
         named["F1_at_thresholds_tuned_on_val"] = float(tuned.nanmean())

@@ -9,7 +9,7 @@ from typing import Any, Protocol, get_args, runtime_checkable
 import torch
 from torch import Tensor
 
-from amclip.calibration import Calibrator
+from amclip.calibration import Calibrator, calibrated
 from amclip.checkpoint import (
     CLASS_KEY,
     DATA_KEY,
@@ -29,6 +29,7 @@ from amclip.data.tracks import Track, Tracks
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
 from amclip.inputs import CropInput, NetworkInput
+from amclip.log_odds import to_probabilities
 from amclip.losses import BCE, Loss
 from amclip.models.classifier import InterleavedClassifier
 from amclip.models.config import NetworkConfig
@@ -47,7 +48,7 @@ class TrainedModel:
         network: In evaluation mode.
         input: What it sees of a clip.
         classes: Names of the behaviours, in the order of the outputs.
-        loss: What it was trained with, which knows the probabilities behind its logits.
+        loss: What it was trained with, which knows the log-odds behind its logits.
         calibrator: What the validation clips taught of its probabilities; None where there were none.
         clip_seconds: Median length of the clips it was trained on, in seconds; None where nobody knows.
         preprocess: From decoded frames to the network's images.
@@ -75,13 +76,16 @@ class TrainedModel:
         """Threshold of each class with the best F1 on validation, for calibrated probabilities; 0.5 where not known."""
         return (0.5,) * len(self.classes) if self.calibrator is None else self.calibrator.thresholds
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """Probabilities as the network gives them, float32 in ``[0, 1]``, from logits ``(B, C)``."""
-        return self.loss.probabilities(logits)
+    def log_odds(self, logits: Tensor) -> Tensor:
+        """What the network says of each class, float32, from logits ``(B, C)``, see :mod:`amclip.log_odds`."""
+        return self.loss.log_odds(logits)
 
-    def calibrate(self, probabilities: Tensor) -> Tensor:
-        """Calibrated probabilities, float32, from those of the network, ``(..., C)`` in ``[0, 1]``; NaN stays NaN."""
-        return probabilities if self.calibrator is None else self.calibrator(probabilities)
+    def calibrate(self, log_odds: Tensor) -> Tensor:
+        """Probabilities, float32 in ``[0, 1]``, from log-odds ``(..., C)``: calibrated where validation clips allow it.
+
+        NaN stays NaN.
+        """
+        return calibrated(log_odds, self.calibrator)
 
     def describe_slow(self, found: Mapping[Path, VideoInfo | VideoError]) -> str:
         """Which videos are too slow for the flow gap of the training, see :mod:`amclip.data.frame_rates`; empty: none.
@@ -126,7 +130,7 @@ class TrainedModel:
             Class name to probability, in ``[0, 1]``.
         """
         seen, segments = self.see(video, start, stop, track)
-        scored = self.probabilities(self.network(seen.images, segments, seen.motion))[0]
+        scored = to_probabilities(self.log_odds(self.network(seen.images, segments, seen.motion)))[0]
         return dict(zip(self.classes, scored.tolist(), strict=True))
 
     @torch.inference_mode()

@@ -1,7 +1,7 @@
 """Losses for clips that show several behaviours at once, or exactly one.
 
-A loss knows what its logits mean: whether classes exclude each other, and the probabilities. So a loss of your own is
-one class in one file::
+A loss knows what its logits mean: whether classes exclude each other, and the log-odds. So a loss of your own is one
+class in one file::
 
     @dataclass(eq=False)
     class Hinge(Loss):
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from amclip.log_odds import softmax_log_odds
 from amclip.on_device import on_device
 from amclip.plain import Configurable
 
@@ -60,16 +61,16 @@ class Loss(Configurable):
         """
         raise NotImplementedError(f"{type(self).__name__} must define __call__(logits, labels)")
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """What a network trained with this loss says of each class.
+    def log_odds(self, logits: Tensor) -> Tensor:
+        """What a network trained with this loss says of each class, see :mod:`amclip.log_odds`.
 
         Args:
-            logits: Shape ``(B, C)``, any float type.
+            logits: Shape ``(..., C)``, any float type.
 
         Returns:
-            float32 in ``[0, 1]``, the same shape.
+            ``log(p / (1 - p))`` of the probabilities, float32, the same shape.
         """
-        return logits.float().softmax(dim=1) if self.exclusive else torch.sigmoid(logits.float())
+        return softmax_log_odds(logits) if self.exclusive else logits.float()
 
     def set_counts(self, counts: Sequence[int], num_clips: int) -> None:
         """Take over what is known of the training clips, before training and when a checkpoint is opened.

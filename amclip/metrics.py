@@ -13,6 +13,7 @@ from torchmetrics.functional.classification import binary_average_precision, bin
 from torchmetrics.utilities import dim_zero_cat
 
 from amclip.class_groups import CLASS_GROUPS
+from amclip.log_odds import to_probabilities
 
 __all__ = [
     "MICRO_BATCH",
@@ -43,27 +44,33 @@ class AveragePrecisionScores:
             processes the clips came in; batches without any positive are left out.
         per_class: Average precision, shape ``(C,)``; NaN for classes without positives.
         support: Positives per class, int64, shape ``(C,)``.
-        probabilities: All probabilities, shape ``(N, C)``.
+        log_odds: Of all clips, float32, shape ``(N, C)``.
         labels: All labels, int64, shape ``(N, C)``.
     """
 
-    def __init__(self, probabilities: Tensor, labels: Tensor) -> None:
-        self.probabilities, self.labels = probabilities, labels
+    def __init__(self, log_odds: Tensor, labels: Tensor) -> None:
+        self.log_odds, self.labels = log_odds, labels
         self.support = labels.sum(dim=0)
         self.per_class = torch.full((labels.shape[1],), torch.nan, device=labels.device)
         present = (self.support > 0).nonzero().flatten().tolist()
+        places = _places(log_odds)
         for index in present:
-            self.per_class[index] = binary_average_precision(probabilities[:, index], labels[:, index])
+            self.per_class[index] = binary_average_precision(places[:, index], labels[:, index])
         self.macro = _mean(self.per_class)
         # All pairs in one ranking: the micro average.
-        self.micro = _pooled(probabilities, labels)
+        self.micro = _pooled(places, labels)
         total, clips = 0.0, 0
         for start in range(0, len(labels), MICRO_BATCH):
             batch = slice(start, start + MICRO_BATCH)
             if labels[batch].any():
                 size = len(labels[batch])
-                total, clips = total + size * _pooled(probabilities[batch], labels[batch]), clips + size
+                total, clips = total + size * _pooled(places[batch], labels[batch]), clips + size
         self.micro_batches = total / clips if clips else math.nan
+
+    @property
+    def probabilities(self) -> Tensor:
+        """As the network gives them, float64 in ``[0, 1]``, shape ``(N, C)``."""
+        return to_probabilities(self.log_odds)
 
     @property
     def num_scored(self) -> int:
@@ -93,32 +100,32 @@ class AveragePrecisionScores:
         """F1 per class, counting a class as seen from its threshold on.
 
         Args:
-            thresholds: In ``[0, 1]``, shape ``(C,)``, float32. Tune them on other clips than these.
+            thresholds: In log-odds, shape ``(C,)``, float32. Tune them on other clips than these.
 
         Returns:
             Shape ``(C,)``, in ``[0, 1]``; NaN for classes without positives.
         """
-        seen = self.probabilities >= thresholds.to(self.probabilities.device)
+        seen = self.log_odds >= thresholds.to(self.log_odds.device)
         true = self.labels.bool()
         hits = (seen & true).sum(dim=0)
         scores = 2 * hits / (seen.sum(dim=0) + true.sum(dim=0)).clamp(min=1)
         return scores.masked_fill(self.support == 0, torch.nan)
 
 
-def best_thresholds(probabilities: Tensor, labels: Tensor) -> Tensor:
+def best_thresholds(scores: Tensor, labels: Tensor, untuned: float) -> Tensor:
     """Threshold of each class with the highest F1 on these clips.
 
     Args:
-        probabilities: float, shape ``(N, C)``, in ``[0, 1]``.
+        scores: Probabilities or log-odds, float32, shape ``(N, C)``.
         labels: 0 or 1, shape ``(N, C)``.
+        untuned: That of classes without positives, where there is nothing to tune on.
 
     Returns:
-        Shape ``(C,)``, float32, each a probability that occurs (the highest of equally good ones); 0.5 for classes
-        without positives, where there is nothing to tune on.
+        Shape ``(C,)``, float32, each a score that occurs (the highest of equally good ones).
     """
-    thresholds = torch.full((labels.shape[1],), 0.5)
+    thresholds = torch.full((labels.shape[1],), untuned)
     for index in labels.any(dim=0).nonzero().flatten().tolist():
-        values, order = probabilities[:, index].float().cpu().sort(descending=True, stable=True)
+        values, order = scores[:, index].float().cpu().sort(descending=True, stable=True)
         hits = labels[:, index].cpu()[order].cumsum(0)
         f1 = 2 * hits / (torch.arange(1, len(values) + 1) + hits[-1])
         # Equal values are on one side of any threshold: only the last of them is a place to cut.
@@ -154,10 +161,18 @@ def _mean(values: Tensor) -> float:
     return float(values.nanmean()) if len(values) else math.nan
 
 
-def _pooled(probabilities: Tensor, labels: Tensor) -> float:
+def _places(scores: Tensor) -> Tensor:
+    """The place of each score among all, float64 in ``[0, 1)``; equal scores share one.
+
+    Average precision asks for the order alone, and of values in this range torchmetrics keeps it, whatever they are.
+    """
+    return scores.unique(return_inverse=True)[1].double() / max(scores.numel(), 1)
+
+
+def _pooled(places: Tensor, labels: Tensor) -> float:
     if not labels.any():
         return math.nan
-    return float(binary_average_precision(probabilities.flatten(), labels.flatten()))
+    return float(binary_average_precision(places.flatten(), labels.flatten()))
 
 
 class AveragePrecision(Metric):
@@ -172,33 +187,31 @@ class AveragePrecision(Metric):
     """
 
     full_state_update = False
-    probabilities: list[Tensor]
+    log_odds: list[Tensor]
     labels: list[Tensor]
     rows: list[Tensor]
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.add_state("probabilities", default=[], dist_reduce_fx="cat")
+        self.add_state("log_odds", default=[], dist_reduce_fx="cat")
         self.add_state("labels", default=[], dist_reduce_fx="cat")
         self.add_state("rows", default=[], dist_reduce_fx="cat")
 
-    def update(self, probabilities: Tensor, labels: Tensor, rows: Tensor) -> None:
+    def update(self, log_odds: Tensor, labels: Tensor, rows: Tensor) -> None:
         """Add clips.
 
         Args:
-            probabilities: float, shape ``(B, C)``, in ``[0, 1]``.
+            log_odds: float, shape ``(B, C)``.
             labels: 0 or 1, shape ``(B, C)``.
             rows: Rows of the clips in their table, int64, shape ``(B,)``.
 
         Raises:
-            ValueError: If values lie outside ``[0, 1]``; torchmetrics would take them for logits in silence.
+            ValueError: If one is no number: it has no place among the others.
         """
-        if probabilities.numel() and not ((probabilities >= 0) & (probabilities <= 1)).all():
-            raise ValueError(
-                f"probabilities must lie in [0, 1]; got {probabilities.min().item()} to {probabilities.max().item()}"
-            )
-        self.probabilities.append(probabilities.detach().float())
+        if unknown := int(log_odds.isnan().sum()):
+            raise ValueError(f"{unknown} of {log_odds.numel()} answers of the network are no number")
+        self.log_odds.append(log_odds.detach().float())
         self.labels.append(labels.detach().to(torch.int32))
         self.rows.append(rows.detach())
 
@@ -208,4 +221,4 @@ class AveragePrecision(Metric):
             empty = torch.zeros(0, self.num_classes, device=self.device)
             return AveragePrecisionScores(empty, empty.long())
         order = dim_zero_cat(self.rows).argsort(stable=True)
-        return AveragePrecisionScores(dim_zero_cat(self.probabilities)[order], dim_zero_cat(self.labels)[order].long())
+        return AveragePrecisionScores(dim_zero_cat(self.log_odds)[order], dim_zero_cat(self.labels)[order].long())

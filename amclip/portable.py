@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from amclip.data.extras import required
 from amclip.inference import TrainedModel
+from amclip.models.lora import merge_lora
 from amclip.motion import motion_shape
 from amclip.version import __version__
 
@@ -33,23 +34,23 @@ class PortableNetwork(nn.Module):
     Its arguments are, in this order, those of :func:`example_clips`.
 
     Args:
-        model: The trained model, whose weights it shares.
+        model: The trained model, whose weights it shares unless some are updated by LoRA.
     """
 
     def __init__(self, model: TrainedModel) -> None:
         super().__init__()
-        self.network = model.network
+        self.network = merge_lora(model.network)
         self.shows_images = model.input.num_streams > 0
         self._size = model.input.image_size
-        self._probabilities: tuple[Callable[[Tensor], Tensor], ...] = (model.probabilities, model.calibrate)
+        self._calibrated: tuple[Callable[[Tensor], Tensor], ...] = (model.log_odds, model.calibrate)
 
     def forward(self, *seen: Tensor) -> Tensor:
         """Images, where the network is shown any, segments, and numbers of motion, where it is told any."""
         images, segments, *motion = seen if self.shows_images else (self._no_images(seen[1]), *seen)
-        probabilities: Tensor = self.network(images, segments, *motion)
-        for step in self._probabilities:
-            probabilities = step(probabilities)
-        return probabilities
+        scores: Tensor = self.network(images, segments, *motion)
+        for step in self._calibrated:
+            scores = step(scores)
+        return scores
 
     def _no_images(self, motion: Tensor) -> Tensor:
         return motion.new_zeros(motion.shape[0], motion.shape[1], 0, 3, self._size, self._size)

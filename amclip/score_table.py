@@ -14,6 +14,7 @@ from amclip.atomic import writing_text
 from amclip.cards import ModelFacts, data_card, model_card
 from amclip.data.datamodule import VideoDataModule
 from amclip.draw import draw_reliability, draw_scores
+from amclip.log_odds import probability_cell, to_probabilities
 from amclip.metrics import MICRO_BATCH, calibration_errors
 from amclip.task import BehaviourTask
 from amclip.text import counted
@@ -70,7 +71,7 @@ class ScoreTable(Callback):
             )
             draw_reliability(
                 folder / "test_calibration.png",
-                {"as trained": scores.probabilities, "calibrated": pl_module.calibrate(scores.probabilities)},
+                {"as trained": scores.probabilities, "calibrated": pl_module.calibrate(scores.log_odds)},
                 scores.labels,
             )
             _write_cards(folder, trainer, pl_module, rows, averages)
@@ -114,11 +115,14 @@ def _classes(task: BehaviourTask) -> Iterator[dict[str, Any]]:
     """A row per class, the most frequent first; cells are empty where nothing is known."""
     scores = task.scores
     assert scores is not None
-    half = scores.f1(torch.full((len(task.classes),), 0.5)).tolist()
+    half = scores.f1(torch.zeros(len(task.classes))).tolist()
     calibrator, known = task.calibrator, task.statistics
     tuned = None if calibrator is None else scores.f1(torch.tensor(calibrator.raw_thresholds)).tolist()
+    cuts = [""] * len(task.classes)
+    if calibrator is not None:
+        cuts = [probability_cell(cut) for cut in to_probabilities(torch.tensor(calibrator.raw_thresholds)).tolist()]
     fitted = {} if calibrator is None else calibrator.parameters()
-    calibrated = task.calibrate(scores.probabilities)
+    calibrated = task.calibrate(scores.log_odds)
     errors = [calibration_errors(values, scores.labels) for values in (scores.probabilities, calibrated)]
     for index in torch.argsort(scores.support, descending=True, stable=True).tolist():
         yield {
@@ -128,7 +132,7 @@ def _classes(task: BehaviourTask) -> Iterator[dict[str, Any]]:
             "clips": int(scores.support[index]),
             "average_precision": _number(float(scores.per_class[index])),
             "F1_at_0.5": _number(half[index]),
-            "threshold_tuned_on_val": "" if calibrator is None else _number(calibrator.raw_thresholds[index]),
+            "threshold_tuned_on_val": cuts[index],
             "F1_at_threshold_tuned_on_val": "" if tuned is None else _number(tuned[index]),
             "calibration_error": _number(errors[0][index]),
             **{name: _number(values[index]) for name, values in fitted.items()},

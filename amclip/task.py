@@ -10,13 +10,14 @@ from torch import Tensor
 from torchmetrics import SumMetric
 
 from amclip.averaging import MovingAverage
-from amclip.calibration import Calibrator
+from amclip.calibration import Calibrator, calibrated
 from amclip.checkpoint import KNOWLEDGE_KEY, check_weights, hyperparameters
 from amclip.class_groups import ClassStatistics
 from amclip.compatible import refuse_other_data, refuse_other_model
 from amclip.evaluation import Evaluation, answer_batch, named_scores, readable_rows
 from amclip.inference import TrainedModel
 from amclip.inputs import NetworkInput
+from amclip.log_odds import mean_log_odds, to_probabilities
 from amclip.losses import BCE, Loss
 from amclip.metrics import AveragePrecisionScores
 from amclip.models.classifier import InterleavedClassifier
@@ -246,9 +247,9 @@ class BehaviourTask(Configurable, LightningModule):
         return self._evaluate(batch, self.test_evaluation)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Probabilities ``(B, C)``, float32 in ``[0, 1]``; NaN for clips that could not be read."""
-        _, scored = self._score(batch)
-        return scored.masked_fill(~readable_rows(batch)[:, None], math.nan)
+        """Probabilities ``(B, C)``, float64 in ``[0, 1]``; NaN for clips that could not be read."""
+        _, log_odds = self._score(batch)
+        return to_probabilities(log_odds).masked_fill(~readable_rows(batch)[:, None], math.nan)
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores."""
@@ -266,9 +267,9 @@ class BehaviourTask(Configurable, LightningModule):
         """
         return self.optimiser.configure(self.network, training_steps(self.trainer))
 
-    def calibrate(self, probabilities: Tensor) -> Tensor:
-        """Probabilities ``(..., C)`` calibrated on the last validation; as they are where there was none."""
-        return probabilities if self.calibrator is None else self.calibrator(probabilities)
+    def calibrate(self, log_odds: Tensor) -> Tensor:
+        """Probabilities calibrated on the last validation, see :func:`amclip.calibration.calibrated`."""
+        return calibrated(log_odds, self.calibrator)
 
     def scores_by_name(self, scores: AveragePrecisionScores, prefix: str) -> dict[str, float]:
         """Scores that are only there under conditions, see :func:`amclip.evaluation.named_scores`."""
@@ -276,15 +277,15 @@ class BehaviourTask(Configurable, LightningModule):
         return named_scores(scores, groups, self.calibrator if prefix == "test" else None)
 
     def _score(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Logits ``(B, W, C)`` of the ``W`` views of each clip, and the probabilities ``(B, C)`` they make together."""
+        """Logits ``(B, W, C)`` of the ``W`` views of each clip, and the log-odds ``(B, C)`` of all together."""
         logits = answer_batch(self.network, batch).logits.float()
         logits = logits.view(len(batch["labels"]), -1, logits.shape[-1])
-        views = self.loss.probabilities(logits.flatten(0, 1)).view_as(logits)
-        return logits, views.amax(dim=1) if self.view_aggregation == "max" else views.mean(dim=1)
+        views = self.loss.log_odds(logits)
+        return logits, views.amax(dim=1) if self.view_aggregation == "max" else mean_log_odds(views, dim=1)
 
     def _evaluate(self, batch: Batch, evaluation: Evaluation) -> Tensor:
-        logits, scored = self._score(batch)
-        return evaluation.add(batch, logits, scored, self.loss)
+        logits, log_odds = self._score(batch)
+        return evaluation.add(batch, logits, log_odds, self.loss)
 
     def _log_scores(self, prefix: str, evaluation: Evaluation) -> None:
         """Log once per epoch; every value is already gathered over the processes by its metric."""
@@ -296,6 +297,6 @@ class BehaviourTask(Configurable, LightningModule):
             if not math.isnan(value):
                 self.log(f"{prefix}/AP/{name}", value)
         if prefix == "val" and self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
-            self.calibrator = Calibrator.fit(scores.probabilities, scores.labels, self.loss.exclusive)
+            self.calibrator = Calibrator.fit(scores.log_odds, scores.labels, self.loss.exclusive)
         self.scores = scores
         evaluation.reset()

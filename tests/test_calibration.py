@@ -13,20 +13,22 @@ from torch.nn import functional as F
 from torchmetrics.functional.classification import binary_calibration_error
 
 from amclip.calibration import BIAS_DEVIATION, Calibrator, calibrate, fit_calibration
+from amclip.calibration import calibrated as calibrated_or_not
 from amclip.draw import draw_reliability
-from amclip.losses import BCE, LDAM, Asymmetric, ClassBalanced, Equalization, Focal, Loss
+from amclip.log_odds import to_probabilities
+from amclip.losses import BCE, LDAM, Asymmetric, ClassBalanced, CrossEntropy, Equalization, Focal, Loss
 from amclip.metrics import calibration_errors
 
 
 def clips(
     number: int, temperatures: list[float], biases: list[float] | None = None, seed: int = 0
 ) -> tuple[Tensor, Tensor]:
-    """Probabilities that the temperatures and biases put right, and labels drawn from the right ones."""
+    """Log-odds that the temperatures and biases put right, and labels drawn from the right ones."""
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(number, len(temperatures), generator=generator, dtype=torch.float64) * 1.5 - 0.5
     labels = torch.bernoulli(torch.sigmoid(logits), generator=generator)
     shifts = torch.tensor(biases or [0.0] * len(temperatures))
-    return torch.sigmoid((logits - shifts) * torch.tensor(temperatures)).float(), labels
+    return ((logits - shifts) * torch.tensor(temperatures)).float(), labels
 
 
 @settings(max_examples=25, deadline=None)
@@ -42,10 +44,11 @@ def test_it_is_where_scipy_finds_the_minimum(seed: int, number: int, wanted: flo
     if labels.sum() in (0, number):
         assert (float(temperatures), float(biases)) == (1, 0)
         return
-    logits = torch.logit(values.double(), eps=1e-7)
 
     def objective(point: np.ndarray) -> float:
-        loss = F.binary_cross_entropy_with_logits(logits / np.exp(point[0]) + point[1], labels, reduction="sum")
+        loss = F.binary_cross_entropy_with_logits(
+            values.double() / np.exp(point[0]) + point[1], labels, reduction="sum"
+        )
         return float(loss) + point[0] ** 2 / 2 + (point[1] / BIAS_DEVIATION) ** 2 / 2
 
     found = minimize(objective, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-10})
@@ -59,11 +62,12 @@ def test_many_clips_give_temperature_and_bias_away() -> None:
     torch.testing.assert_close(temperatures, torch.tensor([3.0, 1.0, 0.5]), rtol=0.06, atol=0)
     torch.testing.assert_close(biases, torch.tensor([0.0, 1.0, -2.0]), rtol=0, atol=0.1)
     calibrated = calibrate(values, temperatures, biases)
-    before, after = calibration_errors(values, labels), calibration_errors(calibrated, labels)
+    said = to_probabilities(values)
+    before, after = calibration_errors(said, labels), calibration_errors(calibrated, labels)
     assert before[0] > 0.08
     assert max(after) < 0.01
     for c in range(3):
-        assert before[c] == float(binary_calibration_error(values[:, c].clone(), labels[:, c].long(), 15))
+        assert before[c] == float(binary_calibration_error(said[:, c].clone(), labels[:, c].long(), 15))
 
 
 COUNTS = (300, 12_000)  # training clips of the behaviour in question, and of another one
@@ -106,7 +110,7 @@ def test_calibrated_probabilities_mean_what_they_say_after_every_loss(name: str)
     generator = torch.Generator().manual_seed(4)
     logits = torch.randn(40_000, generator=generator, dtype=torch.float64) * 1.5 + frequency
     labels = torch.bernoulli(torch.sigmoid(logits), generator=generator)[:, None]
-    said = torch.sigmoid(answers(loss, logits + np.log(drawn)))[:, None].float()
+    said = answers(loss, logits + np.log(drawn))[:, None].float()
     calibrator = Calibrator.fit(said[:20_000], labels[:20_000])
     got, truth = calibrator(said[20_000:]), labels[20_000:]
     error = calibration_errors(got, truth)[0]
@@ -118,12 +122,14 @@ def test_calibrated_probabilities_mean_what_they_say_after_every_loss(name: str)
 
 
 def test_a_few_clips_without_error_do_not_ask_for_certainty() -> None:
-    values, labels = torch.tensor([[0.9], [0.8], [0.2]]), torch.tensor([[1], [1], [0]])
+    values, labels = torch.tensor([[2.2], [1.4], [-1.4]]), torch.tensor([[1], [1], [0]])
     temperatures, biases = fit_calibration(values, labels)
     assert 0.3 < float(temperatures[0]) < 1
     assert abs(float(biases[0])) < 1
-    for fitted in fit_calibration(torch.tensor([[0.0], [1.0], [1.0]]), labels[[2, 0, 1]]):
-        assert fitted.isfinite().all()
+    for sure in (30.0, 3e5, torch.inf):  # and wrong, or right
+        for values in (torch.tensor([[-sure], [sure], [sure]]), torch.tensor([[sure], [sure], [-sure]])):
+            for fitted in fit_calibration(values, labels):
+                assert fitted.isfinite().all()
 
 
 def test_a_class_with_nothing_to_fit_has_what_fits_the_others() -> None:
@@ -138,11 +144,11 @@ def test_a_class_with_nothing_to_fit_has_what_fits_the_others() -> None:
     # Nothing was tuned: both thresholds are the same one, before and after calibration.
     raw = torch.tensor(calibrator.raw_thresholds)
     torch.testing.assert_close(calibrator(raw), torch.tensor(calibrator.thresholds))
-    assert 0.9 < float(raw[0]) < 0.97
+    assert 2.4 < float(raw[0]) < 3.6
 
 
 def test_without_anything_to_fit_nothing_changes() -> None:
-    values = torch.rand(9, 3, generator=torch.Generator().manual_seed(0))
+    values = torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
     for rows, labels, exclusive in (
         (values[:0], torch.zeros(0, 3), False),
         (values, torch.zeros(9, 3), True),
@@ -161,7 +167,8 @@ def test_classes_that_exclude_each_other_share_a_temperature_and_still_sum_to_on
     generator = torch.Generator().manual_seed(1)
     logits = torch.randn(20_000, 4, generator=generator, dtype=torch.float64) * 2
     labels = F.one_hot(torch.multinomial(logits.softmax(dim=1), 1, generator=generator)[:, 0], 4)
-    values = ((logits - torch.tensor(shifts)) * temperature).softmax(dim=1)  # as drawing rare classes oftener does
+    # as drawing rare classes oftener does
+    values = CrossEntropy().log_odds((logits - torch.tensor(shifts)) * temperature)
     temperatures, biases = fit_calibration(values, labels, exclusive=True)
     assert temperatures.tolist() == pytest.approx([temperature] * 4, rel=0.05)
     torch.testing.assert_close(biases - biases.mean(), torch.tensor(shifts), rtol=0, atol=0.12)
@@ -171,7 +178,7 @@ def test_classes_that_exclude_each_other_share_a_temperature_and_still_sum_to_on
 
 
 def test_a_class_that_excludes_others_and_was_never_seen_has_no_bias() -> None:
-    values = torch.rand(60, 3, generator=torch.Generator().manual_seed(0)).softmax(dim=1)
+    values = CrossEntropy().log_odds(torch.rand(60, 3, generator=torch.Generator().manual_seed(0)))
     labels = F.one_hot(torch.arange(60) % 2, 3)
     temperatures, biases = fit_calibration(values, labels, exclusive=True)
     assert biases[2] == 0
@@ -179,17 +186,38 @@ def test_a_class_that_excludes_others_and_was_never_seen_has_no_bias() -> None:
     assert temperatures.isfinite().all()
 
 
-@given(st.lists(st.floats(0, 1, width=32), min_size=2, max_size=20), st.floats(0.1, 10), st.floats(-5, 5))
+@given(st.lists(st.floats(-90, 90, width=32), min_size=2, max_size=20), st.floats(0.1, 10), st.floats(-5, 5))
 def test_the_order_of_clips_is_kept(values: list[float], temperature: float, bias: float) -> None:
     given_ = torch.tensor(values)[:, None]
     calibrated = calibrate(given_, torch.tensor([temperature]), torch.tensor([bias]))[:, 0]
     assert ((calibrated >= 0) & (calibrated <= 1)).all()
     assert (calibrated[given_[:, 0].argsort()].diff() >= 0).all()
-    torch.testing.assert_close(calibrate(given_, torch.ones(1), torch.zeros(1)), given_, atol=2e-7, rtol=1e-5)
+    as_given = to_probabilities(given_).float()
+    assert torch.equal(calibrate(given_, torch.ones(1), torch.zeros(1)), as_given)
+    assert torch.equal(calibrated_or_not(given_, None), as_given)
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_sure_windows_keep_their_order_and_distance_under_a_high_temperature(exclusive: bool) -> None:
+    """Probabilities of 1 in float32, which a temperature of 8 brings down to where they matter."""
+    sure = np.linspace(17, 40, 24).astype(np.float32)
+    loss = CrossEntropy() if exclusive else BCE()
+    log_odds = loss.log_odds(torch.from_numpy(np.stack([sure, np.zeros_like(sure)], axis=1)))
+    assert (log_odds[:, 0].sigmoid() > 1 - 1e-7).all()
+    calibrator = Calibrator((8.0, 8.0), (-3.0, 0.5), (0.5, 0.5), (0.0, 0.0), exclusive)
+    got = calibrator(log_odds).numpy()
+    x = sure.astype(np.float64)
+    if exclusive:  # of the two, exp(logs / T + b) in float64
+        first = 1 / (1 + np.exp((-np.log1p(np.exp(x)) + np.log1p(np.exp(-x))) / 8 + 3.5))
+        expected = np.stack([first, 1 - first], axis=1)
+    else:
+        expected = np.stack([1 / (1 + np.exp(-(x / 8 - 3))), np.full(24, 1 / (1 + np.exp(-0.5)))], axis=1)
+    assert (np.diff(got[:, 0]) > 1e-3).all()
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-7)
 
 
 def test_what_could_not_be_read_stays_unknown() -> None:
-    values = torch.tensor([[0.2, torch.nan]])
+    values = torch.tensor([[-1.2, torch.nan]])
     assert calibrate(values, torch.tensor([2.0, 2.0]), torch.zeros(2)).isnan().tolist() == [[False, True]]
 
 
@@ -206,5 +234,5 @@ def test_the_diagram_is_drawn(tmp_path: Path) -> None:
     values, labels = clips(300, [3.0, 1.0])
     path = tmp_path / "reliability.svg"
     calibrated = calibrate(values, torch.tensor([3.0, 1.0]), torch.zeros(2))
-    draw_reliability(path, {"as trained": values, "calibrated": calibrated}, labels)
+    draw_reliability(path, {"as trained": to_probabilities(values), "calibrated": calibrated}, labels)
     assert path.read_text().count("<path") > 20

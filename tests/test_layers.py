@@ -38,6 +38,7 @@ LAYERS = {
         *(
             "flow",
             "models",
+            "log_odds",
             "metrics",
             "class_groups",
             "calibration",

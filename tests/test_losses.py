@@ -42,9 +42,10 @@ def test_cross_entropy_shares_the_target_and_leaves_out_clips_without_behaviour(
     assert CrossEntropy()(LOGITS, torch.zeros(2, 3)) == 0
 
 
-def test_probabilities_are_float32() -> None:
-    assert BCE().probabilities(LOGITS.half()).dtype == torch.float32
-    torch.testing.assert_close(CrossEntropy().probabilities(LOGITS).sum(1), torch.ones(2))
+def test_a_sigmoids_logits_are_log_odds_and_those_of_a_softmax_are_of_its_probabilities() -> None:
+    assert BCE().log_odds(LOGITS.half()).dtype == torch.float32
+    assert torch.equal(BCE().log_odds(LOGITS), LOGITS)
+    torch.testing.assert_close(CrossEntropy().log_odds(LOGITS).sigmoid(), LOGITS.softmax(dim=1))
 
 
 @pytest.mark.parametrize(

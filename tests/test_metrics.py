@@ -21,7 +21,7 @@ from amclip.metrics import AveragePrecision, AveragePrecisionScores, best_thresh
 def test_scores_equal_scikit_learn(clips: int, classes: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     labels = (rng.random((clips, classes)) < 0.3).astype(int)
-    values = np.round(rng.random((clips, classes)), 1).astype(np.float32)  # rounded: ties must agree too
+    values = np.round(4 * rng.standard_normal((clips, classes))).astype(np.float32)  # rounded: ties must agree too
     metric = AveragePrecision(classes)
     for part in np.array_split(np.arange(clips), 2):
         metric.update(torch.from_numpy(values[part]), torch.from_numpy(labels[part]), torch.from_numpy(part))
@@ -39,9 +39,23 @@ def test_scores_equal_scikit_learn(clips: int, classes: int, seed: int) -> None:
     assert scores.micro == pytest.approx(average_precision_score(labels.ravel(), values.ravel()), abs=1e-6)
 
 
-def test_logits_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"must lie in \[0, 1\]"):
-        AveragePrecision(2).update(torch.tensor([[0.5, 2.0]]), torch.tensor([[0, 1]]), torch.tensor([0]))
+def test_an_answer_that_is_no_number_is_refused() -> None:
+    with pytest.raises(ValueError, match="1 of 2 answers of the network are no number"):
+        AveragePrecision(2).update(torch.tensor([[0.5, math.nan]]), torch.tensor([[0, 1]]), torch.tensor([0]))
+
+
+def test_clips_that_are_all_but_sure_are_told_apart() -> None:
+    sure = np.asarray([20, 25, 30, 30.00001, 60, 400, -90, -95], np.float32)[:, None]
+    labels = np.asarray([0, 1, 0, 1, 0, 1, 1, 0])[:, None]
+    assert len(torch.from_numpy(sure).sigmoid().unique()) < 5  # as float32 probabilities
+    expected = average_precision_score(labels, sure)
+    for order in (slice(None), slice(None, None, -1)):
+        got = scored(sure[order].copy(), labels[order].copy())
+        assert [got.macro, got.micro, got.micro_batches] == pytest.approx([expected] * 3, abs=1e-6)
+    surest = (sure > 30).astype(int)
+    cut = best_thresholds(torch.from_numpy(sure), torch.from_numpy(surest), 0.0)
+    assert float(cut) == sure[3]
+    assert float(scored(sure, surest).f1(cut)) == 1
 
 
 def test_nothing_seen_is_not_a_number() -> None:
@@ -95,7 +109,7 @@ def test_no_threshold_beats_the_tuned_one(clips: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     labels = (rng.random((clips, 3)) < 0.4).astype(int)
     values = np.round(rng.random((clips, 3)), 1).astype(np.float32)
-    thresholds = best_thresholds(torch.from_numpy(values), torch.from_numpy(labels))
+    thresholds = best_thresholds(torch.from_numpy(values), torch.from_numpy(labels), 0.5)
     got = scored(values, labels).f1(thresholds)
     for c in range(3):
         if not labels[:, c].any():
@@ -124,7 +138,7 @@ def test_scores_of_the_benchmark_equal_scikit_learn_in_one_process_and_in_two(tm
     rng = np.random.default_rng(0)
     prior = labels.mean(axis=0).clip(1e-4)
     logits = np.log(prior / (1 - prior)) + 2 * labels + rng.normal(size=labels.shape)
-    values = (1 / (1 + np.exp(-logits))).astype(np.float32)
+    values = logits.astype(np.float32)
     present = np.flatnonzero(labels.any(axis=0))
     per_class = average_precision_score(labels[:, present], values[:, present], average=None)
     expected = [per_class.mean(), average_precision_score(labels, values, average="micro")]

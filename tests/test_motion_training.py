@@ -123,7 +123,7 @@ def test_a_video_is_annotated_as_its_clip_is_predicted(trained: Path, clips: Pat
     main(["annotate", str(clips / "fast9.mkv"), f"--checkpoint={trained}", f"--output={tmp_path}", "--window=5"])
     table = pd.read_parquet(tmp_path / "windows.parquet")
     model = load_model(trained)
-    predicted = torch.tensor([list(model.predict(clips / "fast9.mkv").values())])
+    predicted = torch.tensor([list(model.predict(clips / "fast9.mkv").values())], dtype=torch.float64).logit()
     assert table[list(model.classes)].to_numpy()[0] == pytest.approx(model.calibrate(predicted)[0].numpy(), abs=1e-5)
 
 

@@ -1,9 +1,12 @@
 """A network that leaves amclip answers as it did."""
 
+import importlib
 import json
+import re
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 import untrained
@@ -14,14 +17,19 @@ from amclip.inference import TrainedModel, load_model
 from amclip.inputs import MotionInput
 from amclip.portable import AGREEMENT, PortableNetwork, describe, example_clips, write_pt2
 
-KNOWN = Calibrator((1.5, 0.7, 1.0), (0.3, -0.2, 0.0), (0.5, 0.4, 0.6), (0.5,) * 3).to_dict()
+DOCS = Path(__file__).parents[1] / "docs"
+KNOWN = Calibrator((8.0, 4.0, 1.0), (0.3, -0.2, 0.0), (0.5, 0.4, 0.6), (0.0,) * 3).to_dict()
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Frames, flow images and numbers of motion, joined late."""
+    """Frames, flow images and numbers of motion, joined late; all but sure of its answers."""
     data = {"flow_motion": MotionInput(), "num_segments": 1, "positions_per_segment": 2}
-    return untrained.make_checkpoint(tmp_path_factory.mktemp("portable"), data, {"calibrator": KNOWN})
+    path = untrained.make_checkpoint(tmp_path_factory.mktemp("portable"), data, {"calibrator": KNOWN})
+    content = torch.load(path, weights_only=True)
+    content["state_dict"]["network.classifiers.0.head.linear.weight"] *= 8
+    torch.save(content, path)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +42,12 @@ def test_what_leaves_is_what_amclip_gives_calibrated(model: TrainedModel) -> Non
     assert list(clips) == ["images", "segments", "motion"]
     with torch.inference_mode():
         logits = model.network(*clips.values())
-        expected = model.calibrate(model.probabilities(logits))
+        expected = model.calibrate(model.log_odds(logits))
         found = PortableNetwork(model)(*clips.values())
     torch.testing.assert_close(found, expected, rtol=0, atol=0)
-    assert float((found - model.probabilities(logits)).abs().max()) > 1e-4  # calibrated
+    assert float(logits.max()) > 17  # a probability of 1 in float32, of which nothing could be calibrated
+    by_hand = 1 / (1 + np.exp(-(logits.double().numpy() / KNOWN["temperatures"] + KNOWN["biases"])))
+    np.testing.assert_allclose(found.numpy(), by_hand, rtol=0, atol=1e-7)
 
 
 def test_what_it_takes_is_described(model: TrainedModel) -> None:
@@ -80,13 +90,31 @@ def test_onnxruntime_gives_what_amclip_gives(checkpoint: Path, model: TrainedMod
     torch.testing.assert_close(torch.from_numpy(found), expected, rtol=0, atol=AGREEMENT)
 
 
+def test_the_page_has_every_kind_of_network_and_the_guide_all_that_are_not_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(DOCS / "benchmarks"))
+    benchmark = importlib.import_module("export")
+
+    def table(page: str, heading: str) -> list[list[str]]:
+        rows = (DOCS / page).read_text("utf-8").partition(f"## {heading}\n")[2].partition("\n## ")[0].splitlines()
+        return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows if row.startswith("|")][2:]
+
+    page = [*table("benchmarks/export.md", "Networks"), *table("benchmarks/export.md", "Towers")]
+    kinds = [*benchmark.KINDS, benchmark.SURE, benchmark.EXCLUSIVE, *benchmark.tiny_towers()]
+    assert [row[0] for row in page] == kinds
+    measured = re.compile(r"\de[-+]\d\d")
+    refused = [row[0] for row in page if not all(measured.fullmatch(cell) for cell in row[1:3])]
+    assert [row[0] for row in table("export.md", "Which networks")] == refused
+
+
 def test_a_network_that_cannot_be_followed_leaves_no_file(
     model: TrainedModel, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def by_value(logits: torch.Tensor) -> torch.Tensor:
-        return logits.sigmoid() if float(logits.sum()) > 0 else logits
+        return logits if float(logits.sum()) > 0 else -logits
 
-    monkeypatch.setattr(type(model.loss), "probabilities", lambda self, logits: by_value(logits))
+    monkeypatch.setattr(type(model.loss), "log_odds", lambda self, logits: by_value(logits))
     with pytest.raises(ValueError, match=r"torch\.export cannot follow this network \(\w+: .*"):
         write_pt2(model, tmp_path / "model.pt2")
     assert list(tmp_path.iterdir()) == []

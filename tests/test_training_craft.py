@@ -257,7 +257,7 @@ def test_several_views_of_a_clip_are_tested_as_one(drawn: Path, tmp_path: Path, 
                 frames = sample["frames"][None, t::2, ..., left : left + 36]
                 with torch.no_grad():
                     logits = model(module.preprocess(frames, shown=(1.0, 0.75)).images, sample["segments"][None])
-                scores.append(logits[0].sigmoid())
+                scores.append(logits[0].double().sigmoid())
         views = torch.stack(scores)
         expected = views.mean(dim=0) if aggregation == "mean" else views.amax(dim=0)
         torch.testing.assert_close(predicted[0][row], expected, rtol=0, atol=1e-4)

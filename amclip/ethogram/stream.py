@@ -142,9 +142,9 @@ def stream_windows(
                         mine = on_device(torch.from_numpy(rows.images[filled_up] - base), device)
                         first_of, *motion = (each[mine] for each in kept)
                         answer = (network.classify if alone else network.answer)(first_of, segments, *motion)
-                        scored = model.probabilities(answer.logits)[: len(chosen)]
-                        pooled = answer.embeddings[: len(chosen)].float().mean(dim=1) if embeddings else scored[:, :0]
-                        underway.launch(scored, pooled)
+                        log_odds = model.log_odds(answer.logits)[: len(chosen)]
+                        pooled = answer.embeddings[: len(chosen)].float().mean(dim=1) if embeddings else log_odds[:, :0]
+                        underway.launch(log_odds, pooled)
                     row += len(chosen)
                     if len(underway) > 1:
                         yield underway.fetch()
@@ -173,17 +173,17 @@ class _Underway:
         while self._launched:
             yield self.fetch()
 
-    def launch(self, scored: Tensor, pooled: Tensor) -> None:
-        """Have probabilities ``[n, C]`` and embeddings ``[n, D]`` copied."""
-        copies = (each.to("cpu", non_blocking=True) for each in (scored, pooled))
+    def launch(self, log_odds: Tensor, pooled: Tensor) -> None:
+        """Have log-odds ``[n, C]`` and embeddings ``[n, D]`` copied."""
+        copies = (each.to("cpu", non_blocking=True) for each in (log_odds, pooled))
         self._launched.append((*copies, self._streams.mark()))
 
     def fetch(self) -> Scored:
         """The next ones, calibrated."""
-        scored, pooled, mark = self._launched.popleft()
+        log_odds, pooled, mark = self._launched.popleft()
         self._streams.wait(mark)
         with torch.inference_mode():
-            return Scored(self._model.calibrate(scored).numpy(), pooled.numpy())
+            return Scored(self._model.calibrate(log_odds).numpy(), pooled.numpy())
 
 
 def _decoded(

@@ -1,13 +1,16 @@
 """Low-rank updates of an image tower's blocks (LoRA, Hu et al., arXiv 2106.09685), by peft."""
 
+import copy
 import re
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
 from amclip.models.tower import blocks_of
 
-__all__ = ["add_lora"]
+__all__ = ["add_lora", "merge_lora"]
+
+_Network = TypeVar("_Network", bound=nn.Module)
 
 
 def add_lora(visual: nn.Module, trainable_blocks: int, rank: int, alpha: int) -> None:
@@ -44,6 +47,31 @@ def add_lora(visual: nn.Module, trainable_blocks: int, rank: int, alpha: int) ->
     visual.requires_grad_(False)
     pattern = "|".join(re.escape(name) for name in targets)
     inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=alpha, target_modules=f"({pattern})"), visual)
+
+
+def merge_lora(network: _Network) -> _Network:
+    """A network that computes the same without updates: a copy whose weights they were added to.
+
+    Args:
+        network: Any; one without LoRA is returned as it is.
+    """
+    if not any("lora_" in name for name, _ in network.named_parameters()):
+        return network
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    merged = copy.deepcopy(network)
+    updated = {name: module for name, module in merged.named_modules() if isinstance(module, BaseTunerLayer)}
+    for name, module in updated.items():
+        parent, _, own = name.rpartition(".")
+        if any(name.startswith(f"{other}.") for other in updated):  # within an attention, which takes it along
+            continue
+        if isinstance(module.get_base_layer(), nn.MultiheadAttention):
+            plain = module.unload_and_optionally_merge_module(merge=True, safe_merge=False, adapter_names=None)
+        else:
+            module.merge()
+            plain = module.get_base_layer()
+        setattr(merged.get_submodule(parent), own, plain)
+    return merged
 
 
 def _layers(block: nn.Module) -> list[nn.Module]:

@@ -146,8 +146,8 @@ class Straightforward:
         with torch.inference_mode():
             pixels = video.read(indices.ravel())
             images = self.model.preprocess(pixels.view(1, *indices.shape, *pixels.shape[1:])).images
-            scores = self.model.probabilities(self.model.network(images, self.segments))
-            return self.model.calibrate(scores)[0].numpy()
+            log_odds = self.model.log_odds(self.model.network(images, self.segments))
+            return self.model.calibrate(log_odds)[0].numpy()
 
 
 def opened(model: TrainedModel, path: Path) -> Video:

@@ -229,9 +229,9 @@ def precision_of(model: TrainedModel, table: Any, root: Path) -> tuple[AveragePr
     for clip in table.clips:
         answer = model.predict(root / clip.video, clip.start, clip.stop)
         scored.append([answer[name] for name in model.classes])
-    probabilities = torch.tensor(scored)
+    probabilities = torch.tensor(scored, dtype=torch.float64)
     labels = torch.tensor([[int(name in clip.labels) for name in model.classes] for clip in table.clips])
-    return AveragePrecisionScores(probabilities, labels), probabilities
+    return AveragePrecisionScores(probabilities.logit(), labels), probabilities
 
 
 def answers(run: Benchmark, checkpoint: Path, labels: Path, clips: int | None) -> list[str]:

@@ -268,8 +268,8 @@ def baseline(work: Path, like: WindowScores, table: LabelTable) -> tuple[WindowS
             if score > best:
                 best, validation[:, column] = score, guess
                 values[:, column] = model.predict_proba(asked)[:, 1]
-    calibrator = Calibrator.fit(torch.from_numpy(validation), torch.from_numpy(tuned_truth))
-    probabilities = calibrator(torch.from_numpy(values)).numpy()
+    calibrator = Calibrator.fit(torch.from_numpy(validation).logit(), torch.from_numpy(tuned_truth))
+    probabilities = calibrator(torch.from_numpy(values).logit()).numpy()
     return replace(like, classes=table.classes, probabilities=probabilities), list(calibrator.thresholds)
 
 

@@ -75,10 +75,10 @@ def train(loss: Loss, sampler: str, clips: Clips, seed: int) -> nn.Module:
 @torch.no_grad()
 def score(network: nn.Module, test: Clips) -> list[float]:
     """Macro mAP, mAP of head, middle and tail, micro mAP, F1 at 0.5; in per cent."""
-    values: Tensor = network(test.features).sigmoid()
-    scores = AveragePrecisionScores(values, test.targets.long())
+    log_odds: Tensor = network(test.features)
+    scores = AveragePrecisionScores(log_odds, test.targets.long())
     parts = scores.by_class_group(class_groups_by_count(COUNTS))
-    f1 = float(scores.f1(torch.full((len(COUNTS),), 0.5)).nanmean())
+    f1 = float(scores.f1(torch.zeros(len(COUNTS))).nanmean())
     return [100 * v for v in (scores.macro, *(value for value, _ in parts.values()), scores.micro, f1)]
 
 

@@ -191,7 +191,7 @@ def train_and_test(name: str, seed: int, train: Clips, test: Clips, work: Path) 
     trainer.test(task, datamodule=data, verbose=False)
     assert task.scores is not None
     values = {part: value for part, (value, _) in task.scores.by_class_group(groups).items()}
-    f1 = float(task.scores.f1(torch.full((len(BEHAVIOURS),), 0.5)).nanmean())
+    f1 = float(task.scores.f1(torch.zeros(len(BEHAVIOURS))).nanmean())
     per_class = dict(zip(BEHAVIOURS, task.scores.per_class.tolist(), strict=True))
     result = {"macro": task.scores.macro, **values, "micro": task.scores.micro, "F1 at 0.5": f1, "seconds": seconds}
     kept.write_text(json.dumps({**result, "per_class": per_class}))

@@ -248,14 +248,14 @@ def baseline(work: Path, tracks: Tracks, truth: Truth) -> tuple[Scores, list[flo
                 best, validation[:, column] = score, guess
                 for fly in labels:
                     values[fly][:, column] = model.predict_proba(features[fly])[:, 1]
-    calibrator = Calibrator.fit(torch.from_numpy(validation), torch.from_numpy(tuned_truth))
+    calibrator = Calibrator.fit(torch.from_numpy(validation).logit(), torch.from_numpy(tuned_truth))
     frames = np.rint(starts * FPS).astype(np.int64)
     length = round(WINDOW * FPS)
     duration = next(iter(truth.flies.values())).end
     scores = {
         fly: WindowScores(
             *(fly_tracks.VIDEO, CLASSES, frames, frames + length, frames / FPS, (frames + length) / FPS),
-            probabilities=calibrator(torch.from_numpy(mine)).float().numpy(),
+            probabilities=calibrator(torch.from_numpy(mine).logit()).numpy(),
             extent=Extent(FPS, round(duration * FPS), duration),
             subject=fly,
         )

@@ -106,8 +106,8 @@ def _annotate(path: Path, info: VideoInfo, truth: Truth) -> str:
         device=torch.device("cpu"),
         input=NetworkInput(num_segments=1),
         preprocess=preprocess,
-        probabilities=torch.sigmoid,
-        calibrate=lambda scores: scores,
+        log_odds=lambda logits: logits,
+        calibrate=torch.sigmoid,
     )
     with contextlib.closing(Video(path, SIZE, info=info)) as video:
         length = min(1.0, video.duration)

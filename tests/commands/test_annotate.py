@@ -35,7 +35,7 @@ from amclip.ethogram.stream import stream_windows
 from amclip.inference import load_model
 
 HOP = 0.4
-CALIBRATOR = Calibrator(temperatures=(2, 1, 1), biases=(0, 0, 0.5), thresholds=(0.5,) * 3, raw_thresholds=(0.5,) * 3)
+CALIBRATOR = Calibrator(temperatures=(2, 1, 1), biases=(0, 0, 0.5), thresholds=(0.5,) * 3, raw_thresholds=(0.0,) * 3)
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")

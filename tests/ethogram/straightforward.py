@@ -26,5 +26,5 @@ def window_by_window(model: TrainedModel, video: Video, plan: WindowPlan, batch:
             unit_speed = torch.from_numpy(speeds.reshape(*wanted.shape, *speeds.shape[1:]))
             seen = model.preprocess(pictures, unit_speed=unit_speed)
             logits = model.network(seen.images, segments, seen.motion)
-            scores.append(model.calibrate(model.probabilities(logits)).numpy())
+            scores.append(model.calibrate(model.log_odds(logits)).numpy())
     return np.concatenate(scores)[: len(plan)]

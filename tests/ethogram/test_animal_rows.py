@@ -93,7 +93,7 @@ def test_rows_are_scored_as_each_alone(model: TrainedModel, recording: Path, bat
             with torch.inference_mode():
                 images, motion = model.preprocess(pictures, unit_speed=speeds)
                 logits = model.network(images, model.input.segments()[None], motion)
-            expected.append(model.probabilities(logits)[0].numpy())
+            expected.append(model.calibrate(model.log_odds(logits))[0].numpy())
     np.testing.assert_allclose(found, expected, rtol=2e-4, atol=1e-6)
     assert np.ptp(found, axis=0).max() > 0.02  # not one answer to everything
 

@@ -13,7 +13,7 @@ from tiny_timm import DEPTH, KINDS, vision
 from torch import Tensor, nn
 
 from amclip.models.encoder import ImageEncoder
-from amclip.models.lora import add_lora
+from amclip.models.lora import add_lora, merge_lora
 from amclip.models.pretrained import describe_backbone
 from amclip.models.tower import blocks_of, build_clip, depths, train_last, undecayed
 from amclip.optimiser import parameter_groups
@@ -200,6 +200,27 @@ def test_lora_starts_as_the_tower_and_takes_its_weights(kind: str, images: Tenso
     again = encoder(kind, lora_rank=2, trainable_blocks=2)
     again.load_state_dict(adapted.state_dict())
     torch.testing.assert_close(again(images), adapted(images), rtol=0, atol=0)
+    assert_merged_alike(adapted, images)
+    assert merge_lora(plain) is plain
+
+
+def test_updates_of_open_clips_attention_are_merged_with_those_of_its_projection(images: Tensor) -> None:
+    vision_cfg = {"layers": 2, "width": 32, "head_width": 16, "patch_size": 8, "image_size": 32}
+    torch.manual_seed(0)
+    adapted = ImageEncoder({"embed_dim": 8, "vision_cfg": vision_cfg, "quick_gelu": True}, 1, lora_rank=2).eval()
+    for name, value in adapted.named_parameters():
+        if "lora_B" in name:
+            nn.init.normal_(value)
+    assert_merged_alike(adapted, images)
+
+
+def assert_merged_alike(adapted: nn.Module, images: Tensor) -> None:
+    """With the updates added to the weights the answers are the same, and nothing of peft is left."""
+    before = adapted(images)
+    merged = merge_lora(adapted)
+    assert not [name for name, _ in merged.named_modules() if "lora" in name or "base_layer" in name]
+    torch.testing.assert_close(merged(images), before, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(adapted(images), before, rtol=0, atol=0)  # it is a copy
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_an_embedding_is_what_the_window_was_classified_from(trained: Path, draw
     (classifier,) = model.network.classifiers
     with torch.inference_mode():
         logits = classifier.head(torch.from_numpy(found.embeddings))  # type: ignore[operator,union-attr]
-        want = model.calibrate(logits.sigmoid()).numpy()
+        want = model.calibrate(model.log_odds(logits)).numpy()
     np.testing.assert_allclose(found.scores.probabilities, want, atol=1e-5)
 
 
