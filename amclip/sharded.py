@@ -19,8 +19,8 @@ class ShardedStrategy(ModelParallelStrategy):
     """PyTorch's `fully_shard` (FSDP2): each process keeps a part of every weight, and gathers a block when it needs it.
 
     Weights keep their names and shapes, so that rates by layer, weight decay, frozen blocks and the clipping of
-    gradients are what they are on one device. Checkpoints are whole, one file, as of any other training. Lightning's own
-    strategy `fsdp` flattens weights: biases and matrices could not be told apart any more, and no weight would decay.
+    gradients are what they are on one device. Checkpoints are whole, one file, as of any other training. Lightning's
+    own strategy `fsdp` flattens weights: biases and matrices could not be told apart, and no weight would decay.
 
     Args:
         process_group_backend: Of the processes' talk, such as nccl or gloo; default: by the device.

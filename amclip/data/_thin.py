@@ -10,7 +10,7 @@ __all__ = ["Thinner"]
 
 # Bytes that are left of a slice. Only a table of weights makes a header longer; where a cut goes through one, other
 # weights are read than the file has, which change pictures alone. Packets that decide what comes out are left more.
-_SOME, _MORE = 48, 128
+_SOME, _MORE = 32, 128
 
 
 class Thinner:
