@@ -78,7 +78,7 @@ def answer_batch(network: InterleavedClassifier, batch: dict[str, Any]) -> Answe
     """What a network says of the clips of a batch, by their images or, where there are such, their embeddings."""
     motion: Tensor | None = batch.get("motion")
     if "embeddings" in batch:
-        return network.classify(network.join(batch["embeddings"], motion), batch["segments"])
+        return network.answer_embeddings(batch["embeddings"], batch["segments"], motion)
     return network.answer(batch["images"], batch["segments"], motion)
 
 

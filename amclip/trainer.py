@@ -9,9 +9,11 @@ from lightning.pytorch.accelerators import Accelerator, CUDAAccelerator
 from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.loggers.logger import rank_zero_experiment
+from lightning.pytorch.strategies import Strategy
 
 from amclip.precision import bfloat16_is_fast
 from amclip.rank_zero import rank_zero_info
+from amclip.sharded import choose_strategy
 
 __all__ = ["AmclipTrainer", "Float32Products", "PatientBar", "Precision", "RunLogger", "choose_precision", "on_cuda"]
 
@@ -30,6 +32,8 @@ class AmclipTrainer(Trainer):
 
     Args:
         accelerator: Lightning's: where to train, such as auto, gpu or cpu.
+        strategy: Lightning's: how several processes train, such as ddp. fsdp: each keeps a part of the weights, see
+            :class:`amclip.sharded.ShardedStrategy`.
         precision: auto: bf16-mixed on a GPU of CUDA that has bfloat16, else 32-true. Or any of Lightning's, such as
             32-true, bf16-mixed, or 16-mixed on GPUs without bfloat16.
         float32_products: How exact matrix products of float32 are on a GPU of CUDA. high: on its tensor cores (TF32,
@@ -55,6 +59,7 @@ class AmclipTrainer(Trainer):
         self,
         *,
         accelerator: str | Accelerator = "auto",
+        strategy: str | Strategy = "auto",
         precision: Precision | None = "auto",
         float32_products: Float32Products = "high",
         side_stream: bool = True,
@@ -77,6 +82,7 @@ class AmclipTrainer(Trainer):
         self.side_stream = side_stream
         super().__init__(
             accelerator=accelerator,
+            strategy=choose_strategy(strategy),
             precision=chosen,
             limit_train_batches=limit_train_batches,
             limit_val_batches=limit_val_batches,

@@ -10,6 +10,8 @@ from build import make_data, make_task
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback
 
+from amclip.sharded import choose_strategy
+
 STEPS, EPOCHS = 2, 2
 Found = dict[str, Any]
 
@@ -39,21 +41,34 @@ def task_and_data(drawn: Path, batch_size: int, **settings: Any) -> tuple[Any, A
 def trainer(folder: Path, processes: int, **settings: Any) -> Trainer:
     """One for so many processes, which are there already."""
     return Trainer(
-        accelerator="cpu", devices=processes, strategy="ddp" if processes > 1 else "auto", default_root_dir=folder,
-        logger=False, enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False, **settings,
+        accelerator="cpu", devices=processes, default_root_dir=folder, logger=False, enable_progress_bar=False,
+        enable_model_summary=False, enable_checkpointing=False,
+        **{"strategy": "ddp" if processes > 1 else "auto", **settings},
     )  # fmt: skip
 
 
-def _train(drawn: Path, target: Path, processes: int, sampler: str) -> Found:
+def _train(drawn: Path, target: Path, processes: int, sampler: str, sharded: bool = False) -> Found:
     """Losses and clips of this process, and the weights at the end."""
     seed_everything(3)
     task, data = task_and_data(drawn, 8 // processes, sampler=sampler, mixup=0.8, cutmix=0.5)
     losses = Losses()
-    limits = {"limit_train_batches": STEPS, "limit_val_batches": 0, "max_epochs": EPOCHS}
-    fitting = trainer(target, processes, callbacks=[losses], **limits)
+    settings: Found = {"limit_train_batches": STEPS, "limit_val_batches": 0, "max_epochs": EPOCHS}
+    if sharded:
+        with torch.no_grad():  # processes may begin with other weights; the first one's count
+            next(task.network.classifiers.parameters()).add_(int(os.environ["LOCAL_RANK"]))
+        settings["strategy"] = choose_strategy("fsdp")
+    fitting = trainer(target, processes, callbacks=[losses], gradient_clip_val=0.5, **settings)
     fitting.fit(task, data)
-    weights = torch.cat([weight.detach().flatten() for weight in task.network.parameters()])
-    return {"steps": losses.steps, "weights": weights[::97].tolist()}
+    whole = [weight.full_tensor() if sharded else weight for weight in task.network.parameters()]
+    found: Found = {
+        "steps": losses.steps,
+        "weights": torch.cat([one.detach().flatten() for one in whole])[::97].tolist(),
+    }
+    if sharded:
+        found["kept"] = [weight.to_local().numel() for weight in task.network.parameters()]
+        fitting.save_checkpoint(target / "sharded.ckpt")
+        found["metrics"] = fitting.test(task, data, verbose=False, ckpt_path=target / "sharded.ckpt")[0]
+    return found
 
 
 def _test(drawn: Path, target: Path, processes: int) -> Found:
@@ -71,5 +86,9 @@ def _test(drawn: Path, target: Path, processes: int) -> Found:
 
 def work(drawn: Path, target: Path, processes: int, name: str) -> None:
     """Train with the sampler of this name, or test, and write what this process found."""
-    found = _test(drawn, target, processes) if name == "test" else _train(drawn, target, processes, name)
+    if name == "test":
+        found = _test(drawn, target, processes)
+    else:
+        sharded = name == "sharded"
+        found = _train(drawn, target, processes, "shuffled" if sharded else name, sharded)
     (target / f"{name}_{processes}_{os.environ['LOCAL_RANK']}.json").write_text(json.dumps(found))

@@ -29,7 +29,6 @@ LAYERS = {
         "long_work",
         "machine",
         "rank_zero",
-        "trainer",
         "on_device",
         "precision",
         "quick_import",
@@ -54,7 +53,7 @@ LAYERS = {
     ),
     "data": ("data", "preprocess"),
     "training, and the trained model": (
-        *("inference", "task", "callbacks", "cards", "epoch_times", "portable", "score_table"),
+        *("inference", "task", "callbacks", "cards", "epoch_times", "portable", "score_table", "sharded", "trainer"),
     ),
     "ethogram": ("ethogram",),
     "report": ("report",),

@@ -42,3 +42,12 @@ def test_a_release_is_hashed_attested_and_published_without_a_password() -> None
     assert order == sorted(order)
     assert jobs["publish"]["permissions"] == {"id-token": "write"}
     assert jobs["publish"]["needs"] == "build"
+
+
+def test_every_dependency_has_a_lowest_version() -> None:
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    named = text[text.index("\ndependencies = [") : text.index("\n[project.scripts]")]
+    lines = [line.partition("#")[0] for line in named.splitlines()]
+    found = re.findall(r'"([^"]+)"', "\n".join(lines))
+    assert len(found) > 40
+    assert [one for one in found if ">=" not in one] == []  # .ci/dependencies lowest installs these

@@ -11,10 +11,14 @@ __all__ = ["best_stream", "missing_bytes", "mp4_boxes", "open_container"]
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
 
 
-def open_container(path: str | os.PathLike[str]) -> Any:
+def open_container(path: str | os.PathLike[str], options: dict[str, str] | None = None) -> Any:
     """Open a file for reading by FFmpeg, by its absolute path.
 
     FFmpeg takes what stands before a colon for a protocol where the path has no ``/``: ``12:30.mp4`` is such a name.
+
+    Args:
+        path: The file.
+        options: Of FFmpeg's, for the container and for what it decodes itself to learn what its streams are.
 
     Returns:
         An ``av.container.InputContainer``, to be closed.
@@ -24,7 +28,7 @@ def open_container(path: str | os.PathLike[str]) -> Any:
     """
     import av
 
-    return av.open(os.path.abspath(path))
+    return av.open(os.path.abspath(path), options=options)
 
 
 def best_stream(container: Any) -> Any:

@@ -1,10 +1,15 @@
-"""Whether an H.264 stream may code a frame as two fields, told by its sequence parameter set (ITU-T H.264, 7.3.2.1)."""
+"""What can be told of H.264 without decoding it: whether frames may be two fields, and where packets hold pictures.
+
+Numbers of sections and tables are those of ITU-T H.264.
+"""
 
 from __future__ import annotations
 
-__all__ = ["may_hold_fields"]
+__all__ = ["is_disposable", "length_width", "may_hold_fields", "without_pictures"]
 
-_SEQUENCE = 7  # nal_unit_type of a sequence parameter set
+_SEQUENCE = 7  # nal_unit_type of a sequence parameter set (7.3.2.1)
+_DISPOSABLE = 1  # first byte of a slice of a picture that no other one needs
+_SLICES = (1, 5)  # of a slice of a picture, and of one that decoding can begin with
 # profile_idc of those with a chroma format, bit depths and scaling lists in front.
 _HIGH = (100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135)
 
@@ -23,6 +28,70 @@ def may_hold_fields(extradata: bytes | None) -> bool:
             except IndexError:
                 break
     return True
+
+
+def length_width(extradata: bytes | None) -> int:
+    """Bytes of the length in front of each unit of a packet, as the decoder's configuration (avcC) says.
+
+    Args:
+        extradata: As of :func:`may_hold_fields`.
+
+    Returns:
+        1, 2 or 4; 0 where units are told apart by start codes, or nothing is known.
+    """
+    if not extradata or len(extradata) < 7 or extradata[0] != 1:
+        return 0
+    return (extradata[4] & 3) + 1
+
+
+def without_pictures(data: bytes, width: int, keep: int) -> bytes | None:
+    """A packet whose slices end behind their headers: a decoder takes or refuses it as it does the whole one.
+
+    A decoder finds what is wrong with units and headers, refuses the packet, and conceals what is wrong behind them. So
+    whether a frame comes out is told by the headers, in a hundredth of the time.
+
+    Args:
+        data: The packet.
+        width: Bytes of each unit's length, see :func:`length_width`.
+        keep: Bytes that are left of a slice, at least 1. Those of the header are mostly below 20; a table of weights
+            for many reference frames can take more.
+
+    Returns:
+        The packet; ``None`` where it is not made of whole units, or one holds what it must not, such as a start code,
+        behind which a decoder would look for another unit (7.4.1).
+    """
+    kept: list[bytes] = []
+    place, end = 0, len(data)
+    while place < end:
+        begin = place + width
+        size = int.from_bytes(data[place:begin], "big")
+        place = begin + size
+        if size < 2 or place > end or _has_start_code(data, begin, place):
+            return None
+        if size > keep and data[begin] & 31 in _SLICES:
+            size = keep
+        kept += (size.to_bytes(width, "big"), data[begin : begin + size])
+    return b"".join(kept)
+
+
+def is_disposable(data: bytes, width: int) -> bool:
+    """Whether a packet is one slice of a picture that no other one needs (``nal_ref_idc`` 0), and nothing else.
+
+    Args:
+        data: The packet, made of whole units.
+        width: Bytes of each unit's length.
+    """
+    return data[width] == _DISPOSABLE and int.from_bytes(data[:width], "big") == len(data) - width
+
+
+def _has_start_code(data: bytes, begin: int, end: int) -> bool:
+    """Whether two zeros are followed by 0, 1 or 2, or by nothing: within a unit, a 3 is put between."""
+    place = data.find(b"\0\0", begin, end)
+    while place >= 0:
+        if place + 2 >= end or data[place + 2] < 3:
+            return True
+        place = data.find(b"\0\0", place + 3, end)
+    return False
 
 
 def _units(extradata: bytes) -> list[bytes]:

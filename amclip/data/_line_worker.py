@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,6 +37,7 @@ class LineWorker:
     Args:
         command: What is started; calls :func:`serve`.
         timeout: Seconds without a sign of progress after which it ends, by :func:`alive_within`.
+        environment: Variables that it gets beside this process' own.
 
     Attributes:
         closed: Whether it takes no more requests.
@@ -44,8 +45,8 @@ class LineWorker:
         hint: What that may mean.
     """
 
-    def __init__(self, command: Sequence[str], timeout: float) -> None:
-        self._command, self._timeout = list(command), timeout
+    def __init__(self, command: Sequence[str], timeout: float, environment: Mapping[str, str] | None = None) -> None:
+        self._command, self._timeout, self._environment = list(command), timeout, environment or {}
         self._process: subprocess.Popen[str] | None = None
         self.closed = False
         self.end = self.hint = ""
@@ -91,7 +92,7 @@ class LineWorker:
                 stderr=subprocess.DEVNULL,  # FFmpeg's remarks on damaged files
                 text=True,
                 encoding="utf-8",
-                env={**os.environ, "PYTHONPATH": search},
+                env={**os.environ, **self._environment, "PYTHONPATH": search},
             )
         return self._process
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -16,8 +14,12 @@ from numpy.typing import NDArray
 
 from amclip.data._container import best_stream, open_container
 from amclip.data._h264 import may_hold_fields
+from amclip.data._thin import Thinner
 
-__all__ = ["NOTHING", "Alive", "Coding", "Packets", "Scan", "draft", "name_packet", "numbered_packets", "scan"]
+__all__ = [
+    *("NOTHING", "Alive", "Coding", "Packets", "Scan", "draft", "flush_packet", "name_packet", "numbered_packets"),
+    "scan",
+]
 
 NOTHING = np.iinfo(np.int64).min  # for a stamp that is missing
 _ONE = Fraction(1)
@@ -92,6 +94,8 @@ class Scan:
     Attributes:
         packets: What was found.
         stream: Whose packets they are.
+        group: The packets from the last key frame on, with their numbers; where they are very large, not the last ones.
+        thinner: Takes pictures out of packets.
 
     Raises:
         ValueError: If there is no video stream.
@@ -99,11 +103,12 @@ class Scan:
     """
 
     def __init__(self, path: str | os.PathLike[str], alive: Alive = lambda: None) -> None:
-        self._container = open_container(path)
+        self._container = open_container(path, _DRAFT)  # FFmpeg decodes a few frames to learn what they are
         try:
             self.stream = best_stream(self._container)
             self._first: list[tuple[int, Any]] = []
-            self._last: deque[tuple[int, Any]] = deque(maxlen=_HELD)
+            self.group: list[tuple[int, Any]] = []
+            self.thinner = Thinner(self.stream)
             self.packets = self._read(os.fspath(path), alive)
         except BaseException:
             self._container.close()
@@ -114,7 +119,7 @@ class Scan:
 
     def __exit__(self, *error: object) -> None:
         self._first.clear()
-        self._last.clear()
+        self.group.clear()
         self._container.close()
 
     def _read(self, path: str, alive: Alive) -> Packets:
@@ -124,11 +129,19 @@ class Scan:
         container, stream = self._container, self.stream
         codec = stream.codec_context.name
         hides = codec in ("vp8", "libvpx")
+        held = 0
         try:
             for packet in container.demux(stream):
                 if not packet.size:
                     continue
-                (self._first if len(pts) < _HELD else self._last).append((len(pts), packet))
+                if len(pts) < _HELD:
+                    self._first.append((len(pts), packet))
+                if packet.is_keyframe:
+                    self.group.clear()
+                    held = 0
+                held += packet.size
+                if held <= _MOST_HELD or packet.is_keyframe:
+                    self.group.append((len(pts), packet))
                 pts.append(NOTHING if packet.pts is None else packet.pts)
                 dts.append(NOTHING if packet.dts is None else packet.dts)
                 places.extend((-1 if packet.pos is None else packet.pos, packet.size))
@@ -165,45 +178,16 @@ class Scan:
         )
 
     def first_packets(self) -> Iterator[tuple[int, Any]]:
-        """The first packets, each with its number as its time stamp; at the end of a short video, the empty one."""
-        for number, packet in self._first:
-            name_packet(packet, number)
-            yield number, packet
-        if len(self._first) == len(self.packets):
-            yield len(self.packets), _flush(self.stream)
+        """The first packets, each with its number as its time stamp; at the end of a short video, the empty one.
 
-    def decodes(self, target: int) -> bool:
-        """Whether the frame of one of the last packets is known to come out of the decoder.
-
-        It is decoded from the key frame before it, where that is one of the last packets too. Where it does not come
-        out so, reading tells, which decodes all since the key frame.
-
-        Args:
-            target: Number of the packet.
+        Pictures are left out where frames come out of the decoder without.
         """
-        import av
-
-        held = [*self._first, *self._last]
-        keys = [number for number, packet in held if number <= target and packet.is_keyframe]
-        context = self.stream.codec_context
-        if not keys or target - keys[-1] > _FAR:
-            return False
-        begin = keys[-1]
-        behind = [(number, packet) for number, packet in held if number >= begin]
-        if (
-            not behind
-            or behind[0][0] > target
-            or [number for number, _ in behind] != list(range(behind[0][0], len(self.packets)))
-        ):
-            return False
-        context.flush_buffers()
-        for number, packet in [*behind, (len(self.packets), _flush(self.stream))]:
-            if packet.size:
-                name_packet(packet, number)
-            with suppress(av.error.FFmpegError):
-                if any(frame.pts == target for frame in packet.decode()):
-                    return True
-        return False
+        for number, packet in self._first:
+            thin = self.thinner.thin(packet, decides=True)
+            name_packet(thin, number)
+            yield number, thin
+        if len(self._first) == len(self.packets):
+            yield len(self.packets), flush_packet(self.stream)
 
 
 def scan(path: str | os.PathLike[str], alive: Alive = lambda: None) -> Packets:
@@ -212,8 +196,9 @@ def scan(path: str | os.PathLike[str], alive: Alive = lambda: None) -> Packets:
         return opened.packets
 
 
-_HELD = 40  # packets at each end: those of the frames that are decoded, with all that codecs reorder
-_FAR = 12  # packets
+_HELD = 40  # packets at the beginning: those of the frames that are decoded, with all that codecs reorder
+_MOST_HELD = 1 << 26  # bytes of the last group of pictures
+_DRAFT = {"skip_loop_filter": "all", "skip_idct": "all"}
 _INTRA_ONLY = 1  # AV_CODEC_PROP_INTRA_ONLY
 
 
@@ -235,9 +220,12 @@ def _avi_ticks(stream: Any, places: NDArray[np.int64], dts: NDArray[np.int64]) -
 
 
 def draft(stream: Any) -> None:
-    """Leave the smoothing of block edges out, which takes a third of the time: for frames that nobody will look at."""
-    if stream.codec_context.name in ("h264", "hevc"):
-        stream.codec_context.options = {"skip_loop_filter": "all"}
+    """Decode faster, to pixels that are not quite right: for frames that nobody will look at.
+
+    Left out are the smoothing of block edges, a third of the time, transforms, and the mending of what is damaged.
+    """
+    if stream.codec_context.name in ("h264", "hevc", "mpeg4"):
+        stream.codec_context.options = {**_DRAFT, "ec": "0"}
 
 
 def numbered_packets(container: Any, stream: Any, first: int = 0) -> Iterator[tuple[int, Any]]:
@@ -259,10 +247,10 @@ def numbered_packets(container: Any, stream: Any, first: int = 0) -> Iterator[tu
                 number += 1
     except av.error.FFmpegError:  # as in `scan`
         pass
-    yield number, _flush(stream)
+    yield number, flush_packet(stream)
 
 
-def _flush(stream: Any) -> Any:
+def flush_packet(stream: Any) -> Any:
     """The empty packet that makes decoders give the rest."""
     import av
 

@@ -12,6 +12,7 @@ from typing import Any
 from amclip.data._container import missing_bytes
 from amclip.data._frame_index import FrameIndex
 from amclip.data._index import describe, index_by_decoding, index_by_stamps
+from amclip.data._last_frame import last_frame_decodes
 from amclip.data._line_worker import alive_within, serve
 from amclip.data._packets import Packets, Scan
 from amclip.data._reader import FrameReader
@@ -58,8 +59,7 @@ def _ends(path: str, scanned: Scan, alive: Callable[[], None]) -> dict[str, Any]
         if index is None:
             return _nothing(packets)
         return _found(path, packets, index, [_cut_off(path), _refused(decoded.failed)])
-    alive()
-    if scanned.decodes(int(index.packets[-1])):
+    if last_frame_decodes(scanned, index.packets, alive):
         return _found(path, packets, index, [_cut_off(path)])
     reader = FrameReader(path, index, _SMALL, drafts=True)
     try:

@@ -306,6 +306,10 @@ class InterleavedClassifier(nn.Module):
         )
         return self._classify(interleave(self.join(features, numbers)), patches)
 
+    def answer_embeddings(self, embeddings: Tensor, segments: Tensor, motion: Tensor | None = None) -> Answer:
+        """As :meth:`answer`, from the embeddings ``(B, K, V, D)`` of the images."""
+        return self.classify(self.join(embeddings, motion), segments)
+
     def _of_tubelets(self, numbers: Tensor, length: int) -> Tensor:
         """Numbers of motion ``(B, M, P, G, F)`` for each of so many embeddings: means of what is embedded as one."""
         numbers = numbers.view(*numbers.shape[:2], self.tubelets, -1, *numbers.shape[3:]).mean(dim=3)

@@ -9,11 +9,11 @@ import pytest
 from drawn import draw_video
 from numbered_files import CASES
 
+import amclip.data._probe_worker as worker
 import amclip.data.probe as module
 from amclip.data._container import missing_bytes
 from amclip.data._index import index_by_stamps
 from amclip.data._packets import Scan
-from amclip.data._probe_worker import answer
 from amclip.data.probe import probe
 from amclip.data.video import READING_RULES, VideoInfo
 from amclip.data.video_file import VideoError
@@ -123,16 +123,16 @@ def test_the_last_packets_tell_no_more_than_reading_does(tmp_path: Path, name: s
         index = index_by_stamps(scanned)
         assert index is not None
         last = scanned.packets.places[spoilt]
-    found = answer(request)
+    found = worker.answer(request)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Scan, "decodes", lambda scanned, target: False)
-        assert answer(request) == found
+        patch.setattr(worker, "last_frame_decodes", lambda *of: False)
+        assert worker.answer(request) == found
         data = bytearray(path.read_bytes())
         for place, size in last.tolist():
             data[place : place + size] = bytes(size)  # these packets hold nothing now
         path.write_bytes(data)
-        spoiled = answer(request)
-    assert answer(request) == spoiled
+        spoiled = worker.answer(request)
+    assert worker.answer(request) == spoiled
 
 
 def test_errors_are_values(tmp_path: Path, videos: Path) -> None:
