@@ -72,7 +72,8 @@ def _send(project: dict[str, Any], parameters: dict[str, Any]) -> Any:
             "",
         ]
     if config.exists():
-        said += [f"{config} is there already and stays as it is; remove it to have it written anew.", ""]
+        said += [f"{config} is there already and stays as it is; remove it to have it written anew. Next:", ""]
+        said += [f'  amclip check --config "{config}"', f'  amclip fit --config "{config}"', ""]
     else:
         said += [_amclip("Looking at videos and events", "new", str(target), "--output", str(config))[1], ""]
     if config.exists():
@@ -80,15 +81,13 @@ def _send(project: dict[str, Any], parameters: dict[str, Any]) -> Any:
         if len(there) > _FEW:
             there = sorted({os.path.dirname(path) for path in there})
         quoted = " ".join(f'"{path}"' for path in there)
+        trained = "--checkpoint runs/version_0/checkpoints/best.ckpt"
         said += [
-            "Type these commands where amclip is installed, one after the other (docs/boris.md):",
+            "Type these where amclip is installed (docs/boris.md), and then, for these videos or others:",
             "",
-            f'  amclip check --config "{config}"',
-            f'  amclip fit --config "{config}"',
-            f"  amclip annotate {quoted} --checkpoint runs/version_0/checkpoints/best.ckpt --output "
-            f'"{folder / "annotated"}"',
+            f'  amclip annotate {quoted} {trained} --output "{folder / "annotated"}"',
             "",
-            "The last one may be of any videos. Then choose `amclip: read bouts` here.",
+            "After that, `amclip: read bouts` in this menu shows what was found.",
         ]
     return "\n".join(said)
 
@@ -191,7 +190,8 @@ def _keep_chosen(project: dict[str, Any], parameters: dict[str, Any]) -> None:
 
 def _amclip(title: str, *words: str) -> tuple[bool, str]:
     """Run amclip while BORIS stays alive; returns whether it went well, and what it said."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
+    # What says where the Python of BORIS finds its modules is not for that of amclip.
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "PYTHONPATH")}
     # A BORIS that was installed as one program sets this for itself, and keeps what it was.
     bundled = environment.pop("LD_LIBRARY_PATH_ORIG", None)
     if bundled is not None:

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 from amclip.text import few, printable
 
@@ -80,7 +81,9 @@ def remove(folder: str | None = None) -> None:
         print(printable(f"Removed {path}"))
 
 
-def compare(predicted: str, project: str, output: str = "amclip_with_boris") -> None:
+def compare(
+    predicted: str, project: str, output: str = "amclip_with_boris", subjects: Literal["each", "merged"] = "each"
+) -> None:
     """Bring bouts to a BORIS project: as observations that BORIS imports, and compared with its own events.
 
     Writes amclip.boris, in which an observation "NAME (amclip)" stands beside each of the project, with its media, time
@@ -90,6 +93,7 @@ def compare(predicted: str, project: str, output: str = "amclip_with_boris") -> 
         predicted: The folder that `amclip annotate` wrote, or bouts in any form that `amclip evaluate` takes.
         project: The project, as BORIS saves it.
         output: Folder to write to.
+        subjects: each compares animal by animal, where both name them; merged what any of them shows.
 
     Raises:
         ValueError: If a file cannot be used, or the two have no video or no behaviour in common.
@@ -114,7 +118,7 @@ def compare(predicted: str, project: str, output: str = "amclip_with_boris") -> 
     print(printable(f"Wrote {len(beside['observations'])} observations to {target}: Observations, Import observations"))
     for note in few(notes):
         print(printable(f"  note: {note}"))
-    evaluate(predicted, project, output)
+    evaluate(predicted, project, output, subjects=subjects)
 
 
 boris = [install, remove, compare]
