@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
 from amclip.atomic import write_bytes
@@ -49,7 +48,7 @@ def install_plugins(folder: Path, command: Sequence[str]) -> list[Path]:
                 f"{path} is there and was not written by `amclip boris install`; move it, and run this again"
             )
     folder.mkdir(parents=True, exist_ok=True)
-    template = files("amclip.boris").joinpath("plugin.py").read_text("utf-8")
+    template = Path(__file__).with_name("plugin.py").read_text("utf-8")
     for path, (title, task, description) in zip(paths, PLUGINS.values(), strict=True):
         values: dict[str, str | list[str]] = {
             "__plugin_name__": title,

@@ -24,7 +24,7 @@ AMCLIP = ["amclip"]
 
 _NOBODY = "No focal subject"
 _OLDEST = "9.7.9"
-_FOLDER = "amclip_with_boris"
+_BESIDE = "{}_with_boris"  # not in the folder, all tables of which amclip reads
 _PROJECT = "labels.boris"
 _FEW = 3  # videos that a command names one by one
 
@@ -100,7 +100,7 @@ def _read(project: dict[str, Any], parameters: dict[str, Any]) -> Any:
     if not (folder / "bouts.csv").is_file():
         raise _Stop(f"{folder} has no bouts.csv: choose the folder that `amclip annotate` has written (its --output).")
     _resolve_media(project)
-    output = folder / _FOLDER
+    output = folder.with_name(_BESIDE.format(folder.name))
     output.mkdir(exist_ok=True)
     _write(output / _PROJECT, project)
     words = ("boris", "compare", str(folder), str(output / _PROJECT), "--output", str(output))

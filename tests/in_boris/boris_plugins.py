@@ -94,7 +94,7 @@ def main(path: str, preferences: str, folder: str, report: str) -> None:
     dialog.ChooseObservationsToImport = All
     asked: list[str] = []
     dialog.MessageDialog = lambda _, words, answers: asked.append(words) or answers[-1]
-    imports.load_observations_from_boris_project(window, f"{folder}/amclip_with_boris/amclip.boris")
+    imports.load_observations_from_boris_project(window, f"{folder}_with_boris/amclip.boris")
     integrity = projects.check_project_integrity(window.pj, cfg.HHMMSS, path, media_file_available=False)
     said |= {"asked": asked, "warned": warned, "integrity": integrity, "observations": window.pj[cfg.OBSERVATIONS]}
     _, frame = projects.project2dataframe(window.pj, list(window.pj[cfg.OBSERVATIONS]))

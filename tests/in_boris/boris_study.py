@@ -1,12 +1,14 @@
 """A small study in BORIS: videos, a project with offsets and several files, and what a network found in the videos."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 from drawn import draw_video
 from drawn_scores import CLASSES, frame_times, scores_of
 
+import amclip
 from amclip.data.boris_layout import media_observation, project_frame
 from amclip.ethogram.bouts import BoutSettings
 from amclip.ethogram.outputs import write_outputs
@@ -14,6 +16,11 @@ from amclip.ethogram.outputs import write_outputs
 FRAMES = {"a.mp4": 140, "b.mp4": 70, "c.mp4": 90}
 LENGTHS = {name: round(float(frame_times(number)[-1]), 3) for name, number in FRAMES.items()}
 OFFSET = 100.0
+#: Starts the amclip that is tested, wherever it is.
+COMMAND = (
+    *(sys.executable, "-c"),
+    f"import sys; sys.path.insert(0, {str(Path(amclip.__file__).parents[1])!r}); from amclip.cli import main; main()",
+)
 
 
 def project() -> dict[str, Any]:

@@ -12,13 +12,9 @@ import boris_study
 import pytest
 import yaml
 
-import amclip
 from amclip.boris import plugin
+from amclip.cli import main
 from amclip.data.formats import Reading, boris_project
-
-OURS = (
-    f"import sys; sys.path.insert(0, {str(Path(amclip.__file__).parent.parent)!r}); from amclip.cli import main; main()"
-)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +28,7 @@ def in_boris(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     monkeypatch.setattr(plugin, "_open_project", lambda: study)
     monkeypatch.setattr(plugin, "_ask_folder", lambda title: tmp_path)
     monkeypatch.setattr(plugin, "_wait", lambda process, title: process.wait())
-    monkeypatch.setattr(plugin, "AMCLIP", [sys.executable, "-c", OURS])
+    monkeypatch.setattr(plugin, "AMCLIP", list(boris_study.COMMAND))
     return tmp_path
 
 
@@ -53,7 +49,14 @@ def spans(file: Path) -> dict[str, list[tuple[Any, ...]]]:
     }
 
 
-def test_events_are_sent_with_the_config_of_a_training(in_boris: Path, study: Path) -> None:
+def test_events_are_sent_with_the_config_of_a_training(
+    in_boris: Path, study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def here(title: str, *words: str) -> tuple[bool, str]:
+        main(words)  # in this process, which has all of it loaded
+        return True, capsys.readouterr().out
+
+    monkeypatch.setattr(plugin, "_amclip", here)
     project = in_memory()
     before = copy.deepcopy(project)
     said = plugin.run(project)
@@ -78,6 +81,9 @@ def test_bouts_are_read_back(study: Path, in_boris: Path, monkeypatch: pytest.Mo
     folder = study.parent / "annotated"
     monkeypatch.setattr(plugin, "TASK", "read")
     monkeypatch.setattr(plugin, "_ask_folder", lambda title: folder)
+    output = study.parent / "annotated_with_boris"
+    output.mkdir()
+    (output / "agreement.csv").write_text("of the last time\n")
     said, agreement, bouts = plugin.run(in_memory())
     assert "Wrote 2 observations" in said
     assert "kappa" in said
@@ -87,7 +93,7 @@ def test_bouts_are_read_back(study: Path, in_boris: Path, monkeypatch: pytest.Mo
     assert [tuple(row) for row in bouts[["video", "behaviour", "start"]].to_numpy().tolist()] == [
         (row["video"], row["behaviour"], float(row["start"])) for row in rows
     ]
-    beside = json.loads((folder / "amclip_with_boris" / "amclip.boris").read_text("utf-8"))
+    beside = json.loads((output / "amclip.boris").read_text("utf-8"))
     assert list(beside["observations"]) == ["day 1 (amclip)", "day 2 (amclip)"]
 
 
