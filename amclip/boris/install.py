@@ -61,8 +61,9 @@ def install_plugins(folder: Path, command: Sequence[str]) -> list[Path]:
         for name, value in values.items():
             # BORIS reads names between double quotes.
             line = f"{name} = {json.dumps(value)}"
-            text, times = re.subn(rf"^{name} = .*$", lambda _, line=line: line, text, flags=re.MULTILINE)
-            assert times == 1, name
+            before, found, after = re.split(rf"^({name} = .*)$", text, flags=re.MULTILINE)
+            assert found
+            text = before + line + after
         write_bytes(path, f"{_SIGN}\n{text}".encode("ascii"))
     return paths
 

@@ -56,10 +56,11 @@ def run(project: dict, parameters: dict | None = None) -> Any:  # type: ignore[t
 def _send(project: dict[str, Any], parameters: dict[str, Any]) -> Any:
     """Write the events for amclip, and the config of a training on them."""
     folder = _ask_folder("Folder for what amclip writes")
-    videos = _resolve_media(project)
     _keep_chosen(project, parameters)
-    name = _open_project().stem if _open_project() else "".join(c for c in _title(project) if c.isalnum() or c in " -_")
-    name = name.strip() or "project"
+    videos = _resolve_media(project)
+    opened = _open_project()
+    title = opened.stem if opened else "".join(c for c in _title(project) if c.isalnum() or c in " -_")
+    name = title.strip() or "project"
     target, config = folder / f"{name}_events.boris", folder / f"{name}.yaml"
     _write(target, project)
     events = sum(len(one.get("events", ())) for one in project["observations"].values())
@@ -170,8 +171,6 @@ def _keep_chosen(project: dict[str, Any], parameters: dict[str, Any]) -> None:
     if behaviours is not None:
         ethogram = project["behaviors_conf"]
         project["behaviors_conf"] = {key: one for key, one in ethogram.items() if one["code"] in behaviours}
-    start, stop = parameters.get("start time"), parameters.get("end time")
-    limited = parameters.get("time") == "time interval" and start is not None and stop is not None
     for observation in project["observations"].values():
         observation["events"] = [
             event
@@ -179,13 +178,21 @@ def _keep_chosen(project: dict[str, Any], parameters: dict[str, Any]) -> None:
             if (behaviours is None or event[2] in behaviours)
             and (subjects is None or (event[1] or _NOBODY) in subjects)
         ]
-        if limited:  # events count from the time offset on, the interval from the start of the media
-            offset = float(observation.get("time offset") or 0)
-            first, last = observation.get("observation time interval") or (0, 0)
-            observation["observation time interval"] = [
-                max(float(start) - offset, float(first), 0.0),
-                min(float(stop) - offset, float(last) or math.inf),
-            ]
+    start, stop = parameters.get("start time"), parameters.get("end time")
+    if parameters.get("time") != "time interval" or start is None or stop is None:
+        return
+    kept = {}
+    for name, observation in project["observations"].items():
+        # Events, and what was chosen, count from the time offset on; the interval from the start of the media.
+        offset = float(observation.get("time offset") or 0)
+        first, last = observation.get("observation time interval") or (0, 0)
+        first = max(float(start) - offset, float(first), 0.0)
+        last = min(float(stop) - offset, float(last) or math.inf)
+        if first < last:
+            kept[name] = {**observation, "observation time interval": [first, last]}
+    if not kept:
+        raise _Stop("The time interval that was chosen lies in none of these observations.")
+    project["observations"] = kept
 
 
 def _amclip(title: str, *words: str) -> tuple[bool, str]:

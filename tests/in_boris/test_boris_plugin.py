@@ -109,6 +109,11 @@ def test_what_was_not_chosen_is_left_out(in_boris: Path, monkeypatch: pytest.Mon
     assert first["observation time interval"] == [0, 2.5]  # less the time offset
     assert second["observation time interval"] == [1, 102.5]
     assert len(second["events"]) == 3
+    plugin.run(in_memory(), {**times, "end time": Decimal("60")})  # which the first, at 100 s, does not reach
+    content = json.loads((in_boris / "study_events.boris").read_text("utf-8"))
+    assert list(content["observations"]) == ["day 2"]
+    times = {**times, "start time": Decimal("0"), "end time": Decimal("0")}
+    assert "lies in none of these observations" in plugin.run(in_memory(), times)
 
 
 def test_without_a_path_of_the_project_its_name_is_taken(in_boris: Path, monkeypatch: pytest.MonkeyPatch) -> None:
