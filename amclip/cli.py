@@ -52,6 +52,7 @@ Tools
                some of them: amclip convert SOURCE TARGET [--to boris] [--fps 25] [--window 2]
   export     the network for programs without amclip: amclip export X.ckpt --output model.onnx
   flow       optical flow of a video, to look at or to store: amclip flow VIDEO --output flow.mp4
+  boris      amclip inside BORIS, as plug-ins: amclip boris install
   synth      write the synthetic animals as videos with a table of labels
   tracks     what files of SLEAP, DeepLabCut, COCO, MOT or CVAT hold, and as one table: amclip tracks FILES \
                --output tracks.csv
@@ -62,7 +63,7 @@ and model; `amclip fit --config FILE --print_config` prints them all as a config
 
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
 PLAIN_COMMANDS = (
-    *("annotate", "check", "convert", "demo", "doctor", "embed"),
+    *("annotate", "boris", "check", "convert", "demo", "doctor", "embed"),
     *("evaluate", "export", "flow", "new", "prepare", "report", "suggest", "synth", "tracks", "tune"),
 )
 
@@ -210,6 +211,6 @@ def _run(command: str, args: list[str]) -> None:
     else:
         from jsonargparse import auto_cli
 
-        # Every plain command is one function, in the module of its name; its docstring is the help.
+        # Every plain command is one function, or several, in the module of its name; their docstrings are the help.
         function = getattr(import_module(f"amclip.commands.{command}"), command)
         auto_cli(function, args=args, prog=f"amclip {command}", as_positional=True)

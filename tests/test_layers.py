@@ -56,6 +56,7 @@ LAYERS = {
         *("inference", "task", "callbacks", "cards", "epoch_times", "portable", "score_table", "sharded", "trainer"),
     ),
     "ethogram": ("ethogram",),
+    "inside other programs": ("boris",),
     "report": ("report",),
     "suggest": ("suggest",),
     "commands": ("commands",),

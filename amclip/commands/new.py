@@ -25,7 +25,8 @@ def new(folder: str, output: str | None = None) -> None:
     to the next is measured on a few pairs of frames, so that flow has all of its colours.
 
     Args:
-        folder: The folder with videos and labels, at any depth; tracks too, where animals are to be told apart.
+        folder: The folder with videos and labels, at any depth; tracks too, where animals are to be told apart. Or one
+            file of labels, such as a BORIS project, whose videos lie where it says, or below its folder.
         output: The config to write. Default: amclip.yaml in the folder. What is there is never overwritten.
 
     Raises:
@@ -40,7 +41,8 @@ def new(folder: str, output: str | None = None) -> None:
     from amclip.commands.new_survey import survey
 
     top = Path(folder)
-    target = top / "amclip.yaml" if output is None else Path(output)
+    home = top.parent if top.is_file() else top
+    target = home / "amclip.yaml" if output is None else Path(output)
     if target.exists():
         raise ValueError(f"{target} is there already and stays as it is; give another name: --output OTHER.yaml")
     found = survey(top.resolve() if top.exists() else top, cache=Path(_CACHE).expanduser())

@@ -112,22 +112,22 @@ class Survey:
 
 
 def survey(folder: str | os.PathLike[str], timeout: float = 20.0, cache: Path | None = None) -> Survey:
-    """Look through a folder and all below it.
+    """Look through a folder and all below it; or at one file of labels, and the videos that it names.
 
     Args:
-        folder: The folder.
+        folder: The folder, or the file.
         timeout: Seconds without progress after which a video counts as unreadable.
         cache: Folder that keeps what probing found.
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If it is a file.
+        ValueError: If it is a file, and none of labels.
     """
     top = Path(folder)
-    if top.is_file():
-        raise ValueError(f"{top} is a file; give the folder that holds videos and labels")
-    there = list_videos(top)
     left_out: list[str] = []
+    if top.is_file():
+        return _survey_of_file(top, left_out, timeout, cache)
+    there = list_videos(top)
     label_files, track_files = _sorted_out(top, left_out)
     roots = _roots(top, there)
     refused: list[str] = []
@@ -136,11 +136,9 @@ def survey(folder: str | os.PathLike[str], timeout: float = 20.0, cache: Path | 
     left_out += [said for said in refused if not (said.startswith(tracked) and "holds no behaviour" in said)]
     chosen, splits = _choose_labels(read, top, left_out)
     root = chosen[0].root if chosen else top
-    found = probe(there, timeout, cache)
-    broken = [info for info in found.values() if isinstance(info, VideoError)]
-    left_out += [f"{one.path}: cannot be read: {one.reason}" for one in broken]
+    found = _probe(there, left_out, timeout, cache)
     names = {path: os.path.relpath(path, root).replace(os.sep, "/") for path in there}
-    videos = {names[path]: info for path, info in found.items() if isinstance(info, VideoInfo)}
+    videos = {names[path]: info for path, info in found.items()}
     images = {name for file in chosen for name in file.videos if name not in videos and (root / name).is_dir()}
     for path, info in probe([root / name for name in sorted(images)], timeout, cache).items():
         if isinstance(info, VideoInfo):
@@ -148,6 +146,30 @@ def survey(folder: str | os.PathLike[str], timeout: float = 20.0, cache: Path | 
     pairs = sorted({pair for file in chosen for pair in file.animals if pair[0] in videos})
     tracks = choose_tracks(track_files, videos, pairs, left_out)
     return Survey(top, root, videos, tuple(chosen), splits, tuple(tracks), tuple(left_out))
+
+
+def _survey_of_file(file: Path, left_out: list[str], timeout: float, cache: Path | None) -> Survey:
+    """Labels in one file; its videos lie where it says, or below its folder."""
+    form = format_of(file)
+    if form is None:
+        raise ValueError(
+            f"{file} is no file of labels that amclip reads; give that, or the folder of videos and labels"
+        )
+    labels = _read_below(file, form, file.parent)
+    if labels.size == 0:
+        raise ValueError(f"{file} is {form.title}, and names no behaviour")
+    chosen, _ = _choose_labels([labels], file.parent, left_out)
+    paths = {file.parent / name: name for name in sorted(labels.videos)}
+    videos = {paths[path]: info for path, info in _probe(list(paths), left_out, timeout, cache).items()}
+    return Survey(file.parent, file.parent, videos, tuple(chosen), left_out=tuple(left_out))
+
+
+def _probe(paths: Sequence[Path], left_out: list[str], timeout: float, cache: Path | None) -> dict[Path, VideoInfo]:
+    """What probing found of each video that can be read."""
+    found = probe(paths, timeout, cache)
+    broken = [info for info in found.values() if isinstance(info, VideoError)]
+    left_out += [f"{one.path}: cannot be read: {one.reason}" for one in broken]
+    return {path: info for path, info in found.items() if isinstance(info, VideoInfo)}
 
 
 def _sorted_out(

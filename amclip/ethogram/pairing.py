@@ -12,7 +12,7 @@ from amclip.data.locate import same_name
 from amclip.data.video_file import VIDEO_SUFFIXES
 from amclip.ethogram.annotations import Annotation
 
-__all__ = ["Pair", "bouts_within", "pair_up"]
+__all__ = ["Pair", "bouts_within", "match_videos", "pair_up"]
 
 _SAME_LENGTH = 1.0  # seconds by which two tools may tell the length of a video differently
 
@@ -67,7 +67,7 @@ def pair_up(
         ValueError: If no video, no behaviour or, of animals that both name, none is in both, or they tell the length of
             a video differently.
     """
-    matches, notes = _match_videos(predicted, labelled)
+    matches, notes = match_videos(predicted, labelled)
     shared = [name for name in labelled.classes if name in predicted.classes]
     if not shared:
         raise ValueError(
@@ -158,7 +158,15 @@ def _near(names: Sequence[str], others: Sequence[str]) -> str:
     return ""
 
 
-def _match_videos(predicted: Annotation, labelled: Annotation) -> tuple[list[tuple[Timeline, Timeline]], list[str]]:
+def match_videos(predicted: Annotation, labelled: Annotation) -> tuple[list[tuple[Timeline, Timeline]], list[str]]:
+    """Which videos of two annotations are the same, by their names as in :func:`pair_up`.
+
+    Returns:
+        The time lines of each, that of the first annotation first; notes on what is only in one.
+
+    Raises:
+        ValueError: If no video is in both.
+    """
     exact = {_path(timeline): timeline for timeline in predicted.timelines}
     by_stem: dict[str, list[Timeline]] = {}
     for timeline in predicted.timelines:

@@ -191,6 +191,28 @@ def test_rare_frames_and_whole_videos(tmp_path: Path) -> None:
     assert choose(survey(tmp_path), gpu=False).gap.value == "1/10"
 
 
+def test_one_file_of_labels_and_the_videos_that_it_names(
+    films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "labels"
+    place(films, tmp_path / "far away", NAMES[:4])
+    place(films, folder, NAMES[4:])
+    (folder / "others.csv").write_text("filepath,label,start,stop\ne.mp4,walking,0,1\n")
+    events = boris_events(NAMES[:5])
+    for name in NAMES[:4]:
+        events = events.replace(f"{name}.mp4", f"{tmp_path}/far away/{name}.mp4")
+    (folder / "events.csv").write_text(events)
+    main(["new", str(folder / "events.csv")])
+    said = capsys.readouterr().out
+    assert "videos   5" in said
+    assert "others.csv" not in said
+    assert written(folder)["data"]["source"]["labels"] == str(folder / "events.csv")
+    (folder / "notes.txt").write_text("Nothing of interest.\n")
+    with pytest.raises(SystemExit):
+        main(["new", str(folder / "notes.txt"), "--output", str(folder / "other.yaml")])
+    assert "is no file of labels that amclip reads" in capsys.readouterr().err
+
+
 def test_nothing_is_overwritten(films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "amclip.yaml").write_text("mine")
     with pytest.raises(SystemExit) as ended:

@@ -1,13 +1,15 @@
 """BORIS' own code at work on one project: run as a program, for BORIS starts Qt when imported.
 
-usage: python boris_reader.py PROJECT FOLDER: opens the project and writes ``report.json`` (what the check of its
-integrity says, media left aside) and, by BORIS' own export, ``tabular_N.csv`` and ``aggregated_N.csv`` per observation.
+usage: python boris_reader.py PROJECT FOLDER: opens the project and writes ``report.json`` (its version, and what the
+check of its integrity says, media left aside) and, by BORIS' own export, ``tabular_N.csv`` and ``aggregated_N.json``
+per observation.
 """
 
 import importlib
 import json
 import sys
 import types
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,7 @@ def main(path: str, folder: Path) -> None:
         rows, _ = exports.export_aggregated_events(project, chosen, name)
         (folder / f"aggregated_{number}.json").write_text(json.dumps([list(map(str, row)) for row in rows]))
     report = {
+        "version": version("boris-behav-obs"),
         "observations": list(project[cfg.OBSERVATIONS]),
         "converted": message,
         "animals": animals,
