@@ -40,13 +40,13 @@ class Counts(NamedTuple):
 
     Attributes:
         frames: Frames that came.
-        lost_frames: Frames that never came, see :class:`amclip.live.clock.StreamClock`.
+        dropped_frames: Frames that never came, see :class:`amclip.live.clock.StreamClock`.
         late: Windows that were skipped since a newer one was complete before their turn.
         broken: Windows that were skipped since frames were missing in them.
     """
 
     frames: int = 0
-    lost_frames: int = 0
+    dropped_frames: int = 0
     late: int = 0
     broken: int = 0
 

@@ -9,7 +9,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from threading import Event
 from typing import Any, NamedTuple, Protocol
@@ -18,7 +18,7 @@ from amclip.data._container import best_stream
 from amclip.data.video_file import VideoError, short_reason
 from amclip.inputs import NetworkInput
 
-__all__ = ["Camera", "LiveFrame", "PlayedFile", "Source", "SourceError", "Stream", "open_source"]
+__all__ = ["Camera", "CameraWishes", "LiveFrame", "PlayedFile", "Source", "SourceError", "Stream", "open_source"]
 
 _LATE = 0.5  # seconds behind which frames are skipped to catch up
 _BUSY = 1.0  # seconds without waiting for the source, after which reading is what is slow
@@ -43,6 +43,32 @@ class LiveFrame(NamedTuple):
     arrived: float
 
 
+@dataclass(frozen=True)
+class CameraWishes:
+    """What a camera is asked for; it takes what is nearest to that, and its own where nothing is asked.
+
+    Args:
+        size: Width and height in pixels.
+        fps: Frames per second.
+        code: Four letters of the coding, such as ``MJPG``, in which many cameras give more frames.
+
+    Raises:
+        ValueError: If a value is none; names the option.
+    """
+
+    size: tuple[int, int] | None = None
+    fps: float | None = None
+    code: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.size is not None and min(self.size) < 1:
+            raise ValueError(f"--camera_size: expected pixels, such as 640x480, got {self.size}")
+        if self.fps is not None and not 0 < self.fps < float("inf"):
+            raise ValueError(f"--camera_fps: expected frames per second above 0, got {self.fps}")
+        if self.code is not None and (len(self.code) != 4 or not self.code.isascii()):
+            raise ValueError(f"--camera_code: expected four letters, such as MJPG, got {self.code!r}")
+
+
 class Source(Protocol):
     """What frames come from; one of your own needs no more."""
 
@@ -61,8 +87,8 @@ def open_source(
     where: str,
     input: NetworkInput,
     pace: float | None = None,
-    camera: Mapping[str, Any] | None = None,
-    options: Mapping[str, str] | None = None,
+    camera: CameraWishes = CameraWishes(),
+    ffmpeg: Mapping[str, str] | None = None,
     timeout: float = 10.0,
 ) -> Source:
     """The source behind a word of the command line; it is opened when frames are asked for.
@@ -72,27 +98,27 @@ def open_source(
             a named pipe, or a file.
         input: What the network sees: the size in which a file's frames are needed.
         pace: Multiple of real time at which a file is played.
-        camera: Arguments of :class:`Camera`.
-        options: Of FFmpeg, for streams.
+        camera: What to ask of a camera.
+        ffmpeg: Options of FFmpeg, for streams.
         timeout: Seconds that a stream may take to open, and to give something.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If options do not go with the source.
     """
-    camera = {name: value for name, value in (camera or {}).items() if value is not None}
     is_camera = where.isdecimal() or where.startswith("/dev/video")
-    if camera and not is_camera:
-        raise ValueError(f"--{next(iter(camera))}: is asked of a camera, and {where} is none")
+    if camera != CameraWishes() and not is_camera:
+        name = next(each.name for each in fields(camera) if getattr(camera, each.name) is not None)
+        raise ValueError(f"--camera_{name}: is asked of a camera, and {where} is none")
     is_stream = where == "-" or "://" in where or (os.path.exists(where) and stat.S_ISFIFO(os.stat(where).st_mode))
-    if options and not is_stream:
+    if ffmpeg and not is_stream:
         raise ValueError(f"--ffmpeg: options are those of a network stream or a pipe, and {where} is none")
     if pace is not None and (is_camera or is_stream):
         raise ValueError(f"--pace: is for files; {where} comes at its own pace")
     if is_camera:
-        return Camera(where, **camera)
+        return Camera(where, camera)
     if is_stream:
-        return Stream(where, dict(options or {}), timeout)
+        return Stream(where, dict(ffmpeg or {}), timeout)
     if not os.path.exists(where):
         raise FileNotFoundError(
             f"{where}: is no file. A camera is a number (0) or a device (/dev/video0), a stream an address such as "
@@ -112,17 +138,11 @@ class Camera:
 
     Args:
         where: Number or device.
-        width: Pixels to ask for; the camera takes what is nearest to it. Default: its own.
-        height: The same.
-        fps: Frames per second to ask for.
-        code: Four letters of the coding to ask for, such as ``MJPG``, in which many cameras give more frames.
+        wishes: What to ask of it.
     """
 
     where: str
-    width: int | None = None
-    height: int | None = None
-    fps: float | None = None
-    code: str | None = None
+    wishes: CameraWishes = CameraWishes()
     endless: bool = field(default=True, init=False)
 
     @property
@@ -155,15 +175,14 @@ class Camera:
             capture.release()
 
     def _ask(self, cv2: Any, capture: Any) -> None:
-        if self.code is not None:  # first: it decides which sizes and rates there are
-            capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*self.code))
-        for asked, what in (
-            (self.width, cv2.CAP_PROP_FRAME_WIDTH),
-            (self.height, cv2.CAP_PROP_FRAME_HEIGHT),
-            (self.fps, cv2.CAP_PROP_FPS),
-        ):
-            if asked is not None:
-                capture.set(what, asked)
+        wishes = self.wishes
+        if wishes.code is not None:  # first: it decides which sizes and rates there are
+            capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*wishes.code))
+        if wishes.size is not None:
+            capture.set(cv2.CAP_PROP_FRAME_WIDTH, wishes.size[0])
+            capture.set(cv2.CAP_PROP_FRAME_HEIGHT, wishes.size[1])
+        if wishes.fps is not None:
+            capture.set(cv2.CAP_PROP_FPS, wishes.fps)
 
 
 def _bgr(pixels: Any) -> Any:
@@ -196,7 +215,7 @@ class Stream:
     def name(self) -> str:
         """In words, without a password that the address may hold."""
         head, slashes, rest = self.where.partition("://")
-        login, at, host = rest.partition("/")[0].rpartition("@")
+        login, at, _ = rest.partition("/")[0].rpartition("@")
         hidden = f"…@{rest[len(login) + 1 :]}" if at else rest
         return "standard input" if self.where == "-" else f"{head}{slashes}{hidden}"
 
@@ -317,9 +336,10 @@ class PlayedFile:
                 times = video.timestamps()
                 begun, at = self._clock(), 0
                 while at < len(times) and not stopped.is_set():
+                    first = at  # is given however late it is: reading may take longer than frames do
                     for frame in video.read_in_order(range(at, len(times))):
                         due = begun + float(times[at]) / self._pace
-                        if self._clock() > due + _LATE and at + 1 < len(times):
+                        if at > first and self._clock() > due + _LATE:
                             at = int((times < (self._clock() - begun) * self._pace).sum())
                             break
                         if stopped.wait(max(0.0, due - self._clock())):
