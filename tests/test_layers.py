@@ -56,6 +56,7 @@ LAYERS = {
         *("inference", "task", "callbacks", "cards", "epoch_times", "portable", "score_table"),
     ),
     "ethogram": ("ethogram",),
+    "live video": ("live",),
     "report": ("report",),
     "suggest": ("suggest",),
     "commands": ("commands",),

@@ -95,6 +95,11 @@ class LiveGrid:
         return self._running / self._steps if self._steps else 0.0
 
     @property
+    def new_images(self) -> float:
+        """Images of a window that the one before it does not look at, where every moment shows another frame."""
+        return min(self.hop / self._spacing, self.positions)
+
+    @property
     def longest_hole(self) -> float:
         """Seconds between frames above which something is missing."""
         return max(LONGEST_HOLE, 3 * self.interval, 2 * self._flow_gap)

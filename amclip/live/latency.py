@@ -18,7 +18,7 @@ __all__ = ["Latencies", "Speed", "measure_speed", "settle"]
 
 _LEAST, _STEP = 1e-5, 1.01  # seconds of the first bin, and the ratio of its neighbours
 _BINS = 1 + math.ceil(math.log(1e4 / _LEAST) / math.log(_STEP))
-_ROUNDS = 3
+_ROUNDS, _PAUSE = 5, 0.05  # seconds between rounds: while a network waits, others take the caches
 
 
 class Latencies:
@@ -99,12 +99,12 @@ def measure_speed(model: TrainedModel) -> Speed:
     def took(work: Callable[[], object]) -> float:
         times = []
         for _ in range(_ROUNDS):
-            settle(model)
+            time.sleep(_PAUSE)
             begun = time.perf_counter()
             work()
             settle(model)
             times.append(time.perf_counter() - begun)
-        return min(times[1:])  # the first may compile
+        return float(np.median(times[1:]))  # the first may compile
 
     def answer(images: EmbeddedImages) -> Tensor:
         return model.probabilities(images.answer(np.arange(positions)[None]).logits).cpu()

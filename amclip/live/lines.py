@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -135,6 +135,7 @@ class EventSender:
     Args:
         where: ``-`` for standard output, ``udp://HOST:PORT`` (a datagram per event), ``tcp://HOST:PORT`` (a connection
             to a program that listens), or a new file.
+        before: Is called before something goes to standard output, to take a line of progress away.
 
     Attributes:
         unsent: Events that nobody took: over TCP, while the connection was lost. It is tried again every second.
@@ -144,11 +145,11 @@ class EventSender:
         OSError: If the file cannot be written.
     """
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, before: Callable[[], None] = lambda: None) -> None:
         self.unsent = 0
         scheme, slashes, _ = where.partition("://")
         if where == "-":
-            self._receiver: _Receiver = _Output()
+            self._receiver: _Receiver = _Output(before)
         elif slashes:
             self._receiver = _receiver_at(where, scheme)
         else:
@@ -168,7 +169,11 @@ class EventSender:
 
 
 class _Output:
+    def __init__(self, before: Callable[[], None]) -> None:
+        self._before = before
+
     def send(self, line: str) -> bool:
+        self._before()
         try:
             sys.stdout.write(line)
             sys.stdout.flush()

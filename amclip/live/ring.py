@@ -108,6 +108,11 @@ class Ring:
         return self._grid.interval
 
     @property
+    def new_images(self) -> float:
+        """Images of a window that the one before it does not look at, where every moment shows another frame."""
+        return self._grid.new_images
+
+    @property
     def longest_hole(self) -> float:
         """Seconds without a frame above which nothing is known of the scene."""
         return self._grid.longest_hole

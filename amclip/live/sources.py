@@ -15,7 +15,7 @@ from threading import Event
 from typing import Any, NamedTuple, Protocol
 
 from amclip.data._container import best_stream
-from amclip.data.video_file import VideoError, short_reason
+from amclip.data.video_file import VideoError
 from amclip.inputs import NetworkInput
 
 __all__ = ["Camera", "CameraWishes", "LiveFrame", "PlayedFile", "Source", "SourceError", "Stream", "open_source"]
@@ -154,7 +154,7 @@ class Camera:
         """Its frames; see :class:`Source`."""
         import cv2
 
-        before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # it warns of what is said below
+        before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it tells of what is said below
         capture = cv2.VideoCapture(int(self.where) if self.where.isdecimal() else self.where)
         cv2.utils.logging.setLogLevel(before)
         try:
@@ -229,8 +229,8 @@ class Stream:
         target: Any = sys.stdin.buffer if self.where == "-" else self.where
         try:
             container = av.open(target, options=options, timeout=self.timeout)
-        except (av.error.FFmpegError, OSError) as error:
-            raise SourceError(f"{self.name}: cannot be opened ({short_reason(error)})") from error
+        except OSError as error:  # FFmpeg's are such too
+            raise SourceError(f"{self.name}: cannot be opened ({_reason(error)})") from error
         with container:
             try:
                 stream = best_stream(container)
@@ -250,8 +250,8 @@ class Stream:
                 packet = next(packets)
             except StopIteration:
                 return
-            except (av.error.FFmpegError, OSError) as error:
-                raise SourceError(f"{self.name}: broke off ({short_reason(error)})") from error
+            except OSError as error:
+                raise SourceError(f"{self.name}: broke off ({_reason(error)})") from error
             arrived = self.clock()
             stamp = None if packet.pts is None else float(packet.pts * packet.time_base)
             if packet.size and behind.skips(stamp, bool(packet.is_keyframe), arrived, arrived - asked):
@@ -262,6 +262,11 @@ class Stream:
                 continue
             for frame in frames:
                 yield LiveFrame(frame, frame.time, arrived)
+
+
+def _reason(error: OSError) -> str:
+    """What an error says, without the address, which may hold a password."""
+    return error.strerror or type(error).__name__
 
 
 class _Behind:

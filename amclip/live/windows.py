@@ -101,6 +101,7 @@ class LiveWindows:
 
     Attributes:
         model: The network.
+        name: The source's.
         over: Whether the source has ended, and all its windows were given.
 
     Raises:
@@ -125,7 +126,7 @@ class LiveWindows:
                 "video; train one on whole frames (without input.crop)"
             )
         self.model, self.window, self.hop, self.over = model, window, hop, False
-        self._name, self._timeout, self._reconnect, self._clock = source.name, timeout, reconnect, clock
+        self.name, self._timeout, self._reconnect, self._clock = source.name, timeout, reconnect, clock
         self._ring = Ring(model.input, window, hop)
         self._start_feed = feed or (lambda ring: Feed(source, ring, reconnect, tell))
         self._feed: Frames | None = None
@@ -171,6 +172,11 @@ class LiveWindows:
         return 1 / self._ring.interval if self._ring.interval else 0.0
 
     @property
+    def new_images(self) -> float:
+        """Images of a window that the one before it does not look at, where every moment shows another frame."""
+        return self._ring.new_images
+
+    @property
     def silent(self) -> float:
         """Seconds since the last frame came, or since the beginning."""
         return self._clock() - (self._started if self._ring.arrived is None else self._ring.arrived)
@@ -208,7 +214,7 @@ class LiveWindows:
                 return []
             if self.silent > self._timeout and not self._reconnect:
                 self.over = True
-                raise SourceError(f"{self._name}: has given no frame for {self._timeout:g} s")
+                raise SourceError(f"{self.name}: has given no frame for {self._timeout:g} s")
             if (left := until - self._clock()) <= 0:
                 return []
             self._feed.wait(left)
