@@ -19,10 +19,10 @@ from amclip.text import printable
 if TYPE_CHECKING:
     from amclip.ethogram.bouts import BoutSettings
     from amclip.inference import TrainedModel
+    from amclip.live.frames import Source
     from amclip.live.latency import Speed
     from amclip.live.lines import EventSender
     from amclip.live.session import Session
-    from amclip.live.sources import Source
     from amclip.live.windows import LiveWindows
 
 __all__ = ["WORDS", "watch"]
@@ -71,7 +71,8 @@ class SourceOptions:
 
     def open(self, where: str, model: "TrainedModel") -> "Source":
         """The source behind a word, see :func:`amclip.live.sources.open_source`."""
-        from amclip.live.sources import CameraWishes, open_source
+        from amclip.live.camera import CameraWishes
+        from amclip.live.sources import open_source
 
         width, height = (self.camera_size or "0x0").split("x")
         size = None if self.camera_size is None else (int(width), int(height))
@@ -122,10 +123,10 @@ def watch(
         if not Path(path).is_file():
             raise FileNotFoundError(f"{path}: is not there")
     from amclip.inference import load_model  # here, since wrong options are answered without PyTorch
+    from amclip.live.frames import SourceError
     from amclip.live.latency import measure_speed
     from amclip.live.lines import EventSender, WindowTable
     from amclip.live.session import Session
-    from amclip.live.sources import SourceError
     from amclip.live.windows import LiveWindows
 
     precision, why = network.chosen_precision
@@ -189,9 +190,9 @@ def _expected(speed: "Speed", live: "LiveWindows") -> list[str]:
     soon, late = speed.flow + speed.network + speed.window, speed.anew
     parts = f"flow {_ms(speed.flow)}, network {_ms(speed.network + speed.window)}"
     lines = [
-        f"  latency  about {_ms(soon)} from a window's last frame to its probabilities ({parts}); {_ms(late)} where all",
-        f"           its images are new. They tell of the {live.window:g} s before: a behaviour shows when it fills enough",
-        "           of a window",
+        f"  latency  about {_ms(soon)} from a window's last frame to its probabilities ({parts}),",
+        f"           {_ms(late)} where all its images are new. They tell of the {live.window:g} s before: a behaviour",
+        "           shows when it fills enough of a window",
     ]
     load = speed.load(live.hop, new)
     if load > 1:

@@ -3,8 +3,8 @@
 import threading
 from collections.abc import Callable
 
+from amclip.live.frames import Source, SourceError
 from amclip.live.ring import Ring
-from amclip.live.sources import Source, SourceError
 
 __all__ = ["Feed"]
 

@@ -15,8 +15,8 @@ from amclip.data._scale import Fit
 from amclip.data.crops import unit_speeds
 from amclip.inputs import NetworkInput
 from amclip.live.clock import StreamClock
+from amclip.live.frames import LiveFrame
 from amclip.live.grid import CompleteWindow, GridImage, LiveGrid
-from amclip.live.sources import LiveFrame
 
 __all__ = ["Counts", "Due", "LiveImage", "Ring"]
 

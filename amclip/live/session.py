@@ -8,9 +8,9 @@ from typing import Any
 
 from amclip.ethogram.bouts import BoutSettings
 from amclip.live.bouts import BoutChange, LiveBouts
+from amclip.live.frames import SourceError
 from amclip.live.latency import Latencies
 from amclip.live.lines import EventSender, WindowTable
-from amclip.live.sources import SourceError
 from amclip.live.windows import LatencyParts, LiveWindow, LiveWindows
 
 __all__ = ["FORMAT", "Session"]

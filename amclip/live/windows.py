@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from amclip.ethogram.embedded import EmbeddedImages
 from amclip.inference import TrainedModel
 from amclip.live.feed import Feed
+from amclip.live.frames import Source, SourceError
 from amclip.live.latency import settle
 from amclip.live.ring import Counts, Due, LiveImage, Ring
-from amclip.live.sources import Source, SourceError
 from amclip.on_device import on_device
 
 __all__ = ["LatencyParts", "LiveWindow", "LiveWindows"]
