@@ -44,6 +44,7 @@ def open_source(
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If options do not go with the source.
+        VideoError: If a file cannot be read.
     """
     is_camera = where.isdecimal() or where.startswith("/dev/video")
     if camera != CameraWishes() and not is_camera:
@@ -82,6 +83,7 @@ class PlayedFile:
 
     Raises:
         ValueError: If the pace is not above 0.
+        VideoError: If the file cannot be read.
     """
 
     endless = False
@@ -95,19 +97,21 @@ class PlayedFile:
     ) -> None:
         if not 0 < pace < float("inf"):
             raise ValueError(f"--pace: expected real, or a multiple of real time above 0, got {pace}")
+        from amclip.data.probe import probe
+
         self.name, self._input, self._pace, self._clock = os.fspath(where), input, pace, clock
+        self._path = Path(self.name).resolve()
+        info = probe([self._path], progress=False)[self._path]
+        if isinstance(info, VideoError):
+            raise info
+        self._info = info
 
     def frames(self, stopped: Event) -> Iterator[LiveFrame]:
         """Its frames; see :class:`Source`."""
         from amclip.data.crops import open_video
-        from amclip.data.probe import probe
 
-        path = Path(self.name).resolve()
-        info = probe([path], progress=False)[path]
         try:
-            if isinstance(info, VideoError):
-                raise info
-            with open_video(path, self._input, info) as video:
+            with open_video(self._path, self._input, self._info) as video:
                 times = video.timestamps()
                 begun, at = self._clock(), 0
                 while at < len(times) and not stopped.is_set():

@@ -1,6 +1,5 @@
 """Live frames of a network stream or a pipe, by FFmpeg (PyAV), which gives their time stamps."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -52,9 +51,8 @@ class Stream:
         options = dict(self.options)
         if self.where.startswith("rtsp"):
             options = {"rtsp_transport": "tcp", **options}
-        target: Any = sys.stdin.buffer if self.where == "-" else self.where
         try:
-            container = av.open(target, options=options, timeout=self.timeout)
+            container = av.open("pipe:0" if self.where == "-" else self.where, options=options, timeout=self.timeout)
         except (av.error.FFmpegError, OSError) as error:
             raise SourceError(f"{self.name}: cannot be opened ({_reason(error)})") from error
         with container:

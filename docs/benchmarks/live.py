@@ -166,8 +166,8 @@ and a cable take before comes on top, and the window itself: a behaviour that ha
         )
     with run.section("What was skipped, and what it took") as lines:
         lines += [
-            "| watched | windows scored | skipped for want of time | for want of frames | frames | dropped | cores used | "
-            "memory at a quarter, MB | at the end |",
+            "| watched | windows scored | skipped for want of time | for want of frames | frames | dropped | "
+            "cores used | memory at a quarter, MB | at the end |",
             "|---|---|---|---|---|---|---|---|---|",
         ]
         for name, one in found.items():

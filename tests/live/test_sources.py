@@ -15,6 +15,7 @@ import pytest
 from simulated import noise
 
 from amclip.data.video import Video
+from amclip.data.video_file import VideoError
 from amclip.inference import TrainedModel
 from amclip.live import feed as feeds
 from amclip.live import stream as streams
@@ -167,13 +168,15 @@ def test_a_file_is_played_at_its_pace_and_too_late_frames_are_left_out(model: Tr
         ("0", {"ffmpeg": {"a": "b"}}, "--ffmpeg: options"),
         ("rtsp://a/b", {"camera": CameraWishes(fps=20)}, "--camera_fps: is asked of a camera"),
         ("animals.mp4", {"pace": 0.0}, "--pace: expected"),
+        ("broken.mp4", {"pace": 1.0}, "broken.mp4: "),
     ],
 )
 def test_options_that_do_not_go_with_a_source_are_refused(
     model: TrainedModel, watched: Path, where: str, options: dict[str, Any], told: str
 ) -> None:
+    (watched / "broken.mp4").write_bytes(b"no video")
     place = str(watched / where) if where.endswith(".mp4") else where
-    with pytest.raises((ValueError, FileNotFoundError), match=told):
+    with pytest.raises((ValueError, FileNotFoundError, VideoError), match=told):
         open_source(place, model.input, **options)
     assert isinstance(open_source("-", model.input), Stream)
     assert isinstance(open_source("/dev/video0", model.input), Camera)
