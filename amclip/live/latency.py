@@ -18,7 +18,8 @@ __all__ = ["Latencies", "Speed", "measure_speed", "settle"]
 
 _LEAST, _STEP = 1e-5, 1.01  # seconds of the first bin, and the ratio of its neighbours
 _BINS = 1 + math.ceil(math.log(1e4 / _LEAST) / math.log(_STEP))
-_ROUNDS, _PAUSE = 5, 0.05  # seconds between rounds: while a network waits, others take the caches
+_ROUNDS, _ENOUGH = 5, 1.0  # seconds after which less rounds must do
+_PAUSE = 0.05  # seconds between rounds: while a network waits, others take the caches
 
 
 class Latencies:
@@ -97,14 +98,14 @@ def measure_speed(model: TrainedModel) -> Speed:
         return seen
 
     def took(work: Callable[[], object]) -> float:
-        times = []
-        for _ in range(_ROUNDS):
+        times: list[float] = []
+        while len(times) < _ROUNDS and sum(times) < _ENOUGH:
             time.sleep(_PAUSE)
             begun = time.perf_counter()
             work()
             settle(model)
             times.append(time.perf_counter() - begun)
-        return float(np.median(times[1:]))  # the first may compile
+        return float(np.median(times))
 
     def answer(images: EmbeddedImages) -> Tensor:
         return model.probabilities(images.answer(np.arange(positions)[None]).logits).cpu()
@@ -114,7 +115,7 @@ def measure_speed(model: TrainedModel) -> Speed:
         images.add(look(positions))
         answer(images)
 
-    one, whole = look(1), EmbeddedImages(model)
+    one, whole = look(1), EmbeddedImages(model)  # flow is compiled here
     whole.add(look(positions))
     return Speed(
         flow=took(lambda: look(1)),
