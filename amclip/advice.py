@@ -27,6 +27,8 @@ _SMALLER = {
     "suggest": "fewer windows at a time (--batch_size 1)",
     "flow": "a smaller picture (--size 224)",
 }
+# The network that these lack is that of their source.
+_FETCH_NOTHING = ("watch",)
 _SMALLER |= dict.fromkeys(("validate", "test", "predict"), "smaller batches (--data.batch_size 4)")
 
 
@@ -57,7 +59,7 @@ def advice(command: str, error: BaseException) -> str:
             "Too many files are open at once: raise the limit (`ulimit -n 4096`), or read with fewer processes "
             "(--data.num_workers 2)"
         )
-    if _NO_NETWORK.search(f"{type(error).__name__}: {error}"):
+    if command not in _FETCH_NOTHING and _NO_NETWORK.search(f"{type(error).__name__}: {error}"):
         return (
             "Weights are fetched from the network on first use, and it cannot be reached. Fetch them on a machine that "
             "reaches it and copy its folder ~/.cache/huggingface, or give a file: --model.network.pretrained FILE"

@@ -41,6 +41,7 @@ Your own videos
 
 Long videos
   annotate   behaviours over time, window by window: amclip annotate VIDEOS --checkpoint X.ckpt --output FOLDER
+  watch      a camera or a stream as it runs, for experiments that answer behaviour: amclip watch X.ckpt 0
   report     the page to look at, correct and download what was found: amclip report FOLDER
   suggest    what to label next: amclip suggest VIDEOS --checkpoint X.ckpt --output FOLDER
   evaluate   how far an annotation agrees with labels, or two coders with each other:
@@ -64,7 +65,7 @@ and model; `amclip fit --config FILE --print_config` prints them all as a config
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
 PLAIN_COMMANDS = (
     *("annotate", "boris", "check", "convert", "demo", "doctor", "embed"),
-    *("evaluate", "export", "flow", "new", "prepare", "report", "suggest", "synth", "tracks", "tune"),
+    *("evaluate", "export", "flow", "new", "prepare", "report", "suggest", "synth", "tracks", "tune", "watch"),
 )
 
 
@@ -204,7 +205,7 @@ def _run(command: str, args: list[str]) -> None:
         from amclip.commands.prepare import run_prepare
 
         run_prepare(args)
-    elif command in ("annotate", "convert", "export", "report", "suggest"):
+    elif command in ("annotate", "convert", "export", "report", "suggest", "watch"):
         from amclip.commands.parsing import run_command
 
         run_command(command, args)

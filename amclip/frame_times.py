@@ -8,7 +8,15 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DEFAULT_FLOW_GAP", "clip_span", "flow_gap_seconds", "flow_partners", "shown_frames", "time_tolerance"]
+__all__ = [
+    "DEFAULT_FLOW_GAP",
+    "clip_span",
+    "flow_gap_seconds",
+    "flow_partners",
+    "partner_reach",
+    "shown_frames",
+    "time_tolerance",
+]
 
 DEFAULT_FLOW_GAP = 1 / 25
 """Seconds. The next frame of videos from 24 to 30 frames/s, two frames on at 50 and 60."""
@@ -65,13 +73,18 @@ def clip_span(
     return first, end
 
 
-def time_tolerance(times: NDArray[np.float64], num_positions: int) -> float:
+def time_tolerance(times: NDArray[np.float64], num_positions: int, interval: float | None = None) -> float:
     """Seconds by which a moment may miss a frame's time and still show that frame.
 
     Stamps and moments are rounded. At an even rate the centres of ``K`` bins either meet a frame's time or miss it by a
     ``2 K``-th of a frame and more: half of that tells the two apart.
+
+    Args:
+        times: When each frame is shown, seconds, never decreasing, shape ``[N]``.
+        num_positions: ``K``.
+        interval: Seconds from frame to frame, where the times are of a part of the video; default: their mean.
     """
-    return min(_ROUNDING, _interval(times) / (4 * num_positions))
+    return min(_ROUNDING, (_interval(times) if interval is None else interval) / (4 * num_positions))
 
 
 def shown_frames(times: NDArray[np.float64], moments: NDArray[np.float64], tolerance: float) -> NDArray[np.int64]:
@@ -83,7 +96,9 @@ def shown_frames(times: NDArray[np.float64], moments: NDArray[np.float64], toler
     return found.clip(0, max(0, len(times) - 2)).astype(np.int64)
 
 
-def flow_partners(times: NDArray[np.float64], frames: NDArray[np.int64], flow_gap: float) -> NDArray[np.int64]:
+def flow_partners(
+    times: NDArray[np.float64], frames: NDArray[np.int64], flow_gap: float, interval: float | None = None
+) -> NDArray[np.int64]:
     """The frame that the optical flow of each frame leads to: that shown nearest to ``flow_gap`` seconds later.
 
     It is the next frame at least, however slow the video, and the last one at most. Halfway between two it is the
@@ -93,13 +108,19 @@ def flow_partners(times: NDArray[np.float64], frames: NDArray[np.int64], flow_ga
         times: When each frame is shown, seconds, never decreasing, shape ``[N]``.
         frames: Numbers of frames, int64, any shape.
         flow_gap: Seconds.
+        interval: Seconds from frame to frame, where the times are of a part of the video; default: their mean.
 
     Returns:
         Numbers of frames, int64, the shape of ``frames``.
     """
-    wanted = times[frames] + flow_gap + min(_ROUNDING, 0.25 * _interval(times))
+    wanted = times[frames] + partner_reach(flow_gap, _interval(times) if interval is None else interval)
     partners = np.searchsorted(0.5 * (times[1:] + times[:-1]), wanted, side="right")
     return np.maximum(partners, frames + 1).clip(max=len(times) - 1).astype(np.int64)
+
+
+def partner_reach(flow_gap: float, interval: float) -> float:
+    """Seconds behind a frame that its flow partner is the nearest to: the gap, and what rounding may take of it."""
+    return flow_gap + min(_ROUNDING, 0.25 * interval)
 
 
 def _interval(times: NDArray[np.float64]) -> float:

@@ -57,6 +57,7 @@ LAYERS = {
     ),
     "ethogram": ("ethogram",),
     "inside other programs": ("boris",),
+    "live video": ("live",),
     "report": ("report",),
     "suggest": ("suggest",),
     "commands": ("commands",),

@@ -77,7 +77,7 @@ def run() -> Iterator[Run]:
     "command",
     [
         *("annotate", "check", "convert", "demo", "doctor", "embed"),
-        *("evaluate", "flow", "new", "prepare", "report", "suggest", "tune"),
+        *("evaluate", "flow", "new", "prepare", "report", "suggest", "tune", "watch"),
     ],
 )
 def test_help_is_fast(run: Run, tmp_path: Path, command: str) -> None:

@@ -139,7 +139,7 @@ def _check_rates(
     """Videos whose next frame lies much further than the flow gap."""
     infos = {video: found.get(path) for video, path in paths.items()}
     return [
-        Finding("videos too slow for the flow gap", False, video, explain_slow(info, flow_gap))
+        Finding("videos too slow for the flow gap", False, video, explain_slow(info.fps, flow_gap))
         for video, info in infos.items()
         if isinstance(info, VideoInfo) and too_slow(info, flow_gap)
     ]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from amclip.data._container import open_container
 from amclip.data._frame_index import FrameIndex
 from amclip.data._packets import draft, name_packet, numbered_packets
+from amclip.data._scale import Scaler
 
 __all__ = ["FrameReader", "MissingFrameError", "Reader"]
 
@@ -84,7 +85,7 @@ class FrameReader:
         self._numbers = {tuple(place): packet for place, packet in places}
         self._container: Any = None
         self._stream: Any = None
-        self._scaler: Any = None
+        self._scaler = Scaler()
         self._pass: _Pass | None = None
 
     def close(self) -> None:
@@ -205,15 +206,7 @@ class FrameReader:
                 draft(self._stream)
 
     def _pixels(self, frame: Any) -> NDArray[np.uint8]:
-        import av
-
-        if self._scaler is None:
-            self._scaler = av.video.reformatter.VideoReformatter()
-        height, width = self._stored or (frame.height, frame.width)
-        # One thread: several are no faster on small pictures, and take cores from other workers.
-        scaled = self._scaler.reformat(frame, width, height, "rgb24", interpolation="BICUBIC", threads=1)
-        pixels: NDArray[np.uint8] = np.ascontiguousarray(self._index.orientation.apply(scaled.to_ndarray()))
-        return pixels
+        return self._scaler(frame, self._stored, self._index.orientation)
 
 
 class _Pass:

@@ -12,7 +12,7 @@ from amclip.data.video_file import VideoError
 from amclip.frame_times import flow_partners
 from amclip.text import counted
 
-__all__ = ["describe_rates", "describe_slow", "explain_slow", "gap_in_frames", "too_slow"]
+__all__ = ["describe_rates", "describe_slow", "explain_slow", "gap_in_frames", "too_slow", "too_slow_rate"]
 
 _MOST_RATES = 6
 # A partner that lies this many gaps away shows more motion than the network was trained on.
@@ -33,7 +33,12 @@ def gap_in_frames(fps: float, flow_gap: float) -> int:
 
 def too_slow(info: VideoInfo, flow_gap: float) -> bool:
     """Whether the next frame of a video lies, on average, more than 1.5 flow gaps (seconds) away."""
-    return info.num_frames > 1 and 1 / info.fps > _SLOW * flow_gap * (1 + 1e-6)
+    return info.num_frames > 1 and too_slow_rate(info.fps, flow_gap)
+
+
+def too_slow_rate(fps: float, flow_gap: float) -> bool:
+    """Whether frames follow each other in more than 1.5 flow gaps (seconds)."""
+    return 1 / fps > _SLOW * flow_gap * (1 + 1e-6)
 
 
 def describe_rates(found: Found, flow_gap: float) -> str:
@@ -70,19 +75,19 @@ def describe_slow(found: Found, flow_gap: float) -> str:
     path, slowest = min(slow.items(), key=lambda item: item[1].fps)
     return (
         f"too slow for the flow gap of {flow_gap:.4g} s: {len(slow)} of {counted(len(videos), 'video')}. "
-        f"{path.name} {explain_slow(slowest, flow_gap)}"
+        f"{path.name} {explain_slow(slowest.fps, flow_gap)}"
     )
 
 
-def explain_slow(info: VideoInfo, flow_gap: float) -> str:
+def explain_slow(fps: float, flow_gap: float) -> str:
     """What is wrong with a video that is too slow, with the numbers, and what to do."""
-    interval = 1 / info.fps
+    interval = 1 / fps
     remedy = (
-        f"set --input.flow.gap 1/{info.fps:.3g} in training, if all videos are like this"
+        f"set --input.flow.gap 1/{fps:.3g} in training, if all videos are like this"
         if interval < 1
         else "train with --input.modality frames: motion over so long a time is no flow"
     )
     return (
-        f"has {info.fps:.3g} frames/s: the next frame comes after {interval:.3g} s, {interval / flow_gap:.2g} times "
+        f"has {fps:.3g} frames/s: the next frame comes after {interval:.3g} s, {interval / flow_gap:.2g} times "
         f"the gap, and shows so much more motion; {remedy}"
     )

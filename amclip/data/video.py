@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from amclip.data._frame_index import FrameIndex
 from amclip.data._index import index_by_decoding, index_by_stamps
 from amclip.data._packets import Scan
 from amclip.data._reader import FrameReader, Reader
+from amclip.data._scale import Resize, cover_size, cut_middle
 from amclip.data.image_folder import ImageFolderReader
 from amclip.data.video_file import VideoError, cannot_open, short_reason, why_unreadable
 
@@ -38,7 +39,6 @@ __all__ = [
     "info_of",
 ]
 
-Resize = Literal["stretch", "crop"]
 READING_RULES = 3
 """Raised when frames of some file, or those that the same settings sample, become others: what was found or scored
 under other rules is not continued."""
@@ -148,18 +148,10 @@ class Video:
         if self._index is None:
             native = ImageFolderReader(self.path, None)
             self.height, self.width = native.size
-            return native if size is None else ImageFolderReader(self.path, self._cover(size, resize))
+            return native if size is None else ImageFolderReader(self.path, cover_size(native.size, size, resize))
         self.height, self.width = self._index.orientation.shown(self._index.size)
-        return FrameReader(self.path, self._index, None if size is None else self._cover(size, resize))
-
-    def _cover(self, size: tuple[int, int], resize: Resize) -> tuple[int, int]:
-        """What frames are scaled to: with ``"crop"``, both sides at least those of ``size``, one just so."""
-        if resize == "stretch":
-            return size
-        native = self.height, self.width
-        scale = max(want / have for want, have in zip(size, native, strict=True))
-        height, width = (max(want, round(have * scale)) for want, have in zip(size, native, strict=True))
-        return height, width
+        shown = self.height, self.width
+        return FrameReader(self.path, self._index, None if size is None else cover_size(shown, size, resize))
 
     def __enter__(self) -> Video:
         return self
@@ -284,18 +276,11 @@ class Video:
         reader, done = self._open_reader(), 0
         try:
             for frame in reader.frames(wanted):
-                yield self._cut(frame)
+                yield frame if self.size is None else cut_middle(frame, self.size)
                 done += 1
         except Exception as error:  # PyAV's errors share no base class with our own
             reason = f"is damaged: frame {wanted[done]} cannot be decoded ({short_reason(error)})"
             raise VideoError(self.path, reason) from error
-
-    def _cut(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """What ``resize="crop"`` leaves of a frame that was scaled to cover the size."""
-        if self.size is None:
-            return frame
-        top, left = ((have - want) // 2 for have, want in zip(frame.shape[:2], self.size, strict=True))
-        return frame[top : top + self.size[0], left : left + self.size[1]]
 
     def _open_reader(self) -> Reader:
         if self._reader is None:

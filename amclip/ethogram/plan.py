@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from amclip.frame_times import DEFAULT_FLOW_GAP, flow_partners, shown_frames, time_tolerance
 from amclip.sampling import sample_positions
 
-__all__ = ["DEFAULT_WINDOW", "WindowPlan", "plan_windows"]
+__all__ = ["DEFAULT_WINDOW", "WindowPlan", "first_moments", "grid_moments", "grid_spacing", "plan_windows"]
 
 DEFAULT_WINDOW = 2.0
 """Seconds, where the checkpoint does not know how long its training clips were."""
@@ -90,16 +90,41 @@ def plan_windows(
         sampled, _ = sample_positions(times, 0.0, duration, positions, flow_gap)
         whole = np.array([0.0]), np.array([duration])
         return _plan(times, duration, *whole, sampled.numpy(), np.zeros(1, np.int64), flow_gap, positions)
-    spacing = (window - gap) / positions
-    if spacing <= 0:
-        raise ValueError(f"a window of {window:g} s is too short: it must be longer than the flow gap, {gap:g} s")
+    spacing = grid_spacing(window, gap, positions)
     starts = np.arange(int((duration + tolerance - window) / hop) + 1, dtype=np.float64) * hop
     if starts[-1] + window < duration - 0.5 * frame:
         starts = np.append(starts, duration - window)
-    offset = np.floor(starts / spacing + 0.5 + 1e-9).astype(np.int64)
-    moments = (np.arange(offset[-1] + positions) + 0.5) * spacing
+    offset = first_moments(starts, spacing)
+    moments = grid_moments(np.arange(offset[-1] + positions), spacing)
     shown = shown_frames(times, moments, time_tolerance(times, positions))
     return _plan(times, duration, starts, starts + window, shown, offset, flow_gap, positions)
+
+
+def grid_spacing(window: float, gap: float, positions: int) -> float:
+    """Seconds from one moment of the grid to the next.
+
+    Args:
+        window: Length of a window in seconds.
+        gap: Seconds from a frame to its flow partner.
+        positions: ``K``, moments per window.
+
+    Raises:
+        ValueError: If a window is no longer than the gap.
+    """
+    spacing = (window - gap) / positions
+    if spacing <= 0:
+        raise ValueError(f"a window of {window:g} s is too short: it must be longer than the flow gap, {gap:g} s")
+    return spacing
+
+
+def first_moments(starts: NDArray[np.float64], spacing: float) -> NDArray[np.int64]:
+    """The first moment of the windows that begin at ``starts`` seconds: the nearest to the centre of the first bin."""
+    return np.floor(starts / spacing + 0.5 + 1e-9).astype(np.int64)
+
+
+def grid_moments(numbers: NDArray[np.int64], spacing: float) -> NDArray[np.float64]:
+    """When the moments with these numbers are, in seconds since the first frame."""
+    return np.asarray((numbers + 0.5) * spacing)
 
 
 def _plan(

@@ -31,6 +31,7 @@ from amclip.data.side_stream import CudaStreams, NoStreams, Streams
 from amclip.data.video import Video, VideoInfo
 from amclip.data.video_file import VideoError
 from amclip.ethogram.ahead import read_ahead
+from amclip.ethogram.embedded import EmbeddedImages
 from amclip.ethogram.plan import WindowPlan, plan_windows
 from amclip.ethogram.row_plan import RowPlan, rows_of_windows
 from amclip.inference import TrainedModel
@@ -116,32 +117,25 @@ def stream_windows(
         raise ValueError(f"first: expected a multiple of the batch size {batch}, got {first}")
     if first >= len(rows):
         return
-    network, device = model.network, model.device
-    alone = network.images_alone
-    segments = model.input.segments().to(device).expand(batch, -1, -1)
+    device = model.device
     size = batch * rows.positions
     begin = int(rows.first_image[first]) // size * size
     row = first
-    kept: tuple[Tensor, ...] = ()  # embeddings, or images and motion, from the one numbered `base` on
-    base = begin
+    kept = EmbeddedImages(model, begin)
     underway = _Underway(model)
     decoded = _decoded(video, rows, begin, size, model.input, device.type == "cuda")
     try:
         with closing(read_ahead(decoded)) as ahead:  # at once, not when this generator is collected: the video closes
             for pixels, unit_speed in ahead:
                 with torch.inference_mode():
-                    seen = model.preprocess(on_device(pixels, device), unit_speed=on_device(unit_speed, device))
-                    fresh = [each.flatten(0, 1) for each in ((network.embed(*seen),) if alone else seen)]
-                    kept = tuple(map(torch.cat, zip(kept, fresh, strict=True))) if kept else tuple(fresh)
+                    kept.add(model.preprocess(on_device(pixels, device), unit_speed=on_device(unit_speed, device)))
                 while row < len(rows):
                     chosen = np.arange(row, min(row + batch, len(rows)))
-                    if rows.images[chosen, -1].max() >= base + len(kept[0]):
+                    if rows.images[chosen, -1].max() >= kept.stop:
                         break
                     filled_up = np.minimum(np.arange(row, row + batch), len(rows) - 1)
                     with torch.inference_mode():
-                        mine = on_device(torch.from_numpy(rows.images[filled_up] - base), device)
-                        first_of, *motion = (each[mine] for each in kept)
-                        answer = (network.classify if alone else network.answer)(first_of, segments, *motion)
+                        answer = kept.answer(rows.images[filled_up])
                         log_odds = model.log_odds(answer.logits)[: len(chosen)]
                         pooled = answer.embeddings[: len(chosen)].float().mean(dim=1) if embeddings else log_odds[:, :0]
                         underway.launch(log_odds, pooled)
@@ -149,8 +143,7 @@ def stream_windows(
                     if len(underway) > 1:
                         yield underway.fetch()
                 if row < len(rows):
-                    needed = int(rows.first_image[row])
-                    kept, base = tuple(each[max(0, needed - base) :] for each in kept), max(base, needed)
+                    kept.let_go(int(rows.first_image[row]))
     except VideoError:
         yield from underway.rest()
         raise

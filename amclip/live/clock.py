@@ -1,0 +1,74 @@
+"""The clock of a running video: when each frame is shown, and how many never came."""
+
+from collections import deque
+
+import numpy as np
+
+__all__ = ["StreamClock"]
+
+JUMP = 10.0
+"""Seconds by which a stamp may be ahead of the frame's arrival; more is another clock (a source that began anew)."""
+BACK = 0.5
+"""Seconds by which a stamp may fall behind the one before it; more is another clock."""
+_USUAL = 31  # intervals whose median is the usual one
+
+
+class StreamClock:
+    """Seconds since the first frame, by the stamps of the source, or by arrival where it gives none.
+
+    Stamps count since they say when a frame was taken; it may arrive unevenly. Where they jump, time goes on by
+    arrival, and then by the stamps again.
+
+    Attributes:
+        lost: Frames that never came, by the holes between those that did: one for every usual interval. Where frames
+            have no stamps, those that come at once behind a hole were late, not lost.
+        jumps: How often the stamps jumped.
+    """
+
+    def __init__(self) -> None:
+        self.lost = self.jumps = 0
+        self._arrived: float | None = None
+        self._time = self._offset = 0.0
+        self._stamped = False
+        self._steps: deque[float] = deque(maxlen=_USUAL)
+        self._missing = 0  # behind the last hole; lost, unless they come late
+
+    def restart(self) -> None:
+        """The source began anew: its next stamp says nothing of the time that passed."""
+        self._stamped = False
+
+    def place(self, stamp: float | None, arrived: float) -> float:
+        """When the next frame is shown, seconds since the first one, never decreasing.
+
+        Args:
+            stamp: Seconds by the source's own clock.
+            arrived: Seconds by a clock of this machine that never steps.
+        """
+        if self._arrived is None:
+            self._arrived, self._offset, self._stamped = arrived, stamp or 0.0, stamp is not None
+            return 0.0
+        waited = arrived - self._arrived
+        time = self._time + waited
+        if stamp is None:
+            self._stamped = False
+        else:
+            told = round((stamp - self._offset) * 1e9) / 1e9
+            if self._stamped and -BACK < told - self._time < waited + JUMP:
+                time = told
+            else:
+                self.jumps += self._stamped
+                self._offset, self._stamped = stamp - time, True
+        step = max(0.0, time - self._time)
+        self._count(step)
+        self._time, self._arrived = self._time + step, arrived
+        return self._time
+
+    def _count(self, step: float) -> None:
+        usual = float(np.median(self._steps)) if self._steps else step
+        if not self._stamped and self._missing and step < 0.5 * usual:
+            self._missing -= 1  # it was late
+            return
+        self.lost += self._missing
+        self._missing = round(step / usual) - 1 if usual > 0 and step > 1.5 * usual else 0
+        if step > 0:
+            self._steps.append(step)

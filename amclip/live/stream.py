@@ -1,0 +1,125 @@
+"""Live frames of a network stream or a pipe, by FFmpeg (PyAV), which gives their time stamps."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any
+
+from amclip.data._container import best_stream
+from amclip.live.frames import LiveFrame, SourceError
+
+__all__ = ["Stream"]
+
+_LATE = 0.5  # seconds behind which packets are skipped to catch up
+_BUSY = 1.0  # seconds without waiting for the source, after which reading is what is slow
+_DRIFT = 1e-3  # seconds per second by which the source's clock may differ from this machine's
+
+
+@dataclass
+class Stream:
+    """A network stream or a pipe, by FFmpeg.
+
+    Where decoding is slower than the stream, packets are skipped up to a key frame that is not late: what comes out is
+    never old.
+
+    Args:
+        where: An address, ``-`` for standard input, or a named pipe.
+        options: Of FFmpeg. RTSP comes by TCP unless ``rtsp_transport`` says otherwise.
+        timeout: Seconds to wait for it to open, and then for data.
+        clock: Seconds, never stepping.
+    """
+
+    where: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 10.0
+    clock: Callable[[], float] = time.monotonic
+    endless: bool = field(default=True, init=False)
+
+    @property
+    def name(self) -> str:
+        """In words, without a password that the address may hold."""
+        head, slashes, rest = self.where.partition("://")
+        login, at, _ = rest.partition("/")[0].rpartition("@")
+        hidden = f"…@{rest[len(login) + 1 :]}" if at else rest
+        return "standard input" if self.where == "-" else f"{head}{slashes}{hidden}"
+
+    def frames(self, stopped: Event) -> Iterator[LiveFrame]:
+        """Its frames; see :class:`Source`."""
+        import av
+
+        options = dict(self.options)
+        if self.where.startswith("rtsp"):
+            options = {"rtsp_transport": "tcp", **options}
+        try:
+            container = av.open("pipe:0" if self.where == "-" else self.where, options=options, timeout=self.timeout)
+        except (av.error.FFmpegError, OSError) as error:
+            raise SourceError(f"{self.name}: cannot be opened ({_reason(error)})") from error
+        with container:
+            try:
+                stream = best_stream(container)
+            except ValueError as error:
+                raise SourceError(f"{self.name}: {error}") from error
+            stream.thread_type = "SLICE"  # threads of whole frames would each hold one back
+            yield from self._decoded(container, stream, stopped)
+
+    def _decoded(self, container: Any, stream: Any, stopped: Event) -> Iterator[LiveFrame]:
+        import av
+
+        behind = _Behind()
+        packets = container.demux(stream)
+        while not stopped.is_set():
+            asked = self.clock()
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except (av.error.FFmpegError, OSError) as error:
+                raise SourceError(f"{self.name}: broke off ({_reason(error)})") from error
+            arrived = self.clock()
+            stamp = None if packet.pts is None else float(packet.pts * packet.time_base)
+            if packet.size and behind.skips(stamp, bool(packet.is_keyframe), arrived, arrived - asked):
+                continue
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError:  # it begins between two key frames, or something was lost on the way
+                continue
+            for frame in frames:
+                yield LiveFrame(frame, frame.time, arrived)
+
+
+def _reason(error: Any) -> str:
+    """What an error of FFmpeg says, without the address, which may hold a password."""
+    return error.strerror or type(error).__name__
+
+
+class _Behind:
+    """Whether packets come later than they could since we are slow, and not the source."""
+
+    def __init__(self) -> None:
+        self._least: float | None = None  # of arrival less stamp: how a packet comes that waits for nobody
+        self._waited = self._at = 0.0
+        self._skipping = False
+
+    def skips(self, stamp: float | None, key: bool, arrived: float, waited: float) -> bool:
+        """Whether to leave a packet out.
+
+        Args:
+            stamp: Its time by the source's clock.
+            key: Whether decoding can begin with it.
+            arrived: When it came.
+            waited: How long we waited for it, seconds.
+        """
+        if self._least is None or waited > 1e-3:
+            self._waited = arrived
+        if stamp is None:
+            return False
+        delay = arrived - stamp
+        drifted = delay if self._least is None else self._least + _DRIFT * (arrived - self._at)
+        self._least, self._at = min(delay, drifted), arrived
+        late = delay - self._least
+        if not self._skipping:
+            self._skipping = late > _LATE and arrived - self._waited > _BUSY
+        elif key and late < _LATE / 2:
+            self._skipping = False
+        return self._skipping

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+
+from amclip.ethogram.plan import plan_windows
+from amclip.live.grid import CompleteWindow, GridImage, LiveGrid
+
+WINDOW, POSITIONS = 1.2, 6
+
+
+def pushed(grid: LiveGrid, times: np.ndarray) -> tuple[list[GridImage], list[CompleteWindow]]:
+    images: list[GridImage] = []
+    windows: list[CompleteWindow] = []
+    for time in times.tolist():
+        new_images, new_windows = grid.push(time)
+        images += new_images
+        windows += new_windows
+    return images, windows
+
+
+def rates() -> list[np.ndarray]:
+    rng = np.random.default_rng(3)
+    even = [np.arange(int(8 * fps)) / fps for fps in (10.0, 15.0, 29.97, 60.0)]
+    webcam = np.cumsum(rng.choice([1 / 30, 1 / 15, 1 / 10], 150))
+    return [*even, webcam - webcam[0], np.round(np.arange(240) / 30, 3)]
+
+
+@pytest.mark.parametrize("gap", [1 / 25, 0.2])
+@pytest.mark.parametrize("hop", [0.1, 0.3, 2.0])
+@pytest.mark.parametrize("times", rates(), ids=["10", "15", "29.97", "60", "varying", "rounded"])
+def test_windows_look_at_the_frames_of_an_annotation(times: np.ndarray, hop: float, gap: float) -> None:
+    duration = float(times[-1]) * len(times) / (len(times) - 1)
+    plan = plan_windows(times, duration, WINDOW, hop, POSITIONS, gap)
+    images, windows = pushed(LiveGrid(WINDOW, hop, POSITIONS, gap), times)
+    assert [image.number for image in images] == list(range(len(images)))
+    assert [window.number for window in windows] == list(range(len(windows)))
+    # The last ones wait for frames that never come; that which ends with the video is an annotation's alone; one that
+    # ends right behind it, of which no more frame is looked at, is not.
+    assert -1 <= len(plan) - len(windows) <= 2 + (WINDOW / POSITIONS + gap) / hop
+    for window in windows[: len(plan)]:
+        expected = plan.images(window.number)
+        seen = [images[image] for image in window.images]
+        assert [one.frame for one in seen] == plan.frames[expected].tolist()
+        assert [one.partner for one in seen] == plan.partners[expected].tolist()
+        assert window.whole
+    seconds = [times[image.partner] - times[image.frame] for image in images]
+    np.testing.assert_allclose([image.seconds for image in images], seconds)
+
+
+def test_a_window_is_complete_as_soon_as_its_last_partner_is_known() -> None:
+    fps, gap = 20.0, 0.1
+    grid = LiveGrid(WINDOW, 0.4, POSITIONS, gap)
+    for frame in range(100):
+        images, windows = grid.push(frame / fps)
+        for window in windows:
+            assert window.images[-1] == images[-1].number
+            assert frame == images[-1].partner + 1
+    unmoved = LiveGrid(WINDOW, 0.4, POSITIONS, gap, waits=False)
+    first = next(frame for frame in range(100) if unmoved.push(frame / fps)[1])
+    assert first < next(frame for frame in range(100) if LiveGrid.push(grid, 100 + frame / fps)[1]) + 100
+
+
+def test_memory_is_that_of_a_window() -> None:
+    grid = LiveGrid(WINDOW, 0.3, POSITIONS, 0.1)
+    for frame in range(3000):
+        grid.push(frame / 30)
+        assert len(grid._seen) <= 2 * POSITIONS
+        assert frame - grid.first_frame < 30 * (WINDOW / POSITIONS + 0.1) + 2
+    assert grid.interval == pytest.approx(1 / 30)
+
+
+def test_windows_with_a_hole_are_not_whole_and_those_behind_it_are() -> None:
+    times = np.arange(300) / 15
+    times = times[(times < 4) | (times > 12)]
+    _, windows = pushed(LiveGrid(WINDOW, 0.3, POSITIONS, 1 / 15), times)
+    assert [window.number for window in windows] == list(range(len(windows)))
+    broken = [0.3 * window.number for window in windows if not window.whole]
+    assert broken[0] == pytest.approx(4 - WINDOW, abs=0.35)
+    assert broken[-1] == pytest.approx(12, abs=0.35)
+    assert len(broken) == round((broken[-1] - broken[0]) / 0.3) + 1
+
+
+@pytest.mark.parametrize(("window", "hop"), [(0.0, 1.0), (1.0, 0.0), (0.03, 1.0)])
+def test_windows_that_cannot_be_are_refused(window: float, hop: float) -> None:
+    with pytest.raises(ValueError, match="window"):
+        LiveGrid(window, hop, POSITIONS, 1 / 25)
