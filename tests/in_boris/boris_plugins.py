@@ -76,7 +76,8 @@ def main(path: str, preferences: str, folder: str, report: str) -> None:
         if name.startswith("amclip"):
             window.results_objects.clear()
             actions[name].trigger()
-            said["shown"][name] = [shown(one) for one in window.results_objects]
+            windows = window.results_objects or window.plugin_visu  # the second up to 9.7
+            said["shown"][name] = [shown(one) for one in windows]
 
     class All(QDialog):
         """Chooses all observations that can be imported."""
