@@ -28,8 +28,11 @@ class LiveFrame(NamedTuple):
 class Source(Protocol):
     """What frames come from; one of your own needs no more."""
 
-    name: str
     endless: bool  # whether its end is a loss: a camera that was unplugged, a stream that broke off
+
+    @property
+    def name(self) -> str:
+        """In words, for messages."""
 
     def frames(self, stopped: Event) -> Iterator[LiveFrame]:
         """Open it, and give frames as they come, until it ends or ``stopped`` is set; a wait ends with that too.

@@ -4,7 +4,7 @@
     python docs/benchmarks/live.py --quick      two seconds of each
 
 Videos of the synthetic animals are drawn and played as if they were cameras. Networks have random heads, which costs
-the same as trained ones: that of `amclip demo`, and CLIP's ViT-B/32, which one core of a CPU cannot keep up with.
+the same as trained ones: that of `amclip demo`, and ViT-S/32, which a busy core cannot keep up with.
 `taskset -c 0` before it says how many cores there are.
 """
 
@@ -51,7 +51,7 @@ CASES = [
     Case("the demo's videos, a fine hop", "demo", SMALL, 15, 0.1),
     Case("a camera's size", "demo", LARGE, 30, 1.0),
     Case("a camera's size, a fine hop", "demo", LARGE, 30, 0.1),
-    Case("overload", "ViT-B-32", LARGE, 30, 1.0),
+    Case("overload", "ViT-S-32-alt", LARGE, 30, 1.0),
 ]
 
 
