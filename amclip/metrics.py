@@ -162,11 +162,12 @@ def _mean(values: Tensor) -> float:
 
 
 def _places(scores: Tensor) -> Tensor:
-    """The place of each score among all, float64 in ``[0, 1)``; equal scores share one.
+    """The place of each score among all, the fraction that lies below it, float64 in ``[0, 1)``.
 
     Average precision asks for the order alone, and of values in this range torchmetrics keeps it, whatever they are.
     """
-    return scores.unique(return_inverse=True)[1].double() / max(scores.numel(), 1)
+    below = torch.searchsorted(scores.flatten().sort().values, scores.contiguous())
+    return below.double() / max(scores.numel(), 1)
 
 
 def _pooled(places: Tensor, labels: Tensor) -> float:
