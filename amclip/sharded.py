@@ -104,18 +104,21 @@ def shard(network: InterleavedClassifier, mesh: Any) -> list[Any]:
     """Leave a process its part of a network's weights; each block of the tower is gathered by itself.
 
     Args:
-        network: With the same weights on all processes, or others: those of the first count.
+        network: With the same weights on all processes, or others: those of the first count. One whose weights are in
+            parts stays as it is.
         mesh: The processes.
 
     Returns:
         What is gathered by itself: ``torch.distributed.fsdp.FSDPModule``, the tower's blocks and the network.
     """
-    from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
+    from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
 
+    parts = [*blocks_of(network.encoder.visual), network]
+    if isinstance(network, FSDPModule):  # a trainer that trained it tests it now
+        return parts
     if torch.distributed.is_initialized():
         for tensor in (*network.parameters(), *network.buffers()):
             torch.distributed.broadcast(tensor.data, 0)
-    parts = [*blocks_of(network.encoder.visual), network]
     for part in parts:
         fully_shard(part, mesh=mesh)
     for name in ("answer", "answer_embeddings"):  # training goes through these, and not through forward

@@ -8,8 +8,9 @@ from amclip.data._h264 import is_disposable, length_width, without_pictures
 
 __all__ = ["Thinner"]
 
-# Bytes that are left of a slice. Only a table of weights makes a header longer; where a cut goes through one, other
-# weights are read than the file has, which change pictures alone. Packets that decide what comes out are left more.
+# Bytes that are left of a slice. A header is longer only with a table of weights or of frames to forget; a cut through
+# one, in the middle of a group, changes pictures, and at most what later ones refer to. Packets that decide what comes
+# out are left more.
 _SOME, _MORE = 32, 128
 
 

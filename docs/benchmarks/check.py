@@ -171,7 +171,6 @@ def main() -> None:
     with run.section("A video") as lines:
         taken = measure(paths[:40], rounds)
         lines += [*table(taken), "", f"10,000 such videos in a minute would be {GOAL:g} ms each."]
-        run.figures["ms"] = taken
     with run.section("The whole command") as lines:
         labels, few = write_table(run.work / "labels.csv", paths), write_table(run.work / "few.csv", paths[:1])
         costs: list[list[float]] = [[], [], []]
@@ -193,7 +192,6 @@ def main() -> None:
             "",
             f"A video more costs {per_video:.1f} ms, with all that the command does for it.",
         ]
-        run.figures["command"] = costs
     for path in run.options.given:
         with run.section(path.name) as lines:
             lines += table(measure([path], rounds))
