@@ -55,7 +55,7 @@ def readable_clips(
         if errors:
             reasons = list(dict.fromkeys(f"  {printable(str(error))}" for error in errors))[:_EXAMPLES]
             rank_zero_warn(
-                f"{len(errors)} of {counted(len(table), 'clip')} of the split {split!r} {what} and are {fate}, for "
+                f"{len(errors)} of {len(table)} clips of the split {split!r} {what} and are {fate}, for "
                 "example:\n" + "\n".join(reasons) + more
             )
     return LabelTable(tuple(kept), table.classes, table.source)

@@ -9,19 +9,18 @@ classical baseline: statistics of the same optical flow, and a logistic regressi
 last part; `--validation` stops before. Writes `fly_courtship.md` and `fly_courtship.png` beside this file.
 """
 
-import itertools
 import json
 import os
 import platform
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import torch
 import yaml
+from fly_methods import best_settings, shrink, statistics_of
 from numpy.typing import NDArray
 from sections import Benchmark, new_parser
 
@@ -50,7 +49,6 @@ SIDE = 256  # what the 1024 x 1024 video is shrunk to once, so that decoding doe
 SIZE, GAP, BOUND, POSITIONS = 128, 4, 1.5, 4
 COPIES = 4  # the encoder is frozen: its embeddings of so many versions of each clip are kept
 # A fly is 12 pixels long at 128 x 128; in 4 frames 99.9 % of the pixels move less than about 1 pixel.
-TRIED = {"smoothing": (0.0, 0.4, 0.8), "minimum_bout": (0.0, 0.25, 0.4), "minimum_gap": (0.0, 0.3)}
 
 NETWORK, MOTION, STATISTICS = "amclip", "amclip, motion token alone", "flow statistics"
 FOLDERS = {NETWORK: "amclip", MOTION: "motion"}
@@ -82,25 +80,6 @@ How it was tuned: about 45 settings were tried on the validation part, with seed
 amclip. Before these settings, the held-out part had been looked at once with an earlier network (interleaved, the
 encoder trained, no numbers of motion: 0.573 against 0.638 then), and nothing was chosen by that.
 """
-
-
-def shrink(source: Path, target: Path) -> None:
-    """The same frames at the same times, smaller."""
-    import av
-
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name("partial.mp4")
-    with av.open(str(source)) as video, av.open(str(partial), "w") as small:
-        rate = Fraction(video.streams.video[0].average_rate)
-        stream = small.add_stream("libx264", rate=rate, options={"crf": "8"})
-        stream.width = stream.height = SIDE
-        stream.pix_fmt = "yuv420p"
-        for index, frame in enumerate(video.decode(video=0)):
-            picture = frame.reformat(SIDE, SIDE, interpolation="AREA", format="yuv420p")
-            picture.pts, picture.time_base = index, 1 / rate
-            small.mux(stream.encode(picture))
-        small.mux(stream.encode())
-    partial.replace(target)
 
 
 def windows_table(labels: Timeline) -> LabelTable:
@@ -205,30 +184,6 @@ def flow_statistics(video: Path) -> NDArray[np.float64]:
     return torch.cat(rows).double().numpy()
 
 
-def statistics_of(field: torch.Tensor) -> torch.Tensor:
-    """Thirteen statistics of each flow field, ``[pairs, 13]``, from flow in pixels ``[pairs, 2, side, side]``."""
-    u, v = field[:, 0], field[:, 1]
-    side = field.shape[-1]
-    length = field.norm(dim=1).flatten(1)
-    curl = (v.diff(dim=2)[:, 1:] - u.diff(dim=1)[:, :, 1:]).abs().flatten(1)
-    spread = (u.diff(dim=2)[:, 1:] + v.diff(dim=1)[:, :, 1:]).abs().flatten(1)
-    moving = length > 0.25
-    where = torch.stack(torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")).flatten(1).float()
-    count = moving.sum(dim=1, keepdim=True).clamp(min=1)
-    centre = moving.float() @ where.T / count
-    scatter = (moving.float() @ (where**2).T / count - centre**2).clamp(min=0).sum(dim=1).sqrt()
-    top = length.topk(100, dim=1).values
-    return torch.stack(
-        [
-            *(length.mean(dim=1), length.std(dim=1), top[:, 0], top[:, 10], top.mean(dim=1)),
-            *(u.flatten(1).mean(dim=1).abs(), v.flatten(1).mean(dim=1).abs()),
-            *(curl.mean(dim=1), curl.amax(dim=1), spread.mean(dim=1), spread.amax(dim=1)),
-            *(moving.float().mean(dim=1), scatter),
-        ],
-        dim=1,
-    )
-
-
 def window_features(statistics: NDArray[np.float64], first: Iterable[int], stop: Iterable[int]) -> NDArray[np.float64]:
     """Mean, deviation and greatest value of each statistic over the pairs within a window."""
     rows = []
@@ -275,19 +230,13 @@ def baseline(work: Path, like: WindowScores, table: LabelTable) -> tuple[WindowS
 
 def choose_settings(scores: WindowScores, thresholds: list[float], labels: Annotation) -> dict[str, BoutSettings]:
     """Smoothing and least lengths with the best bouts on validation: mean F1 over behaviours at an overlap of 0.25."""
-    curves, best, chosen = timeline(scores), -1.0, {}
-    for values in itertools.product(*TRIED.values()):
-        cut = dict(zip(TRIED, values, strict=True))
-        settings = {
-            name: BoutSettings(threshold=threshold, **cut)
-            for name, threshold in zip(scores.classes, thresholds, strict=True)
-        }
-        bouts = find_bouts(curves, settings)
-        guess = Annotation("scores", scores.classes, (as_timeline(scores, bouts),))
-        score = mean_of(compared(guess, labels, VALIDATION), "bout_f1_iou_0.25")
-        if score > best:
-            best, chosen = score, settings
-    return chosen
+    curves = timeline(scores)
+
+    def score(settings: dict[str, BoutSettings]) -> float:
+        guess = Annotation("scores", scores.classes, (as_timeline(scores, find_bouts(curves, settings)),))
+        return mean_of(compared(guess, labels, VALIDATION), "bout_f1_iou_0.25")
+
+    return best_settings(dict(zip(scores.classes, thresholds, strict=True)), score)
 
 
 def as_timeline(scores: WindowScores, bouts: list) -> Timeline:
@@ -430,8 +379,7 @@ def main() -> None:
     took: dict[str, float] = {}
     source = options.data / "courtship_aggregated_events.csv"
     (truth,) = boris_events.read(source.read_text(), str(source), Reading()).timelines
-    if not (work / "videos/courtship.mp4").exists():
-        shrink(options.data / "courtship.mp4", work / "videos/courtship.mp4")
+    shrink(options.data / "courtship.mp4", work / "videos/courtship.mp4", SIDE, {"crf": "8"})
     table = windows_table(truth)
     write_table(table, work / "windows.csv")
     labels = read_annotation(source)

@@ -14,13 +14,13 @@ import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 
 import fly_tracks
 import numpy as np
 import torch
-from fly_courtship import ALONE, HELD_OUT, HOP, TRAIN, TRIED, VALIDATION, WHOLE, WINDOW, statistics_of
+from fly_courtship import ALONE, HELD_OUT, HOP, TRAIN, VALIDATION, WHOLE, WINDOW
+from fly_methods import best_settings, shrink, statistics_of
 from numpy.typing import NDArray
 from sections import Benchmark, new_parser
 
@@ -71,28 +71,6 @@ were cut with settings chosen on validation: no method reaches an F1 of 0.35 at 
 
 Scores = Mapping[str, WindowScores]
 """By fly; of whole frames both have the same."""
-
-
-def shrink(source: Path, target: Path) -> None:
-    """The same frames at the same times, smaller, all of them key frames."""
-    import av
-
-    if target.exists():
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name("partial.mp4")
-    with av.open(str(source)) as video, av.open(str(partial), "w") as small:
-        rate = Fraction(video.streams.video[0].average_rate)
-        options = {"crf": "12", "preset": "veryfast", "g": "1"}
-        stream = small.add_stream("libx264", rate=rate, options=options)
-        stream.width = stream.height = SIDE
-        stream.pix_fmt = "yuv420p"
-        for index, frame in enumerate(video.decode(video=0)):
-            picture = frame.reformat(SIDE, SIDE, interpolation="AREA", format="yuv420p")
-            picture.pts, picture.time_base = index, 1 / rate
-            small.mux(stream.encode(picture))
-        small.mux(stream.encode())
-    partial.replace(target)
 
 
 @dataclass(frozen=True)
@@ -310,18 +288,12 @@ def precisions(scores: Scores, truth: Truth, part: str) -> dict[str, list[float]
 
 def choose_settings(scores: Scores, thresholds: Sequence[float], truth: Truth) -> dict[str, BoutSettings]:
     """Smoothing and least lengths with the best bouts of each fly on validation: mean F1 at an overlap of 0.25."""
-    import itertools
 
-    best, chosen = -1.0, {}
-    for values in itertools.product(*TRIED.values()):
-        cut = dict(zip(TRIED, values, strict=True))
-        settings = {
-            name: BoutSettings(threshold=threshold, **cut) for name, threshold in zip(CLASSES, thresholds, strict=True)
-        }
+    def score(settings: dict[str, BoutSettings]) -> float:
         found = bouts_agree(scores, settings, truth, "val")
-        if (score := float(np.nanmean([one.bout_f1(0.25) for one in found.classes]))) > best:
-            best, chosen = score, settings
-    return chosen
+        return float(np.nanmean([one.bout_f1(0.25) for one in found.classes]))
+
+    return best_settings(dict(zip(CLASSES, thresholds, strict=True)), score)
 
 
 def bouts_agree(scores: Scores, settings: Mapping[str, BoutSettings], truth: Truth, part: str) -> Agreement:
@@ -490,7 +462,8 @@ def main() -> None:
         options.methods = [ANIMALS, MOTION, STATISTICS]  # whole frames are tried by fly_courtship.py
     truth = Truth.of(options.data)
     sleap = options.data / "courtship.sleap.h5"
-    shrink(options.data / "courtship.mp4", work / "videos" / fly_tracks.VIDEO)
+    key_frames_alone = {"crf": "12", "preset": "veryfast", "g": "1"}
+    shrink(options.data / "courtship.mp4", work / "videos" / fly_tracks.VIDEO, SIDE, key_frames_alone)
     tracks = fly_tracks.scaled_tracks(sleap, SIDE / 1024)
     write_tracks(tracks, work / "tracks.csv")
     truth.write(work, every=4 if benchmark.quick else 1)

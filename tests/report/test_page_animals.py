@@ -98,6 +98,32 @@ def test_boxes_are_those_of_the_frame_on_screen(page: Opened) -> None:
     assert late <= 5  # of 25 in a second: while it plays, in step as far as a busy machine is
 
 
+def test_names_of_animals_that_are_close_together_do_not_cover_each_other(page: Opened) -> None:
+    area, height = [10, 20, 330, 260], 16
+    rng = np.random.default_rng(0)
+    crowds = []
+    for number in [1, 2, 4, 7] * 20:
+        corners = np.clip(rng.uniform([10, 20], [250, 180]) + rng.uniform(-12, 12, (number, 2)), [10, 20], [270, 200])
+        crowds.append(
+            [
+                {"box": [*map(float, place), *map(float, place + 60)], "wide": float(wide)}
+                for place, wide in zip(corners, rng.uniform(24, 60, number), strict=True)
+            ]
+        )
+    placed = page.tab.evaluate("([crowds, area]) => crowds.map((tags) => placeTags(tags, area))", [crowds, area])
+    for tags, places in zip(crowds, placed, strict=True):
+        names = [(x, y, x + tag["wide"], y + height) for (x, y), tag in zip(places, tags, strict=True)]
+        for index, (left, top, right, bottom) in enumerate(names):
+            assert area[0] - 1 <= left < right <= area[2] + 1
+            assert area[1] <= top < bottom <= area[3]
+            for other in names[:index]:
+                assert left >= other[2] or right <= other[0] or top >= other[3] or bottom <= other[1]
+    alone = page.tab.evaluate("area => placeTags([{ box: [100, 90, 160, 150], wide: 40 }], area)", area)
+    assert alone == [[99, 90 - height]]
+    crowd = page.tab.evaluate("area => placeTags(Array(99).fill({ box: [10, 20, 330, 260], wide: 320 }), area)", area)
+    assert len(crowd) == 99  # more than have room
+
+
 def test_keys_go_from_animal_to_animal(page: Opened) -> None:
     at = "[page.unit, page.column]"
     page.press("ArrowDown", "w")

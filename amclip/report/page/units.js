@@ -65,7 +65,41 @@ function boxAt({ frames, sides, begins }, frame) {
   return [...from].map((side, k) => side + share * (sides[4 * knot + 4 + k] - side));
 }
 
-const LABEL = 16; // pixels: height of a name above its box
+const LABEL = 16; // pixels: height of a name beside its box
+
+/**
+ * Where the names of boxes go: above each, or wherever beside or in it no other name lies.
+ *
+ * @param tags box [left, top, right, bottom] and width of each name; the first ones choose first
+ * @param area left, top, right and bottom of the picture, which names stay in
+ * @returns [x, y] of each name's upper left corner
+ */
+function placeTags(tags, [left, top, right, bottom]) {
+  const placed = [];
+  const shared = (x, y, wide) =>
+    placed.reduce((sum, [u, v, w]) => {
+      const across = Math.min(x + wide, u + w) - Math.max(x, u);
+      const down = LABEL - Math.abs(y - v);
+      return sum + (across > 0 && down > 0 ? across * down : 0);
+    }, 0);
+  for (const { box: [a, b, c, d], wide } of tags) {
+    const [begin, end] = [a - 1, c + 1 - wide];
+    const rows = [b - LABEL, d, b, d - LABEL]; // above, below, and inside
+    for (let step = 2; step <= tags.length; step++) rows.push(b - step * LABEL, d + (step - 1) * LABEL);
+    const places = rows.flatMap((y) => [[begin, y], [end, y]]);
+    places.splice(4, 0, [a - wide, b], [c, b], [a - wide, d - LABEL], [c, d - LABEL]); // beside
+    const inside = places.filter(([x, y]) => x >= left && x + wide <= right && y >= top && y + LABEL <= bottom);
+    const clamped = [clamp(begin, left, Math.max(left, right - wide)), clamp(b - LABEL, top, Math.max(top, bottom - LABEL))];
+    let best = null;
+    for (const [x, y] of [...inside, clamped]) {
+      const hidden = shared(x, y, wide);
+      if (best === null || hidden < best.hidden) best = { x, y, hidden };
+      if (!hidden) break;
+    }
+    placed.push([best.x, best.y, wide]);
+  }
+  return placed.map(([x, y]) => [x, y]);
+}
 
 /**
  * Draw the boxes of a frame over the video, in the place that its picture has within the element.
@@ -87,22 +121,27 @@ function drawBoxes(canvas, video, size, units, boxes, chosen, frame) {
   const [across, down] = [(scale * w) / (size?.[0] ?? w), (scale * h) / (size?.[1] ?? h)];
   pen.font = "600 11px system-ui, sans-serif";
   pen.textBaseline = "middle";
+  const tags = [];
   for (const unit of units) {
-    const box = boxes[unit.place] && boxAt(boxes[unit.place], frame);
-    if (!box) continue;
-    const [a, b, c, d] = box.map((side, k) => (k % 2 ? top + side * down : left + side * across));
+    const sides = boxes[unit.place] && boxAt(boxes[unit.place], frame);
+    if (!sides) continue;
+    const box = sides.map((side, k) => (k % 2 ? top + side * down : left + side * across));
+    const [a, b, c, d] = box;
     const colour = animalColour(unit.place);
     for (const [line, stroke] of [[unit === chosen ? 6 : 4, "rgb(0 0 0 / 55%)"], [unit === chosen ? 3.5 : 1.5, colour]]) {
       pen.strokeStyle = stroke;
       pen.lineWidth = line;
       pen.strokeRect(a, b, c - a, d - b);
     }
-    const wide = pen.measureText(unit.label).width + 8;
-    const x = clamp(a - 1, left, Math.max(left, left + scale * w - wide));
-    const y = b - top >= LABEL ? b - LABEL : Math.min(d, top + scale * h - LABEL);
+    const tag = { unit, box, colour, wide: pen.measureText(unit.label).width + 8 };
+    if (unit === chosen) tags.unshift(tag);
+    else tags.push(tag);
+  }
+  placeTags(tags, [left, top, left + scale * w, top + scale * h]).forEach(([x, y], k) => {
+    const { unit, colour, wide } = tags[k];
     pen.fillStyle = colour;
     pen.fillRect(x, y, wide, LABEL);
     pen.fillStyle = "#000";
     pen.fillText(unit.label, x + 4, y + LABEL / 2 + 0.5);
-  }
+  });
 }
