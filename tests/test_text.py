@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amclip.text import file_label, holds_control, is_formula, path_cell, printable, text_cell
+from amclip.text import counted, file_label, holds_control, is_formula, path_cell, printable, text_cell
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,8 @@ def test_a_label_for_a_file_can_be_shown_and_written_and_is_another_for_another_
 def test_cells_that_begin_like_formulas() -> None:
     assert [path_cell(name) for name in ("=1+1.mp4", "-a.mp4", "a=b.mp4")] == ["./=1+1.mp4", "./-a.mp4", "a=b.mp4"]
     assert [text_cell(text) for text in ("=1+1", "@a", "+", "is empty")] == ["'=1+1", "'@a", "'+", "is empty"]
+
+
+def test_counts_agree_with_what_they_count() -> None:
+    assert [counted(number, "video") for number in (0, 1, 2)] == ["0 videos", "1 video", "2 videos"]
+    assert counted(2, "class", "classes") == "2 classes"

@@ -105,7 +105,7 @@ def describe_estimate(
         lines.append(f"           {in_words(rates.epoch(rates.later))} an epoch")
     else:
         lines.append(f"  time     {in_words(rates.epoch(rates.first))} an epoch")
-    if rates.total is not None:
+    if rates.total is not None and rates.epochs is not None:
         lines.append(f"           {in_words(rates.total)} for {counted(rates.epochs, 'epoch')}")
     more = f"; {rates.workers} reading processes take some more" if rates.workers else ""
     lines.append(f"  memory   {memory}{more}")
