@@ -245,12 +245,12 @@ def _read_one(path: str | os.PathLike[str], reading: Reading) -> NotedFile | Lab
     """
     source = os.fspath(path)
     if Path(path).is_dir():
-        form, noted = _read_folder(Path(path), reading)
+        of_folder = NotedFile(*_read_folder(Path(path), reading))
         refuse_observations(reading.observations, source)
-        return NotedFile(form, noted)
+        return of_folder
     form, content = _opened(path)
     bouts = _read_bouts(form, content, source, reading)
-    if bouts is not None:
+    if form is not None and bouts is not None:
         return NotedFile(form, bouts)
     refuse_observations(reading.observations, source)
     if form is not None and isinstance(form.reader, BookReader) and not isinstance(content, str | bytes):
