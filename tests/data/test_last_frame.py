@@ -57,7 +57,8 @@ def flip(data: bytearray, packets: list[tuple[int, int]], bits: list[tuple[int, 
     """Bits of packets, most of them in headers."""
     for number, bit in bits:
         place, size = packets[number % len(packets)]
-        data[place + (bit >> 3) % size] ^= 1 << (bit & 7)
+        if (at := place + (bit >> 3) % size) < len(data):  # it may have been cut off before
+            data[at] ^= 1 << (bit & 7)
 
 
 def swap(data: bytearray, packets: list[tuple[int, int]], one: int, other: int) -> None:
