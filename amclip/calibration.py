@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from amclip.log_odds import to_probabilities
+from amclip.log_odds import log_probabilities, to_probabilities
 from amclip.metrics import best_thresholds
 from amclip.plain import from_plain, to_plain
 
@@ -117,7 +117,7 @@ def calibrate(log_odds: Tensor, temperatures: Tensor, biases: Tensor, exclusive:
     """
     log_odds, temperatures, biases = (x.to(log_odds.device, torch.float64) for x in (log_odds, temperatures, biases))
     if exclusive:
-        return (F.logsigmoid(log_odds) / temperatures + biases).softmax(dim=-1).float()
+        return (log_probabilities(log_odds) / temperatures + biases).softmax(dim=-1).float()
     return torch.sigmoid(log_odds / temperatures + biases).float()
 
 
@@ -145,7 +145,7 @@ def fit_calibration(log_odds: Tensor, labels: Tensor, exclusive: bool = False) -
         fractions = (labels / count.clamp(min=1)[:, None])[count > 0]
         if not len(fractions):
             return torch.ones(num_classes), torch.zeros(num_classes)
-        point = _fit_exclusive(F.logsigmoid(log_odds)[count > 0], fractions)
+        point = _fit_exclusive(log_probabilities(log_odds)[count > 0], fractions)
         return torch.exp(-point[:1]).expand(num_classes).float().cpu(), point[1:].float().cpu()
     known = (labels.sum(dim=0) > 0) & (labels.sum(dim=0) < len(labels))
     points = log_odds.new_zeros(num_classes, 2)

@@ -9,9 +9,8 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-__all__ = ["mean_log_odds", "probability_cell", "softmax_log_odds", "to_probabilities"]
+__all__ = ["log_probabilities", "mean_log_odds", "probability_cell", "softmax_log_odds", "to_probabilities"]
 
 
 def softmax_log_odds(logits: Tensor) -> Tensor:
@@ -43,8 +42,14 @@ def mean_log_odds(log_odds: Tensor, dim: int) -> Tensor:
     """
     if log_odds.shape[dim] == 1:
         return log_odds.squeeze(dim).float()
+    return (log_probabilities(log_odds).logsumexp(dim) - log_probabilities(-log_odds).logsumexp(dim)).float()
+
+
+def log_probabilities(log_odds: Tensor) -> Tensor:
+    """Logarithms of probabilities, of the same shape, float64; NaN stays NaN."""
     log_odds = log_odds.double()
-    return (F.logsigmoid(log_odds).logsumexp(dim) - F.logsigmoid(-log_odds).logsumexp(dim)).float()
+    # As logsigmoid, which ONNX programs compute as log(sigmoid(x)): infinite from about -40 on.
+    return log_odds.clamp(max=0) - (-log_odds.abs()).exp().log1p()
 
 
 def to_probabilities(log_odds: Tensor) -> Tensor:

@@ -124,7 +124,10 @@ def write_onnx(model: TrainedModel, path: Path) -> float:
             raise ValueError(f"torch.onnx cannot translate this network ({_reason(error)}); .pt2 may do") from error
         assert written is not None
         written.save(str(path), external_data=False)
-    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    try:
+        session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    except Exception as error:  # its own kinds, of operators that it does not have
+        raise ValueError(f"onnxruntime cannot run this network ({_reason(error)}); .pt2 may do") from error
 
     def run(clips: Mapping[str, Tensor]) -> Tensor:
         return torch.from_numpy(session.run([OUTPUT], {name: value.numpy() for name, value in clips.items()})[0])
@@ -176,7 +179,10 @@ class _quiet(warnings.catch_warnings):  # noqa: N801 (used as a function)
         super().__exit__(*error)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
+    """What went wrong first, in one line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
