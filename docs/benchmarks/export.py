@@ -5,7 +5,7 @@
 The first table: the demo's image tower with random heads, 4 segments of 4 positions, one network for each modality,
 fusion, pooling over time, head and loss. Each is written as ONNX and as a program of torch.export, and both run on the
 CPU, with one thread, in turns with PyTorch. Times are of the processor, so that other work on the machine counts for
-little. The second table: a tiny tower of each kind of code with random weights, which is written and compared, not
+little. The second table: tiny towers of several families with random weights, which is written and compared, not
 measured. Where one cannot be written, its reason is in the table. `--quick` writes one, tiny.
 """
 
@@ -82,7 +82,7 @@ the median over runs that took turns. The machine was shared, so a ratio means m
 
 ## Towers
 
-Tiny ones with random weights, one of each kind of code in [the list of encoders](../models.md#encoders), for frames and
+Tiny ones with random weights, of several families of [the list of encoders](../models.md#encoders), for frames and
 flow, joined late. (open_clip's own is above.)
 
 | tower | difference, ONNX | difference, .pt2 |
