@@ -187,7 +187,9 @@ def test_what_lies_behind_the_picture_in_the_sound_is_cut_off(tmp_path: Path, su
     assert [clip.start for clip in windows] == [0.0, 0.5, 1.0, 1.5]
     late = boris_of(tmp_path, 2.6, [(1.5, "walking"), (2.4, "walking"), (2.45, "calling")])
     late.write_text(late.read_text().replace("a.mp4", f"a.{suffix}"))
-    with pytest.warns(UserWarning, match=rf"picture of a.{suffix} ends at 2.00 s, and its sound at 2.60 s; 2 bout"):
+    with pytest.warns(
+        UserWarning, match=rf"picture of a.{suffix} ends at 2.00 s, and its sound at 2.60 s; .*: 2 bouts"
+    ):
         clips = read_labels(late, clock=Clock(tmp_path)).clips
     assert [(c.start, c.stop, c.labels) for c in clips] == [
         (0.0, 1.5, ()),

@@ -226,7 +226,8 @@ OF_BOUTS = tuple(name for name, writer in WRITERS.items() if writer.holds_bouts)
     ],
 )
 def test_what_a_format_cannot_hold_is_refused(tmp_path: Path, clips: list[Clip], form: str, reason: str) -> None:
-    suffix = {"animal-kingdom": ".xlsx", "deepethogram": "", "frame-list": ""}.get(form, ".csv")
+    own = {"animal-kingdom": ".xlsx", "deepethogram": "", "frame-list": "", "boris-project": ".boris", "sleap": ".slp"}
+    suffix = own.get(form, ".csv")
     with pytest.raises(LabelError, match=reason):
         export(build_table(clips, "t"), tmp_path / f"out{suffix}", form, Clock(fps=25))
     assert list(tmp_path.iterdir()) == []

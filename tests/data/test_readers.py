@@ -168,7 +168,7 @@ def test_a_list_that_leaves_out_the_first_images_is_told_of(tmp_path: Path) -> N
     path = layouts.frame_list(tmp_path / "train.csv", {"Z": ["0"] * 50})
     header, *frames = path.read_text().splitlines(keepends=True)
     write(path, header + "".join(frames[30:]))
-    with pytest.warns(UserWarning, match=r"1 folder.s. begin at .* Z at 3[01] .* come (29|30) frames"):
+    with pytest.warns(UserWarning, match=r"begins 1 folder, .* Z at 3[01] .* come (29|30) frames"):
         read_labels(path, NAMES, Windows(0.4, 0.4))
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -22,6 +22,10 @@ from amclip.data.splits import assign_splits, divide_by_time
 from amclip.data.subject_names import split_stem, stem_with_subject
 from amclip.data.table import Clip, LabelTable, build_table, write_table
 
+# Of the formats that are written to files of one suffix alone.
+SUFFIXES = {"boris-project": ".boris", "sleap": ".slp"}
+
+
 FPS = 25.0
 QUICK = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 FLIES = (
@@ -128,7 +132,7 @@ def test_names_that_no_table_holds_are_refused(tmp_path: Path, name: str, reason
     table = LabelTable((Clip("a.mp4", 0, 1, ("walk",), subject=name),), ("walk",), "t")
     for form in ("table", "boris", "boris-tabular", "boris-project", "deepethogram"):
         with pytest.raises(LabelError, match=reason):
-            export(table, tmp_path / form, form, Clock(fps=25))
+            export(table, tmp_path / f"out{SUFFIXES.get(form, '')}", form, Clock(fps=25))
 
 
 def test_blanks_at_the_ends_are_no_part_of_a_name_in_a_table(tmp_path: Path) -> None:
@@ -371,17 +375,19 @@ def test_every_animal_comes_back(
 @pytest.mark.parametrize("form", sorted({*WRITERS} - {"animal-kingdom", "zamba", "list", "nwb"}))
 def test_what_is_lost_of_the_animals_is_said(tmp_path: Path, form: str) -> None:
     table = scene(("x", 0, 1, "walk"), ("y", 0, 1, "rest"))
-    notes = export(table, tmp_path / "there", form, Clock(fps=25))
+    suffix = SUFFIXES.get(form, "")
+    notes = export(table, tmp_path / f"there{suffix}", form, Clock(fps=25))
     without = "subjects: a behaviour holds while any of them shows it"
     assert (without in notes) == (not WRITERS[form].holds_subjects)
     if form.startswith("boris"):
         clips = (*table.clips, Clip("a.mp4", 0, 1, (), subject="z"))
         silent = LabelTable(clips, table.classes, "t")
-        (note,) = export(silent, tmp_path / "silent", form, Clock(fps=25))
+        (note,) = export(silent, tmp_path / f"silent{suffix}", form, Clock(fps=25))
         assert note.endswith("z in a.mp4")
     if form == "boris-project":  # without a rate BORIS' own export fails
-        assert export(table, tmp_path / "there", form)[0].startswith("the frame rate of videos that are not there")
-        assert '"fps": {' in (tmp_path / "there").read_text()
+        there = tmp_path / f"there{suffix}"
+        assert export(table, there, form)[0].startswith("the frame rate of videos that are not there")
+        assert '"fps": {' in there.read_text()
 
 
 def test_forms_of_whole_videos_join_the_animals(tmp_path: Path) -> None:
@@ -497,7 +503,7 @@ def test_names_that_boris_reads_as_nobody_are_refused(tmp_path: Path, name: str)
     forms = ["boris", "boris-tabular"] + ["boris-project"] * name.lower().startswith("no f")
     for form in forms:
         with pytest.raises(LabelError, match=f"subject '{name}': is BORIS' word for no animal; rename it"):
-            export(table, tmp_path / "out", form)
+            export(table, tmp_path / f"out{SUFFIXES.get(form, '')}", form)
 
 
 # ------------------------------------------------------------------------------------------------------ DeepEthogram

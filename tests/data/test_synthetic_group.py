@@ -204,5 +204,5 @@ def test_writing_again_finishes_what_is_missing(dataset: Path) -> None:
 def test_the_command_names_the_tracks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     synth(str(tmp_path / "demo"), clips=1, seconds=1.5, height=48, width=64, workers=1, animals=2)
     told = capsys.readouterr().out
-    assert "1 clips of 1.5 s of 2 animals (1 train)" in told
+    assert "1 clip of 1.5 s of 2 animals (1 train)" in told
     assert str(tmp_path / "demo" / "tracks.csv") in told.replace("\n", "")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_bouts import CLASSES, window
+from test_live_bouts import CLASSES, window
 
 from amclip.live import lines
 from amclip.live.latency import Latencies
