@@ -51,7 +51,8 @@ CASES = [
     Case("the demo's videos, a fine hop", "demo", SMALL, 15, 0.1),
     Case("a camera's size", "demo", LARGE, 30, 1.0),
     Case("a camera's size, a fine hop", "demo", LARGE, 30, 0.1),
-    Case("overload", "ViT-S-32-alt", LARGE, 30, 1.0),
+    Case("a large network", "ViT-B-32", LARGE, 30, 1.0),
+    Case("overload", "ViT-B-16", LARGE, 30, 1.0),
 ]
 
 
