@@ -183,9 +183,14 @@ class Data(LightningDataModule):
 # ---------------------------------------------------------------------- models
 
 
+def result_file(encoder: str, scheme: str, modality: str, seed: int, work: Path) -> Path:
+    """Where a finished model is kept."""
+    return work / f"{encoder}-{scheme}-{modality}-{seed}.json"
+
+
 def train_and_test(encoder: str, scheme: str, modality: str, seed: int, work: Path) -> dict[str, Any]:
     """Average precision per class, images per clip and seconds of one model."""
-    done = work / f"{encoder}-{scheme}-{modality}-{seed}.json"
+    done = result_file(encoder, scheme, modality, seed, work)
     if done.exists():
         found: dict[str, Any] = json.loads(done.read_text())
         return found
@@ -255,11 +260,11 @@ def write(results: dict[Key, list[dict[str, Any]]], seeds: list[int], share: dic
     first = next(iter(results))
     base = statistics.median(run["seconds"] for run in results[first])
     lines = [
-        "| encoder | scheme | fed | macro mAP | " + " | ".join(GROUPS) + " | images per clip | training time |",
-        "|---|---|---|---|" + "---|" * len(GROUPS) + "---|---|",
+        "| encoder | scheme | fed | seeds | macro mAP | " + " | ".join(GROUPS) + " | images per clip | training time |",
+        "|---|---|---|---|---|" + "---|" * len(GROUPS) + "---|---|",
     ]
     for (encoder, scheme, modality), runs in results.items():
-        cells = [spread([macro(run) for run in runs])]
+        cells = [str(len(runs)), spread([macro(run) for run in runs])]
         cells += [f"{statistics.mean(macro(run, list(names)) for run in runs):.1f}" for names in GROUPS.values()]
         ratio = statistics.median(run["seconds"] for run in runs) / base
         assert runs[0]["images"] == runs[0]["said"], "the count that fit prints is not what was embedded"
@@ -267,7 +272,7 @@ def write(results: dict[Key, list[dict[str, Any]]], seeds: list[int], share: dic
             f"| {encoder} | {scheme} | {modality} | {' | '.join(cells)} | {runs[0]['images']:.0f} | {ratio:.1f} × |"
         )
     whole = 100 * statistics.mean(share.values())
-    lines.append(f"| *chance* | | | {whole:.1f} | {' | '.join(f'{value:.1f}' for value in chance.values())} | | |")
+    lines.append(f"| *chance* | | | | {whole:.1f} | {' | '.join(f'{value:.1f}' for value in chance.values())} | | |")
     head = [
         "# Fed, scheme and encoder, compared",
         "",
@@ -347,6 +352,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--encoders", nargs="+", choices=list(ENCODERS), default=list(ENCODERS))
     parser.add_argument("--schemes", nargs="+", choices=SCHEMES, default=list(SCHEMES))
+    parser.add_argument("--finished", action="store_true", help="train nothing: the page of the models that are there")
     run = Benchmark(parser, __file__)
     options, modalities = run.options, list(MODALITIES)
     if run.quick:
@@ -363,6 +369,8 @@ def main() -> None:
     results: dict[Key, list[dict[str, Any]]] = {}
     for seed in options.seeds:
         for key in keys:
+            if options.finished and not result_file(*key, seed, run.work).exists():
+                continue
             with run.section(f"{', '.join(key)}, seed {seed}") as lines:
                 results.setdefault(key, []).append(train_and_test(*key, seed, run.work))
                 lines.append(f"macro {macro(results[key][-1]):.1f}")
