@@ -6,8 +6,8 @@ from pathlib import Path
 import layouts
 import pytest
 
+import amclip.data.formats.folder as folders
 from amclip.data.clock import Clock
-import amclip.data.formats.folder as folder
 from amclip.data.formats import Reading, read_splits, read_table
 from amclip.data.formats.label_format import Noted
 from amclip.data.formats.reading import FORMATS
@@ -210,16 +210,16 @@ def test_a_video_has_one_name_in_all_tables(tmp_path: Path) -> None:
 
 def test_videos_of_many_files_are_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     form = next(form for form in FORMATS if form.name == "deepethogram")
-    asked, videos = 0, folder._videos
+    asked, videos = 0, folders._videos
 
     def counted(noted: Noted) -> set[str]:
         nonlocal asked
         asked += 1
         return videos(noted)
 
-    monkeypatch.setattr(folder, "_videos", counted)
+    monkeypatch.setattr(folders, "_videos", counted)
     lines = [(Timeline(f"{n}.mp4", (), subjects=("a",)), Timeline(f"{n}.mp4", (), subjects=("b",))) for n in range(200)]
     files = [(Path(f"{line}"), Noted([line], ["x"], None)) for pair in zip(*lines, strict=True) for line in pair]
-    found = folder.join_files(form, files)
+    found = folders.join_files(form, files)
     assert [len(paths) for paths, _ in found] == [2] * 200
     assert asked < 1000
