@@ -251,6 +251,16 @@ def test_a_source_that_is_lost_is_opened_anew(model: TrainedModel, monkeypatch: 
     assert told[:2] == ["breaking: ended; it gives no frames any more; opening it anew", "breaking: is back"]
 
 
+def test_a_file_that_has_ended_is_not_played_anew(model: TrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeds, "_AGAIN", 0.01)
+    source = Breaking(10, 10)
+    source.endless = False
+    feed = Feed(source, Ring(model.input, 1.2, 0.3), reconnect=True)
+    feed._thread.join(5)
+    assert feed.ended
+    assert (feed.error, source.parts) == (None, [10])
+
+
 def test_without_that_its_end_is_an_error(model: TrainedModel) -> None:
     ring = Ring(model.input, 1.2, 0.3)
     feed = Feed(Breaking(10), ring)
