@@ -45,13 +45,13 @@ class CompleteWindow(NamedTuple):
         number: Counts windows from 0; number ``n`` begins at ``n * hop`` seconds.
         images: Numbers of the images that it looks at, never decreasing.
         whole: Whether no more than :data:`LONGEST_HOLE` is missing among its frames.
-        count: Windows from this one on that are all the same, being within a hole; else 1.
+        alike: Windows from this one on that are all the same, being within a hole; else 1.
     """
 
     number: int
     images: tuple[int, ...]
     whole: bool
-    count: int = 1
+    alike: int = 1
 
 
 class LiveGrid:

@@ -181,7 +181,7 @@ class Ring:
 
     def _complete(self, window: CompleteWindow, arrived: float) -> None:
         if not window.whole:
-            self._broken += window.count
+            self._broken += window.alike
             self._gap = True
             return
         if self._due and self._due[0].images != window.images:

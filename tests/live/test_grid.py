@@ -14,7 +14,7 @@ def pushed(grid: LiveGrid, times: np.ndarray) -> tuple[list[GridImage], list[Com
         new_images, new_windows = grid.push(time)
         images += new_images
         for window in new_windows:
-            windows += [window._replace(number=window.number + n, count=1) for n in range(window.count)]
+            windows += [window._replace(number=window.number + n, alike=1) for n in range(window.alike)]
     return images, windows
 
 
