@@ -12,6 +12,8 @@ from torch import Tensor
 
 __all__ = ["log_probabilities", "mean_log_odds", "probability_cell", "softmax_log_odds", "to_probabilities"]
 
+_COUNTED = 1e-12  # less is not written with its noughts
+
 
 def softmax_log_odds(logits: Tensor) -> Tensor:
     """Log-odds of each class against all others, where exactly one is shown: of a softmax's probabilities.
@@ -58,9 +60,14 @@ def to_probabilities(log_odds: Tensor) -> Tensor:
 
 
 def probability_cell(probability: float) -> str:
-    """A probability as a table holds it: with six digits behind the noughts, or behind the nines; empty for NaN."""
+    """A probability as a table holds it: with six digits behind the noughts, or behind the nines; empty for NaN.
+
+    As many noughts as nobody counts are a power of ten: ``2.06115e-22``.
+    """
     if math.isnan(probability):
         return ""
+    if 0 < probability < _COUNTED:
+        return f"{probability:.5e}"
     nearer = min(probability, 1 - probability)
-    nearer = max(nearer, 1e-12) if nearer else 0.5  # 17 decimals, all that float64 has of a number near 1
+    nearer = max(nearer, _COUNTED) if nearer else 0.5  # 17 decimals, all that float64 has of a number near 1
     return f"{probability:.{5 - math.floor(math.log10(nearer))}f}"

@@ -59,8 +59,8 @@ def install_plugins(folder: Path, command: Sequence[str]) -> list[Path]:
         }
         text = template
         for name, value in values.items():
-            # BORIS reads names between double quotes.
-            line = f"{name} = {json.dumps(value)}"
+            # BORIS reads names between double quotes; JSON would make two numbers of a letter such as \U0001f42d.
+            line = f"{name} = {json.dumps(value) if isinstance(value, str) else ascii(value)}"
             before, found, after = re.split(rf"^({name} = .*)$", text, flags=re.MULTILINE)
             assert found
             text = before + line + after

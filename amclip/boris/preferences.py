@@ -45,6 +45,8 @@ def personal_folder(file: Path) -> Path | None:
 def set_personal_folder(file: Path, folder: Path) -> None:
     """Set the folder, and keep what the file held beside it (:data:`BACKUP`).
 
+    Who may read the file stays as it is; where it is a link, what it points to is changed.
+
     Args:
         file: BORIS' preferences, which must be there: BORIS writes them when it ends for the first time.
         folder: The folder.
@@ -55,8 +57,10 @@ def set_personal_folder(file: Path, folder: Path) -> None:
     """
     preferences = _Preferences(file)
     changed = preferences.with_text(str(folder))
-    write_bytes(file.with_name(BACKUP), preferences.content)
-    write_bytes(file, changed)
+    target, mode = file.resolve(), file.stat().st_mode
+    for path, content in ((file.with_name(BACKUP), preferences.content), (target, changed)):
+        write_bytes(path, content)
+        path.chmod(mode)
 
 
 class _Preferences:

@@ -104,6 +104,9 @@ def _contradiction(clips: Sequence[Clip]) -> Contradiction | None:
     number = 0
     for clip in sorted(clips, key=lambda one: (_times(one)[0], -_times(one)[1])):
         labels = tuple(clip.labels or ())
+        start = _times(clip)[0]
+        # None begins earlier from here on; those that have ended would be asked again and again.
+        reach = {shown: one for shown, one in reach.items() if start < _times(one)[1] - _ALIKE}
         before = next((one for one in reach.values() if _contradict(one, clip)), None)
         if before is not None:
             first, number = first or (before, clip), number + 1

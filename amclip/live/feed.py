@@ -18,7 +18,7 @@ class Feed:
     Args:
         source: Where frames come from.
         ring: Where they go.
-        reconnect: Open a source anew that ended or failed, as often as need be; else that is the end.
+        reconnect: Open a source anew that was lost, as often as need be; else that is the end, as a file's end is.
         tell: Is called with a sentence where the source was lost and is opened anew, and where it is back.
 
     Attributes:
@@ -51,8 +51,8 @@ class Feed:
     def _run(self) -> None:
         try:
             self._take()
-            while self._reconnect and not self._stopped.is_set():
-                self._tell(f"{self.error or f'{self._source.name}: ended'}; opening it anew")
+            while self._reconnect and self.error is not None and not self._stopped.is_set():
+                self._tell(f"{self.error}; opening it anew")
                 frames = self._ring.counts.frames
                 while self._ring.counts.frames == frames and not self._stopped.wait(_AGAIN):
                     self._ring.restart()

@@ -5,6 +5,7 @@ video, found as frames come. Which frame a moment shows is known when the next o
 partner, when a frame has come that is further off than the one before it.
 """
 
+import math
 from collections import deque
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ __all__ = ["LONGEST_HOLE", "CompleteWindow", "GridImage", "LiveGrid"]
 LONGEST_HOLE = 0.5
 """Seconds without a frame after which nothing is known of a scene: a still picture would pass for an animal that holds
 still. Of slow cameras three frames, where these take longer."""
+_LEAP = 8  # windows within a hole from which on they are taken as one
 
 
 class GridImage(NamedTuple):
@@ -43,11 +45,13 @@ class CompleteWindow(NamedTuple):
         number: Counts windows from 0; number ``n`` begins at ``n * hop`` seconds.
         images: Numbers of the images that it looks at, never decreasing.
         whole: Whether no more than :data:`LONGEST_HOLE` is missing among its frames.
+        alike: Windows from this one on that are all the same, being within a hole; else 1.
     """
 
     number: int
     images: tuple[int, ...]
     whole: bool
+    alike: int = 1
 
 
 class LiveGrid:
@@ -121,6 +125,8 @@ class LiveGrid:
         images: list[GridImage] = []
         windows: list[CompleteWindow] = []
         while len(self._times) > 1 and self._decide(images):
+            if (leap := self._leap()) is not None:
+                windows.append(leap)
             while self._first_of(self._complete) + self.positions <= self._moment:
                 windows.append(self._finish())
         return images, windows
@@ -148,6 +154,20 @@ class LiveGrid:
         self._seen[moment] = self._last.number, self._last.seconds <= self.longest_hole
         self._moment = moment + 1
         return True
+
+    def _leap(self) -> CompleteWindow | None:
+        """The windows within a hole as one: a source may be away for days, and each of them would take its time."""
+        if self._last.seconds <= self.longest_hole or self._last.frame != self._base:
+            return None
+        first = self._seen.get(self._first_of(self._complete))
+        count = math.floor((self._times[1] - self.window) / self.hop) - 1 - self._complete
+        if count < _LEAP or first is None or first[0] != self._last.number:
+            return None
+        window = CompleteWindow(self._complete, (self._last.number,) * self.positions, False, count)
+        self._complete += count
+        begins = self._first_of(self._complete)
+        self._seen = {moment: seen for moment, seen in self._seen.items() if moment >= begins}
+        return window
 
     def _partner_is_known(self) -> bool:
         """Whether a frame has come that is further from where the partner should be than the one before it."""

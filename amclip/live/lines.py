@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 import socket
 import sys
@@ -49,29 +50,31 @@ class LineFile:
         except FileExistsError:
             raise ValueError(f"{option}: {self.path} is there already; name another file, or delete it") from None
 
-    def add(self, line: str) -> None:
+    def add(self, line: bytes) -> None:
         """Write a line, which ends with a line break.
 
         Raises:
             OSError: If it cannot be written whole; then none of it is.
         """
-        data = line.encode("utf-8", "replace")
         written = 0
         try:
-            while written < len(data):
-                written += os.write(self._file, data[written:])
+            while written < len(line):
+                written += os.write(self._file, line[written:])
         except OSError as error:
             with suppress(OSError):
                 os.ftruncate(self._file, self._size)
+                os.lseek(self._file, self._size, os.SEEK_SET)  # a later line would begin behind a hole
             raise OSError(error.errno, error.strerror, str(self.path)) from error
-        self._size += len(data)
+        self._size += len(line)
         self.lines += 1
 
-    def close(self) -> None:
-        """Bring it to the disk."""
+    def close(self, keep: bool = True) -> None:
+        """Bring it to the disk, or remove it."""
         with suppress(OSError):  # what cannot be synced was written none the less
             os.fsync(self._file)
         os.close(self._file)
+        if not keep:
+            self.path.unlink(missing_ok=True)
 
 
 class WindowTable:
@@ -110,23 +113,21 @@ class WindowTable:
 
     def close(self) -> None:
         """Bring it to the disk; one without rows goes."""
-        self._file.close()
-        if not self.rows:
-            self._file.path.unlink(missing_ok=True)
+        self._file.close(keep=self.rows > 0)
 
 
-def _row(cells: Sequence[str]) -> str:
+def _row(cells: Sequence[str]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()
+    return text.getvalue().encode("utf-8", "replace")
 
 
 class _Receiver(Protocol):
-    def send(self, line: str) -> bool:
+    def send(self, line: bytes) -> bool:
         """Whether it was taken."""
 
-    def close(self) -> None:
-        """No more comes."""
+    def close(self, keep: bool) -> None:
+        """No more comes; whether a file stays."""
 
 
 class EventSender:
@@ -161,21 +162,31 @@ class EventSender:
         Raises:
             OSError: If the file, or standard output, takes no more.
         """
-        self.unsent += not self._receiver.send(json.dumps(event, ensure_ascii=False) + "\n")
+        line = json.dumps(event, ensure_ascii=False) + "\n"
+        # Bytes of a file's name that are no UTF-8 are surrogates in Python, which JSON writes as \udcff.
+        self.unsent += not self._receiver.send(line.encode("utf-8", "backslashreplace"))
 
-    def close(self) -> None:
-        """Send no more."""
-        self._receiver.close()
+    def close(self, keep: bool = True) -> None:
+        """Send no more.
+
+        Args:
+            keep: Whether the file stays, where events go to one.
+        """
+        self._receiver.close(keep)
 
 
 class _Output:
     def __init__(self, before: Callable[[], None]) -> None:
         self._before = before
 
-    def send(self, line: str) -> bool:
+    def send(self, line: bytes) -> bool:
         self._before()
+        raw = getattr(sys.stdout, "buffer", None)  # UTF-8, whatever the encoding of the terminal
         try:
-            sys.stdout.write(line)
+            if raw is None:
+                sys.stdout.write(line.decode())
+            else:
+                raw.write(line)
             sys.stdout.flush()
         except BrokenPipeError:
             with suppress(OSError, ValueError):  # so that Python's own flush at its end finds somebody
@@ -183,19 +194,19 @@ class _Output:
             raise OSError("standard output: nobody reads the events any more") from None
         return True
 
-    def close(self) -> None: ...
+    def close(self, keep: bool) -> None: ...
 
 
 class _EventFile:
     def __init__(self, path: str) -> None:
         self._file = LineFile(path, "--send")
 
-    def send(self, line: str) -> bool:
+    def send(self, line: bytes) -> bool:
         self._file.add(line)
         return True
 
-    def close(self) -> None:
-        self._file.close()
+    def close(self, keep: bool) -> None:
+        self._file.close(keep)
 
 
 def _receiver_at(where: str, scheme: str) -> "_Datagrams | _Connection":
@@ -219,14 +230,14 @@ class _Datagrams:
         self._socket, self._address = socket.socket(family, socket.SOCK_DGRAM), address
         self._socket.setblocking(False)
 
-    def send(self, line: str) -> bool:
+    def send(self, line: bytes) -> bool:
         try:
-            self._socket.sendto(line.encode(), self._address)
+            self._socket.sendto(line, self._address)
         except OSError:
             return False
         return True
 
-    def close(self) -> None:
+    def close(self, keep: bool) -> None:
         self._socket.close()
 
 
@@ -254,17 +265,36 @@ class _Connection:
         self._socket = connection
         return connection
 
-    def send(self, line: str) -> bool:
+    def send(self, line: bytes) -> bool:
+        if self._socket is not None and _hung_up(self._socket):
+            self._socket.close()
+            self._socket, self._tried = None, -math.inf
         if self._socket is None and time.monotonic() - self._tried < _TRY_EVERY:
             return False
         try:
-            (self._socket or self._connect(_SEND_WITHIN)).sendall(line.encode())
+            (self._socket or self._connect(_SEND_WITHIN)).sendall(line)
         except OSError:
-            self.close()  # part of a line may be on its way: the next one begins in another connection
+            self.close(True)  # part of a line may be on its way: the next one begins in another connection
             return False
         return True
 
-    def close(self) -> None:
+    def close(self, keep: bool) -> None:
         if self._socket is not None:
             self._socket.close()
         self._socket, self._tried = None, time.monotonic()
+
+
+def _hung_up(connection: socket.socket) -> bool:
+    """Whether the other end has closed a connection: what is sent into it first is lost without an error."""
+    timeout = connection.gettimeout()
+    connection.setblocking(False)
+    try:
+        while connection.recv(4096):  # what it says is nothing to us
+            pass
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    finally:
+        connection.settimeout(timeout)
+    return True

@@ -122,6 +122,12 @@ class Ring:
         """What came, and what did not, so far."""
         return Counts(self._count, self._clock.lost, self._late, self._broken)
 
+    @property
+    def first_needed(self) -> int:
+        """Number of the first image that a window looks at which nobody took yet."""
+        with self._lock:
+            return self._first_needed()
+
     def restart(self) -> None:
         """The source began anew: stamps of frames to come are of another clock."""
         self._clock.restart()
@@ -146,7 +152,7 @@ class Ring:
             for window in windows:
                 self._complete(window, frame.arrived)
             self._first_wanted = self._grid.first_image
-            needed = min([self._first_wanted, *(window.images[0] for window in self._due)])
+            needed = self._first_needed()
             for old in [old for old in self._images if old < needed]:
                 del self._images[old]
         return bool(images)
@@ -170,9 +176,12 @@ class Ring:
         with self._lock:
             return self._images.get(max(after + 1, self._first_wanted))
 
+    def _first_needed(self) -> int:
+        return min([self._first_wanted, *(window.images[0] for window in self._due)])
+
     def _complete(self, window: CompleteWindow, arrived: float) -> None:
         if not window.whole:
-            self._broken += 1
+            self._broken += window.alike
             self._gap = True
             return
         if self._due and self._due[0].images != window.images:

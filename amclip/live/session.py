@@ -48,6 +48,7 @@ class Session:
         self.live, self._settings = live, settings
         self._sender, self._table, self._every_window = sender, table, every_window
         self.bouts = LiveBouts(live.model.classes, settings)
+        self._told: list[str] = []  # behaviours whose start was sent, and whose stop was not yet
         self.scored = 0
         self.latencies = Latencies()
         self.parts = {name: Latencies() for name in LatencyParts._fields}
@@ -80,8 +81,13 @@ class Session:
             reason = "source"
             raise
         finally:
-            with suppress(OSError):  # what ended the watch counts
-                self._send(self.bouts.end("end"))
+            self.bouts.end("end")
+            # What was told, as the watch may have been ended between a change and its event. Each by itself: what ended
+            # the watch counts.
+            for name in tuple(self._told):
+                with suppress(OSError):
+                    self._send([BoutChange("stop", name, "end")])
+            with suppress(OSError):
                 self._sender.send({"event": "end", "reason": reason, "time": _now()})
 
     def _take(self, window: LiveWindow) -> None:
@@ -102,7 +108,11 @@ class Session:
             event = {"event": change.change, "behaviour": change.behaviour, "reason": change.reason}
             seen = {"time": _now()} if window is None else _of(window)
             probability = None if change.probability is None else _number(change.probability)
+            if change.change == "start":
+                self._told.append(change.behaviour)
             self._sender.send({**event, "probability": probability, **seen})
+            if change.change == "stop":
+                self._told.remove(change.behaviour)
 
     def _first(self, source: str) -> dict[str, Any]:
         thresholds = {

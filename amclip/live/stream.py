@@ -1,5 +1,6 @@
 """Live frames of a network stream or a pipe, by FFmpeg (PyAV), which gives their time stamps."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from amclip.live.frames import LiveFrame, SourceError
 __all__ = ["Stream"]
 
 _LATE = 0.5  # seconds behind which packets are skipped to catch up
-_BUSY = 1.0  # seconds without waiting for the source, after which reading is what is slow
+_BUSY, _IDLE = 1.0, 0.35  # seconds of which less than this share is spent waiting where reading is what is slow
 _DRIFT = 1e-3  # seconds per second by which the source's clock may differ from this machine's
 
 
@@ -98,7 +99,8 @@ class _Behind:
 
     def __init__(self) -> None:
         self._least: float | None = None  # of arrival less stamp: how a packet comes that waits for nobody
-        self._waited = self._at = 0.0
+        self._at: float | None = None  # when the last packet came
+        self._idle = 1.0  # the share of the time that is waited
         self._skipping = False
 
     def skips(self, stamp: float | None, key: bool, arrived: float, waited: float) -> bool:
@@ -110,16 +112,18 @@ class _Behind:
             arrived: When it came.
             waited: How long we waited for it, seconds.
         """
-        if self._least is None or waited > 1e-3:
-            self._waited = arrived
+        since = max(1e-9, waited if self._at is None else arrived - self._at)
+        # A share, as other threads hold up the one that reads for some milliseconds again and again.
+        kept = math.exp(-since / _BUSY)
+        self._idle = kept * self._idle + (1 - kept) * min(1.0, waited / since)
+        self._at = arrived
         if stamp is None:
             return False
         delay = arrived - stamp
-        drifted = delay if self._least is None else self._least + _DRIFT * (arrived - self._at)
-        self._least, self._at = min(delay, drifted), arrived
+        self._least = delay if self._least is None else min(delay, self._least + _DRIFT * since)
         late = delay - self._least
         if not self._skipping:
-            self._skipping = late > _LATE and arrived - self._waited > _BUSY
-        elif key and late < _LATE / 2:
+            self._skipping = late > _LATE and self._idle < _IDLE
+        elif key and (late < _LATE / 2 or self._idle > _IDLE):  # one that is waited for is as new as there is
             self._skipping = False
         return self._skipping

@@ -205,8 +205,11 @@ class LiveWindows:
             if (due := self._ring.take()) is not None:
                 return self._score(due)
             if (image := self._ring.ahead(self._last)) is not None:
+                self._forget(self._ring.first_needed)  # windows that are broken are not scored, and forget nothing
                 self._embed([image])
-                continue
+                if self._clock() < until:
+                    continue
+                return []
             if ended:
                 self.over = True
                 if self._feed.error is not None:
@@ -231,9 +234,7 @@ class LiveWindows:
             log_odds = self.model.log_odds(answer.logits).cpu()
             probabilities = self.model.calibrate(log_odds)[0].numpy()
         done = self._clock()
-        first = due.images[0].number
-        self._images.let_go(self._known[first])
-        self._known = {image: known for image, known in self._known.items() if image >= first}
+        self._forget(due.images[0].number)
         parts = LatencyParts(begun - due.arrived, self._flow, self._network + done - asked)
         arrived = time.time() - (done - due.arrived)
         return [
@@ -252,7 +253,7 @@ class LiveWindows:
         ]
 
     def _embed(self, images: list[LiveImage]) -> None:
-        """Make images known; they lie behind all that are."""
+        """Make images known."""
         begun, device = self._clock(), self.model.device
         pixels = on_device(torch.stack([image.pixels for image in images])[None], device)
         unit_speed = on_device(torch.stack([image.unit_speed for image in images])[None], device)
@@ -264,5 +265,11 @@ class LiveWindows:
                 self._known[image.number] = number
             self._images.add(seen)
             settle(self.model)
-        self._last = images[-1].number
+        self._last = max(self._last, images[-1].number)
         self._flow, self._network = self._flow + flowed - begun, self._network + self._clock() - flowed
+
+    def _forget(self, before: int) -> None:
+        """Let the images below a number go."""
+        self._known = {image: known for image, known in self._known.items() if image >= before}
+        # Images are not always known in order: those of a window that was just completed come behind the next one's.
+        self._images.let_go(min(self._known.values(), default=self._images.stop))

@@ -138,13 +138,14 @@ def test_a_source_that_is_lost_ends_with_1_and_one_that_gives_nothing_with_2(
     assert "amclip watch: camera 0: gives no frames any more; was it unplugged?" in said.err
     assert json.loads(said.out.splitlines()[-1])["reason"] == "source"
     assert len(pd.read_csv(tmp_path / "live.csv")) == 3
+    into = [f"--output={tmp_path / 'none.csv'}", f"--send={tmp_path / 'none.jsonl'}"]
     with pytest.raises(SystemExit) as ended:
-        main([*words(place)[:2], "rtsp://127.0.0.1:9/nothing", f"--output={tmp_path / 'none.csv'}"])
+        main([*words(place)[:2], "rtsp://127.0.0.1:9/nothing", *into])
     assert ended.value.code == 2
     said = capsys.readouterr()
     assert "rtsp://127.0.0.1:9/nothing: cannot be opened" in said.err
     assert "huggingface" not in said.err
-    assert not (tmp_path / "none.csv").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["live.csv"]
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,9 @@ def test_no_picture_of_a_sound_clip_is_decoded(clip: Path, monkeypatch: pytest.M
         wrong = scanned.packets.pts.argsort()
         wrong[-12:-2] = wrong[-12:-2][::-1].copy()
         assert not last_frame_decodes(scanned, wrong)
+        late = scanned.packets.pts.argsort()
+        late[[-1, -3]] = late[[-3, -1]]
+        assert not last_frame_decodes(scanned, late)
 
 
 SLICE, KEY, OTHER = b"\x41" + bytes(range(1, 100)), b"\x65" + bytes(range(1, 100)), b"\x06" + bytes(range(1, 100))

@@ -6,9 +6,12 @@ from pathlib import Path
 import layouts
 import pytest
 
+import amclip.data.formats.folder as folders
 from amclip.data.clock import Clock
 from amclip.data.formats import Reading, read_splits, read_table
-from amclip.data.intervals import Windows
+from amclip.data.formats.label_format import Noted
+from amclip.data.formats.reading import FORMATS
+from amclip.data.intervals import Timeline, Windows
 from amclip.data.label_error import LabelError
 from amclip.data.sources import default_root, label_files, read_given, read_several
 from amclip.data.table import NoClassError, describe_lost
@@ -203,3 +206,20 @@ def test_a_video_has_one_name_in_all_tables(tmp_path: Path) -> None:
     paths = tables(tmp_path, "x.mp4,0,1,walking", "/a/x/cam.mp4,0,1,walking\n/a/y/cam.mp4,0,1,walking")
     with pytest.raises(LabelError, match=r"/a/y/cam.mp4 and /a/x/cam.mp4 are not there, and below .* only cam.mp4"):
         read_several(paths, root=root)
+
+
+def test_videos_of_many_files_are_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    form = next(form for form in FORMATS if form.name == "deepethogram")
+    asked, videos = 0, folders._videos
+
+    def counted(noted: Noted) -> set[str]:
+        nonlocal asked
+        asked += 1
+        return videos(noted)
+
+    monkeypatch.setattr(folders, "_videos", counted)
+    lines = [(Timeline(f"{n}.mp4", (), subjects=("a",)), Timeline(f"{n}.mp4", (), subjects=("b",))) for n in range(200)]
+    files = [(Path(f"{line}"), Noted([line], ["x"], None)) for pair in zip(*lines, strict=True) for line in pair]
+    found = folders.join_files(form, files)
+    assert [len(paths) for paths, _ in found] == [2] * 200
+    assert asked < 1000

@@ -62,7 +62,7 @@ def test_one_command_installs_and_sets_the_folder(home: Path, capsys: pytest.Cap
 
 
 def test_files_say_what_they_are_and_which_amclip_they_start(tmp_path: Path) -> None:
-    command = [r"C:\Users\Käte\python.exe", "-m", "amclip"]
+    command = ['C:\\Users\\Käte 🐭\'s "x"\\python.exe', "-m", "amclip", "/caf\udce9"]
     for path, (title, task, _) in zip(install_plugins(tmp_path / "new", command), PLUGINS.values(), strict=True):
         path.read_text("ascii")  # BORIS reads it in the encoding of the system
         module = runpy.run_path(str(path))
@@ -123,3 +123,17 @@ def test_only_one_entry_of_the_preferences_is_changed(tmp_path: Path, before: st
     assert file.read_bytes().startswith(start)
     assert file.read_bytes().endswith(end)
     assert personal_folder(tmp_path / "none") is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and modes are those of POSIX")
+def test_a_link_stays_one_and_nobody_else_may_read_more(tmp_path: Path) -> None:
+    real, file = tmp_path / "kept" / "boris.ini", tmp_path / ".boris"
+    real.parent.mkdir()
+    real.write_bytes(preferences(None))
+    real.chmod(0o600)
+    file.symlink_to(real)
+    set_personal_folder(file, tmp_path / "plugins")
+    assert file.is_symlink()
+    assert personal_folder(real) == tmp_path / "plugins"
+    assert (tmp_path / BACKUP).read_bytes() == preferences(None)
+    assert {path.stat().st_mode & 0o777 for path in (real, tmp_path / BACKUP)} == {0o600}

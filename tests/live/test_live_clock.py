@@ -1,10 +1,12 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from amclip.live.clock import StreamClock
 
 
-def placed(clock: StreamClock, stamps: list[float | None], arrivals: list[float]) -> list[float]:
+def placed(clock: StreamClock, stamps: Sequence[float | None], arrivals: list[float]) -> list[float]:
     return [clock.place(stamp, arrived) for stamp, arrived in zip(stamps, arrivals, strict=True)]
 
 

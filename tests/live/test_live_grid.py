@@ -13,7 +13,8 @@ def pushed(grid: LiveGrid, times: np.ndarray) -> tuple[list[GridImage], list[Com
     for time in times.tolist():
         new_images, new_windows = grid.push(time)
         images += new_images
-        windows += new_windows
+        for window in new_windows:
+            windows += [window._replace(number=window.number + n, alike=1) for n in range(window.alike)]
     return images, windows
 
 
@@ -77,6 +78,27 @@ def test_windows_with_a_hole_are_not_whole_and_those_behind_it_are() -> None:
     assert broken[0] == pytest.approx(4 - WINDOW, abs=0.35)
     assert broken[-1] == pytest.approx(12, abs=0.35)
     assert len(broken) == round((broken[-1] - broken[0]) / 0.3) + 1
+
+
+@pytest.mark.parametrize("waits", [True, False])
+@pytest.mark.parametrize("hop", [0.05, 0.3, 2.0])
+def test_windows_within_a_hole_are_those_that_are_found_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, hop: float, waits: bool
+) -> None:
+    rng = np.random.default_rng(5)
+    times = np.arange(300) / 15
+    for place in (40, 41, 120, 200):
+        times[place:] += rng.uniform(0.3, 40)
+    found = pushed(LiveGrid(WINDOW, hop, POSITIONS, 0.1, waits), times)
+    monkeypatch.setattr(LiveGrid, "_leap", lambda self: None)
+    assert found == pushed(LiveGrid(WINDOW, hop, POSITIONS, 0.1, waits), times)
+
+
+def test_a_source_that_was_away_for_a_year_is_watched_on_at_once() -> None:
+    grid = LiveGrid(WINDOW, 0.3, POSITIONS, 0.1)
+    found = [len(grid.push(time)[1]) for time in (*np.arange(60) / 15, *(3e7 + np.arange(60) / 15))]
+    assert sum(found) < 40
+    assert grid.first_frame > 100
 
 
 @pytest.mark.parametrize(("window", "hop"), [(0.0, 1.0), (1.0, 0.0), (0.03, 1.0)])

@@ -1,7 +1,9 @@
 import csv
 import errno
+import io
 import json
 import os
+import select
 import socket
 from pathlib import Path
 from typing import Any
@@ -58,6 +60,9 @@ def test_a_full_disk_leaves_whole_rows(tmp_path: Path, monkeypatch: pytest.Monke
         table.add(window(0.3, 0.4))
     assert refused.value.filename == str(path)
     assert path.read_bytes() == whole
+    monkeypatch.undo()
+    table.add(window(0.1, 0.2))
+    assert path.read_bytes() == whole + whole.splitlines(keepends=True)[1]
 
 
 def test_a_table_without_rows_does_not_stay(tmp_path: Path) -> None:
@@ -77,6 +82,13 @@ def test_events_go_out_as_datagrams_whether_anybody_listens() -> None:
     sender.close()
 
 
+def wait_for_the_end(sender: EventSender) -> None:
+    """Until the connection's other end is known to be closed."""
+    assert isinstance(sender._receiver, lines._Connection)
+    assert sender._receiver._socket is not None
+    assert select.select([sender._receiver._socket], [], [], 5)[0]
+
+
 def test_events_go_to_a_program_that_listens_and_again_when_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -85,17 +97,39 @@ def test_events_go_to_a_program_that_listens_and_again_when_it_is_back(monkeypat
         with connection:
             sender.send({"event": "start"})
             assert connection.recv(1000) == b'{"event": "start"}\n'
-        for _ in range(3):  # the first may still go into the closed connection's buffer
+        wait_for_the_end(sender)
+        server.close()
+        for _ in range(3):
             sender.send({"event": "lost"})
-        assert sender.unsent in (2, 3)
+        assert sender.unsent == 3
+    with socket.create_server(("127.0.0.1", port)) as server:
         monkeypatch.setattr(lines, "_TRY_EVERY", 0.0)
         sender.send({"event": "again"})
         connection, _ = server.accept()
         with connection:
             assert connection.recv(1000) == b'{"event": "again"}\n'
+        wait_for_the_end(sender)
+        monkeypatch.setattr(lines, "_TRY_EVERY", 60.0)
+        sender.send({"event": "at once"})
+        connection, _ = server.accept()
+        with connection:
+            assert connection.recv(1000) == b'{"event": "at once"}\n'
         sender.close()
+    assert sender.unsent == 3
     with pytest.raises(ValueError, match=rf"--send: nobody listens at tcp://127\.0\.0\.1:{port}"):
         EventSender(f"tcp://127.0.0.1:{port}")
+
+
+def test_events_are_utf_8_whatever_the_terminal_and_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = io.BytesIO()
+    monkeypatch.setattr(lines.sys, "stdout", io.TextIOWrapper(said, "ascii", "backslashreplace"))
+    events = EventSender("-"), EventSender(str(tmp_path / "events.jsonl"))
+    for sender in events:
+        sender.send({"event": "begin", "source": "ä\udcff.mp4"})
+    for content in (said.getvalue(), (tmp_path / "events.jsonl").read_bytes()):
+        assert json.loads(content.decode())["source"] == "ä\udcff.mp4"
+    events[1].close(keep=False)
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("where", ["udp://127.0.0.1", "udp://:9", "http://127.0.0.1:9", "tcp://a:b", "udp://a:99999"])

@@ -188,13 +188,14 @@ def test_wishes_that_no_camera_has_are_refused(wrong: dict[str, Any]) -> None:
         CameraWishes(**wrong)
 
 
-def test_packets_are_skipped_to_a_key_frame_where_reading_is_what_is_slow() -> None:
+@pytest.mark.parametrize("held_up", [0.0, 0.004], ids=["alone", "beside other threads"])
+def test_packets_are_skipped_to_a_key_frame_where_reading_is_what_is_slow(held_up: float) -> None:
     behind = streams._Behind()
     taken = []
     now = 0.0
     for number in range(900):  # 30 a second, a key frame every second; decoding takes 50 ms in the middle
         stamp = number / 30
-        waited = max(0.0, stamp - now)
+        waited = max(held_up, stamp - now)
         now += waited
         if not behind.skips(stamp, number % 30 == 0, now, waited):
             taken.append(number)
@@ -205,6 +206,21 @@ def test_packets_are_skipped_to_a_key_frame_where_reading_is_what_is_slow() -> N
     assert all(after % 30 == 0 for _, after in left_out)
     assert all(300 <= before < 640 for before, _ in left_out)
     assert not any(streams._Behind().skips(None, True, 1.0, 0.0) for _ in range(3))
+
+
+def test_a_clock_that_is_set_back_while_packets_are_skipped_does_not_end_the_stream() -> None:
+    for place in range(10, 120, 4):
+        behind = streams._Behind()
+        taken, now = [], 0.0
+        for number in range(600):
+            due = number / 30
+            waited = max(0.0, due - now)
+            now += waited
+            if not behind.skips(due - 3600 * (number >= place), number % 30 == 0, now, waited):
+                taken.append(number)
+                now += 0.06 if number < 90 else 0.001
+        assert len(taken) < 590
+        assert taken[-300:] == list(range(300, 600))
 
 
 class Breaking:
@@ -233,6 +249,16 @@ def test_a_source_that_is_lost_is_opened_anew(model: TrainedModel, monkeypatch: 
     assert ring.counts.frames == 20
     assert feed.reconnections == 1
     assert told[:2] == ["breaking: ended; it gives no frames any more; opening it anew", "breaking: is back"]
+
+
+def test_a_file_that_has_ended_is_not_played_anew(model: TrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeds, "_AGAIN", 0.01)
+    source = Breaking(10, 10)
+    source.endless = False
+    feed = Feed(source, Ring(model.input, 1.2, 0.3), reconnect=True)
+    feed._thread.join(5)
+    assert feed.ended
+    assert (feed.error, source.parts) == (None, [10])
 
 
 def test_without_that_its_end_is_an_error(model: TrainedModel) -> None:

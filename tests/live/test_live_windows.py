@@ -14,6 +14,7 @@ from amclip.ethogram.stream import open_windows, stream_windows
 from amclip.inference import TrainedModel, load_model
 from amclip.inputs import CropInput, MotionInput
 from amclip.live.frames import LiveFrame, SourceError
+from amclip.live.ring import Ring
 from amclip.live.windows import LiveWindow, LiveWindows
 
 WINDOW, HOP = 1.2, 0.3
@@ -112,6 +113,43 @@ def test_a_network_that_cannot_keep_up_skips_windows_and_is_never_late(
         whole = {window.number: window.probabilities for window in watching}
     for window in windows:
         np.testing.assert_allclose(window.probabilities, whole[window.number], atol=1e-5)
+
+
+def test_frames_that_come_between_two_looks_change_no_window(
+    model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A window is completed behind the look for windows and before that for images to be known in advance."""
+    with live(model, Simulated(noise(90))) as watching:
+        whole = {window.number: window.probabilities for window in watching}
+    source, ahead = Simulated(noise(90)), Ring.ahead
+    stalled = False
+
+    def late(self: Ring, after: int) -> Any:
+        nonlocal stalled
+        while after >= 8 and not stalled:
+            source.work(1 / 15)
+            stalled = bool(self._due) and self._due[0].images[0] > after
+        return ahead(self, after)
+
+    monkeypatch.setattr(Ring, "ahead", late)
+    with live(model, source) as watching:
+        windows = list(watching)
+    assert stalled
+    assert windows[-1].number == max(whole)
+    for window in windows:
+        np.testing.assert_allclose(window.probabilities, whole[window.number], atol=1e-5)
+
+
+def test_images_of_windows_that_are_all_broken_do_not_pile_up(model: TrainedModel) -> None:
+    missing = [number for number in range(300) if number % 15 < 8]  # half a second in each
+    source = Simulated(noise(300, missing=missing))
+    with live(model, source) as watching:
+        for _ in range(190):
+            watching.poll(0.1)
+            kept = watching._images.stop - watching._images._base
+            assert max(len(watching._known), kept) <= 2 * model.input.num_positions
+    assert watching._images.stop > 4 * model.input.num_positions
+    assert watching.counts.broken > 50
 
 
 def test_windows_between_two_images_are_one(model: TrainedModel) -> None:

@@ -115,17 +115,20 @@ def join_files(form: LabelFormat, files: Sequence[tuple[Path, Noted]]) -> list[t
     """
     if not _patterns(form):
         return [([file], noted) for file, noted in files]
-    groups: list[list[tuple[Path, Noted]]] = []
-    for one in files:
+    groups: dict[int, list[tuple[Path, Noted]]] = {}  # by the place of their first file
+    group_of: dict[str, int] = {}  # of each video
+    for place, one in enumerate(files):
         videos = _videos(one[1])
-        near = [group for group in groups if any(videos & _videos(noted) for _, noted in group)]
-        if not near:
-            groups.append([one])
-            continue
-        near[0] += [*(member for group in near[1:] for member in group), one]
-        groups = [group for group in groups if not any(group is other for other in near[1:])]
+        first, *others = sorted({group_of[video] for video in videos if video in group_of}) or [place]
+        group = groups.setdefault(first, [])
+        for other in others:
+            for member in groups.pop(other):
+                group.append(member)
+                videos |= _videos(member[1])
+        group.append(one)
+        group_of.update(dict.fromkeys(videos, first))
     found: list[tuple[list[Path], Noted]] = []
-    for group in groups:
+    for group in groups.values():
         if len(group) > 1 and _go_together(form, group):
             found.append(([file for file, _ in group], _joined(form, group, [])))
         else:
