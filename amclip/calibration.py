@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from amclip.log_odds import log_probabilities, to_probabilities
+from amclip.log_odds import log_probabilities, to_float64, to_probabilities
 from amclip.metrics import best_thresholds
 from amclip.plain import from_plain, to_plain
 
@@ -115,10 +115,11 @@ def calibrate(log_odds: Tensor, temperatures: Tensor, biases: Tensor, exclusive:
     Returns:
         The same shape, float32 in ``[0, 1]``.
     """
-    log_odds, temperatures, biases = (x.to(log_odds.device, torch.float64) for x in (log_odds, temperatures, biases))
+    device = log_odds.device
+    log_odds, temperatures, biases = (to_float64(x.to(device)) for x in (log_odds, temperatures, biases))
     if exclusive:
-        return (log_probabilities(log_odds) / temperatures + biases).softmax(dim=-1).float()
-    return torch.sigmoid(log_odds / temperatures + biases).float()
+        return (log_probabilities(log_odds) / temperatures + biases).softmax(dim=-1).float().to(device)
+    return torch.sigmoid(log_odds / temperatures + biases).float().to(device)
 
 
 def fit_calibration(log_odds: Tensor, labels: Tensor, exclusive: bool = False) -> tuple[Tensor, Tensor]:
@@ -138,7 +139,7 @@ def fit_calibration(log_odds: Tensor, labels: Tensor, exclusive: bool = False) -
         positive or no negative clip has those that fit all other classes together, which know the loss; without any
         others 1 and 0. Where classes exclude each other, one without a positive clip has the bias 0.
     """
-    log_odds, labels = log_odds.to(torch.float64).clamp(-_MOST, _MOST), labels.to(torch.float64)
+    log_odds, labels = to_float64(log_odds).clamp(-_MOST, _MOST), to_float64(labels)
     num_classes = labels.shape[1]
     if exclusive:
         count = labels.sum(dim=1)

@@ -15,7 +15,7 @@ from amclip.metrics import MICRO_BATCH, AveragePrecision, AveragePrecisionScores
 from amclip.models.classifier import Answer, InterleavedClassifier
 from amclip.on_device import on_device
 
-__all__ = ["Evaluation", "answer_batch", "named_scores", "readable_rows"]
+__all__ = ["Evaluation", "answer_batch", "named_scores", "readable_rows", "without_unreadable"]
 
 
 class Evaluation(nn.Module):
@@ -51,7 +51,7 @@ class Evaluation(nn.Module):
             every = labels.repeat_interleave(logits.shape[1], dim=0)
             self.loss.update(loss(logits[readable].flatten(0, 1), every), weight=float(readable.sum()))
         self.unreadable.update((~readable).sum())
-        return to_probabilities(log_odds).masked_fill(~readable[:, None], math.nan)
+        return without_unreadable(log_odds, readable)
 
     def averages(self, scores: AveragePrecisionScores) -> dict[str, Any]:
         """What is logged of every evaluation beside the macro average precision."""
@@ -72,6 +72,12 @@ class Evaluation(nn.Module):
 def readable_rows(batch: dict[str, Any]) -> Tensor:
     """Which clips of a batch could be read, bool ``(B,)``."""
     return on_device([not error for error in batch["error"]], batch["labels"].device, torch.bool)
+
+
+def without_unreadable(log_odds: Tensor, readable: Tensor) -> Tensor:
+    """Probabilities ``(B, C)``, float64, of log-odds; NaN for the clips ``(B,)`` that could not be read."""
+    probabilities = to_probabilities(log_odds)
+    return probabilities.masked_fill(~readable.to(probabilities.device)[:, None], math.nan)
 
 
 def answer_batch(network: InterleavedClassifier, batch: dict[str, Any]) -> Answer:

@@ -10,9 +10,21 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["log_probabilities", "mean_log_odds", "probability_cell", "softmax_log_odds", "to_probabilities"]
+__all__ = [
+    "log_probabilities",
+    "mean_log_odds",
+    "probability_cell",
+    "softmax_log_odds",
+    "to_float64",
+    "to_probabilities",
+]
 
 _COUNTED = 1e-12  # less is not written with its noughts
+
+
+def to_float64(values: Tensor) -> Tensor:
+    """The same values in float64; on the CPU where their device has no float64, as GPUs of Apple."""
+    return (values.cpu() if values.device.type == "mps" else values).double()
 
 
 def softmax_log_odds(logits: Tensor) -> Tensor:
@@ -24,12 +36,12 @@ def softmax_log_odds(logits: Tensor) -> Tensor:
     Returns:
         The same shape, float32.
     """
-    logits = logits.double()
+    device, logits = logits.device, to_float64(logits)
     logs = logits.log_softmax(dim=-1)
     top = torch.arange(logits.shape[-1], device=logits.device) == logits.argmax(dim=-1, keepdim=True)
     others = logits.masked_fill(top, -torch.inf).logsumexp(dim=-1, keepdim=True)
     # Only the likeliest can have a probability near 1, which `1 - p` would round away.
-    return torch.where(top, logits - others, logs - (-logs.exp()).log1p()).float()
+    return torch.where(top, logits - others, logs - (-logs.exp()).log1p()).float().to(device)
 
 
 def mean_log_odds(log_odds: Tensor, dim: int) -> Tensor:
@@ -44,19 +56,20 @@ def mean_log_odds(log_odds: Tensor, dim: int) -> Tensor:
     """
     if log_odds.shape[dim] == 1:
         return log_odds.squeeze(dim).float()
-    return (log_probabilities(log_odds).logsumexp(dim) - log_probabilities(-log_odds).logsumexp(dim)).float()
+    mean = log_probabilities(log_odds).logsumexp(dim) - log_probabilities(-log_odds).logsumexp(dim)
+    return mean.float().to(log_odds.device)
 
 
 def log_probabilities(log_odds: Tensor) -> Tensor:
-    """Logarithms of probabilities, of the same shape, float64; NaN stays NaN."""
-    log_odds = log_odds.double()
+    """Logarithms of probabilities, of the same shape, as :func:`to_float64`; NaN stays NaN."""
+    log_odds = to_float64(log_odds)
     # As logsigmoid, which ONNX programs compute as log(sigmoid(x)): infinite from about -40 on.
     return log_odds.clamp(max=0) - (-log_odds.abs()).exp().log1p()
 
 
 def to_probabilities(log_odds: Tensor) -> Tensor:
-    """Probabilities of the same shape, float64 in ``[0, 1]``: not calibrated, for people; NaN stays NaN."""
-    return log_odds.double().sigmoid()
+    """Probabilities in ``[0, 1]``, of the same shape, as :func:`to_float64`: not calibrated; NaN stays NaN."""
+    return to_float64(log_odds).sigmoid()
 
 
 def probability_cell(probability: float) -> str:

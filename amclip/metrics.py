@@ -13,7 +13,7 @@ from torchmetrics.functional.classification import binary_average_precision, bin
 from torchmetrics.utilities import dim_zero_cat
 
 from amclip.class_groups import CLASS_GROUPS
-from amclip.log_odds import to_probabilities
+from amclip.log_odds import to_float64, to_probabilities
 
 __all__ = [
     "MICRO_BATCH",
@@ -54,6 +54,7 @@ class AveragePrecisionScores:
         self.per_class = torch.full((labels.shape[1],), torch.nan, device=labels.device)
         present = (self.support > 0).nonzero().flatten().tolist()
         places = _places(log_odds)
+        labels = labels.to(places.device)
         for index in present:
             self.per_class[index] = binary_average_precision(places[:, index], labels[:, index])
         self.macro = _mean(self.per_class)
@@ -167,7 +168,7 @@ def _places(scores: Tensor) -> Tensor:
     Average precision asks for the order alone, and of values in this range torchmetrics keeps it, whatever they are.
     """
     below = torch.searchsorted(scores.flatten().sort().values, scores.contiguous())
-    return below.double() / max(scores.numel(), 1)
+    return to_float64(below) / max(scores.numel(), 1)
 
 
 def _pooled(places: Tensor, labels: Tensor) -> float:

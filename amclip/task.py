@@ -14,10 +14,10 @@ from amclip.calibration import Calibrator, calibrated
 from amclip.checkpoint import KNOWLEDGE_KEY, check_weights, hyperparameters
 from amclip.class_groups import ClassStatistics
 from amclip.compatible import refuse_other_data, refuse_other_model
-from amclip.evaluation import Evaluation, answer_batch, named_scores, readable_rows
+from amclip.evaluation import Evaluation, answer_batch, named_scores, readable_rows, without_unreadable
 from amclip.inference import TrainedModel
 from amclip.inputs import NetworkInput
-from amclip.log_odds import mean_log_odds, to_probabilities
+from amclip.log_odds import mean_log_odds
 from amclip.losses import BCE, Loss
 from amclip.metrics import AveragePrecisionScores
 from amclip.models.classifier import InterleavedClassifier
@@ -249,7 +249,7 @@ class BehaviourTask(Configurable, LightningModule):
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Probabilities ``(B, C)``, float64 in ``[0, 1]``; NaN for clips that could not be read."""
         _, log_odds = self._score(batch)
-        return to_probabilities(log_odds).masked_fill(~readable_rows(batch)[:, None], math.nan)
+        return without_unreadable(log_odds, readable_rows(batch))
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores."""

@@ -8,8 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax, logsumexp
+from torch import Tensor
 
-from amclip.log_odds import mean_log_odds, probability_cell, softmax_log_odds, to_probabilities
+from amclip.log_odds import mean_log_odds, probability_cell, softmax_log_odds, to_float64, to_probabilities
 
 
 def rows(least: int) -> st.SearchStrategy[list[float]]:
@@ -71,3 +72,13 @@ def test_views_of_sure_clips_keep_their_order() -> None:
 )
 def test_a_table_has_six_digits_of_what_is_left(probability: float, cell: str) -> None:
     assert probability_cell(probability) == cell
+
+
+def test_a_device_without_float64_has_its_numbers_on_the_cpu() -> None:
+    class OfApple:  # a tensor there refuses float64
+        device = torch.device("mps")
+
+        def cpu(self) -> Tensor:
+            return torch.tensor([0.5, math.nan])
+
+    assert torch.equal(to_float64(OfApple()).nan_to_num(7), torch.tensor([0.5, 7], dtype=torch.float64))  # type: ignore[arg-type]

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from amclip.log_odds import to_float64
+
 __all__ = ["OBSERVED_STEPS", "MotionTokens"]
 
 OBSERVED_STEPS = 100
@@ -48,11 +50,11 @@ class MotionTokens(nn.Module):
         """
         if step >= OBSERVED_STEPS:
             return
-        values = motion.flatten(0, -3).double()
+        values = to_float64(motion.flatten(0, -3))
         sums = torch.stack([torch.ones_like(values), values, values**2]).sum(dim=1)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.all_reduce(sums)
-        before, mean, variance = self.observed.double(), self.mean.double(), self.variance.double()
+        before, mean, variance = (to_float64(each) for each in (self.observed, self.mean, self.variance))
         count = before + sums[0]
         mean_now = (before * mean + sums[1]) / count
         square = (before * (variance + mean**2) + sums[2]) / count
