@@ -155,7 +155,7 @@ def watch(
             lost = error
         finally:
             line.clear()
-            sender.close()
+            sender.close(keep=bool(live.counts.frames))
             if live.counts.frames:
                 _tell_end(session, sender, progress.seconds, output)
     finally:

@@ -163,9 +163,11 @@ class EventSender:
         """
         self.unsent += not self._receiver.send(json.dumps(event, ensure_ascii=False) + "\n")
 
-    def close(self) -> None:
-        """Send no more."""
+    def close(self, keep: bool = True) -> None:
+        """Send no more. ``keep`` says whether a file stays: that of a watch that saw nothing is in nobody's way."""
         self._receiver.close()
+        if not keep and isinstance(self._receiver, _EventFile):
+            self._receiver.path.unlink(missing_ok=True)
 
 
 class _Output:
@@ -188,7 +190,7 @@ class _Output:
 
 class _EventFile:
     def __init__(self, path: str) -> None:
-        self._file = LineFile(path, "--send")
+        self.path, self._file = Path(path), LineFile(path, "--send")
 
     def send(self, line: str) -> bool:
         self._file.add(line)

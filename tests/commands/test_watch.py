@@ -145,6 +145,10 @@ def test_a_source_that_is_lost_ends_with_1_and_one_that_gives_nothing_with_2(
     assert "rtsp://127.0.0.1:9/nothing: cannot be opened" in said.err
     assert "huggingface" not in said.err
     assert not (tmp_path / "none.csv").exists()
+    with pytest.raises(SystemExit):
+        main([*words(place)[:2], "rtsp://127.0.0.1:9/nothing", f"--send={tmp_path / 'none.jsonl'}"])
+    assert "cannot be opened" in capsys.readouterr().err
+    assert not (tmp_path / "none.jsonl").exists()
 
 
 @pytest.mark.parametrize(
