@@ -131,7 +131,7 @@ def _chosen(chosen: "Choices", found: "Survey") -> list[str]:
     if found.tracks:
         lines.append("  each animal by itself, cut out by its track")
     if chosen.modality.value != "frames":
-        lines.append(f"  flow: {chosen.bound.value:g} has the strongest colour: {chosen.bound.reason}")
+        lines.append(f"  flow bound {chosen.bound.value:g}: {chosen.bound.reason}")
     lines.append(f"  training, validation, test: {chosen.splits.reason}")
     lines.append(f"  image tower: {chosen.tuning.value}")
     if chosen.open:
