@@ -295,8 +295,8 @@ def _choose_labels(
     if first.missing:
         names = ", ".join(first.missing[:3]) + (" …" if len(first.missing) > 3 else "")
         left_out.append(
-            f"{first.path}: {len(first.missing)} of its videos are not below {top}: {names}. `amclip check` will list "
-            "them; put them there, or take their rows out"
+            f"{first.path} names {counted(len(first.missing), 'video')} that cannot be found below {top}: "
+            f"{names}. `amclip check` lists them; put them there, or take what is labelled of them out"
         )
     return sorted(taken, key=lambda file: file.path), {}
 
