@@ -95,12 +95,13 @@ def _found(found: "Survey") -> list[str]:
     lines = [f"Found in {found.folder}"]
     rates = sorted({float(f"{info.fps:.4g}") for info in infos})
     sizes = sorted({(info.width, info.height) for info in infos})
-    about = [f"{minutes}:{seconds:02d} min together"]
+    about = [f"{len(infos)}"]
     if infos:
+        about.append(f"{minutes}:{seconds:02d} min together")
         about.append(f"{rates[0]:g}{f' to {rates[-1]:g}' if len(rates) > 1 else ''} frames/s")
         width, height = sizes[-1]
         about.append(f"{'up to ' if len(sizes) > 1 else ''}{width} × {height}")
-    lines.append(f"  videos   {len(infos)}, {', '.join(about)}")
+    lines.append(f"  videos   {', '.join(about)}")
     for file in found.labels:
         what = "clip" if file.bouts is None else "bout"
         size = f"{counted(file.size, what)}, {counted(len(file.videos), 'video')}"
