@@ -55,7 +55,7 @@ Tools
   flow       optical flow of a video, to look at or to store: amclip flow VIDEO --output flow.mp4
   boris      amclip inside BORIS, as plug-ins: amclip boris install
   synth      write the synthetic animals as videos with a table of labels
-  tracks     what files of SLEAP, DeepLabCut, COCO, MOT or CVAT hold, and as one table: amclip tracks FILES \
+  tracks     what files of SLEAP, DeepLabCut, COCO, MOT or CVAT hold, and as one table: amclip tracks FILES \\
                --output tracks.csv
 
 `amclip fit --data.help amclip.VideoDataModule` and `--model.help amclip.BehaviourTask` explain every setting of data

@@ -95,12 +95,13 @@ def _found(found: "Survey") -> list[str]:
     lines = [f"Found in {found.folder}"]
     rates = sorted({float(f"{info.fps:.4g}") for info in infos})
     sizes = sorted({(info.width, info.height) for info in infos})
-    about = [f"{minutes}:{seconds:02d} min together"]
+    about = [f"{len(infos)}"]
     if infos:
+        about.append(f"{minutes}:{seconds:02d} min together")
         about.append(f"{rates[0]:g}{f' to {rates[-1]:g}' if len(rates) > 1 else ''} frames/s")
         width, height = sizes[-1]
         about.append(f"{'up to ' if len(sizes) > 1 else ''}{width} × {height}")
-    lines.append(f"  videos   {len(infos)}, {', '.join(about)}")
+    lines.append(f"  videos   {', '.join(about)}")
     for file in found.labels:
         what = "clip" if file.bouts is None else "bout"
         size = f"{counted(file.size, what)}, {counted(len(file.videos), 'video')}"
@@ -131,7 +132,7 @@ def _chosen(chosen: "Choices", found: "Survey") -> list[str]:
     if found.tracks:
         lines.append("  each animal by itself, cut out by its track")
     if chosen.modality.value != "frames":
-        lines.append(f"  flow: {chosen.bound.value:g} has the strongest colour: {chosen.bound.reason}")
+        lines.append(f"  flow bound {chosen.bound.value:g}: {chosen.bound.reason}")
     lines.append(f"  training, validation, test: {chosen.splits.reason}")
     lines.append(f"  image tower: {chosen.tuning.value}")
     if chosen.open:

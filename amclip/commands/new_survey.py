@@ -261,10 +261,9 @@ def _choose_labels(
         return [], {}
 
     def rank(file: LabelFile) -> tuple[Any, ...]:
-        divided = any(clip.split is not None for clip in file.clips)
         return (
             -len(file.videos),
-            not divided,
+            not _is_divided(file),
             bool(contradictions(file.clips)),
             -file.size,
             -file.path.stat().st_mtime,
@@ -295,10 +294,14 @@ def _choose_labels(
     if first.missing:
         names = ", ".join(first.missing[:3]) + (" …" if len(first.missing) > 3 else "")
         left_out.append(
-            f"{first.path}: {len(first.missing)} of its videos are not below {top}: {names}. `amclip check` will list "
-            "them; put them there, or take their rows out"
+            f"{first.path} names {counted(len(first.missing), 'video')} that cannot be found below {top}: "
+            f"{names}. `amclip check` lists them; put them there, or take what is labelled of them out"
         )
     return sorted(taken, key=lambda file: file.path), {}
+
+
+def _is_divided(file: LabelFile) -> bool:
+    return any(clip.split is not None for clip in file.clips)
 
 
 def _split_of(path: Path) -> str | None:
@@ -309,13 +312,14 @@ def _split_of(path: Path) -> str | None:
 
 
 def _not_taken(file: LabelFile, first: LabelFile) -> str:
-    if file.videos & first.videos:
-        both = len(file.videos & first.videos)
-        why = f"{first.path.name} labels {both} of its {counted(len(file.videos), 'video')} too, and in all "
-        more = len(first.videos) > len(file.videos)
-        why += (
-            f"{counted(len(first.videos), 'video')}" if more else f"as many, with {first.size} entries to {file.size}"
-        )
+    if both := len(file.videos & first.videos):
+        why = f"{first.path.name} labels {both} of its {counted(len(file.videos), 'video')} too, and "
+        if len(first.videos) > len(file.videos):
+            why += f"{counted(len(first.videos), 'video')} in all"
+        elif _is_divided(first) and not _is_divided(file):
+            why += "says which split each is for"
+        else:
+            why += f"has {counted(first.size, 'entry', 'entries')} to {file.size} here"
     elif file.form is not first.form:
         why = f"it is {file.form.title}, and {first.path.name}, which labels more, is {first.form.title}"
     else:

@@ -19,6 +19,7 @@ __all__ = ["LINKED", "Parser"]
 
 # What model and data have in common: the classes are the data's, and what the network sees is a group of its own.
 LINKED = ("classes", "input")
+_TYPES = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
 _OF_PATHS = ("Expected a path but", "Expected a dot import path")  # the parser's words for names of classes
 
 
@@ -60,7 +61,8 @@ class Parser(LightningArgumentParser):
                     + f"Losses are {', '.join(known)}, and your own, with its module: my_project.{word}"
                 )
                 telling = [line for line in telling if not line.startswith(_OF_PATHS)]
-        text = "\n  ".join(dict.fromkeys(telling)) or message
+        given = re.search(r"Given value: (.*)", message)
+        text = "\n  ".join(dict.fromkeys(_in_words(line, given and given[1]) for line in telling)) or message
         sys.stderr.write(f"amclip: {text}\n(`amclip --help` says where every setting is explained)\n")
         raise SystemExit(2)
 
@@ -77,6 +79,14 @@ def _known_settings() -> Iterator[str]:
         yield from (f"{part}.{name}" for name in setting_names(kind) if name.partition(".")[0] not in LINKED)
     yield from ("input", *(f"input.{name}" for name in setting_names(NetworkInput)))
     yield from (f"model.loss.{name}" for loss in _losses() for name in setting_names(loss))
+
+
+def _in_words(line: str, given: str | None) -> str:
+    """A line of the parser's, which names types of Python, and not always what it was given."""
+    words = re.sub(r"\ba <class '(\w+)'>", lambda match: _TYPES.get(match[1], match[0]), line)
+    words = re.sub(r"\ba typing\.Literal\[(.*?)\]", r"one of \1", words)
+    lacks = given is not None and words.startswith("Expected") and "Got value" not in words
+    return f"{words}. Got value: {given}" if lacks else words
 
 
 def _as_typed(match: re.Match[str]) -> str:

@@ -77,8 +77,13 @@ class SourceOptions:
         width, height = (self.camera_size or "0x0").split("x")
         size = None if self.camera_size is None else (int(width), int(height))
         wishes = CameraWishes(size, self.camera_fps, self.camera_code)
-        pace = 1.0 if self.pace == "real" else self.pace
+        pace = None if self.pace is None else self.speed
         return open_source(where, model.input, pace, wishes, self.ffmpeg, self.timeout)
+
+    @property
+    def speed(self) -> float:
+        """Seconds of the source in a second: 1, but for files at another pace."""
+        return 1.0 if self.pace in (None, "real") else float(self.pace)
 
 
 def watch(
@@ -137,7 +142,7 @@ def watch(
     line = _StatusLine()
     live = LiveWindows(model, opened, window, hop, reading.timeout, reconnect, line.say)
     line.say(f"{opened.name}: windows of {window:g} s, every {hop:g} s; precision {precision}{why}")
-    for told in (_thresholds(settings), _left_out(settings), *_expected(measure_speed(model), live)):
+    for told in (_thresholds(settings), _left_out(settings), *_expected(measure_speed(model), live, reading.speed)):
         if told:
             line.say(told)
     table = None if output is None else WindowTable(output, model.classes)
@@ -184,8 +189,8 @@ def _left_out(settings: "dict[str, BoutSettings]") -> str:
     return f"  not used {', '.join(names)}: they need the future" if names else ""
 
 
-def _expected(speed: "Speed", live: "LiveWindows") -> list[str]:
-    """What latency to expect, measured on noise, and whether the machine can keep up."""
+def _expected(speed: "Speed", live: "LiveWindows", pace: float = 1.0) -> list[str]:
+    """What latency to expect, measured on noise, and whether the machine can keep up with so many seconds a second."""
     new = live.new_images
     soon, late = speed.flow + speed.network + speed.window, speed.anew
     parts = f"flow {_ms(speed.flow)}, network {_ms(speed.network + speed.window)}"
@@ -194,7 +199,7 @@ def _expected(speed: "Speed", live: "LiveWindows") -> list[str]:
         f"           {_ms(late)} where all its images are new. They tell of the {live.window:g} s before: a behaviour",
         "           shows when it fills enough of a window",
     ]
-    load = speed.load(live.hop, new)
+    load = speed.load(live.hop / pace, new)
     if load > 1:
         lines.append(
             f"warning: this machine scores about {1 / load:.0%} of these windows in time and will skip the others. "

@@ -33,7 +33,7 @@ def in_its_place(path: str | os.PathLike[str]) -> str:
     except OSError:
         return ""
     near = difflib.get_close_matches(missing.name, names, n=2, cutoff=0.75)
-    return f"; there is {' and '.join(sorted(near))}" if near else ""
+    return f"; there {'is' if len(near) == 1 else 'are'} {' and '.join(sorted(near))}" if near else ""
 
 
 def list_videos(root: str | os.PathLike[str]) -> list[Path]:

@@ -1,5 +1,6 @@
 """How far things move in a data set, and the bound that gives their flow the whole range of colours."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -82,7 +83,7 @@ def measure_flow(
         found: What probing found of their videos.
         input: What a network is to see of them; with flow.
         animals: The animals that are cut out, where the input has a crop.
-        seconds: No further clip is begun after these.
+        seconds: No further clip is begun so long after the first one.
         progress: Is told how many pairs are done.
 
     Returns:
@@ -102,9 +103,9 @@ def measure_flow(
     preprocess.flow.prepare()
     pictures: list[Tensor] = []
     videos: set[str] = set()
-    until = time.monotonic() + seconds
+    until = math.inf
     for row in _of_each_behaviour(table, MOST_PAIRS // _PAIRS):
-        if pictures and time.monotonic() > until:
+        if time.monotonic() > until:
             break
         batch = collate([clips[row]])
         if batch["error"][0]:
@@ -112,6 +113,8 @@ def measure_flow(
         images = preprocess(batch["frames"], unit_speed=batch["unit_speed"]).images
         pictures.append(preprocess.denormalise(images[:, :, 0]))
         videos.add(table.clips[row].video)
+        if len(pictures) == 1:  # which may have waited for the flow's machine code
+            until = time.monotonic() + seconds
         if progress is not None:
             progress(_PAIRS * len(pictures))
     if not pictures:

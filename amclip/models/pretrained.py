@@ -2,6 +2,7 @@
 
 import copy
 import json
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -299,7 +300,7 @@ def explain_load_error(error: Exception, backbone: str, pretrained: str | None) 
         backbone: As for :func:`load_pretrained`.
         pretrained: As for :func:`load_pretrained`.
     """
-    reason = " ".join(str(error).split())[:300] or "it holds none"
+    reason = textwrap.shorten(str(error), 300, placeholder=" …") or "it holds none"
     if pretrained and Path(pretrained).is_file() and not has_builtin_weights(backbone):
         if isinstance(error, _DAMAGED) or "PytorchStreamReader" in reason:
             return f"{pretrained} is no file of weights (.safetensors, .pt, .bin), or is damaged"

@@ -76,7 +76,7 @@ def test_events_of_boris_and_a_second_table(films: Path, tmp_path: Path, capsys:
     (folder / "notes.txt").write_text("Nothing of interest.\n")
     main(["new", str(folder)])
     said = capsys.readouterr().out
-    assert "old.csv: labels, not used: events.csv labels 1 of its 1 video too, and in all 6 videos" in said
+    assert "old.csv: labels, not used: events.csv labels 1 of its 1 video too, and 6 videos in all" in said
     assert f"amclip fit --config '{folder / 'amclip.yaml'}'" in said
     assert "few training clips: calling (4)" in said
     config = written(folder)
@@ -279,6 +279,9 @@ def test_a_table_that_names_splits_is_taken_before_one_of_bouts(films: Path, tmp
     both = survey(tmp_path)
     assert [file.path.name for file in both.labels] == ["labels.csv"]
     assert not any("as bouts do" in said for said in both.left_out)
+    assert any(
+        "labels.csv labels 6 of its 6 videos too, and says which split each is for" in said for said in both.left_out
+    )
     windows = [f"{name}.mp4,walk,{start},{start + 1}\n" for name in NAMES for start in (0, 0.5, 1)]
     (tmp_path / "labels.csv").write_text("filepath,label,start,stop\n" + "".join(windows))
     assert not any("labels.csv: its clips" in said for said in survey(tmp_path).left_out)

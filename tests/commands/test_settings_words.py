@@ -43,6 +43,8 @@ def test_what_is_typed_overrides_files_wherever_it_stands(capsys: pytest.Capture
         ),
         (["--config", "inptu: {scheme: sparse}"], "did you mean --input"),
         (["--input.shceme=sparse"], "did you mean --input.scheme"),
+        (["--trainer.max_epochs=many"], "--trainer.max_epochs:\n  Expected a whole number. Got value: many\n"),
+        (["--input.modality=flwo"], "Expected one of 'interleaved', 'frames', 'flow', 'motion'. Got value: flwo"),
     ],
 )
 def test_misspelt_words_are_told_what_they_may_mean(

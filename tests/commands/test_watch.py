@@ -194,5 +194,6 @@ def test_a_machine_that_cannot_keep_up_is_told_so_before(place: Path) -> None:
     live = LiveWindows(load_model(place / "model.ckpt"), Nothing(), 1.2, 0.3)  # type: ignore[arg-type]
     fast, slow = (command._expected(Speed(flow, flow, 0.01, 12 * flow), live)[-1] for flow in (0.001, 0.4))
     assert "load     4%" in fast
+    assert "load     18%" in command._expected(Speed(0.001, 0.001, 0.01, 0.012), live, 4.0)[-1]  # `--pace 4`
     assert slow.startswith("warning: this machine scores about 23% of these windows in time")
     assert not any("%" in line for line in command._expected(Speed(0.4, 0.4, 0.01, 4.8), live)[:-1])

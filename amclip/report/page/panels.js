@@ -216,7 +216,7 @@ function updatePanels(page) {
   if (!corrections.kept.works)
     byId("warning").textContent = page.store.database
       ? "This browser does not let the page keep everything: download your corrections before you close it."
-      : "This browser gives back nothing that it kept, and keeps nothing: open the page again, or download your corrections " +
+      : "This browser keeps nothing, nor gives back what it kept before: open the page again, or download your corrections " +
         "before you close it.";
   updateVideos(page);
   if (page.run.suggestions) updateSuggestion(page);
