@@ -2,6 +2,7 @@
 
 import csv
 import math
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,15 @@ class ScoreTable(Callback):
     """
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Say where the best checkpoint is, and how good."""
+        """Say where the best checkpoint is, how good, and what comes next."""
         best = getattr(trainer.checkpoint_callback, "best_model_path", "")
         score = getattr(trainer.checkpoint_callback, "best_model_score", None)
         if best and score is not None:
-            rank_zero_info(f"Best: {trainer.checkpoint_callback.monitor} {float(score):.3f} in {best}")  # type: ignore[union-attr]
+            rank_zero_info(
+                f"Best: {trainer.checkpoint_callback.monitor} {float(score):.3f} in {best}\n"  # type: ignore[union-attr]
+                f"Then: amclip test --ckpt_path {shlex.quote(best)}   (the clips of the split test)\n"
+                f"      amclip annotate RECORDINGS --checkpoint {shlex.quote(best)} --output FOLDER"
+            )
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print after `amclip validate`, not within training."""

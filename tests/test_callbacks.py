@@ -15,6 +15,7 @@ from amclip.data.table import Clip, LabelTable
 from amclip.flow import encode_flow
 from amclip.inputs import FlowInput, NetworkInput
 from amclip.preprocess import Preprocess
+from amclip.score_table import ScoreTable
 
 
 def fake_trainer(**more: Any) -> Any:
@@ -154,3 +155,14 @@ def test_the_first_batch_of_training_and_of_validation_is_shown(
         assert image == name
         assert shape[0] == 3
         assert text == (name, "b.mp4: eat")
+
+
+def test_a_training_ends_with_what_comes_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("amclip.score_table.rank_zero_info", told.append)
+    kept = SimpleNamespace(best_model_path="my runs/best.ckpt", best_model_score=0.5, monitor="val/mAP_macro")
+    ScoreTable().on_fit_end(fake_trainer(checkpoint_callback=kept), None)  # type: ignore[arg-type]
+    assert "Best: val/mAP_macro 0.500 in my runs/best.ckpt" in told[0]
+    assert "amclip test --ckpt_path 'my runs/best.ckpt'" in told[0]
+    ScoreTable().on_fit_end(fake_trainer(checkpoint_callback=None), None)  # type: ignore[arg-type]
+    assert len(told) == 1
