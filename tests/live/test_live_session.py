@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from test_bouts import CLASSES, settings, window
+from test_live_bouts import CLASSES, settings, window
 
 from amclip.live.session import Session
 
