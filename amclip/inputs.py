@@ -4,7 +4,6 @@ The data module, the task, the checkpoint and the trained model all hold the sam
 command line have it as the group ``input``.
 """
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
@@ -149,6 +148,7 @@ class FlowInput:
             ValueError: If there is no such method, preset or parameter, or both TV-L1's settings and another method.
         """
         from amclip.flow.method import make_flow  # here: what a clip's frames are is asked without flow, too
+        from amclip.flow.reference import Parameters
         from amclip.flow.tvl1 import TVL1
 
         if self.method is not None:
@@ -157,7 +157,7 @@ class FlowInput:
             return make_flow(self.method)
         if self.preset not in PRESETS:
             raise ValueError(f"input.flow.preset: expected one of {', '.join(PRESETS)}, got {self.preset!r}")
-        known = inspect.signature(TVL1).parameters.keys() - {"backend"}
+        known = {field.name for field in fields(Parameters)}
         if unknown := self.options.keys() - known:
             raise ValueError(
                 f"input.flow.options: TV-L1 has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}"

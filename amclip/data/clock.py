@@ -90,12 +90,7 @@ class Clock:
             LabelError: If the video has another number of frames, or another rate than is said; or if it is not there,
                 and no rate is given.
         """
-        rate = self.fps or usual
-        found = self._own(video, rate, source, line)
-        if found is None:
-            assert rate is not None, "_own() refuses that"
-            return np.arange(count + 1) / rate
-        path, edges = found
+        path, edges = self._edges_of(video, count, source, line, usual)
         if len(edges) - 1 != count:
             raise LabelError(
                 f"has {count} frames of {video}, and {path} has {len(edges) - 1}; labels per frame need one for each",
@@ -123,12 +118,7 @@ class Clock:
         Raises:
             LabelError: If the video has fewer frames, or what is said of :meth:`edges`.
         """
-        rate = self.fps or usual
-        found = self._own(video, rate, source, line)
-        if found is None:
-            assert rate is not None, "_own() refuses that"
-            return np.arange(last + 1) / rate
-        path, edges = found
+        path, edges = self._edges_of(video, last, source, line, usual)
         if last > len(edges) - 1:
             raise LabelError(f"goes on to frame {last} of {video}, and {path} has {len(edges) - 1}", source, line)
         return edges
@@ -205,6 +195,17 @@ class Clock:
         if isinstance(found, VideoError):
             raise found
         return found
+
+    def _edges_of(
+        self, video: str, count: int, source: str, line: int | None, usual: float | None
+    ) -> tuple[Path | None, NDArray[np.float64]]:
+        """A video's path and the times of its frames; without a path those of so many frames at the rate."""
+        rate = self.fps or usual
+        found = self._own(video, rate, source, line)
+        if found is not None:
+            return found
+        assert rate is not None, "_own() refuses that"
+        return None, np.arange(count + 1) / rate
 
     def _own(
         self, video: str, rate: float | None, source: str, line: int | None

@@ -19,58 +19,24 @@ class TVL1(FlowMethod):
     """TV-L1 optical flow of image pairs (Zach, Pock and Bischof 2007), with OpenCV's parameters and conventions.
 
     Takes pairs and returns flow; there is nothing to learn and no gradient passes. It works in float32 whatever
-    autocast says. See :class:`amclip.flow.reference.Parameters` for what each parameter does.
+    autocast says.
 
     Args:
-        tau: Time step of the dual update; stable up to 0.25.
-        lambda_: Weight of the data term for grey levels in [0, 255]; smaller means smoother flow.
-        theta: Tightness of the coupling between the two halves of the problem.
-        nscales: Pyramid levels at most.
-        warps: Times the second image is warped, per level.
-        scale_step: Size of a level relative to the finer one, in (0, 1).
-        inner_iterations: Primal-dual iterations between two medians.
-        outer_iterations: Rounds of median and inner iterations, per warp.
-        median_filtering: Side of the median filter on the flow: 5, 3, or 1 for none.
-        epsilon: Stop a warp once the root mean square change of the flow, in pixels, is at or below this; 0 runs
-            every iteration, which takes the same time for every pair and keeps backends close to each other.
         backend: ``"numba"`` and ``"opencv"`` run on CPU tensors, ``"cuda"`` (needs ``amclip[cuda]``) on CUDA tensors,
             ``"reference"`` (plain PyTorch, slow) on any. ``"auto"`` is numba for CPU tensors and cuda for CUDA tensors.
+        parameters: Those of :class:`amclip.flow.reference.Parameters` that shall be others than there: ``warps=2``.
 
     Raises:
         ValueError: If a parameter is out of its range.
+        TypeError: If there is no such parameter.
     """
 
-    def __init__(
-        self,
-        *,
-        tau: float = 0.25,
-        lambda_: float = 0.15,
-        theta: float = 0.3,
-        nscales: int = 5,
-        warps: int = 5,
-        scale_step: float = 0.5,
-        inner_iterations: int = 30,
-        outer_iterations: int = 1,
-        median_filtering: int = 5,
-        epsilon: float = 0.0,
-        backend: Backend = "auto",
-    ) -> None:
+    def __init__(self, *, backend: Backend = "auto", **parameters: float) -> None:
         super().__init__()
         if backend not in get_args(Backend):
             raise ValueError(f"backend must be one of {', '.join(get_args(Backend))}, not {backend!r}")
         self.backend: Backend = backend
-        self.settings = Parameters(
-            tau=tau,
-            lambda_=lambda_,
-            theta=theta,
-            nscales=nscales,
-            warps=warps,
-            scale_step=scale_step,
-            inner_iterations=inner_iterations,
-            outer_iterations=outer_iterations,
-            median_filtering=median_filtering,
-            epsilon=epsilon,
-        )
+        self.settings = Parameters(**parameters)  # type: ignore[arg-type]  # it looks at each itself
 
     @classmethod
     def preset(cls, name: Preset = "default", backend: Backend = "auto") -> "TVL1":

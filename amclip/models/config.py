@@ -137,17 +137,27 @@ class TuningConfig:
     """How the image tower trains.
 
     Args:
-        trainable_blocks: Blocks that train: -1 all, 0 none, n the last n.
+        trainable_blocks: Transformer blocks that train, counted from the output: -1 all weights, 0 none, n the last n
+            with the pooling, final norm and projection.
         gradient_checkpointing: Recompute activations in the backward pass: less memory, more time.
-        lora_rank: Rank of low-rank updates, which then train in place of those blocks' weights (LoRA, arXiv
-            2106.09685); 0 for none.
-        lora_alpha: Their scale, divided by the rank.
+        lora_rank: Rank of low-rank updates of attention and MLP, which then train in place of those blocks' weights
+            (LoRA, Hu et al., arXiv 2106.09685); 0 for none.
+        lora_alpha: The updates are scaled by this, divided by the rank; at least 1.
+
+    Raises:
+        ValueError: If the number of blocks is below -1.
     """
 
     trainable_blocks: int = -1
     gradient_checkpointing: bool = False
     lora_rank: int = 0
     lora_alpha: int = 16
+
+    def __post_init__(self) -> None:
+        if self.trainable_blocks < -1:
+            raise ValueError(
+                f"network.tuning.trainable_blocks: expected -1 (all), 0 (none) or more, got {self.trainable_blocks}"
+            )
 
 
 @dataclass(frozen=True)

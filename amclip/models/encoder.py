@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from amclip.models.config import NetworkConfig
+from amclip.models.config import NetworkConfig, TuningConfig
 from amclip.models.lora import add_lora
 from amclip.models.tower import Architecture, blocks_of, build_tower, depths, train_last
 from amclip.models.xclip_layers import CrossFrameBlock, MessageInit, is_message
@@ -14,32 +14,22 @@ from amclip.models.xclip_layers import CrossFrameBlock, MessageInit, is_message
 __all__ = ["ImageEncoder", "TowerEncoder", "VideoEncoder", "make_encoder"]
 
 
+_ALL = TuningConfig()
+
+
 class TowerEncoder(nn.Module):
     """A tower, which of its weights train, and how they are taken over; a text tower is used once and not kept.
 
     Args:
         architecture: What :func:`amclip.models.pretrained.describe_backbone` returned.
-        trainable_blocks: How many transformer blocks train, counted from the output: -1 all weights, 0 none, ``n`` the
-            last ``n`` blocks with the pooling, final norm and projection.
-        gradient_checkpointing: Recompute activations in the backward pass: less memory, more time.
-        lora_rank: 0: the blocks train as they are. Else the tower's own weights stay, and the blocks that
-            ``trainable_blocks`` names learn low-rank updates of this rank to their attention and MLP (LoRA, Hu et al.,
-            arXiv 2106.09685).
-        lora_alpha: The updates are scaled by ``lora_alpha / lora_rank``; at least 1.
+        tuning: How it trains.
 
     Raises:
         ValueError: If there are not so many blocks, or the tower is not of the kind that a setting needs.
         ModuleNotFoundError: If LoRA is asked for and peft is not installed.
     """
 
-    def __init__(
-        self,
-        architecture: Architecture,
-        trainable_blocks: int = -1,
-        gradient_checkpointing: bool = False,
-        lora_rank: int = 0,
-        lora_alpha: int = 16,
-    ) -> None:
+    def __init__(self, architecture: Architecture, tuning: TuningConfig = _ALL) -> None:
         super().__init__()
         self.visual = build_tower(architecture)
         self.width: int = architecture["embed_dim"]
@@ -47,21 +37,17 @@ class TowerEncoder(nn.Module):
         """Positions that are embedded as one; 1 for images."""
         self.rounded_to: torch.dtype | None = None
         """See :meth:`round_to`."""
-        if trainable_blocks < -1:
-            raise ValueError(
-                f"network.tuning.trainable_blocks: expected -1 (all), 0 (none) or more, got {trainable_blocks}"
-            )
         blocks = blocks_of(self.visual)
-        if trainable_blocks > len(blocks):
+        if tuning.trainable_blocks > len(blocks):
             raise ValueError(
-                f"network.tuning.trainable_blocks: this image tower has {len(blocks)} blocks, not {trainable_blocks}; "
-                "-1 trains all weights"
+                f"network.tuning.trainable_blocks: this image tower has {len(blocks)} blocks, not "
+                f"{tuning.trainable_blocks}; -1 trains all weights"
             )
-        if lora_rank:
-            add_lora(self.visual, trainable_blocks, lora_rank, lora_alpha)
+        if tuning.lora_rank:
+            add_lora(self.visual, tuning.trainable_blocks, tuning.lora_rank, tuning.lora_alpha)
         else:
-            train_last(self.visual, trainable_blocks)
-        if gradient_checkpointing:
+            train_last(self.visual, tuning.trainable_blocks)
+        if tuning.gradient_checkpointing:
             self.visual.set_grad_checkpointing(True)
 
     @property
@@ -130,13 +116,10 @@ class ImageEncoder(TowerEncoder):
 
     Args:
         architecture: As for :class:`TowerEncoder`.
-        trainable_blocks: As there.
-        gradient_checkpointing: As there.
+        tuning: As there.
         messages: None: every image alone. Else consecutive images are sequences whose blocks exchange messages, which
             always train; see :class:`amclip.models.xclip_layers.CrossFrameBlock`.
         num_frames: Images per sequence, ``T``, where there are messages.
-        lora_rank: As there.
-        lora_alpha: As there.
 
     Raises:
         ValueError: As there, or if messages are asked of a tower that cannot exchange them.
@@ -145,14 +128,11 @@ class ImageEncoder(TowerEncoder):
     def __init__(
         self,
         architecture: Architecture,
-        trainable_blocks: int = -1,
-        gradient_checkpointing: bool = False,
+        tuning: TuningConfig = _ALL,
         messages: MessageInit | None = None,
         num_frames: int = 1,
-        lora_rank: int = 0,
-        lora_alpha: int = 16,
     ) -> None:
-        super().__init__(architecture, trainable_blocks, gradient_checkpointing, lora_rank, lora_alpha)
+        super().__init__(architecture, tuning)
         self.num_frames = num_frames if messages else 1
         if messages and not hasattr(self.visual, "transformer"):
             raise ValueError(
@@ -202,26 +182,15 @@ class VideoEncoder(TowerEncoder):
 
     Args:
         architecture: As for :class:`TowerEncoder`, with ``video_cfg``.
-        trainable_blocks: As there.
-        gradient_checkpointing: As there.
-        lora_rank: As there.
-        lora_alpha: As there.
+        tuning: As there.
         every_token: Give each token, not the mean over the picture.
 
     Raises:
         ValueError: As there.
     """
 
-    def __init__(
-        self,
-        architecture: Architecture,
-        trainable_blocks: int = -1,
-        gradient_checkpointing: bool = False,
-        lora_rank: int = 0,
-        lora_alpha: int = 16,
-        every_token: bool = False,
-    ) -> None:
-        super().__init__(architecture, trainable_blocks, gradient_checkpointing, lora_rank, lora_alpha)
+    def __init__(self, architecture: Architecture, tuning: TuningConfig = _ALL, every_token: bool = False) -> None:
+        super().__init__(architecture, tuning)
         self.every_token = every_token
         self.tubelet_size = architecture["video_cfg"]["tubelet_size"]
 
@@ -258,18 +227,11 @@ def make_encoder(config: NetworkConfig, positions: int, num_streams: int) -> Ima
     Raises:
         ValueError: If settings are out of range, or do not go together.
     """
-    architecture, tuning = config.architecture, config.tuning
+    architecture = config.architecture
     assert architecture is not None
     if "video_cfg" not in architecture:
-        return ImageEncoder(
-            architecture,
-            tuning.trainable_blocks,
-            tuning.gradient_checkpointing,
-            config.message_init if config.cross_frame else None,
-            positions * num_streams,
-            tuning.lora_rank,
-            tuning.lora_alpha,
-        )
+        messages = config.message_init if config.cross_frame else None
+        return ImageEncoder(architecture, config.tuning, messages, positions * num_streams)
     if config.cross_frame:
         raise ValueError(
             f"network.cross_frame: messages go between images that are embedded each by itself; {config.backbone} is a "
@@ -281,11 +243,4 @@ def make_encoder(config: NetworkConfig, positions: int, num_streams: int) -> Ima
             f"input.positions_per_segment: {config.backbone} is a video encoder that takes {together} frames at a "
             f"time; expected a multiple of {together}, got {positions}"
         )
-    return VideoEncoder(
-        architecture,
-        tuning.trainable_blocks,
-        tuning.gradient_checkpointing,
-        tuning.lora_rank,
-        tuning.lora_alpha,
-        every_token=config.temporal.kind == "attentive",
-    )
+    return VideoEncoder(architecture, config.tuning, every_token=config.temporal.kind == "attentive")

@@ -10,6 +10,7 @@ file.
 import torch
 from sections import Benchmark, new_parser
 
+from amclip.models.config import TuningConfig
 from amclip.models.encoder import ImageEncoder
 from amclip.models.pretrained import describe_backbone
 
@@ -19,7 +20,7 @@ FRAMES, SIDE = 4, 224
 def kept_per_image(checkpointing: bool, backbone: str = "ViT-B-16", side: int = SIDE) -> float:
     """MiB per image that autograd keeps between forward and backward pass."""
     architecture = describe_backbone(backbone, None, side)
-    encoder = ImageEncoder(architecture, gradient_checkpointing=checkpointing, messages="zero", num_frames=FRAMES)
+    encoder = ImageEncoder(architecture, TuningConfig(gradient_checkpointing=checkpointing), "zero", FRAMES)
     weights = {parameter.untyped_storage().data_ptr() for parameter in encoder.parameters()}
     kept: dict[int, torch.UntypedStorage] = {}
 

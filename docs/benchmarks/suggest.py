@@ -19,6 +19,7 @@ from sections import Benchmark, new_parser
 
 from amclip.data.synthetic import BEHAVIOURS, ClipSettings, draw_clip
 from amclip.inputs import FlowInput, NetworkInput
+from amclip.models.config import TuningConfig
 from amclip.models.encoder import ImageEncoder
 from amclip.models.pretrained import describe_backbone, load_pretrained
 from amclip.preprocess import Preprocess
@@ -34,7 +35,7 @@ def embed(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Embeddings ``[N, 4 D]`` and labels ``[N, C]`` of drawn clips."""
     torch.set_num_threads(1)
     architecture = describe_backbone("amclip-tiny", "synthetic", SIZE[0])
-    encoder = ImageEncoder(architecture, 0)
+    encoder = ImageEncoder(architecture, TuningConfig(trainable_blocks=0))
     encoder.load_clip(load_pretrained("amclip-tiny", "synthetic", architecture).visual)
     constants = {"mean": architecture["mean"], "std": architecture["std"]}
     flow = FlowInput(preset="fast", image="uvm", bound=3.0)

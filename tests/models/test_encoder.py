@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from amclip.models.config import TuningConfig
 from amclip.models.encoder import ImageEncoder
 from amclip.models.pretrained import describe_backbone, load_pretrained
 
@@ -134,7 +135,7 @@ def test_what_the_hub_does_not_give_is_named(backbone: str, monkeypatch: pytest.
 
 @pytest.mark.parametrize(("blocks", "expected"), [(0, set()), (1, {1}), (2, {0, 1}), (-1, {0, 1})])
 def test_the_blocks_asked_for_train(blocks: int, expected: set[int]) -> None:
-    encoder = ImageEncoder(describe_backbone("amclip-tiny", None, 64), trainable_blocks=blocks)
+    encoder = ImageEncoder(describe_backbone("amclip-tiny", None, 64), TuningConfig(trainable_blocks=blocks))
     trains = {
         int(name.split("resblocks.")[1].split(".")[0])
         for name, parameter in encoder.named_parameters()
@@ -144,7 +145,7 @@ def test_the_blocks_asked_for_train(blocks: int, expected: set[int]) -> None:
     assert encoder.visual.conv1.weight.requires_grad is (blocks == -1)
     assert encoder.frozen is (blocks == 0)
     with pytest.raises(ValueError, match="got -3"):
-        ImageEncoder(describe_backbone("amclip-tiny", None, 64), trainable_blocks=-3)
+        ImageEncoder(describe_backbone("amclip-tiny", None, 64), TuningConfig(trainable_blocks=-3))
 
 
 @pytest.mark.parametrize("size", [32, 64, 96])
@@ -167,7 +168,7 @@ def timm_tower(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
 
 @pytest.mark.parametrize(("blocks", "first"), [(0, None), (1, 11), (3, 9), (12, 0), (-1, 0)])
 def test_the_last_blocks_of_a_timm_tower_train(blocks: int, first: int | None, timm_tower: dict[str, object]) -> None:
-    encoder = ImageEncoder(timm_tower, trainable_blocks=blocks)
+    encoder = ImageEncoder(timm_tower, TuningConfig(trainable_blocks=blocks))
     trained = [name for name, value in encoder.visual.named_parameters() if value.requires_grad]
     numbers = {int(name.split(".")[2]) for name in trained if name.startswith("trunk.blocks.")}
     assert numbers == (set() if first is None else set(range(first, 12)))
@@ -179,7 +180,7 @@ def test_the_last_blocks_of_a_timm_tower_train(blocks: int, first: int | None, t
 @pytest.mark.parametrize("blocks", [13, 100])
 def test_more_blocks_than_a_timm_tower_has_are_refused(blocks: int, timm_tower: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=f"this image tower has 12 blocks, not {blocks}"):
-        ImageEncoder(timm_tower, trainable_blocks=blocks)
+        ImageEncoder(timm_tower, TuningConfig(trainable_blocks=blocks))
 
 
 @pytest.mark.parametrize(("pool", "used"), [(True, 1), ("cascade", 2), ("parallel", 1)])
@@ -191,7 +192,7 @@ def test_the_attentional_pooling_of_coca_trains_with_the_blocks(
     vision = {"layers": 2, "width": 32, "head_width": 16, "patch_size": 16, "image_size": 32}
     vision |= {"attentional_pool": pool, "attn_pooler_heads": 2, "attn_pooler_queries": 4}
     path.write_text(json.dumps({"embed_dim": 32, "vision_cfg": vision, "text_cfg": {}}))
-    encoder = ImageEncoder(describe_backbone(str(path), None, 32), trainable_blocks=blocks)
+    encoder = ImageEncoder(describe_backbone(str(path), None, 32), TuningConfig(trainable_blocks=blocks))
     trains = {name: value for name, value in encoder.visual.named_parameters() if value.requires_grad}
     pooling = {name.split(".")[0] for name in trains if name.startswith("attn_pool")}
     if blocks >= 0:

@@ -12,6 +12,7 @@ from build import make_classifier
 from tiny_timm import DEPTH, KINDS, vision
 from torch import Tensor, nn
 
+from amclip.models.config import TuningConfig
 from amclip.models.encoder import ImageEncoder
 from amclip.models.lora import add_lora, merge_lora
 from amclip.models.pretrained import describe_backbone
@@ -181,7 +182,7 @@ def images() -> Tensor:
 
 def encoder(kind: str, **settings: Any) -> ImageEncoder:
     torch.manual_seed(0)
-    return ImageEncoder(architecture(kind), **settings).eval()
+    return ImageEncoder(architecture(kind), TuningConfig(**settings)).eval()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -207,7 +208,9 @@ def test_lora_starts_as_the_tower_and_takes_its_weights(kind: str, images: Tenso
 def test_updates_of_open_clips_attention_are_merged_with_those_of_its_projection(images: Tensor) -> None:
     vision_cfg = {"layers": 2, "width": 32, "head_width": 16, "patch_size": 8, "image_size": 32}
     torch.manual_seed(0)
-    adapted = ImageEncoder({"embed_dim": 8, "vision_cfg": vision_cfg, "quick_gelu": True}, 1, lora_rank=2).eval()
+    adapted = ImageEncoder(
+        {"embed_dim": 8, "vision_cfg": vision_cfg, "quick_gelu": True}, TuningConfig(1, lora_rank=2)
+    ).eval()
     for name, value in adapted.named_parameters():
         if "lora_B" in name:
             nn.init.normal_(value)
@@ -280,7 +283,7 @@ def test_a_network_gives_each_layer_of_a_timm_tower_its_rate_and_decay() -> None
 def test_lora_is_refused_where_it_would_be_passed_by() -> None:
     custom = {"layers": 2, "width": 32, "head_width": 16, "patch_size": 16, "image_size": 32, "block_type": "custom"}
     with pytest.raises(ValueError, match=r"network\.tuning\.lora_rank: .*a matrix that is no layer"):
-        ImageEncoder({"embed_dim": 8, "vision_cfg": custom, "quick_gelu": False}, lora_rank=2)
+        ImageEncoder({"embed_dim": 8, "vision_cfg": custom, "quick_gelu": False}, TuningConfig(lora_rank=2))
 
 
 @pytest.mark.parametrize(

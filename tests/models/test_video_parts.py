@@ -7,16 +7,17 @@ from build import make_classifier
 from torch import Tensor, nn
 
 from amclip.models.classifier import InterleavedClassifier
+from amclip.models.config import TuningConfig
 from amclip.models.encoder import ImageEncoder
 from amclip.models.pretrained import describe_backbone, load_pretrained
-from amclip.models.xclip_layers import CrossFrameBlock, MultiFrameIntegration, VideoPrompts, is_message
+from amclip.models.xclip_layers import CrossFrameBlock, MessageInit, MultiFrameIntegration, VideoPrompts, is_message
 
 FRAMES = 4
 
 
-def encoder(**settings: Any) -> ImageEncoder:
+def encoder(messages: MessageInit | None = None, **tuning: Any) -> ImageEncoder:
     torch.manual_seed(0)
-    return ImageEncoder(describe_backbone("amclip-tiny", None, 64), num_frames=FRAMES, **settings)
+    return ImageEncoder(describe_backbone("amclip-tiny", None, 64), TuningConfig(**tuning), messages, FRAMES)
 
 
 @pytest.fixture(scope="module")

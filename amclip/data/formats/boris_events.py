@@ -17,7 +17,7 @@ from itertools import islice
 from amclip.data.formats.boris_media import timelines
 from amclip.data.formats.boris_rows import SEVERAL_PLAYERS, BorisTable, Columns, Row
 from amclip.data.formats.csv_table import VIDEO_COLUMNS
-from amclip.data.formats.delimited import find_header, lines_of, rows
+from amclip.data.formats.delimited import find_header, lines_of, read_headed, rows
 from amclip.data.formats.label_format import Noted, Reading
 from amclip.data.label_error import LabelError, raise_together
 
@@ -73,12 +73,8 @@ def read(text: str, source: str, reading: Reading) -> Noted:
     Raises:
         LabelError: If a row cannot be used; names line and column.
     """
-    found = find_header(text, _is_header, _DELIMITERS)
-    assert found is not None, "the form was told by its header"
-    skip, delimiter = found
+    skip, delimiter, head_line, header, lines = read_headed(text, source, _is_header, _DELIMITERS)
     above = _Above.of(text, delimiter, source, skip)
-    lines = rows(text, delimiter, source, skip)
-    head_line, header = next(lines)
     column = _columns([name.lower() for name in header])
     if "media" not in column and "source" not in column:
         raise LabelError("has no column of the media file ('Media file name')", source, head_line)

@@ -5,12 +5,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from amclip.data.label_error import LabelError
 
 __all__ = [
     "DELIMITERS",
     "Columns",
+    "Headed",
     "cells_of",
     "delimiter_of",
     "find_header",
@@ -19,6 +21,7 @@ __all__ = [
     "number",
     "parse_number",
     "place_columns",
+    "read_headed",
     "rows",
 ]
 
@@ -88,6 +91,42 @@ def rows(text: str, delimiter: str, source: str, skip: int = 0) -> Iterator[tupl
             raise LabelError(f"cannot be split into columns ({reason}); check the quotes", source, line) from None
         if any(row):
             yield line, row
+
+
+class Headed(NamedTuple):
+    """A table below its header.
+
+    Attributes:
+        skip: Lines before the header.
+        delimiter: Between its cells, one character.
+        line: The header's line, counted from 1.
+        header: Its cells, stripped.
+        rows: Line number and stripped cells of each row below it that is not blank.
+    """
+
+    skip: int
+    delimiter: str
+    line: int
+    header: list[str]
+    rows: Iterator[tuple[int, list[str]]]
+
+
+def read_headed(
+    text: str,
+    source: str,
+    is_header: Callable[[Sequence[str]], bool],
+    delimiters: Sequence[str] = DELIMITERS,
+    within: int = 60,
+) -> Headed:
+    """What lies below the header, which :func:`find_header` found when the format was told.
+
+    Raises:
+        LabelError: If a quote is not closed, when rows are read.
+    """
+    found = find_header(text, is_header, delimiters, within)
+    assert found is not None, "the format is told by its header first"
+    lines = rows(text, found[1], source, found[0])
+    return Headed(*found, *next(lines), lines)
 
 
 def cells_of(row: Sequence[str], header: Sequence[str], source: str, line: int) -> Sequence[str]:

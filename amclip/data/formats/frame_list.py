@@ -19,7 +19,7 @@ import numpy as np
 
 from amclip.data.clock import Clock
 from amclip.data.formats.class_names import by_number
-from amclip.data.formats.delimited import find_header, rows
+from amclip.data.formats.delimited import find_header, read_headed
 from amclip.data.formats.frames import below_a_folder, frame_bouts, frame_values, one_name_each
 from amclip.data.formats.label_format import ClipReader, LabelFormat, Reading, Writer
 from amclip.data.formats.notes import gaps, moved, split_within, without_suffix
@@ -75,10 +75,7 @@ def read(text: str, source: str, reading: Reading) -> LabelTable:
 
 def _folders(text: str, source: str, classes: Sequence[str] | None, need_all: bool) -> list["_Folder"]:
     """The rows by folder, each in the order of its frames, all of which must be there where they are needed."""
-    found = find_header(text, _is_header, _DELIMITERS, within=3)
-    assert found is not None, "matches() comes first"
-    lines = rows(text, found[1], source, found[0])
-    head_line, header = next(lines)
+    _, delimiter, head_line, header, lines = read_headed(text, source, _is_header, _DELIMITERS, within=3)
     column = {name.lower().replace("original_video_id", "original_vido_id"): i for i, name in enumerate(header)}
     for name in _COLUMNS:
         if name not in column:
@@ -90,7 +87,7 @@ def _folders(text: str, source: str, classes: Sequence[str] | None, need_all: bo
     for line, row in lines:
         try:
             if len(row) != len(header):
-                hint = "; a path with blanks must be in quotes" if found[1] == " " and len(row) > len(header) else ""
+                hint = "; a path with blanks must be in quotes" if delimiter == " " and len(row) > len(header) else ""
                 raise LabelError(f"has {len(row)} cells where the header has {len(header)}{hint}", source, line)
             folder = folders.get(row[place].rpartition("/")[0])
             if folder is None or "\\" in row[place]:

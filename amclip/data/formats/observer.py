@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from amclip.data.formats.delimited import find_header, number, rows
+from amclip.data.formats.delimited import find_header, number, read_headed
 from amclip.data.formats.label_format import BoutReader, LabelFormat, Noted, Reading
 from amclip.data.formats.spans import video_timeline
 from amclip.data.formats.state_events import StateEvents
@@ -71,11 +71,7 @@ def read(text: str, source: str, reading: Reading) -> Noted:
     Raises:
         LabelError: If a row cannot be used; names line and column.
     """
-    found = find_header(text, _is_header, _DELIMITERS)
-    assert found is not None, "matches() comes first"
-    skip, delimiter = found
-    lines = rows(text, delimiter, source, skip)
-    head_line, header = next(lines)
+    _, delimiter, head_line, header, lines = read_headed(text, source, _is_header, _DELIMITERS)
     names = {name.lower(): name for name in header}
     told = []
     for line, cells in lines:
