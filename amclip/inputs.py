@@ -164,7 +164,7 @@ class FlowInput:
             )
         # Counts of iterations come as 3.0 where all options are floats.
         options = {key: int(value) if float(value).is_integer() else value for key, value in self.options.items()}
-        return TVL1(**{**PRESETS[self.preset], **options}, backend=self.backend)  # type: ignore[arg-type]
+        return TVL1(**{**PRESETS[self.preset], **options}, backend=self.backend)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class TVL1(FlowMethod):
         """
         if name not in PRESETS:
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, not {name!r}")
-        return cls(**PRESETS[name], backend=backend)  # type: ignore[arg-type]
+        return cls(**PRESETS[name], backend=backend)
 
     def extra_repr(self) -> str:
         """The parameters, for ``print``."""
