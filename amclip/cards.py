@@ -92,7 +92,7 @@ def model_card(facts: ModelFacts, table: LabelTable | None) -> str:
         "",
         "## What it sees",
         "",
-        *_table(("setting", "value"), [(f"`input.{name}`", f"`{value}`") for name, value in _flat(facts.input)]),
+        *_table(("setting", "value"), [(f"`input.{name}`", _set(value)) for name, value in _flat(facts.input)]),
         "",
         "## How good it is",
         "",
@@ -245,6 +245,10 @@ def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
         else:
             rows.append((before + name, value))
     return rows
+
+
+def _set(value: Any) -> str:
+    return "not used" if value is None else f"`{value}`"
 
 
 def _short(value: Any) -> str:

@@ -247,4 +247,5 @@ def _print_animals(by_animal: dict[str, list[dict[str, Any]]], total: dict[str, 
 
 
 def _short(text: str, form: str = ".2f") -> str:
-    return format(float(text), form) if text else "–"
+    # Rounded first, and 0.0 added: else a little less than nothing is shown as -0.00.
+    return format(round(float(text), 2) + 0.0, form) if text else "–"

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from amclip.cli import main
+from amclip.commands.evaluate import _short
 
 BOUTS = "video,behaviour,start,stop\nv.mp4,walking,1,3\nv.mp4,wing,2,4\n"
 BORIS = """\
@@ -173,3 +174,9 @@ def test_what_nobody_watched_of_one_animal_is_left_out_for_it_alone(tmp_path: Pa
     hen, cock = (table[subject, "walking"] for subject in ("hen", "cock"))
     assert (hen["predicted_frames"], hen["labelled_frames"], hen["f1"]) == ("50", "50", "1.000000")
     assert (cock["predicted_frames"], cock["labelled_frames"]) == ("250", "250")
+
+
+def test_a_little_less_than_nothing_is_shown_as_nothing() -> None:
+    assert [_short("-0.000100"), _short("-0.004000", "+.2f"), _short("-0.010000"), _short("")] == [
+        *("0.00", "+0.00", "-0.01", "–"),
+    ]
