@@ -80,7 +80,7 @@ class SliceHeaders:
         Raises:
             ValueError: If it lies behind the bits.
         """
-        find = bits.index  # An Exp-Golomb code has as many bits behind its first 1 as zeros before: it ends at 2 * 1 - 0
+        find = bits.index  # An Exp-Golomb code has as many bits behind its first 1 as zeros before it (9.1).
         place = 2 * find("1") + 1  # first_mb_in_slice
         slice_type, place = _unsigned(bits, place)
         number, place = _unsigned(bits, place)
