@@ -107,6 +107,8 @@ class Scan:
         container = open_by_header(path, _DRAFT)
         self._by_header = container is not None
         self._open(container)
+        if self._by_header and len(self.packets) != self.stream.frames:
+            self.again()  # FFmpeg may find more: it goes past places that cannot be read while it learns about streams
 
     def _open(self, container: Any) -> None:
         self._container = container or open_container(self._path, _DRAFT)  # which decodes a few frames
