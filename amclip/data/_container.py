@@ -6,9 +6,11 @@ import os
 import struct
 from typing import Any
 
-__all__ = ["best_stream", "missing_bytes", "mp4_boxes", "open_container"]
+__all__ = ["best_stream", "missing_bytes", "mp4_boxes", "open_by_header", "open_container"]
 
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
+# What FFmpeg decodes to learn what a stream is: nothing, of the first packet.
+_BY_HEADER = {"skip_frame": "all", "analyzeduration": "1"}
 
 
 def open_container(path: str | os.PathLike[str], options: dict[str, str] | None = None) -> Any:
@@ -29,6 +31,32 @@ def open_container(path: str | os.PathLike[str], options: dict[str, str] | None 
     import av
 
     return av.open(os.path.abspath(path), options=options)
+
+
+def open_by_header(path: str | os.PathLike[str], options: dict[str, str]) -> Any:
+    """As :func:`open_container`, without the first frames being decoded, where a file's header says what they would.
+
+    Of H.264, FFmpeg decodes several frames to learn how far they are reordered. In MP4 and MOV the table of samples
+    says so, and gives the frame rate; shapes are asked for only to choose between streams.
+
+    Returns:
+        As :func:`open_container`; ``None`` where the header does not say it all.
+    """
+    import av
+
+    try:
+        with open(path, "rb") as file:
+            if file.read(8)[4:] not in _MP4_BOXES:
+                return None
+        container = open_container(path, {**options, **_BY_HEADER})
+    except (OSError, av.error.FFmpegError):  # the usual way says what is wrong
+        return None
+    streams = container.streams.video
+    # Fragments have their samples elsewhere.
+    if len(streams) == 1 and streams[0].frames and streams[0].average_rate and streams[0].codec_context.name == "h264":
+        return container
+    container.close()
+    return None
 
 
 def best_stream(container: Any) -> Any:

@@ -67,7 +67,7 @@ def index_by_stamps(scanned: Scan) -> FrameIndex | None:
         decoded = DecodedFrames()
         first = [number for number, _ in islice(decoded.run(packets.path), wanted)]
     if first != order[: len(first)].tolist() or not first:
-        return None
+        return index_by_stamps(scanned) if scanned.again() else None
     return _index(packets, order, decoded)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amclip.data._container import best_stream, open_container
+from amclip.data._container import best_stream, open_by_header, open_container
 from amclip.data._h264 import may_hold_fields
 from amclip.data._thin import Thinner
 
@@ -103,16 +103,37 @@ class Scan:
     """
 
     def __init__(self, path: str | os.PathLike[str], alive: Alive = lambda: None) -> None:
-        self._container = open_container(path, _DRAFT)  # FFmpeg decodes a few frames to learn what they are
+        self._path, self._alive = os.fspath(path), alive
+        container = open_by_header(path, _DRAFT)
+        self._by_header = container is not None
+        self._open(container)
+        if self._by_header and len(self.packets) != self.stream.frames:
+            self.again()  # FFmpeg may find more: it goes past places that cannot be read while it learns about streams
+
+    def _open(self, container: Any) -> None:
+        self._container = container or open_container(self._path, _DRAFT)  # which decodes a few frames
         try:
             self.stream = best_stream(self._container)
             self._first: list[tuple[int, Any]] = []
             self.group: list[tuple[int, Any]] = []
             self.thinner = Thinner(self.stream)
-            self.packets = self._read(os.fspath(path), alive)
+            self.packets = self._read(self._path, self._alive)
         except BaseException:
             self._container.close()
             raise
+
+    def again(self) -> bool:
+        """Read the file through once more, with some frames decoded first to learn how the stream is stored.
+
+        Returns:
+            Whether that is another way than before; otherwise nothing was done.
+        """
+        if not self._by_header:
+            return False
+        self.__exit__()
+        self._by_header = False
+        self._open(None)
+        return True
 
     def __enter__(self) -> Scan:
         return self

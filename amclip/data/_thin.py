@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from amclip.data._h264 import is_disposable, length_width, without_pictures
+from amclip.data._h264_slice import SliceHeaders
 
 __all__ = ["Thinner"]
 
-# Bytes that are left of a slice. A header is longer only with a table of weights or of frames to forget; a cut through
-# one, in the middle of a group, changes pictures, and at most what later ones refer to. Packets that decide what comes
-# out are left more.
+# Bytes that are left of a slice whose header has no known length. A header is longer only with a table of weights or of
+# frames to forget; a cut through one, in the middle of a group, changes pictures, and at most what later ones refer to.
+# Packets that decide what comes out are left more.
 _SOME, _MORE = 32, 128
 
 
@@ -31,6 +32,7 @@ class Thinner:
         self._stream = stream
         self._width = length_width(context.extradata) if context.name == "h264" else 0
         self.works = self._width > 0
+        self._headers = SliceHeaders(context.extradata if self.works else None)
 
     def thin(self, packet: Any, decides: bool) -> Any:
         """A packet that the decoder takes, or refuses, as it does this one; where in doubt, this one.
@@ -45,13 +47,18 @@ class Thinner:
         """
         import av
 
-        if not self.works or next(iter(packet.iter_sidedata()), None) is not None:
+        if not self.works:
             return packet
-        data = without_pictures(bytes(packet), self._width, _MORE if decides else _SOME)
-        if data is None:
+        if next(iter(packet.iter_sidedata()), None) is not None:  # it may be another configuration
+            self._headers.forget()
             return packet
-        if not decides and is_disposable(data, self._width):
+        whole = bytes(packet)
+        if not decides and is_disposable(whole, self._width):
             return None
+        data = without_pictures(whole, self._width, _MORE if decides else _SOME, self._headers)
+        if data is None:  # where the decoder may find parameter sets
+            self._headers.forget()
+            return packet
         thin = av.Packet(data)
         thin.stream, thin.is_keyframe = self._stream, packet.is_keyframe
         return thin

@@ -23,12 +23,12 @@ from amclip.data._packets import Scan
 from amclip.data.video import READING_RULES, Video, VideoInfo
 from amclip.data.video_file import VideoError
 
-__all__ = ["frame_times", "probe"]
+__all__ = ["KEEP_MEMORY", "frame_times", "probe"]
 
 _COMMAND = [sys.executable, "-m", "amclip.data._probe_worker"]
 # glibc's allocator: memory of a video's frames is kept for the next video's. To get it from the system anew takes a
 # fifth of the time.
-_KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 25), "MALLOC_TRIM_THRESHOLD_": str(1 << 28)}
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 25), "MALLOC_TRIM_THRESHOLD_": str(1 << 28)}
 _CACHE_VERSION = READING_RULES
 
 
@@ -121,7 +121,7 @@ def _probe_all(
         if not worker.closed:
             found[path] = result
 
-    workers = [LineWorker(_COMMAND, timeout, _KEEP_MEMORY) for _ in range(count)]
+    workers = [LineWorker(_COMMAND, timeout, KEEP_MEMORY) for _ in range(count)]
     share_out(todo, workers, handle, "Checking videos" if progress else None)
 
 
