@@ -108,8 +108,8 @@ def _trained_on(run: "AnnotatedRun", labels: "Annotation", subjects: Literal["ea
         return ""
     return (
         f"the network was trained on {len(trained)} of {counted(len(uses), 'video')}: {names_in_words(trained)}. It "
-        "knows their labels and is surer of them than it will be of new videos: thresholds that are chosen by them will "
-        "not do there, and F1 will be lower, also that of videos left out. Tune on videos of the validation part instead"
+        "knows their labels and is surer of them than it will be of new videos: thresholds that are chosen by them "
+        "will not do there, and F1 will be lower, also that of videos left out. Tune on videos of the validation part"
     )
 
 

@@ -1,7 +1,7 @@
 """How much of what is compared, or annotated, the network was trained and validated on; and that in words."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from amclip.data.intervals import Interval, union
 from amclip.data.overlaps import ROUNDED
 from amclip.data.used import USES, names_in_words, shared_seconds
 from amclip.ethogram.annotation_file import AnnotatedRun, AnnotatedVideo, find_run
+from amclip.ethogram.boris_files import observation_id
 from amclip.ethogram.pairing import Pair
 from amclip.text import counted
 
@@ -55,10 +56,13 @@ class VideoUse:
     def in_words(self) -> str:
         """What was used of it, in words; empty for nothing."""
         if self.trained:
-            return f"The network was trained on {self._part(self.train)}: its bouts are better than those of new videos."
+            part = self._part(self.train)
+            return f"The network was trained on {part}: its bouts are better than those of new videos."
         if self.validated:
-            words = "chose the network's best epoch and its thresholds: its bouts are somewhat better than those of new"
-            return f"This video {words} videos." if self.val >= _WHOLE * self.seconds else f"Parts of it {words} videos."
+            part = self._part(self.val)
+            return (
+                f"The network's best epoch was chosen by {part}: its bouts are a little better than those of new ones."
+            )
         return ""
 
     def _part(self, seconds: float) -> str:
@@ -105,10 +109,7 @@ def uses_of_pairs(
     Returns:
         In the order of the pairs; ``None`` where nobody knows what a network saw.
     """
-    known = [
-        {one.video: one.used_in for one in run.videos if one.used_in is not None} if run else {}
-        for run in (predicted, labelled)
-    ]
+    known = [{} if run is None else dict(_by_name(run)) for run in (predicted, labelled)]
     if not any(known):
         return None
     looked_at: dict[str, list[Interval]] = {}
@@ -119,6 +120,15 @@ def uses_of_pairs(
         _use(video, spans, [known[0].get(names[video], {}), known[1].get(video, {})])
         for video, spans in looked_at.items()
     ]
+
+
+def _by_name(run: AnnotatedRun) -> Iterator[tuple[str, Mapping[str, Sequence[Interval]]]]:
+    """What was used of each video, by every name that the files of an annotation give it."""
+    stems: set[str] = set()
+    for one in run.videos:
+        names = (observation_id(one.video, stems), one.path, one.video)
+        if one.used_in is not None:
+            yield from ((name, one.used_in) for name in names if name)
 
 
 def _use(video: str, looked_at: Sequence[Interval], parts: Sequence[Mapping[str, Sequence[Interval]]]) -> VideoUse:
