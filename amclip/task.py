@@ -195,8 +195,9 @@ class BehaviourTask(Configurable, LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what prediction and evaluation need of the training data, in plain values."""
-        names = ("statistics", "calibrator", "clip_seconds", "used")
-        checkpoint[KNOWLEDGE_KEY] = {name: to_plain(getattr(self, name)) for name in names}
+        names = ("statistics", "calibrator", "clip_seconds")
+        knowledge = {name: to_plain(getattr(self, name)) for name in names}
+        checkpoint[KNOWLEDGE_KEY] = {**knowledge, "used": None if self.used is None else self.used.text}
 
     def restore(self, knowledge: dict[str, Any]) -> None:
         """Take over what :meth:`on_save_checkpoint` wrote."""
@@ -206,7 +207,7 @@ class BehaviourTask(Configurable, LightningModule):
             self.calibrator = Calibrator.from_dict(knowledge["calibrator"])
         self.clip_seconds = knowledge.get("clip_seconds")
         # A training that goes on has videos of its own.
-        self.used = UsedVideos.joined(UsedVideos.from_plain(knowledge.get("used")), self.used)
+        self.used = UsedVideos.joined(UsedVideos.from_text(knowledge.get("used")), self.used)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of another network, or of other classes: outputs would be read under wrong names."""

@@ -4,12 +4,13 @@ A video is one of them where the file's name is the same, without folders, and i
 elsewhere, and many folders have a ``clip_1.mp4``. Of folders of images, which have no size, the length is compared.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from amclip.data.intervals import Interval, union
 from amclip.data.locate import same_name
@@ -96,31 +97,36 @@ class UsedVideos:
         return cls(by_split)
 
     @classmethod
-    def from_plain(cls, value: Any) -> "UsedVideos | None":
-        """From what a checkpoint holds; ``None`` where it holds nothing.
+    def from_text(cls, text: str | None) -> "UsedVideos | None":
+        """From :attr:`text`; ``None`` where a checkpoint holds none.
 
         Raises:
-            ValueError: If it holds something else.
+            ValueError: If it is another text.
         """
-        if value is None:
+        if text is None:
             return None
         try:
-            return cls(
-                {
-                    split: tuple(
-                        UsedVideo(
-                            str(one["name"]),
-                            None if one["size"] is None else int(one["size"]),
-                            float(one["duration"]),
-                            tuple((float(start), float(stop)) for start, stop in one["spans"]),
-                        )
-                        for one in value["by_split"][split]
-                    )
-                    for split in USES
-                }
-            )
+            content = json.loads(text)
+            return cls({split: tuple(_video(*one) for one in content[split]) for split in USES})
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"the list of the videos of its training is damaged ({error!r})") from error
+
+    @cached_property
+    def text(self) -> str:
+        """As a checkpoint holds it: JSON, since a hundred thousand values by themselves take seconds to save and load.
+
+        Of each split a list of videos: name, size, duration, and the spans as one list of seconds.
+        """
+        return json.dumps(
+            {
+                split: [
+                    (one.name, one.size, one.duration, list(chain.from_iterable(one.spans)))
+                    for one in self.by_split.get(split, ())
+                ]
+                for split in USES
+            },
+            separators=(",", ":"),
+        )
 
     @classmethod
     def joined(cls, *parts: "UsedVideos | None") -> "UsedVideos | None":
@@ -207,6 +213,12 @@ def shared_seconds(spans: Sequence[Interval], others: Sequence[Interval]) -> flo
                 break
             total += min(stop, end) - max(start, begin)
     return total
+
+
+def _video(name: str, size: int | None, duration: float, edges: Sequence[float]) -> UsedVideo:
+    starts, stops = map(float, edges[::2]), map(float, edges[1::2])
+    spans = tuple(zip(starts, stops, strict=True))
+    return UsedVideo(str(name), None if size is None else int(size), float(duration), spans)
 
 
 def _spans(clips: Iterable[Clip], duration: float) -> tuple[Interval, ...]:

@@ -12,7 +12,6 @@ from amclip.data.table import Clip, LabelTable
 from amclip.data.used import UsedVideo, UsedVideos, names_in_words, shared_seconds
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
-from amclip.plain import to_plain
 
 
 def info(duration: float) -> VideoInfo:
@@ -109,13 +108,12 @@ def test_videos_that_were_prepared_are_known_by_their_originals_too(tmp_path: Pa
         assert used.find(path, 4.0) == {"train": ((0.0, 1.0),)}
 
 
-def test_a_checkpoint_holds_plain_values_and_gives_them_back(used: UsedVideos) -> None:
-    plain = to_plain(used)
-    assert UsedVideos.from_plain(json.loads(json.dumps(plain))) == used
-    assert UsedVideos.from_plain(None) is None
-    for damaged in ([], {"by_split": {"train": []}}, {"by_split": {"train": [{}], "val": []}}, "x"):
+def test_a_checkpoint_holds_a_text_and_gives_them_back(used: UsedVideos) -> None:
+    assert UsedVideos.from_text(used.text) == used
+    assert UsedVideos.from_text(None) is None
+    for damaged in ("", "[]", "7", '{"train":[]}', '{"train":[[]],"val":[]}', '{"train":[["a",1,2.0,[1]]],"val":[]}'):
         with pytest.raises(ValueError, match="list of the videos of its training is damaged"):
-            UsedVideos.from_plain(damaged)
+            UsedVideos.from_text(damaged)
 
 
 def test_many_clips_of_a_video_do_not_make_the_list_long(tmp_path: Path) -> None:
