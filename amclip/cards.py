@@ -42,6 +42,7 @@ class ModelFacts:
         network: Settings of the network, plain.
         loss: Name of the loss.
         clip_seconds: Median length of the training clips, where known.
+        used: In words, which test videos were trained or validated on; empty where none were.
     """
 
     checkpoint: str
@@ -53,6 +54,7 @@ class ModelFacts:
     network: Mapping[str, Any]
     loss: str
     clip_seconds: float | None
+    used: str = ""
 
 
 def model_card(facts: ModelFacts, table: LabelTable | None) -> str:
@@ -185,7 +187,7 @@ def _thin(classes: Sequence[str], counts: Mapping[tuple[str, str | None], int], 
 
 
 def _limits(facts: ModelFacts, table: LabelTable | None) -> list[str]:
-    words = []
+    words = [f"{facts.used[0].upper()}{facts.used[1:]}."] if facts.used else []
     few = [r["class"] for r in facts.classes if r["training_clips"] != "" and int(r["training_clips"]) < _FEW_TRAINING]
     if few:
         words.append(f"Learned from fewer than {_FEW_TRAINING} clips each: {_text(', '.join(few))}.")

@@ -26,6 +26,7 @@ from amclip.data.frame_rates import describe_slow
 from amclip.data.probe import probe
 from amclip.data.table import Clip, LabelTable
 from amclip.data.tracks import Track, Tracks
+from amclip.data.used import UsedVideos
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
 from amclip.inputs import CropInput, NetworkInput
@@ -51,6 +52,7 @@ class TrainedModel:
         loss: What it was trained with, which knows the log-odds behind its logits.
         calibrator: What the validation clips taught of its probabilities; None where there were none.
         clip_seconds: Median length of the clips it was trained on, in seconds; None where nobody knows.
+        used: The videos that it was trained and validated on; None where nobody knows.
         preprocess: From decoded frames to the network's images.
     """
 
@@ -60,6 +62,7 @@ class TrainedModel:
     loss: Loss = field(default_factory=BCE)
     calibrator: Calibrator | None = None
     clip_seconds: float | None = None
+    used: UsedVideos | None = None
     preprocess: Preprocess = field(init=False, repr=False)
     _probed: dict[Path, VideoInfo | VideoError] = field(default_factory=dict, init=False, repr=False)
 

@@ -107,6 +107,7 @@ def _write_cards(
         network={"backbone": task.network.config.backbone, "pretrained": task.network.config.pretrained},
         loss=type(task.loss).__name__,
         clip_seconds=task.clip_seconds,
+        used=task.describe_used("test"),
     )
     with writing_text(folder / "model_card.md") as file:
         file.write(model_card(facts, table))

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor
 from torchmetrics import SumMetric
 
@@ -14,6 +14,7 @@ from amclip.calibration import Calibrator, calibrated
 from amclip.checkpoint import KNOWLEDGE_KEY, check_weights, hyperparameters
 from amclip.class_groups import ClassStatistics
 from amclip.compatible import refuse_other_data, refuse_other_model
+from amclip.data.used import UsedVideos
 from amclip.evaluation import Evaluation, answer_batch, named_scores, readable_rows, without_unreadable
 from amclip.inference import TrainedModel
 from amclip.inputs import NetworkInput
@@ -95,6 +96,8 @@ class BehaviourTask(Configurable, LightningModule):
         """Fitted on the last validation."""
         self.clip_seconds: float | None = None
         """Median length of the training clips, where known: from the data, or from the checkpoint."""
+        self.used: UsedVideos | None = None
+        """The videos of the training and of its validation, where known: from the data, or from the checkpoint."""
         self.val_evaluation = Evaluation(len(classes))
         self.test_evaluation = Evaluation(len(classes))
         self.skipped_clips = SumMetric(nan_strategy="disable")  # looking for NaN would wait for the device
@@ -117,9 +120,8 @@ class BehaviourTask(Configurable, LightningModule):
 
     def trained_model(self) -> TrainedModel:
         """The value that is left of a training: network, input, classes and calibration."""
-        return TrainedModel(
-            self.network.eval(), self.input, tuple(self.classes), self.loss, self.calibrator, self.clip_seconds
-        )
+        known = self.calibrator, self.clip_seconds, self.used
+        return TrainedModel(self.network.eval(), self.input, tuple(self.classes), self.loss, *known)
 
     def prepare_data(self) -> None:
         """Fetch published weights once per machine, so that the other processes find them in the cache."""
@@ -138,6 +140,8 @@ class BehaviourTask(Configurable, LightningModule):
             refuse_other_data(data.classes, data.input, self.classes, self.input, self.network.config)
         self.clip_seconds = getattr(data, "clip_seconds", None) or self.clip_seconds
         self.set_class_statistics(getattr(data, "statistics", None))
+        if stage == "fit":
+            self.used = UsedVideos.joined(self.used, getattr(data, "used", None))
         if stage == "fit" and self.loss.needs_counts and (self.statistics is None or self.statistics.counts is None):
             raise ValueError(
                 f"model.loss: {type(self.loss).__name__} needs the number of training clips per class, and "
@@ -192,7 +196,8 @@ class BehaviourTask(Configurable, LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what prediction and evaluation need of the training data, in plain values."""
         names = ("statistics", "calibrator", "clip_seconds")
-        checkpoint[KNOWLEDGE_KEY] = {name: to_plain(getattr(self, name)) for name in names}
+        knowledge = {name: to_plain(getattr(self, name)) for name in names}
+        checkpoint[KNOWLEDGE_KEY] = {**knowledge, "used": None if self.used is None else self.used.text}
 
     def restore(self, knowledge: dict[str, Any]) -> None:
         """Take over what :meth:`on_save_checkpoint` wrote."""
@@ -201,6 +206,8 @@ class BehaviourTask(Configurable, LightningModule):
         if knowledge.get("calibrator") is not None:
             self.calibrator = Calibrator.from_dict(knowledge["calibrator"])
         self.clip_seconds = knowledge.get("clip_seconds")
+        # A training that goes on has videos of its own.
+        self.used = UsedVideos.joined(UsedVideos.from_text(knowledge.get("used")), self.used)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of another network, or of other classes: outputs would be read under wrong names."""
@@ -250,6 +257,21 @@ class BehaviourTask(Configurable, LightningModule):
         """Probabilities ``(B, C)``, float64 in ``[0, 1]``; NaN for clips that could not be read."""
         _, log_odds = self._score(batch)
         return without_unreadable(log_odds, readable_rows(batch))
+
+    def describe_used(self, split: str) -> str:
+        """In words, which videos of a split at hand share frames with those of the training; empty where none do."""
+        data: Any = getattr(getattr(self.trainer, "datamodule", None), "used", None)
+        return self.used.describe_shared(data, split) if self.used and data else ""
+
+    def on_validation_start(self) -> None:
+        """Warn of videos that were trained on, where `amclip validate` scores."""
+        if self.trainer.state.fn == "validate" and (words := self.describe_used("val")):
+            rank_zero_warn(words)
+
+    def on_test_start(self) -> None:
+        """Warn of videos that were trained or validated on."""
+        if words := self.describe_used("test"):
+            rank_zero_warn(words)
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import json
 import math
 import os
 import subprocess
@@ -17,6 +18,7 @@ import amclip
 from amclip.cli import main
 from amclip.data import boris_columns
 from amclip.data.synthetic import BEHAVIOURS
+from amclip.ethogram import outputs
 from amclip.inference import load_model
 
 ROOT = Path(__file__).parents[1]
@@ -56,6 +58,35 @@ def test_a_checkpoint_is_plain_and_holds_what_prediction_needs(checkpoint: Path)
     assert content["hyper_parameters"]["classes"] == sorted(BEHAVIOURS)
     assert content["hyper_parameters"]["input"]["flow"]["preset"] == "fast"
     assert content["amclip"]["clip_seconds"] == 1.4
+
+
+def test_the_videos_of_the_training_are_known_to_the_checkpoint_and_said_of_annotations_and_tests(
+    checkpoint: Path, drawn: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = rows(drawn / "labels.csv")
+    by_split = {name: sorted({r["filepath"] for r in table if r["split"] == name}) for name in ("train", "val", "test")}
+    used = amclip.load_model(checkpoint).used
+    assert used is not None
+    for split in ("train", "val"):
+        assert [video.name for video in used.by_split[split]] == by_split[split]
+    monkeypatch.setattr(outputs._Figure, "draw", lambda *_: None)
+    chosen = [by_split[name][0] for name in ("train", "val", "test")]
+    copies = [tmp_path / "copies" / Path(name).name for name in chosen]
+    copies[0].parent.mkdir()
+    for name, copy in zip(chosen, copies, strict=True):
+        copy.write_bytes((drawn / name).read_bytes())
+    main(["annotate", *map(str, copies), f"--checkpoint={checkpoint}", f"--output={tmp_path / 'run'}", "--hop=1"])
+    assert f"the network was trained on 1 of 3 videos: {copies[0].name}. It knows" in capfd.readouterr().out
+    told = {one["video"]: one for one in json.loads((tmp_path / "run" / "annotation.json").read_text())["videos"]}
+    assert [list(told[copy.name]["used_in"]) for copy in copies] == [["train"], ["val"], []]
+    # In another table a training video is one to be tested.
+    (tmp_path / "labels.csv").write_text(f"filepath,label,split\n{chosen[0]},walking,test\n{chosen[2]},walking,test\n")
+    others = (f"--data.source.labels={tmp_path / 'labels.csv'}", f"--data.source.root={drawn}")
+    classes = f"--data.source.classes=[{','.join(sorted(BEHAVIOURS))}]"
+    words = (*others, classes, f"--trainer.logger.save_dir={tmp_path}", "--data.cache_dir=null", "--data.num_workers=0")
+    with pytest.warns(UserWarning, match=r"of 1 of 2 videos in the split 'test' frames were trained on \(videos/"):
+        main(["test", f"--ckpt_path={checkpoint}", *words])
+    assert "frames were trained on" in (tmp_path / "version_0" / "model_card.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize(("every", "epochs"), [(2, 3), (3, 2)])

@@ -172,11 +172,13 @@ def annotate(
         first = next(scores, None)
         if first is not None:
             watched = _watched(chain([first], scores), highest, unscored)
-            errors.update(write_outputs(output, watched, cutting, how, paths, errors, boxes))
+            errors.update(write_outputs(output, watched, cutting, how, paths, errors, boxes, model.used))
     if first is None:  # tables would be empty
         output_folder.discard()
         _end(f"None of {counted(len(sources), 'video')} could be annotated; nothing was written to {output}:", errors)
     print(f"{output}: {len(sources) - len(errors)} of {counted(len(sources), 'video')} annotated")
+    for line in _used(output):
+        print(printable(f"  {line}"))
     for who in unscored:
         print(printable(f"  {who} has boxes in half of the frames of no window, and so no scores"))
     for name, peak in highest.items():
@@ -191,6 +193,15 @@ def _end(words: str, errors: "Mapping[str, str]") -> NoReturn:
     for name, reason in errors.items():
         print(printable(f"  {name}: {reason}"), file=sys.stderr)
     raise SystemExit(1)
+
+
+def _used(folder: str) -> "list[str]":
+    """Which of the videos the training saw, in words."""
+    from amclip.ethogram.annotation_file import find_run
+    from amclip.ethogram.used import describe_uses, uses_of_run
+
+    run = find_run(folder)
+    return [] if run is None else describe_uses(uses_of_run(run) or [])
 
 
 def _watched(

@@ -11,6 +11,7 @@ from amclip.text import counted, few, path_cell, printable
 
 if TYPE_CHECKING:
     from amclip.ethogram.agreement import Agreement, BoutMatch, ClassAgreement
+    from amclip.ethogram.used import VideoUse
 
 __all__ = ["agreement_rows", "evaluate"]
 
@@ -36,7 +37,8 @@ def evaluate(
 
     Prints a table and writes agreement.csv (a row per behaviour), confusion.csv and confusion.png (behaviours taken for
     each other, in frames) and matches.csv (every bout with its counterpart). Videos are matched by name, and where both
-    say which animal shows a behaviour, animals too.
+    say which animal shows a behaviour, animals too. Where a network knows some of the videos from its training, that is
+    said, and written to used_videos.csv; agreement_new_videos.csv is of the others alone.
 
     Args:
         predicted: What is judged: the folder that `amclip annotate` wrote, or any labels that amclip reads: its
@@ -61,6 +63,7 @@ def evaluate(
     from amclip.ethogram.annotations import read_annotation
     from amclip.ethogram.confusion_figure import draw_confusion
     from amclip.ethogram.pairing import pair_up
+    from amclip.ethogram.used import describe_uses, run_of, uses_of_pairs
 
     if fps is not None and not 0 < fps < math.inf:
         raise ValueError(f"--fps: expected frames per second above 0, got {fps}")
@@ -79,6 +82,7 @@ def evaluate(
     pairs, classes, notes = pair_up(judged, judges, start, stop, subjects)
     if not pairs:
         raise ValueError("nothing is left to compare: no video lasts until --start, or none was observed by both")
+    uses = uses_of_pairs(pairs, run_of(predicted), run_of(labels))
     rate = fps or next((pair.fps for pair in pairs if pair.fps is not None), _FPS)
     found = agreement(pairs, classes, rate)
     animals = {
@@ -94,7 +98,14 @@ def evaluate(
     if animals:
         named = [*by_animal.items(), (ALL_ANIMALS, rows)]
         table = [{"subject": subject, **row} for subject, of_whom in named for row in of_whom]
-    _write(folder / "agreement.csv", list(table[0]), (row.values() for row in table))
+    _write_table(folder / "agreement.csv", table, uses)
+    new = _write_uses(folder, uses)
+    rows_of_new: list[dict[str, Any]] = []
+    if new:
+        rows_of_new = list(agreement_rows(agreement([pair for pair in pairs if pair.video in new], classes, rate)))
+        _write_table(folder / NEW_VIDEOS, rows_of_new, [use for use in uses or () if use.video in new])
+    else:
+        (folder / NEW_VIDEOS).unlink(missing_ok=True)  # of an earlier comparison
     names = [*classes, NONE]
     lines = zip(names, found.confusion.tolist(), strict=True)
     _write(
@@ -103,14 +114,48 @@ def evaluate(
     draw_confusion(folder / "confusion.png", found.confusion, names)
     columns = _MATCH_COLUMNS if not animals else (_MATCH_COLUMNS[0], "subject", *_MATCH_COLUMNS[1:])
     _write(folder / "matches.csv", columns, (_match_row(match, bool(animals)) for match in found.matches))
-    _print(rows, len({pair.video for pair in pairs}), found, by_animal)
+    for line in describe_uses(uses or []):
+        print(printable(f"warning: {line}"))
+    summary = rows
+    if new:
+        summary = [*rows, {**rows_of_new[-1], "behaviour": f"(mean of {counted(len(new), 'new video')})"}]
+    _print(summary, len({pair.video for pair in pairs}), found, by_animal, rows[-1])
     for note in few(notes):
         print(printable(f"  note: {note}"))
-    print(f"Wrote agreement.csv, confusion.csv, confusion.png and matches.csv to {folder}")
+    more = f"; {USED_VIDEOS}" * (uses is not None) + f" and {NEW_VIDEOS}" * bool(new)
+    print(f"Wrote agreement.csv, confusion.csv, confusion.png and matches.csv{more} to {folder}")
 
 
-_FILES = ("agreement.csv", "confusion.csv", "confusion.png", "matches.csv")
+USED_VIDEOS, NEW_VIDEOS = "used_videos.csv", "agreement_new_videos.csv"
+_FILES = ("agreement.csv", "confusion.csv", "confusion.png", "matches.csv", USED_VIDEOS, NEW_VIDEOS)
 _MATCH_COLUMNS = ("video", "behaviour", "predicted_start", "predicted_stop", "start", "stop", "iou")
+
+
+def _write_table(path: Path, rows: "Sequence[dict[str, Any]]", uses: "Sequence[VideoUse] | None") -> None:
+    """Write rows of agreement; where it is known, each says how many of the videos a network knew."""
+    told = {}
+    if uses is not None:
+        trained, validated = (sum(getattr(use, name) for use in uses) for name in ("trained", "validated"))
+        told = {"videos": len(uses), "videos_trained_on": trained, "videos_validated_on": validated}
+    _write(path, [*rows[0], *told], ([*row.values(), *told.values()] for row in rows))
+
+
+def _write_uses(folder: Path, uses: "Sequence[VideoUse] | None") -> set[str]:
+    """Write what a network knew of each video; returns those that are new to it, where some are and some are not."""
+    if uses is None:
+        (folder / USED_VIDEOS).unlink(missing_ok=True)  # of an earlier comparison
+        return set()
+    header = ("video", "seconds", "seconds_trained_on", "seconds_validated_on", "trained_on_other_parts")
+    _write(
+        folder / USED_VIDEOS,
+        header,
+        (
+            [path_cell(use.video), *(f"{value:.3f}" for value in (use.seconds, use.train, use.val)), int(use.elsewhere)]
+            for use in uses
+        ),
+    )
+    new = {use.video for use in uses if use.new}
+    return new if len(new) < len(uses) else set()
 
 
 def _files(given: Path) -> list[Path]:
@@ -186,7 +231,11 @@ def _write(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> 
 
 
 def _print(
-    rows: Sequence[dict[str, Any]], videos: int, found: "Agreement", by_animal: dict[str, list[dict[str, Any]]]
+    rows: Sequence[dict[str, Any]],
+    videos: int,
+    found: "Agreement",
+    by_animal: dict[str, list[dict[str, Any]]],
+    mean: dict[str, Any],
 ) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -223,7 +272,7 @@ def _print(
     Console().print(frames)
     Console().print(bouts)
     if by_animal:
-        _print_animals(by_animal, rows[-1])
+        _print_animals(by_animal, mean)
 
 
 def _print_animals(by_animal: dict[str, list[dict[str, Any]]], total: dict[str, Any]) -> None:

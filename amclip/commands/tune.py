@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from amclip.atomic import refuse_overwriting, writing_text
-from amclip.text import few, one_line, printable
+from amclip.text import counted, few, one_line, printable
 
 if TYPE_CHECKING:
     from amclip.ethogram.annotation_file import AnnotatedRun
+    from amclip.ethogram.annotations import Annotation
     from amclip.ethogram.tuning import Tuned
 
 __all__ = ["tune"]
@@ -28,9 +29,9 @@ def tune(
     """Choose thresholds, smoothing and least lengths with the best bouts on labelled videos.
 
     Nothing is scored again: the windows of an annotation are cut in many ways and compared with the labels. Videos that
-    the network was trained on tell little; take some of the validation part. Prints F1 of bouts before and after, and
-    what to expect of other videos: F1 over videos of which each was left out as its settings were chosen. The file is
-    what `amclip annotate --settings` reads.
+    the network was trained on mislead, and are warned of; take some of the validation part. Prints F1 of bouts before
+    and after, and what to expect of other videos: F1 over videos of which each was left out as its settings were
+    chosen. The file is what `amclip annotate --settings` reads.
 
     Args:
         annotation: The folder that `amclip annotate` wrote for the labelled videos.
@@ -64,12 +65,15 @@ def tune(
     named = None if observations is None else Observations(observations)
     right = read_annotation(labels, root or _root_of(run), label_fps, named)
     curves = [timeline(scores) for scores in read_windows(run)]
+    known = _trained_on(run, right, subjects)
+    if known:
+        print(printable(f"warning: {known}"))
     with LongWork("Tuning", len(run.classes), "behaviours") as work:
         tuned, notes = tune_bouts(
             curves, right, run.settings, tried, subjects=subjects, after=lambda behaviour: work.add()
         )
     with writing_text(Path(output)) as file:
-        file.write(_as_yaml(tuned, annotation, labels, overlap))
+        file.write(_as_yaml(tuned, annotation, labels, overlap, known))
     _print(tuned, overlap)
     for note in [*few(notes), *_remarks(tuned, least_bouts)]:
         print(printable(f"  note: {note}"))
@@ -85,7 +89,31 @@ def _root_of(run: "AnnotatedRun") -> str | None:
     return folders.pop() if len(folders) == 1 else None
 
 
-def _as_yaml(tuned: "list[Tuned]", annotation: str, labels: str, overlap: float) -> str:
+def _trained_on(run: "AnnotatedRun", labels: "Annotation", subjects: Literal["each", "merged"]) -> str:
+    """Which of the videos that settings are chosen by the network was trained on, and what becomes of them; or nothing.
+
+    Validation videos are what settings are to be chosen by.
+    """
+    from amclip.data.intervals import Timeline
+    from amclip.data.used import names_in_words
+    from amclip.ethogram.annotations import Annotation
+    from amclip.ethogram.pairing import pair_up
+    from amclip.ethogram.used import uses_of_pairs
+
+    lines = [Timeline(v.video, (), v.extent.duration, v.extent.fps, subjects=v.subjects) for v in run.videos]
+    pairs, _, _ = pair_up(Annotation(str(run.folder), run.classes, tuple(lines)), labels, subjects=subjects)
+    uses = uses_of_pairs(pairs, run) or []
+    trained = [use.named(use.train) for use in uses if use.trained]
+    if not trained:
+        return ""
+    return (
+        f"the network was trained on {len(trained)} of {counted(len(uses), 'video')}: {names_in_words(trained)}. It "
+        "knows their labels and is surer of them than it will be of new videos: thresholds that are chosen by them "
+        "will not do there, and F1 will be lower, also that of videos left out. Tune on videos of the validation part"
+    )
+
+
+def _as_yaml(tuned: "list[Tuned]", annotation: str, labels: str, overlap: float, known: str) -> str:
     import yaml
 
     classes = {
@@ -98,6 +126,8 @@ def _as_yaml(tuned: "list[Tuned]", annotation: str, labels: str, overlap: float)
     }
     source = one_line(f"{annotation} and {labels}")
     head = f"# Best F1 of bouts at an overlap of {overlap:g}, chosen by `amclip tune` on {source}\n"
+    if known:
+        head += f"# WARNING: {one_line(known)}\n"
     return head + yaml.safe_dump({"classes": classes}, sort_keys=False, allow_unicode=True)
 
 

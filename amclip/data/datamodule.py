@@ -31,6 +31,7 @@ from amclip.data.stored.dataset import Lookup, StoredClips, collate_stored
 from amclip.data.stored.embedder import Embedder, Precision, changes_pixels, refuse_unusable, trained_network
 from amclip.data.stored.videos import video_digests
 from amclip.data.table import LabelTable, describe_lost
+from amclip.data.used import UsedVideos
 from amclip.data.video_data import VideoData
 from amclip.data.views import Views
 from amclip.models.classifier import InterleavedClassifier
@@ -66,6 +67,8 @@ class VideoDataModule(VideoData, LightningDataModule):
         self.save_hyperparameters(hyperparameters(self))
         self.clip_seconds: float | None = None
         """Median length of the training clips in seconds; set with the stage, for those who cut videos into windows."""
+        self.used: UsedVideos | None = None
+        """The videos of the stage's splits; set with the stage, but for prediction."""
         self.left_out_clips = 0
         self.embedder: Embedder | None = None
         """Completes batches of stored embeddings; there with the first loader, or by :meth:`open_store`."""
@@ -136,6 +139,7 @@ class VideoDataModule(VideoData, LightningDataModule):
                 temporal_views=self.views.temporal if name in ("test", "predict") else 1,
                 animals=animals,
             )
+        self.used = None if stage == "predict" else UsedVideos.of(self.tables, self.root_folder, found)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled clips; the last batch may be smaller."""

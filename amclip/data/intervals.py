@@ -28,6 +28,7 @@ __all__ = [
     "complement",
     "scene_gaps",
     "timelines_of",
+    "union",
 ]
 
 SAME_TIME = 1e-6
@@ -220,7 +221,7 @@ def _covered(
     """Seconds of each window that lie in at least one interval."""
     if not intervals:
         return np.zeros(len(starts))
-    times = np.array(_union(intervals)).ravel()
+    times = np.array(union(intervals)).ravel()
     lengths = np.diff(times, prepend=times[0])
     lengths[::2] = 0  # between two intervals
     total = np.cumsum(lengths)
@@ -228,7 +229,7 @@ def _covered(
     return covered
 
 
-def _union(intervals: Iterable[Interval]) -> list[Interval]:
+def union(intervals: Iterable[Interval]) -> list[Interval]:
     """What lies in at least one interval, in order; what touches is one."""
     merged: list[Interval] = []
     for start, stop in sorted(intervals):
@@ -261,7 +262,7 @@ def scene_gaps(gaps: Mapping[str, Sequence[Interval]], end: float) -> tuple[Inte
             intervals in which it is not labelled.
         end: Of the time line, seconds.
     """
-    of_animals = _union(gap for name, own in gaps.items() if name for gap in own)
+    of_animals = union(gap for name, own in gaps.items() if name for gap in own)
     if "" not in gaps:
         return tuple(of_animals)
     if len(gaps) == 1:

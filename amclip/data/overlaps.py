@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from amclip.data.split_names import SPLITS
 from amclip.data.table import Clip
 
-__all__ = ["Contradiction", "CutRecording", "contradictions", "cut_recordings"]
+__all__ = ["ROUNDED", "Contradiction", "CutRecording", "contradictions", "cut_recordings"]
 
-_ROUNDED = 1e-3
+ROUNDED = 1e-3
 """Seconds by which neighbouring clips may overlap: tables are rounded."""
 _ALIKE = 0.05
 """Seconds by which clips of one length may differ in it."""
@@ -130,7 +130,7 @@ def _first_shared(clips: Sequence[Clip]) -> tuple[Clip, Clip] | None:
     for clip in sorted(clips, key=_times):
         start, stop = _times(clip)
         for split, earlier in reach.items():
-            if split != clip.split and min(_times(earlier)[1], stop) - start > _ROUNDED:
+            if split != clip.split and min(_times(earlier)[1], stop) - start > ROUNDED:
                 return earlier, clip
         furthest = reach.get(clip.split)
         if furthest is None or stop > _times(furthest)[1]:

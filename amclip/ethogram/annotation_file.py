@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from amclip.atomic import writing_text
+from amclip.data.intervals import Interval
+from amclip.data.used import USES
 from amclip.ethogram.bouts import BoutSettings
 from amclip.ethogram.extent import Extent
 from amclip.ethogram.scores import Presence
@@ -57,9 +59,11 @@ class AnnotatedVideo:
         subjects: The animals that were scored, in the order of the tables; among them ``""`` where the whole scene was
             scored besides. Empty: the whole scene alone.
         present: When each animal is in the picture, for those that are not all the time.
+        used_in: From when to when, in seconds, the clips are that the network was trained on (``train``) and validated
+            on (``val``); empty for a new video, ``None`` where that is not known.
 
     Raises:
-        ValueError: If ``present`` is of an animal that was not scored.
+        ValueError: If ``present`` is of an animal that was not scored, or ``used_in`` of another split.
     """
 
     video: str
@@ -67,8 +71,11 @@ class AnnotatedVideo:
     extent: Extent
     subjects: tuple[str, ...] = ()
     present: Mapping[str, tuple[Presence, ...]] = field(default_factory=dict)
+    used_in: Mapping[str, tuple[Interval, ...]] | None = None
 
     def __post_init__(self) -> None:
+        if others := (self.used_in or {}).keys() - set(USES):
+            raise ValueError(f"{self.video}: used_in {sorted(others)}")
         if others := self.present.keys() - set(self.subjects):
             raise ValueError(f"{self.video}: present of {sorted(others)}, and subjects {list(self.subjects)}")
 
@@ -168,7 +175,7 @@ def _content(video: AnnotatedVideo) -> dict[str, Any]:
     content: dict[str, Any] = {"video": video.video, "path": video.path, **asdict(video.extent)}
     if video.subjects:
         content |= {"subjects": video.subjects, "present": video.present}
-    return content
+    return content if video.used_in is None else {**content, "used_in": video.used_in}
 
 
 def _video(content: dict[str, Any]) -> AnnotatedVideo:
@@ -176,7 +183,7 @@ def _video(content: dict[str, Any]) -> AnnotatedVideo:
         str(subject): tuple(Presence(float(a), float(b), int(first), int(stop)) for a, b, first, stop in spans)
         for subject, spans in content.get("present", {}).items()
     }
-    path = content.get("path")
+    path, used = content.get("path"), content.get("used_in")
     try:
         length = float(content["duration"])
         extent = Extent(float(content["fps"]), int(content["num_frames"]), length, float(content.get("offset", 0.0)))
@@ -188,4 +195,12 @@ def _video(content: dict[str, Any]) -> AnnotatedVideo:
         extent=extent,
         subjects=tuple(map(str, content.get("subjects", ()))),
         present=present,
+        used_in=None if used is None else {str(split): _intervals(spans) for split, spans in used.items()},
     )
+
+
+def _intervals(spans: Any) -> tuple[Interval, ...]:
+    found = tuple((float(start), float(stop)) for start, stop in spans)
+    if not all(0 <= start < stop < math.inf for start, stop in found):
+        raise ValueError(f"used_in {spans}")
+    return found

@@ -11,6 +11,7 @@ from amclip.data.boris_columns import subject_of
 from amclip.data.formats.boris_rows import MISSING
 from amclip.data.subject_names import refuse_subject
 from amclip.data.tracks import Tracks, match_videos, write_tracks
+from amclip.data.used import UsedVideos
 from amclip.ethogram import annotation_file
 from amclip.ethogram.annotation_file import AnnotatedVideo, Scoring, find_run, write_run
 from amclip.ethogram.boris_files import observation_id
@@ -45,6 +46,7 @@ def write_outputs(
     paths: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
     tracks: Tracks | None = None,
+    used: UsedVideos | None = None,
 ) -> list[tuple[str, str]]:
     """Write everything that is known of some videos; writes are atomic.
 
@@ -59,6 +61,7 @@ def write_outputs(
         paths: The absolute path of each video, by its name.
         errors: Why videos could not be annotated, by their names.
         tracks: Where the animals are; written beside the tables.
+        used: What the network was trained and validated on; ``annotation.json`` says of each video whether it is of it.
 
     Returns:
         Name and reason of each video that was left out here, or of which animals were; they are in ``annotation.json``
@@ -91,7 +94,7 @@ def write_outputs(
                     left_out[name] = f"{left_out[name]}; {reason}" if name in left_out else reason
             if found.about is not None:
                 writer.finish(found)
-                videos.append(found.about)
+                videos.append(_with_use(found.about, used))
                 figure.add(found)
         if tracks is not None:
             write_tracks(_of_annotated(tracks, videos), folder / TRACKS)
@@ -100,6 +103,12 @@ def write_outputs(
     _remove_others(folder, _files_beside(videos, written))
     write_run(folder, scoring or Scoring(), settings, videos, [*(errors or {}).items(), *left_out.items()], written)
     return list(left_out.items())
+
+
+def _with_use(video: AnnotatedVideo, used: UsedVideos | None) -> AnnotatedVideo:
+    if used is None or video.path is None:
+        return video
+    return replace(video, used_in=used.find(Path(video.path), video.extent.duration))
 
 
 def _remove_left_over(folder: Path) -> None:

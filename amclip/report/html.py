@@ -23,6 +23,7 @@ from amclip.data.tracks import Tracks
 from amclip.ethogram import boris_files
 from amclip.ethogram.annotation_file import AnnotatedVideo
 from amclip.ethogram.bouts import BoutSettings, ScoreTimeline, smooth
+from amclip.ethogram.used import use_of_video
 from amclip.report.boxes import pack_boxes
 from amclip.report.media import Media
 
@@ -218,13 +219,18 @@ def _about(page: Page, target: Path, told: Sequence[Mapping[str, Any]]) -> dict[
         "window": page.window,
         "boris": {"project": boris_files.project_frame(page.classes, {}, tuple(animals)), **columns},
         "videos": [
-            {"video": video.video, "path": video.path, **asdict(video.extent)}
+            {"video": video.video, "path": video.path, "used": _used(video), **asdict(video.extent)}
             | _addresses(video, media, target)
             | {**units, "boris": _observation(video, boris_files.observation_id(video.video, named))}
             for video, media, units in zip(page.videos, page.media, told, strict=True)
         ],
         "suggestions": None if page.suggestions is None else [asdict(one) for one in page.suggestions],
     }
+
+
+def _used(video: AnnotatedVideo) -> str:
+    """What the training saw of a video, in words; empty for nothing, or where nobody knows."""
+    return "" if video.used_in is None else use_of_video(video).in_words
 
 
 def _observation(video: AnnotatedVideo, name: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from amclip.data.prepared.encode import fingerprint
 from amclip.data.prepared.settings import PrepareSettings
 from amclip.data.video import READING_RULES
 
-__all__ = ["Manifest", "Prepared", "refuse_foreign", "state_of"]
+__all__ = ["Manifest", "Prepared", "prepared_sources", "refuse_foreign", "state_of"]
 
 _NAME = "prepared.jsonl"
 
@@ -58,6 +58,21 @@ def refuse_foreign(folder: Path) -> None:
                 raise ValueError(
                     f"--output: {folder} holds {name!r} and is no folder of `amclip prepare`; name a new one"
                 )
+
+
+def prepared_sources(folder: Path) -> dict[str, tuple[str, int]]:
+    """Of the videos in a folder, which ones they were made of: their names and sizes in bytes, by the prepared name.
+
+    Where there is no list, or none that can be understood, nothing is known.
+    """
+    found = {}
+    try:
+        for line in (folder / _NAME).read_text(encoding="utf-8").splitlines()[1:]:
+            entry = _entry(json.loads(line))
+            found[entry.target] = Path(entry.source).name, entry.state[0]
+    except (OSError, ValueError, TypeError, KeyError, IndexError):
+        return found  # what stands above a line that was cut off
+    return found
 
 
 class Manifest:

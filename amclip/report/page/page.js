@@ -113,6 +113,8 @@ const page = {
     byId("videos").value = index;
     const about = this.run.videos[index];
     this.view.open(about.duration, 8 / about.fps);
+    byId("used").hidden = !about.used;
+    byId("used").textContent = about.used;
     this.player.open(this.scores, about.addresses, about.flow);
     byId("flow-switch").hidden = byId("flow-strength").hidden = !about.flow;
     this.player.showFlow(byId("flow-on").checked);
