@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from amclip.advice import advice, is_out_of_memory
 from amclip.interrupt import run_stoppable
-from amclip.quick_import import import_torchmetrics
+from amclip.quick_import import import_torchmetrics, uncollected
 from amclip.text import printable
 
 __all__ = ["main"]
@@ -189,8 +189,9 @@ def _run(command: str, args: list[str]) -> None:
     if os.getcwd() not in sys.path:  # last: classes of the user's own, in the folder where the command is started
         sys.path.append(os.getcwd())
     if command in LIGHTNING_COMMANDS:
-        import_torchmetrics()
-        from amclip.commands.lightning import AmclipCLI
+        with uncollected():
+            import_torchmetrics()
+            from amclip.commands.lightning import AmclipCLI
 
         AmclipCLI.run(command, args)
     elif command == "check":

@@ -1,11 +1,14 @@
-"""torchmetrics is imported without SciPy's signals, which are there for all who use them."""
+"""torchmetrics is imported without SciPy's signals, which are there for all who use them; nothing is collected meanwhile."""
 
+import gc
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from amclip.quick_import import uncollected
 
 # A SciPy that has submodules when they are asked for, as the real one, and torchmetrics' first lines.
 SCIPY = """
@@ -53,3 +56,20 @@ def test_scipys_signals_are_imported_when_they_are_used(more: str, said: list[st
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == said
+
+
+def test_garbage_is_collected_again_when_imports_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen = gc.get_freeze_count()
+    with uncollected():  # with Lightning there already, nothing changes
+        assert gc.isenabled() or "lightning.pytorch" not in sys.modules
+    monkeypatch.delitem(sys.modules, "lightning.pytorch", raising=False)
+    try:
+        with uncollected():
+            assert not gc.isenabled()
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > frozen
+        with pytest.raises(ImportError), uncollected():
+            raise ImportError("damaged")
+        assert gc.isenabled()
+    finally:
+        gc.unfreeze()

@@ -10,6 +10,7 @@ each other. `--against` checks the package of another commit out and starts it i
 weights: a larger tower takes its own time to build and in the sanity check.
 """
 
+import compileall
 import datetime
 import json
 import os
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,11 +48,17 @@ def child(words: list[str]) -> None:
     def mark(stage: str) -> None:
         ended.setdefault(stage, (time.process_time(), time.time() - began))
 
-    with suppress(ImportError):  # commits that had no such module
-        from amclip.quick_import import import_torchmetrics
+    importing: AbstractContextManager[None] = nullcontext()
+    with suppress(ImportError):  # of commits that had no such function
+        from amclip.quick_import import uncollected
 
-        import_torchmetrics()  # as the command does
-    from amclip.commands.lightning import AmclipCLI
+        importing = uncollected()  # as the command does
+    with importing:
+        with suppress(ImportError):
+            from amclip.quick_import import import_torchmetrics
+
+            import_torchmetrics()
+        from amclip.commands.lightning import AmclipCLI
 
     mark("imports")
     from lightning.pytorch import Trainer
@@ -165,6 +172,8 @@ def main() -> None:
     trees = {"this": HERE}
     if run.options.against:
         trees = {run.options.against: checked_out(run.options.against, run.work / "against"), **trees}
+    for tree in trees.values():  # as pip leaves an installed package: Python need not compile it at every start
+        compileall.compile_dir(tree / "amclip", quiet=1)
     run.head(
         f"""# Time to the first step
 
