@@ -1,4 +1,4 @@
-"""torchmetrics is imported without SciPy's signals, which are there for all who use them; nothing is collected meanwhile."""
+"""torchmetrics is imported without SciPy's signals, which are there for all who use them; nor is garbage collected."""
 
 import gc
 import os
