@@ -1,8 +1,8 @@
 """Read the frames of a video by a GPU's own decoder, through torchcodec: the frames of the index, or none.
 
 The index (:mod:`amclip.data._index`) says what the frames of a file are; torchcodec is given their stamps and is asked
-for frames by them. A right stamp alone proves nothing: asked by the stamps that H.264 has in AVI, torchcodec gives other
-pictures with just these stamps, and a GPU may decode on from a false key frame without a word. So three things hold:
+for frames by them. A right stamp alone proves nothing: asked by the stamps that H.264 has in AVI, torchcodec gives
+other pictures with just these, and a GPU may decode on from a false key frame without a word. So three things hold:
 
 * what is not known to go well (containers without stamps of presentation, pixels of other kinds than 8 bits in 4:2:0,
   codecs that were not tried, mirrored pictures) is refused when the video is opened;
@@ -42,6 +42,7 @@ __all__ = ["GpuDecodingError", "GpuReader", "why_no_gpu_decoder", "why_no_torchc
 
 _CODECS = ("h264", "hevc", "av1", "vp9", "vp8")
 _PIXELS = ("yuv420p", "yuvj420p", "nv12")
+_FILTER = "bicubic"  # with smoothing: the nearest to FFmpeg's on the CPU (docs/benchmarks/gpu_pixels.md)
 _BATCH_BYTES = 1 << 27  # of whole frames that are on the device at once
 _LARGEST_BATCH = 32
 _WORTH_SEEKING = 300  # frames: decoding over so many takes a GPU about as long as opening the file anew
@@ -49,7 +50,7 @@ _LONGEST_PASS = 1 << 16  # frames of which torchcodec is told at once: a few hun
 _CHECKED_AT_START = 3  # frames
 _FIRST_CHECK = 32  # frames later
 _NEAR_KEY = 16  # frames behind a key frame: cheap to decode once more
-# Grey levels. Scaled by another filter, frames differ by 1 to 2 in the mean; what is not the same picture by far more.
+# Grey levels. Scaled by another filter, frames differ by 0 to 2 in the mean; what is not the same picture by far more.
 _LARGEST_DIFFERENCE = 12.0
 _CLEARLY_NEARER = 0.8  # of the difference from the frame itself
 
@@ -213,13 +214,13 @@ class GpuReader:
     def _scale(self, frames: Tensor) -> Tensor:
         """Frames uint8 ``[n, H, W, 3]`` in the size that is asked for.
 
-        Bicubic with smoothing, in float32, is the nearest to what FFmpeg does on the CPU.
+        In float32, which PyTorch's filters with smoothing compute in on a GPU.
         """
         from torch.nn import functional as F
 
         if tuple(frames.shape[1:3]) == self.size:
             return frames.contiguous()
-        scaled = F.interpolate(frames.permute(0, 3, 1, 2).float(), self.size, mode="bicubic", antialias=True)
+        scaled = F.interpolate(frames.permute(0, 3, 1, 2).float(), self.size, mode=_FILTER, antialias=True)
         return scaled.round_().clamp_(0, 255).byte().permute(0, 2, 3, 1).contiguous()
 
     # ------------------------------------------------------------------ the same picture as on the CPU
