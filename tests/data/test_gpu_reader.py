@@ -35,10 +35,23 @@ REFUSED = {
 }
 
 
+#: Larger, since GPUs decode these codecs from 128 or 144 pixels on.
+LARGE: dict[str, tuple[str, dict[str, str]]] = {
+    "h264_bframes.mp4": ("libx264", {"g": "30", "bf": "3"}),
+    "h264.ts": ("libx264", {"g": "12", "bf": "2"}),
+    "h265_open_gop.mkv": ("libx265", {"x265-params": "keyint=15:log-level=none", "preset": "ultrafast"}),
+    "vp9_hidden.webm": ("libvpx-vp9", {"lag-in-frames": "12", "auto-alt-ref": "1", "g": "25", "cpu-used": "8"}),
+    "av1.mp4": ("libsvtav1", {"preset": "11", "g": "25", "crf": "15"}),
+}
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     folder = tmp_path_factory.mktemp("numbered")
-    return {name: make(folder / name) for name, make in CASES.items()}
+    made = {name: make(folder / name) for name, make in CASES.items()}
+    for name, (codec, options) in LARGE.items():
+        made[f"large_{name}"] = encode(folder / f"large_{name}", codec, size=(192, 256), options=options)
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +96,7 @@ def check_scaled(numbered: Numbered, device: str) -> None:
 
 
 @needs_torchcodec
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [*CASES, *(f"large_{name}" for name in LARGE)])
 def test_torchcodec_gives_the_frames_asked_for_or_none(files: Files, name: str) -> None:
     if name in REFUSED:
         with pytest.raises(GpuDecodingError, match=REFUSED[name]):
@@ -95,7 +108,7 @@ def test_torchcodec_gives_the_frames_asked_for_or_none(files: Files, name: str) 
 
 @pytest.mark.gpu
 @needs_torchcodec
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [*CASES, *(f"large_{name}" for name in LARGE)])
 def test_a_gpu_gives_the_frames_asked_for_or_none(files: Files, name: str) -> None:
     try:
         check_frames(files[name], "cuda:0")
