@@ -4,9 +4,9 @@
     python docs/benchmarks/gpu_pixels.py --quick      two clips, on the CPU
 
 The same frames of each video are read by PyAV, as by default, and by torchcodec, as `--decoder gpu` has it, at the size
-that a network sees, with each of PyTorch's filters. Default: the small real clips of the tests, and drawn videos of
-640 × 360 and 1920 × 1080. Differences are grey levels of 256: the mean of all pixels without their sign, and the mean
-of each colour with it, a tint. `--device cpu` has torchcodec decode by FFmpeg: the same scaling behind another decoder.
+that a network sees, with each of PyTorch's filters. Default: the small real clips of the tests. Differences are grey
+levels of 256: the mean of all pixels without their sign, and the mean of each colour with it, a tint. `--device cpu`
+has torchcodec decode by FFmpeg: the same scaling behind another decoder.
 """
 
 import datetime
@@ -18,7 +18,6 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from annotate_gpu import draw
 from sections import Benchmark, new_parser
 
 from amclip.data import gpu_reader
@@ -49,7 +48,6 @@ def main() -> None:
     parser = new_parser(__doc__)
     parser.add_argument("videos", nargs="*", type=Path)
     parser.add_argument("--device", default="cuda:0" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--work", type=Path, default=Path("runs/annotate_gpu"), help="folder for the drawn videos")
     run = Benchmark(parser, __file__)
     device, sizes = run.options.device, ((112, 112), (224, 224), (336, 336))
     if run.quick:
@@ -62,9 +60,7 @@ def main() -> None:
     if run.options.videos:
         videos = [video for path in run.options.videos for video in (list_videos(path) if path.is_dir() else [path])]
     else:
-        videos = [*sorted(CLIPS.glob("*.[mM][pP]4")), CLIPS / "vp8_hidden.webm"]
-        if not run.quick:
-            videos += [draw(run.work / f"{w}_{h}_short.mp4", (h, w), 4.0) for h, w in ((360, 640), (1080, 1920))]
+        videos = sorted(CLIPS.glob("*.[mM][pP]4"))
     run.head(
         f"""# Pixels decoded on a GPU beside the CPU's
 
