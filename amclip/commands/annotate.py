@@ -113,6 +113,7 @@ def annotate(
     from amclip.ethogram.outputs import FILES, write_outputs
     from amclip.version import __version__
 
+    scoring.refuse_no_decoder()
     sources = find_sources(videos)
     given = filter(None, (checkpoint, bouts.settings, zero_shot.pretrained))
     inputs: list[str | Path] = [*(source.path for source in sources), *given]
@@ -135,19 +136,20 @@ def annotate(
         "window": window,
         "hop": hop,
         "precision": precision,
+        "decoder": scoring.decoder,
         "reading_rules": READING_RULES,
         "version": __version__,
     }
     if boxes is not None:
         fingerprint["tracks"] = fingerprint_of(boxes)
-    config = AnnotateConfig(window, hop, scoring.batch, fingerprint, scoring.probe_timeout, boxes)
+    config = AnnotateConfig(window, hop, scoring.batch, fingerprint, scoring.probe_timeout, boxes, scoring.decoder)
     trainer = _trainer("gpu" if scoring.gpu else "cpu", machines)
     say_what_is_kept("What was scored is kept: the same command goes on from there.")
     output_folder = OutputFolder(Path(output))
     with output_folder.claimed(fingerprint, restart, first=trainer.is_global_zero):
         if trainer.is_global_zero:
             words = _plan_in_words(model, len(sources), window, hop, scoring.window is None)
-            print(f"{words}; precision {precision}{why}")
+            print(f"{words}; precision {precision}{why}{_decoder_in_words(scoring)}")
             for note in () if boxes is None else boxes.notes:
                 print(printable(note), file=sys.stderr)
         annotator = Annotator(model, sources, output_folder.journals, config)
@@ -270,6 +272,10 @@ def _precision(scoring: ScoringOptions, begun: dict[str, Any]) -> tuple[Inferenc
     if scoring.precision == "auto" and before in get_args(InferencePrecision)[1:] and before != precision:
         return before, " (auto: as this annotation was begun)"
     return precision, why
+
+
+def _decoder_in_words(scoring: ScoringOptions) -> str:
+    return "; decoded on the GPU, where that is certain" if scoring.decoder == "gpu" else ""
 
 
 def _trainer(accelerator: str, machines: MachineOptions) -> Any:

@@ -4,13 +4,15 @@ import importlib
 import platform
 import shutil
 import sys
+import tempfile
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["doctor", "flow_differs"]
+__all__ = ["decoding_fails", "doctor", "flow_differs"]
 
 PACKAGES = (
     "torch",
@@ -204,7 +206,7 @@ def _decoder_in_use() -> str:
         import av
     except (ImportError, OSError):
         return "nothing (see below)"
-    return f"FFmpeg {av.ffmpeg_version_info} in PyAV, on the CPU"
+    return f"FFmpeg {av.ffmpeg_version_info} in PyAV, on the CPU (annotate and suggest: --decoder)"
 
 
 def _backends() -> list[tuple[str, str, str | None]]:
@@ -225,7 +227,53 @@ def _backends() -> list[tuple[str, str, str | None]]:
         remedy = "pip uninstall the other opencv packages, then pip install --force-reinstall opencv-contrib-python"
         rows.append(("flow by OpenCV", "no DualTVL1", f"OpenCV has no DualTVL1: {remedy}"))
     rows.append(_flow_on_gpu())
+    rows.append(("videos on GPU", _decoding_on_gpu(), None))  # nothing needs it
     return rows
+
+
+def _decoding_on_gpu() -> str:
+    """Whether `--decoder gpu` works here; in words, with what to do where it does not."""
+    import torch
+
+    from amclip.data.gpu_reader import why_no_gpu_decoder, why_no_torchcodec
+
+    gpu = torch.cuda.is_available()
+    why = why_no_gpu_decoder() if gpu else why_no_torchcodec()
+    if why:
+        return f"not by --decoder gpu: {why}"
+    version = _version("torchcodec") or "of an unknown version"
+    if not gpu:
+        return f"torchcodec {version} is here; no GPU to decode on"
+    reason = decoding_fails("cuda:0")
+    return f"torchcodec {version} {'works' if not reason else f'does not decode here: {reason}'}"
+
+
+def decoding_fails(device: str) -> str:
+    """Why a drawn video of H.264 is not decoded by torchcodec as on the CPU; empty where it is.
+
+    Args:
+        device: PyTorch's name of the device.
+    """
+    import numpy as np
+
+    from amclip.data.video import Video
+    from amclip.data.video_file import VideoError
+    from amclip.data.writer import VideoWriter
+
+    drawn = np.zeros((64, 256, 256, 3), np.uint8)
+    for number, frame in enumerate(drawn):
+        frame[64:192, 2 * number : 2 * number + 96] = (200, 160, 120)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "drawn.mp4"
+        with VideoWriter(path, 25, drawn.shape[1:3], crf=20) as writer:
+            for frame in drawn:
+                writer.write(frame)
+        try:
+            with Video(path, (224, 224), decode_on=device) as video:
+                video.read_array(range(video.num_frames))
+        except VideoError as error:
+            return error.reason
+    return ""
 
 
 def _flow_on_gpu() -> tuple[str, str, str | None]:

@@ -78,6 +78,8 @@ class ScoringOptions(NetworkOptions):
             other scores. auto: bf16 on GPUs that compute it, else 32; an annotation goes on as it was begun.
         batch_size: Windows scored at a time. Default: 1 on a CPU, 8 on a GPU.
         probe_timeout: Seconds without progress after which a video counts as unreadable.
+        decoder: gpu decodes videos on the GPU, by torchcodec: H.264, H.265, AV1, VP9 and VP8 of 8 bits. The frames are
+            the same, their pixels differ a little; a video that it does not read for certain is decoded on the CPU.
 
     Raises:
         ValueError: If a value is out of range.
@@ -85,6 +87,7 @@ class ScoringOptions(NetworkOptions):
 
     batch_size: int | None = None
     probe_timeout: float = 20.0
+    decoder: Literal["cpu", "gpu"] = "cpu"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -96,6 +99,20 @@ class ScoringOptions(NetworkOptions):
     def batch(self) -> int:
         """Windows scored at a time."""
         return self.batch_size or (8 if self.gpu else 1)
+
+    def refuse_no_decoder(self) -> None:
+        """Refuse a GPU's decoder where there is none.
+
+        Raises:
+            ValueError: Says what is missing and what to do.
+        """
+        if self.decoder == "cpu":
+            return
+        from amclip.data.gpu_reader import why_no_gpu_decoder
+
+        why = why_no_gpu_decoder() or ("" if self.gpu else "--accelerator cpu leaves the GPU out")
+        if why:
+            raise ValueError(f"--decoder gpu: {why}. Without the option videos are decoded on the CPU")
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,7 @@ def suggest(
         raise ValueError(f"--count: expected 1 or more, got {count}")
     if not 0 <= seed < 2**32:
         raise ValueError(f"--seed: expected a number from 0 to {2**32 - 1}, got {seed}")
+    scoring.refuse_no_decoder()
     sources = find_sources(videos)
     tables, root = labelled.labelled, labelled.root
     boxes = None if tracks is None else tracks_of_sources(tracks, sources)
@@ -101,7 +102,7 @@ def suggest(
     refuse_lone_tracks(model.input, boxes)
     length, hop = scoring.windows(model, 1.0)
     print(f"Windows of {length:g} s, every {hop:g} s; precision {precision}{why}")
-    pool, errors = embed_pool(model, sources, length, hop, scoring.batch, scoring.probe_timeout, boxes)
+    pool, errors = embed_pool(model, sources, length, hop, scoring.batch, scoring.probe_timeout, boxes, scoring.decoder)
     chosen, free = choose_from(pool, taken, count, seed, apart=hop >= length)
     folder = Path(output)
     write_list(folder / "suggestions.csv", chosen)

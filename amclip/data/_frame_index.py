@@ -91,6 +91,13 @@ class FrameIndex:
         """The index of the first ``count`` frames."""
         return FrameIndex(**{**self.__dict__, "times": self.times[:count], "packets": self.packets[:count]})
 
+    def key_before(self, frame: int) -> int:
+        """Place among the keys of the last one that lies before a frame, in the file and on the screen; -1 for none."""
+        last = int(np.searchsorted(self.keys.packets, self.packets[frame], side="right")) - 1
+        while last >= 0 and self.keys.frames[last] > frame:
+            last -= 1
+        return last
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, for a cache or another process."""
         turned = self.orientation

@@ -131,19 +131,12 @@ class FrameReader:
         """Whether going on with a pass gives the frame, and sooner than beginning at a key frame."""
         if not current.can_reach(target, int(self._index.packets[target])):
             return False
-        key = self._key_before(target)
+        key = self._index.key_before(target)
         return key < 0 or int(self._keys.packets[key]) <= current.next
-
-    def _key_before(self, target: int) -> int:
-        """Place among the keys of the last one that lies before a frame, in the file and on the screen; -1 for none."""
-        last = int(np.searchsorted(self._keys.packets, self._index.packets[target], side="right")) - 1
-        while last >= 0 and self._keys.frames[last] > target:
-            last -= 1
-        return last
 
     def _begin(self, target: int, back: int) -> _Pass:
         """A pass from a key frame before the target, ``back`` key frames further than need be."""
-        place, step = self._key_before(target) - back, 1
+        place, step = self._index.key_before(target) - back, 1
         while place >= 0 and self._keys.packets[place] > 0:
             current = self._read_on(place) or self._seek(place)
             if current is not None:

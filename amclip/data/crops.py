@@ -211,13 +211,21 @@ def cut_out(frame: NDArray[np.uint8], crop: NDArray[np.int64], input: NetworkInp
     return F.interpolate(pixels, input.frame_size, mode=mode, antialias=True)[0].contiguous()
 
 
-def open_video(path: str | os.PathLike[str], input: NetworkInput, info: VideoInfo | None = None) -> Video:
+def open_video(
+    path: str | os.PathLike[str], input: NetworkInput, info: VideoInfo | None = None, decode_on: str | None = None
+) -> Video:
     """Open a video as the input names it: scaled to its size, or, where crops are cut out, at full resolution.
+
+    Args:
+        path: The file.
+        input: What the network sees.
+        info: What probing found.
+        decode_on: The GPU that decodes it, see :class:`amclip.data.video.Video`; ``None``: the CPU.
 
     Raises:
         VideoError: If the file cannot be opened.
     """
-    return Video(path, input.frame_size if input.crop is None else None, input.resize, info)
+    return Video(path, input.frame_size if input.crop is None else None, input.resize, info, decode_on)
 
 
 def read_crops(

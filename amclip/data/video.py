@@ -24,6 +24,7 @@ from amclip.data._index import index_by_decoding, index_by_stamps
 from amclip.data._packets import Scan
 from amclip.data._reader import FrameReader, Reader
 from amclip.data._scale import Resize, cover_size, cut_middle
+from amclip.data.gpu_reader import GpuDecodingError, GpuReader
 from amclip.data.image_folder import ImageFolderReader
 from amclip.data.video_file import VideoError, cannot_open, short_reason, why_unreadable
 
@@ -111,9 +112,12 @@ class Video:
             equal parts off the longer one.
         info: What :func:`amclip.data.probe.probe` found. Without it the file is looked through here, which takes
             longer, and has no time-out: for a few containers, as long as decoding it from end to end.
+        decode_on: Device of PyTorch that decodes it, through torchcodec, such as ``"cuda:0"``; ``None``: PyAV, on the
+            CPU. Frames are the same ones, scaled by another filter.
 
     Raises:
         VideoError: If the file cannot be opened.
+        GpuDecodingError: If ``decode_on`` is given and it cannot be decoded there for certain; without, it can.
     """
 
     def __init__(
@@ -122,6 +126,7 @@ class Video:
         size: tuple[int, int] | None = None,
         resize: Resize = "stretch",
         info: VideoInfo | None = None,
+        decode_on: str | None = None,
     ) -> None:
         if resize not in ("stretch", "crop"):
             raise ValueError(f"resize must be 'stretch' or 'crop', not {resize!r}")
@@ -136,7 +141,7 @@ class Video:
         try:
             if not os.path.isdir(self.path):
                 self._index = (info.index if info is not None else None) or find_frames(self.path)
-            self._reader: Reader | None = self._open(size, resize)
+            self._reader: Reader | None = self._open(size, resize, decode_on)
         except VideoError:
             raise
         except Exception as error:  # PyAV's errors share no base class with our own
@@ -144,14 +149,19 @@ class Video:
         self._times = self._reader.times
         self.num_frames = len(self._times)
 
-    def _open(self, size: tuple[int, int] | None, resize: Resize) -> Reader:
+    def _open(self, size: tuple[int, int] | None, resize: Resize, decode_on: str | None) -> Reader:
         if self._index is None:
+            if decode_on is not None:
+                raise GpuDecodingError(self.path, "it is a folder of images")
             native = ImageFolderReader(self.path, None)
             self.height, self.width = native.size
             return native if size is None else ImageFolderReader(self.path, cover_size(native.size, size, resize))
         self.height, self.width = self._index.orientation.shown(self._index.size)
         shown = self.height, self.width
-        return FrameReader(self.path, self._index, None if size is None else cover_size(shown, size, resize))
+        scaled = None if size is None else cover_size(shown, size, resize)
+        if decode_on is not None:
+            return GpuReader(self.path, self._index, scaled, decode_on)
+        return FrameReader(self.path, self._index, scaled)
 
     def __enter__(self) -> Video:
         return self
@@ -265,6 +275,7 @@ class Video:
         Raises:
             IndexError: If an index lies outside the video.
             VideoError: If a frame cannot be decoded.
+            GpuDecodingError: If it is decoded on a GPU and a frame does not come out for certain.
         """
         wanted = [int(index) for index in indices]
         if not wanted:
@@ -278,6 +289,8 @@ class Video:
             for frame in reader.frames(wanted):
                 yield frame if self.size is None else cut_middle(frame, self.size)
                 done += 1
+        except GpuDecodingError:
+            raise
         except Exception as error:  # PyAV's errors share no base class with our own
             reason = f"is damaged: frame {wanted[done]} cannot be decoded ({short_reason(error)})"
             raise VideoError(self.path, reason) from error

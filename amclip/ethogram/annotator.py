@@ -6,7 +6,7 @@ there are. Lightning starts the processes and gives each its device.
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from lightning.pytorch import LightningDataModule, LightningModule
 from torch.utils.data import DataLoader
 
 from amclip.atomic import write_bytes
+from amclip.data.gpu_reader import GpuDecodingError
 from amclip.data.probe import probe
 from amclip.data.tracks import Tracks
 from amclip.data.tracks.summary import describe_odd
@@ -34,7 +35,7 @@ from amclip.ethogram.journal import (
 )
 from amclip.ethogram.progress import Progress
 from amclip.ethogram.scores import WindowScores
-from amclip.ethogram.stream import open_windows, stream_windows
+from amclip.ethogram.stream import Decoder, open_windows, stream_windows
 from amclip.ethogram.video_rows import rows_of_video
 from amclip.inference import TrainedModel
 
@@ -54,6 +55,8 @@ class AnnotateConfig:
         fingerprint: Everything that decides the scores, plain values; scores made otherwise are not mixed.
         probe_timeout: Seconds without progress after which a video counts as unreadable.
         tracks: Where the animals are, for a model that looks at animals cut out; the fingerprint tells of them too.
+        decoder: What decodes the videos, as the fingerprint tells. A video that a GPU's decoder does not give for
+            certain is scored from its beginning with the CPU's, and a warning says so.
     """
 
     window: float
@@ -62,6 +65,7 @@ class AnnotateConfig:
     fingerprint: dict[str, Any]
     probe_timeout: float = 20.0
     tracks: Tracks | None = None
+    decoder: Decoder = "cpu"
 
 
 class VideoShares(LightningDataModule):
@@ -162,9 +166,17 @@ class Annotator(LightningModule):
             self._bar.close()
 
     def _annotate(self, source: Source, info: VideoInfo) -> None:
-        config = self.config
         assert self._bar is not None
-        with open_windows(self.model, source.path, info, config.window, config.hop) as (video, plan):
+        with self._bar.video(source.name, info.duration) as at:
+            try:
+                self._score(source, info, self.config.decoder, at)
+            except GpuDecodingError as error:
+                warnings.warn(f"{source.name}: decoded on the CPU, since {error.reason}", stacklevel=1)
+                self._score(source, info, "cpu", at)
+
+    def _score(self, source: Source, info: VideoInfo, decoder: Decoder, at: Callable[..., None]) -> None:
+        config = self.config
+        with open_windows(self.model, source.path, info, config.window, config.hop, decoder) as (video, plan):
             found = rows_of_video(video, source.name, plan, self.model.input.crop, config.tracks)
             rows, present = found.rows, found.present
             header = JournalHeader(
@@ -176,8 +188,9 @@ class Annotator(LightningModule):
                 extent=Extent.of(video),
                 subjects=found.subjects,
                 present=None if present is None else tuple(map(noted_presence, present)),
+                decoder=decoder,
             )
-            with Journal(self._journal(source), header) as journal, self._bar.video(source.name, video.duration) as at:
+            with Journal(self._journal(source), header) as journal:
                 batch = max(1, min(config.batch, len(rows)))
                 known = journal.rows % batch  # of the first batch, where another size was used before
                 synced = time.monotonic()

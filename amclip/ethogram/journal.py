@@ -63,6 +63,7 @@ class JournalHeader:
         extent: How far the video goes.
         subjects: Names of the animals; one without a name is the whole scene.
         present: When each animal is in the picture; ``None`` for the whole scene.
+        decoder: What decoded the frames: pixels differ a little, so a video has one.
     """
 
     path: str
@@ -73,6 +74,7 @@ class JournalHeader:
     extent: Extent
     subjects: tuple[str, ...] = ("",)
     present: tuple[NotedPresence, ...] | None = None
+    decoder: str = "cpu"
 
     def line(self) -> bytes:
         """As the first line of a file."""

@@ -16,6 +16,7 @@ _WORDS = {
     "window": "windows of {} s",
     "hop": "a hop of {} s",
     "precision": "precision {}",
+    "decoder": "--decoder {}",
     "tracks": "other tracks, or without any",
     "version": "amclip {}",
     "reading_rules": "other rules of which frame is shown when (of another version of amclip)",

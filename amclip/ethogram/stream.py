@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -38,7 +38,10 @@ from amclip.inference import TrainedModel
 from amclip.inputs import NetworkInput
 from amclip.on_device import on_device
 
-__all__ = ["Scored", "open_windows", "stream_windows"]
+__all__ = ["Decoder", "Scored", "open_windows", "stream_windows"]
+
+Decoder = Literal["cpu", "gpu"]
+"""What decodes videos: PyAV, or the GPU's own decoder by way of torchcodec."""
 
 
 class Scored(NamedTuple):
@@ -56,7 +59,7 @@ class Scored(NamedTuple):
 
 @contextmanager
 def open_windows(
-    model: TrainedModel, path: Path, info: VideoInfo, window: float, hop: float
+    model: TrainedModel, path: Path, info: VideoInfo, window: float, hop: float, decoder: Decoder = "cpu"
 ) -> Iterator[tuple[Video, WindowPlan]]:
     """Open a video as the model sees it, and lay windows over it.
 
@@ -66,12 +69,14 @@ def open_windows(
         info: What probing found.
         window: Length of a window in seconds.
         hop: Seconds from one window to the next.
+        decoder: What decodes it; ``"gpu"`` is the model's own device.
 
     Raises:
         VideoError: If the video cannot be opened, or a window is too short for its frames.
+        GpuDecodingError: If a GPU's decoder does not give its frames for certain, now or as it is read; the CPU can.
     """
     seen = model.input
-    with closing(open_video(path, seen, info)) as video:
+    with closing(open_video(path, seen, info, str(model.device) if decoder == "gpu" else None)) as video:
         try:
             plan = plan_windows(
                 video.timestamps(), video.duration, window, hop, seen.num_positions, seen.flow.gap_seconds
@@ -108,6 +113,7 @@ def stream_windows(
     Raises:
         ValueError: If ``first`` is no multiple of ``batch``, or the plan is not what the model looks at.
         VideoError: If a frame cannot be decoded; what was yielded before it stands.
+        GpuDecodingError: If a frame of the GPU's decoder is not right for certain; nothing that was yielded stands.
     """
     rows = rows_of_windows(plan, video.timestamps()) if isinstance(plan, WindowPlan) else plan
     if (rows.crops is None) != (model.input.crop is None):

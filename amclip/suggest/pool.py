@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from amclip.data.clock import Clock
 from amclip.data.formats import NoObservationsError, Observations, Reading, read_part
+from amclip.data.gpu_reader import GpuDecodingError
 from amclip.data.locate import locate_videos, same_name
 from amclip.data.probe import probe
 from amclip.data.sources import Labels, default_root, label_files
@@ -20,6 +21,7 @@ from amclip.data.tracks.summary import describe_odd
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
 from amclip.ethogram.inputs import Source
+from amclip.ethogram.stream import Decoder
 from amclip.inference import TrainedModel
 from amclip.long_work import LongWork
 from amclip.suggest.choose import choose_windows, uncertainty
@@ -94,8 +96,11 @@ def embed_pool(
     batch: int,
     probe_timeout: float,
     tracks: Tracks | None = None,
+    decoder: Decoder = "cpu",
 ) -> tuple[list[PoolVideo], dict[str, str]]:
     """Score and embed the windows of all videos, or, where there are tracks, of the animals in them.
+
+    A video that a GPU's decoder does not give for certain is read from its beginning by the CPU's; a warning says so.
 
     Returns:
         The videos that could be read, those of one video one after the other, and by name why others could not.
@@ -116,7 +121,12 @@ def embed_pool(
                 if isinstance(info, VideoError):
                     raise info
                 tell = partial(_tell, work, source.name, before, info.duration)
-                found_of = embed_windows(model, source.name, source.path, info, window, hop, batch, tell, tracks)
+                embed = partial(embed_windows, model, source.name, source.path, info, window, hop, batch, tell, tracks)
+                try:
+                    found_of = embed(decoder=decoder)
+                except GpuDecodingError as error:
+                    warnings.warn(f"{source.name}: decoded on the CPU, since {error.reason}", stacklevel=1)
+                    found_of = embed()
                 alone = tracks is None or len(tracks_of(tracks, source.name)) == 1
                 pool += [PoolVideo(source, windows, alone) for windows in found_of]
             except VideoError as error:

@@ -12,7 +12,7 @@ from amclip.data.tracks import Tracks
 from amclip.data.video import Video, VideoInfo
 from amclip.ethogram.extent import Extent
 from amclip.ethogram.scores import WindowScores
-from amclip.ethogram.stream import open_windows, stream_windows
+from amclip.ethogram.stream import Decoder, open_windows, stream_windows
 from amclip.ethogram.video_rows import VideoRows, rows_of_video
 from amclip.inference import TrainedModel
 
@@ -42,6 +42,7 @@ def embed_windows(
     batch: int = 1,
     progress: Callable[[float], None] = lambda fraction: None,
     tracks: Tracks | None = None,
+    decoder: Decoder = "cpu",
 ) -> list[EmbeddedWindows]:
     """Score a video's windows and keep their embeddings, the mean over the segments of a window.
 
@@ -55,6 +56,7 @@ def embed_windows(
         batch: Windows that are classified at a time.
         progress: Is told the fraction that is done, in [0, 1].
         tracks: Where the animals are, for a model that looks at animals cut out.
+        decoder: What decodes the video.
 
     Returns:
         One for the whole scene; or one for each animal, in the order of the tracks, without those that are in the
@@ -62,8 +64,9 @@ def embed_windows(
 
     Raises:
         VideoError: If the video cannot be read, or has no track that can be used.
+        GpuDecodingError: If a GPU's decoder does not give its frames for certain; the CPU can.
     """
-    with open_windows(model, path, info, window, hop) as (video, plan):
+    with open_windows(model, path, info, window, hop, decoder) as (video, plan):
         whose = rows_of_video(video, name, plan, model.input.crop, tracks)
         rows = whose.rows
         probabilities = np.empty((len(rows), len(model.classes)), np.float32)

@@ -8,6 +8,9 @@ weights of ViT-B/16 (224 pixels), windows of 2 s at 0.5 s, in bfloat16 as `--pre
 timed in the thread that reads ahead, the other parts by CUDA events, for which nothing waits: what is left of the time
 is what the GPU waits for the decoder and for Python. Sections are in order of their worth, each saved as it is done.
 `--before` measures each once more as amclip was before: decoding one batch ahead, and waiting for each batch's scores.
+
+Both decoders are measured side by side, by themselves and within the loop: PyAV on the CPU and, as `--decoder gpu`
+has it, torchcodec on the GPU (`pip install "amclip[gpu-decode]"`); where that is not there, a line says so.
 """
 
 import contextlib
@@ -25,11 +28,12 @@ import torch
 from device_times import Machine, Marks, as_before
 from sections import Benchmark, new_parser
 
+from amclip.data.gpu_reader import why_no_gpu_decoder, why_no_torchcodec
 from amclip.data.probe import probe
 from amclip.data.synthetic import ClipSettings, iterate_frames
 from amclip.data.video import Video, VideoInfo
 from amclip.data.writer import VideoWriter
-from amclip.ethogram.stream import open_windows, stream_windows
+from amclip.ethogram.stream import Decoder, open_windows, stream_windows
 from amclip.inference import TrainedModel
 from amclip.inputs import NetworkInput
 from amclip.models.classifier import InterleavedClassifier
@@ -116,7 +120,9 @@ def marked(model: TrainedModel, spent: dict[str, float]) -> Iterator[Callable[[]
         model.preprocess.forward, model.preprocess.flow.forward = forward, flow
 
 
-def annotate(model: TrainedModel, path: Path, machine: Machine, batch: int) -> dict[str, float]:
+def annotate(
+    model: TrainedModel, path: Path, machine: Machine, batch: int, decoder: Decoder = "cpu"
+) -> dict[str, float]:
     """Frames per second and times real time of one pass over a video, and milliseconds per frame of each part."""
     info = probe([path], progress=False)[path]
     assert isinstance(info, VideoInfo)
@@ -124,7 +130,7 @@ def annotate(model: TrainedModel, path: Path, machine: Machine, batch: int) -> d
     if machine.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     with (
-        open_windows(model, path, info, WINDOW, HOP) as (video, plan),
+        open_windows(model, path, info, WINDOW, HOP, decoder) as (video, plan),
         marked(model, spent) as add_up,
     ):
         begin, windows = time.perf_counter(), 0
@@ -139,6 +145,29 @@ def annotate(model: TrainedModel, path: Path, machine: Machine, batch: int) -> d
     return {**rates, **found, "decoded": spent["frames"] / info.num_frames, "device busy": busy, "peak GiB": peak}
 
 
+def decode(path: Path, size: tuple[int, int], device: str | None, every: int) -> dict[str, float]:
+    """Seconds to open a video, and frames of it per second and per second of the processor, reading some of them."""
+    info = probe([path], progress=False)[path]
+    assert isinstance(info, VideoInfo)
+    begin, used = time.perf_counter(), time.process_time()
+    with Video(path, size, info=info, decode_on=device) as video:
+        opened = time.perf_counter() - begin
+        for _ in video.read_in_order(range(0, video.num_frames, every)):
+            pass
+    whole, used = time.perf_counter() - begin, time.process_time() - used
+    return {"open": opened, "frames/s": info.num_frames / (whole - opened), "frames/CPU s": info.num_frames / used}
+
+
+def gpu_decoder(machine: Machine) -> tuple[str, str]:
+    """The device that torchcodec shall decode on, and why there is none; a quick run takes the CPU."""
+    why = why_no_torchcodec() if machine.device.type == "cpu" else why_no_gpu_decoder()
+    return str(torch.empty(0, device=machine.device).device), why
+
+
+DECODERS = [
+    "| | frames read | decoder | opened in, ms | frames/s | frames per second of the processor |",
+    "|---|---|---|---|---|---|",
+]
 HEADER = [
     "| | windows at a time | frames/s | × real time | frames decoded | decode, ms per frame | "
     f"{' | '.join(PARTS)} | device busy | peak GiB |",
@@ -174,6 +203,20 @@ random weights, bfloat16, windows of {WINDOW:g} s every {HOP:g} s. Parts in mill
 decoding runs in a thread beside the others, which are the GPU's time."""
     )
     run.figures["device"] = machine.name
+    on_gpu, why = gpu_decoder(machine)
+    decoders: tuple[Decoder, ...] = ("cpu",) if why else ("cpu", "gpu")
+    with run.section("Decoders, side by side") as lines:
+        lines += [f"Not measured on the GPU: {why}.", ""] if why else []
+        lines += DECODERS
+        for height, width in sizes:
+            video = draw(run.work / f"{width}_{height}.mp4", (height, width), run.options.seconds)
+            for every, decoder in product((1, 3), decoders):
+                device = on_gpu if decoder == "gpu" else None
+                for _ in range(2):  # the first time brings the file into the system's cache
+                    found = decode(video, (36, 36) if machine.quick else (224, 224), device, every)
+                run.figures[f"decode, {width} × {height}, every {every}, {decoder}"] = found
+                speed = f"{1e3 * found['open']:.0f} | {found['frames/s']:.0f} | {found['frames/CPU s']:.0f}"
+                lines.append(f"| {width} × {height} | {'all' if every == 1 else 'a third'} | {decoder} | {speed} |")
     rows = []
     for modality in modalities:
         with run.section(f"Warming up, {modality}"):
@@ -182,12 +225,14 @@ decoding runs in a thread beside the others, which are the GPU's time."""
             for batch in batches:  # compiles kernels and captures graphs of these shapes
                 annotate(model, first, machine, batch)
         for height, width in sizes:
-            for batch, before in product(batches, (False, True) if run.options.before else (False,)):
+            ways = [(decoder, False) for decoder in decoders] + [("cpu", True)] * run.options.before
+            for batch, (decoder, before) in product(batches, ways):
                 name = f"{width} × {height}, {modality}{', as before' if before else ''}"
+                name += ", decoded on the GPU" if decoder == "gpu" else ""
                 way = as_before(machine.device) if before else contextlib.nullcontext()
                 with run.section(f"{name}, {batch} windows at a time") as lines, way:
                     video = draw(run.work / f"{width}_{height}.mp4", (height, width), run.options.seconds)
-                    found = annotate(model, video, machine, batch)
+                    found = annotate(model, video, machine, batch, decoder)
                     run.figures[f"{name}, {batch}"] = found
                     rows.append(row(name, batch, found))
                     lines += [*HEADER, rows[-1]]
