@@ -53,13 +53,20 @@ class Session:
         self.latencies = Latencies()
         self.parts = {name: Latencies() for name in LatencyParts._fields}
 
-    def run(self, source: str, seconds: float | None = None, show: Callable[[], None] = lambda: None) -> None:
+    def run(
+        self,
+        source: str,
+        seconds: float | None = None,
+        show: Callable[[], None] = lambda: None,
+        opened: Callable[[], None] | None = None,
+    ) -> None:
         """Watch until the source ends, or so many seconds; bouts that are on are ended, however it ends.
 
         Args:
             source: Its name, for the first event.
             seconds: Default: without end.
             show: Is called ten times a second and with every window.
+            opened: Is called when the source has given its first frame; those that come meanwhile are left out.
 
         Raises:
             SourceError: If the source cannot be opened, was lost, or gave nothing for too long.
@@ -69,7 +76,15 @@ class Session:
         reason = "stopped"
         begun = time.monotonic()
         try:
+            if opened is not None:
+                self.live.hold()
             with self.live as live:
+                while opened is not None and (seconds is None or time.monotonic() - begun < seconds):
+                    if live.opens(_LOOK_EVERY):
+                        opened()
+                        opened, begun = None, time.monotonic()
+                        live.release()
+                    show()
                 while not live.over and (seconds is None or time.monotonic() - begun < seconds):
                     for window in live.poll(_LOOK_EVERY):
                         self._take(window)
