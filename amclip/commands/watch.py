@@ -112,7 +112,7 @@ def watch(
         send: Where events go: - is standard output; udp://HOST:PORT, tcp://HOST:PORT, or a new file.
         every_window: Send an event for every window too, with all probabilities.
         reconnect: Open a source that is lost anew, as often as need be.
-        seconds: Watch for so long. Default: until the source ends, or Ctrl-C.
+        seconds: Watch for so long, once the source is open. Default: until the source ends, or Ctrl-C.
         network: How windows are scored.
         reading: How the source is read.
         bouts: When bouts begin and end.

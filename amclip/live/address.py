@@ -1,8 +1,23 @@
 """Addresses as they may be shown: without what lets somebody in."""
 
 import re
+import socket
+from urllib.parse import urlsplit
 
-__all__ = ["without_secrets"]
+__all__ = ["unknown_host", "without_secrets"]
+
+
+def unknown_host(address: str) -> str | None:
+    """What to say where nobody knows the host of an address, of which FFmpeg says no more than "Input/output error"."""
+    try:
+        host = urlsplit(address).hostname
+        if host:
+            socket.getaddrinfo(host, None)
+    except socket.gaierror:
+        return f"the host {host} is not known"
+    except ValueError:
+        pass
+    return None
 
 
 def without_secrets(address: str) -> str:

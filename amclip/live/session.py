@@ -64,7 +64,7 @@ class Session:
 
         Args:
             source: Its name, for the first event.
-            seconds: Default: without end.
+            seconds: From the first frame on where `opened` is given. Default: without end.
             show: Is called ten times a second and with every window.
             opened: Is called when the source has given its first frame; those that come meanwhile are left out.
 
@@ -79,12 +79,14 @@ class Session:
             if opened is not None:
                 self.live.hold()
             with self.live as live:
-                while opened is not None and (seconds is None or time.monotonic() - begun < seconds):
-                    if live.opens(_LOOK_EVERY):
-                        opened()
-                        opened, begun = None, time.monotonic()
-                        live.release()
+                while opened is not None and not live.opens(_LOOK_EVERY):
+                    if live.patient and seconds is not None and time.monotonic() - begun >= seconds:
+                        raise SourceError(f"{live.name}: has given no frame for {seconds:g} s")
                     show()
+                if opened is not None:
+                    opened()
+                    live.release()
+                    begun = time.monotonic()
                 while not live.over and (seconds is None or time.monotonic() - begun < seconds):
                     for window in live.poll(_LOOK_EVERY):
                         self._take(window)

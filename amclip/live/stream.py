@@ -8,7 +8,7 @@ from threading import Event
 from typing import Any
 
 from amclip.data._container import best_stream
-from amclip.live.address import without_secrets
+from amclip.live.address import unknown_host, without_secrets
 from amclip.live.frames import LiveFrame, SourceError
 from amclip.live.playout import Playout
 
@@ -53,10 +53,13 @@ class Stream:
         options = dict(self.options)
         if self.where.startswith("rtsp"):
             options = {"rtsp_transport": "tcp", **options}
+        where, begun = "pipe:0" if self.where == "-" else self.where, self.clock()
         try:
-            container = av.open("pipe:0" if self.where == "-" else self.where, options=options, timeout=self.timeout)
+            container = av.open(where, options=options, timeout=self.timeout, metadata_errors="replace")
         except (av.error.FFmpegError, OSError) as error:
-            raise SourceError(f"{self.name}: cannot be opened ({self._reason(error)})") from error
+            late = self.clock() - begun >= self.timeout  # RTSP then says something else
+            why = self._no_answer if late else unknown_host(self.where) or self._reason(error)
+            raise SourceError(f"{self.name}: cannot be opened ({why})") from error
         with container:
             try:
                 stream = best_stream(container)
@@ -97,12 +100,16 @@ class Stream:
                     arrived, paused = self.clock(), paused + pause
                 yield LiveFrame(frame, frame.time if stamped else None, arrived)
 
+    @property
+    def _no_answer(self) -> str:
+        return f"no answer within {self.timeout:g} s"
+
     def _reason(self, error: Any) -> str:
         """What an error of FFmpeg says, without the address, which may hold a password."""
         import av
 
         if isinstance(error, av.error.ExitError):  # by its clock
-            return f"no answer within {self.timeout:g} s"
+            return self._no_answer
         return error.strerror or type(error).__name__
 
 

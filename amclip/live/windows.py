@@ -104,6 +104,7 @@ class LiveWindows:
     Attributes:
         model: The network.
         name: The source's.
+        patient: Whether a source may be away for any time (`reconnect`).
         over: Whether the source has ended, and all its windows were given.
 
     Raises:
@@ -128,7 +129,7 @@ class LiveWindows:
                 "video; train one on whole frames (without input.crop)"
             )
         self.model, self.window, self.hop, self.over = model, window, hop, False
-        self.name, self._timeout, self._reconnect, self._clock = source.name, timeout, reconnect, clock
+        self.name, self._timeout, self.patient, self._clock = source.name, timeout, reconnect, clock
         self._ring = Ring(model.input, window, hop)
         self._start_feed = feed or (lambda ring: Feed(source, ring, reconnect, tell))
         self._feed: Frames | None = None
@@ -247,7 +248,7 @@ class LiveWindows:
 
     def _check_silence(self) -> None:
         limit = max(self._timeout, _OPENING if self._ring.arrived is None else 0.0)
-        if self.silent > limit and not self._reconnect:
+        if self.silent > limit and not self.patient:
             self.over = True
             raise SourceError(f"{self.name}: has given no frame for {limit:g} s")
 
