@@ -11,6 +11,7 @@ JUMP = 10.0
 BACK = 0.5
 """Seconds by which a stamp may fall behind the one before it; more is another clock."""
 _DRIFT = 1e-3  # seconds per second by which the source's clock may differ from this machine's
+_LATE_WITHIN = 10  # frames behind a hole that may be the late ones
 _USUAL = 31  # intervals whose median is the usual one
 
 
@@ -35,6 +36,7 @@ class StreamClock:
         self._stamped = self._began_anew = False
         self._steps: deque[float] = deque(maxlen=_USUAL)
         self._missing = 0  # behind the last hole; lost, unless they come late
+        self._behind, self._early = 0, 0.0  # frames since then, and how many intervals they came too soon
 
     def restart(self) -> None:
         """The source began anew: its next stamp says nothing of the time that passed."""
@@ -73,10 +75,17 @@ class StreamClock:
 
     def _count(self, step: float) -> None:
         usual = float(np.median(self._steps)) if self._steps else step
-        if self._missing and step < 0.8 * usual:
-            self._missing -= 1  # it was late
-            return
-        self.lost += self._missing
-        self._missing = round(step / usual) - 1 if usual > 0 and step > 1.5 * usual else 0
-        if step > 0:
+        late = False
+        if usual > 0 and step > 1.5 * usual:
+            self._missing += round(step / usual) - 1
+            self._behind, self._early = 0, 0.0
+        elif self._missing:
+            self._behind += 1
+            self._early += 1 - step / usual
+            late = step < 0.5 * usual
+            if self._early >= 0.5:
+                self._missing, self._early = self._missing - 1, self._early - 1
+            if self._behind >= _LATE_WITHIN:
+                self.lost, self._missing = self.lost + self._missing, 0
+        if step > 0 and not late:
             self._steps.append(step)
