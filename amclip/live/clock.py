@@ -11,7 +11,7 @@ JUMP = 10.0
 BACK = 0.5
 """Seconds by which a stamp may fall behind the one before it; more is another clock."""
 _DRIFT = 1e-3  # seconds per second by which the source's clock may differ from this machine's
-_LATE_WITHIN = 10  # frames behind a hole that may be the late ones
+_LATE_WITHIN = 10  # frames before and behind a hole that may make up for it
 _USUAL = 31  # intervals whose median is the usual one
 
 
@@ -35,8 +35,9 @@ class StreamClock:
         self._least = 0.0  # of arrival less time: that of frames that came without delay
         self._stamped = self._began_anew = False
         self._steps: deque[float] = deque(maxlen=_USUAL)
-        self._missing = 0  # behind the last hole; lost, unless they come late
-        self._behind, self._early = 0, 0.0  # frames since then, and how many intervals they came too soon
+        self._recent: deque[float] = deque(maxlen=_LATE_WITHIN)  # intervals by which frames were late
+        self._holed, self._behind = False, 0  # whether there is a hole that may be made up for, and frames since
+        self._excess = 0.0  # its intervals that nothing made up for yet
 
     def restart(self) -> None:
         """The source began anew: its next stamp says nothing of the time that passed."""
@@ -75,17 +76,21 @@ class StreamClock:
 
     def _count(self, step: float) -> None:
         usual = float(np.median(self._steps)) if self._steps else step
+        off = step / usual - 1 if usual > 0 else 0.0
         late = False
-        if usual > 0 and step > 1.5 * usual:
-            self._missing += round(step / usual) - 1
-            self._behind, self._early = 0, 0.0
-        elif self._missing:
+        if self._holed:
             self._behind += 1
-            self._early += 1 - step / usual
-            late = step < 0.5 * usual
-            if self._early >= 0.5:
-                self._missing, self._early = self._missing - 1, self._early - 1
+            self._excess += off
+            late = off < -0.5
             if self._behind >= _LATE_WITHIN:
-                self.lost, self._missing = self.lost + self._missing, 0
+                self.lost += max(0, round(self._excess))
+                self._holed = False
+        elif off > 0.5:
+            # Frames were late, not lost, where those before or behind a hole came too soon by as much.
+            self._excess = off + sum(self._recent)
+            self._recent.clear()
+            self._holed, self._behind = True, 0
+        else:
+            self._recent.append(off)
         if step > 0 and not late:
             self._steps.append(step)

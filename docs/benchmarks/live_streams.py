@@ -90,6 +90,8 @@ class Server:
         self._port, self._rtp = _free_port(socket.SOCK_STREAM), _free_port(socket.SOCK_DGRAM)
         self._rtsp: Any = None
         self.begin()
+        self._sender.wait()
+        time.sleep(1.0 if kind == "rtsp" else 0.0)  # GStreamer is up by then
 
     @property
     def address(self) -> str:
@@ -164,6 +166,8 @@ def watch(
             if np.isinf(end_at) and cut_at < now and _back(source, cut_at):
                 end_at = now + after
     sender.close()
+    if "frames" not in found:
+        raise RuntimeError(f"{case.name}: gave too few frames within a minute")
     found["opened"] = source.opened[0]
     marks = [(mark, came) for mark, came in source.seen if mark.drawn < 1e3 * cut_at]
     steps = np.diff([mark.number for mark, _ in marks])

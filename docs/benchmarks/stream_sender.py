@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -110,9 +110,13 @@ class Sender:
     def __init__(self, sending: Sending) -> None:
         self.sending = sending
         context = multiprocessing.get_context("spawn")
-        self._paused = context.Event()
-        self._process = context.Process(target=_send, args=(sending, self._paused), daemon=True)
+        self._paused, self._begun = context.Event(), context.Event()
+        self._process = context.Process(target=_send, args=(sending, self._paused, self._begun), daemon=True)
         self._process.start()
+
+    def wait(self) -> None:
+        """Until the first frame is sent, half a minute at most."""
+        self._begun.wait(30)
 
     def __enter__(self) -> "Sender":
         return self
@@ -132,15 +136,15 @@ class Sender:
         self._process.join()
 
 
-def _send(sending: Sending, paused: Any) -> None:
-    _Camera(sending, paused).run()
+def _send(sending: Sending, paused: Any, begun: Any) -> None:
+    _Camera(sending, paused, begun).run()
 
 
 @dataclass
 class _Camera:
     sending: Sending
     paused: Any
-    _output: Any = field(default=None, init=False)
+    begun: Any
 
     def run(self) -> None:
         """Draw, encode and send, at the times of a clock."""
@@ -151,6 +155,7 @@ class _Camera:
             for picture in self._pictures():
                 if not self.paused.is_set():
                     encoded.send(picture)
+                self.begun.set()
 
     def _pictures(self) -> Iterator[Any]:
         import av
@@ -324,4 +329,4 @@ def main() -> None:
         kindly = {"size": lambda v: tuple(map(int, v.split("x"))), "video": Path, "path": str, "login": str}
         sending = replace(sending, **{name: kindly.get(name, type(getattr(sending, name)))(value)})
     print(sending.address, flush=True)
-    _send(sending, threading.Event())
+    _send(sending, threading.Event(), threading.Event())
