@@ -112,7 +112,7 @@ def watch(
         send: Where events go: - is standard output; udp://HOST:PORT, tcp://HOST:PORT, or a new file.
         every_window: Send an event for every window too, with all probabilities.
         reconnect: Open a source that is lost anew, as often as need be.
-        seconds: Watch for so long. Default: until the source ends, or Ctrl-C.
+        seconds: Watch for so long, once the source is open. Default: until the source ends, or Ctrl-C.
         network: How windows are scored.
         reading: How the source is read.
         bouts: When bouts begin and end.
@@ -128,6 +128,7 @@ def watch(
         if not Path(path).is_file():
             raise FileNotFoundError(f"{path}: is not there")
     from amclip.inference import load_model  # here, since wrong options are answered without PyTorch
+    from amclip.live.camera import Camera
     from amclip.live.frames import SourceError
     from amclip.live.latency import measure_speed
     from amclip.live.lines import EventSender, WindowTable
@@ -142,18 +143,31 @@ def watch(
     line = _StatusLine()
     live = LiveWindows(model, opened, window, hop, reading.timeout, reconnect, line.say)
     line.say(f"{opened.name}: windows of {window:g} s, every {hop:g} s; precision {precision}{why}")
-    for told in (_thresholds(settings), _left_out(settings), *_expected(measure_speed(model), live, reading.speed)):
-        if told:
+    for told in filter(None, (_thresholds(settings), _left_out(settings))):
+        line.say(told)
+
+    def say_expected() -> None:
+        for told in _expected(measure_speed(model), live, reading.speed):
             line.say(told)
+
+    comes_by_itself = isinstance(opened, Camera) or "://" in source  # a file and a pipe wait
+    if not comes_by_itself:
+        say_expected()
     table = None if output is None else WindowTable(output, model.classes)
     try:
         sender = EventSender(send, line.clear)
         session = Session(live, settings, sender, table, every_window)
         say_what_is_kept("" if output is None else f"{output} is whole up to its last row.")
         progress = _Progress(session, line)
+
+        def begin() -> None:
+            line.say(f"  opened   after {progress.seconds:.1f} s")
+            say_expected()
+            progress.begin()
+
         lost: SourceError | None = None
         try:
-            session.run(opened.name, seconds, progress.show)
+            session.run(opened.name, seconds, progress.show, begin if comes_by_itself else None)
         except SourceError as error:
             if not live.counts.frames:
                 raise ValueError(str(error)) from error
@@ -288,9 +302,13 @@ class _Progress:
 
     def __init__(self, session: "Session", line: _StatusLine) -> None:
         self._session, self._line = session, line
-        self._begun = self._shown = time.monotonic()
+        self.begin()
         self._every = _REDRAW_EVERY if line.is_terminal else _LINE_EVERY
         self._rate_told = not session.live.model.input.needs_flow
+
+    def begin(self) -> None:
+        """Count the seconds from here on."""
+        self._begun = self._shown = time.monotonic()
 
     @property
     def seconds(self) -> float:

@@ -60,7 +60,8 @@ class Camera:
         import cv2
 
         before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it tells of what is said below
-        capture = cv2.VideoCapture(int(self.where) if self.where.isdecimal() else self.where)
+        number = self.where.removeprefix("/dev/video")  # of a device's name OpenCV would have FFmpeg open it
+        capture = cv2.VideoCapture(int(number) if number.isdecimal() else self.where)
         cv2.utils.logging.setLogLevel(before)
         try:
             if not capture.isOpened():

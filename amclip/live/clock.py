@@ -10,6 +10,8 @@ JUMP = 10.0
 """Seconds by which a stamp may be ahead of the frame's arrival; more is another clock (a source that began anew)."""
 BACK = 0.5
 """Seconds by which a stamp may fall behind the one before it; more is another clock."""
+_DRIFT = 1e-3  # seconds per second by which the source's clock may differ from this machine's
+_LATE_WITHIN = 10  # frames before and behind a hole that may make up for it
 _USUAL = 31  # intervals whose median is the usual one
 
 
@@ -17,11 +19,12 @@ class StreamClock:
     """Seconds since the first frame, by the stamps of the source, or by arrival where it gives none.
 
     Stamps count since they say when a frame was taken; it may arrive unevenly. Where they jump, time goes on by
-    arrival, and then by the stamps again.
+    arrival, and then by the stamps again. The frame before the jump may have come late, as MPEG-TS gives the last one
+    of a stream that broke off with the first one of the next: what counts is the arrival of those that were not late.
 
     Attributes:
-        lost: Frames that never came, by the holes between those that did: one for every usual interval. Where frames
-            have no stamps, those that come at once behind a hole were late, not lost.
+        lost: Frames that never came, by the holes between those that did: one for every usual interval. Frames that
+            come sooner than usual behind a hole were late, not lost; some servers stamp frames as they get them.
         jumps: How often the stamps jumped.
     """
 
@@ -29,13 +32,16 @@ class StreamClock:
         self.lost = self.jumps = 0
         self._arrived: float | None = None
         self._time = self._offset = 0.0
-        self._stamped = False
+        self._least = 0.0  # of arrival less time: that of frames that came without delay
+        self._stamped = self._began_anew = False
         self._steps: deque[float] = deque(maxlen=_USUAL)
-        self._missing = 0  # behind the last hole; lost, unless they come late
+        self._recent: deque[float] = deque(maxlen=_LATE_WITHIN)  # intervals by which frames were late
+        self._holed, self._behind = False, 0  # whether there is a hole that may be made up for, and frames since
+        self._excess = 0.0  # its intervals that nothing made up for yet
 
     def restart(self) -> None:
         """The source began anew: its next stamp says nothing of the time that passed."""
-        self._stamped = False
+        self._stamped, self._began_anew = False, True
 
     def place(self, stamp: float | None, arrived: float) -> float:
         """When the next frame is shown, seconds since the first one, never decreasing.
@@ -46,6 +52,7 @@ class StreamClock:
         """
         if self._arrived is None:
             self._arrived, self._offset, self._stamped = arrived, stamp or 0.0, stamp is not None
+            self._least = arrived
             return 0.0
         waited = arrived - self._arrived
         time = self._time + waited
@@ -57,18 +64,33 @@ class StreamClock:
                 time = told
             else:
                 self.jumps += self._stamped
+                if self._stamped or self._began_anew:
+                    time = max(time, arrived - self._least)
+                self._began_anew = False
                 self._offset, self._stamped = stamp - time, True
         step = max(0.0, time - self._time)
         self._count(step)
         self._time, self._arrived = self._time + step, arrived
+        self._least = min(self._least + _DRIFT * max(0.0, waited), arrived - self._time)
         return self._time
 
     def _count(self, step: float) -> None:
         usual = float(np.median(self._steps)) if self._steps else step
-        if not self._stamped and self._missing and step < 0.5 * usual:
-            self._missing -= 1  # it was late
-            return
-        self.lost += self._missing
-        self._missing = round(step / usual) - 1 if usual > 0 and step > 1.5 * usual else 0
-        if step > 0:
+        off = step / usual - 1 if usual > 0 else 0.0
+        late = False
+        if self._holed:
+            self._behind += 1
+            self._excess += off
+            late = off < -0.5
+            if self._behind >= _LATE_WITHIN:
+                self.lost += max(0, round(self._excess))
+                self._holed = False
+        elif off > 0.5:
+            # Frames were late, not lost, where those before or behind a hole came too soon by as much.
+            self._excess = off + sum(self._recent)
+            self._recent.clear()
+            self._holed, self._behind = True, 0
+        else:
+            self._recent.append(off)
+        if step > 0 and not late:
             self._steps.append(step)

@@ -1,9 +1,9 @@
 """The thread that takes frames from a source as they come."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from amclip.live.frames import Source, SourceError
+from amclip.live.frames import LiveFrame, Source, SourceError
 from amclip.live.ring import Ring
 
 __all__ = ["Feed"]
@@ -18,7 +18,8 @@ class Feed:
     Args:
         source: Where frames come from.
         ring: Where they go.
-        reconnect: Open a source anew that was lost, as often as need be; else that is the end, as a file's end is.
+        reconnect: Open a source anew that was lost, by whatever error, as often as need be; else that is the end, as a
+            file's end is.
         tell: Is called with a sentence where the source was lost and is opened anew, and where it is back.
 
     Attributes:
@@ -67,7 +68,7 @@ class Feed:
         lost = self.error is not None
         self.error = None
         try:
-            for frame in self._source.frames(self._stopped):
+            for frame in self._frames():
                 if self._stopped.is_set():
                     return
                 if lost:
@@ -79,3 +80,12 @@ class Feed:
                 self.error = SourceError(f"{self._source.name}: ended; it gives no frames any more")
         except SourceError as error:
             self.error = error
+
+    def _frames(self) -> Iterator[LiveFrame]:
+        """The source's; whatever error it has is one of a source."""
+        try:
+            yield from self._source.frames(self._stopped)
+        except SourceError:
+            raise
+        except Exception as error:
+            raise SourceError(f"{self._source.name}: {type(error).__name__}: {error}") from error

@@ -81,6 +81,7 @@ class Ring:
         hop: Seconds from the start of one window to the next.
 
     Attributes:
+        held: Whether frames that come are left out, and not counted: nothing has begun.
         arrived: When the last frame came; ``None`` before the first.
 
     Raises:
@@ -100,6 +101,7 @@ class Ring:
         self._due_since = 0.0
         self._first_wanted = self._count = self._late = self._broken = 0
         self._gap = False
+        self.held = False
         self.arrived: float | None = None
 
     @property
@@ -138,6 +140,9 @@ class Ring:
         Returns:
             Whether there is something new to do.
         """
+        if self.held:
+            self.arrived = frame.arrived
+            return True
         number = self._count
         images, windows = self._grid.push(self._clock.place(frame.stamp, frame.arrived))
         self._frames[number] = frame

@@ -53,13 +53,20 @@ class Session:
         self.latencies = Latencies()
         self.parts = {name: Latencies() for name in LatencyParts._fields}
 
-    def run(self, source: str, seconds: float | None = None, show: Callable[[], None] = lambda: None) -> None:
+    def run(
+        self,
+        source: str,
+        seconds: float | None = None,
+        show: Callable[[], None] = lambda: None,
+        opened: Callable[[], None] | None = None,
+    ) -> None:
         """Watch until the source ends, or so many seconds; bouts that are on are ended, however it ends.
 
         Args:
             source: Its name, for the first event.
-            seconds: Default: without end.
+            seconds: From the first frame on where `opened` is given. Default: without end.
             show: Is called ten times a second and with every window.
+            opened: Is called when the source has given its first frame; those that come meanwhile are left out.
 
         Raises:
             SourceError: If the source cannot be opened, was lost, or gave nothing for too long.
@@ -69,7 +76,17 @@ class Session:
         reason = "stopped"
         begun = time.monotonic()
         try:
+            if opened is not None:
+                self.live.hold()
             with self.live as live:
+                while opened is not None and not live.opens(_LOOK_EVERY):
+                    if live.patient and seconds is not None and time.monotonic() - begun >= seconds:
+                        raise SourceError(f"{live.name}: has given no frame for {seconds:g} s")
+                    show()
+                if opened is not None:
+                    opened()
+                    live.release()
+                    begun = time.monotonic()
                 while not live.over and (seconds is None or time.monotonic() - begun < seconds):
                     for window in live.poll(_LOOK_EVERY):
                         self._take(window)

@@ -13,6 +13,7 @@ from threading import Event
 
 from amclip.data.video_file import VideoError
 from amclip.inputs import NetworkInput
+from amclip.live.address import without_secrets
 from amclip.live.camera import Camera, CameraWishes
 from amclip.live.frames import LiveFrame, Source, SourceError
 from amclip.live.stream import Stream
@@ -46,15 +47,16 @@ def open_source(
         ValueError: If options do not go with the source.
         VideoError: If a file cannot be read.
     """
+    shown = without_secrets(where)
     is_camera = where.isdecimal() or where.startswith("/dev/video")
     if camera != CameraWishes() and not is_camera:
         name = next(each.name for each in fields(camera) if getattr(camera, each.name) is not None)
-        raise ValueError(f"--camera_{name}: is asked of a camera, and {where} is none")
+        raise ValueError(f"--camera_{name}: is asked of a camera, and {shown} is none")
     is_stream = where == "-" or "://" in where or (os.path.exists(where) and stat.S_ISFIFO(os.stat(where).st_mode))
     if ffmpeg and not is_stream:
-        raise ValueError(f"--ffmpeg: options are those of a network stream or a pipe, and {where} is none")
+        raise ValueError(f"--ffmpeg: options are those of a network stream or a pipe, and {shown} is none")
     if pace is not None and (is_camera or is_stream):
-        raise ValueError(f"--pace: is for files; {where} comes at its own pace")
+        raise ValueError(f"--pace: is for files; {shown} comes at its own pace")
     if is_camera:
         return Camera(where, camera)
     if is_stream:

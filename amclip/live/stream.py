@@ -8,12 +8,16 @@ from threading import Event
 from typing import Any
 
 from amclip.data._container import best_stream
+from amclip.live.address import unknown_host, without_secrets
 from amclip.live.frames import LiveFrame, SourceError
+from amclip.live.playout import Playout
 
 __all__ = ["Stream"]
 
 _LATE = 0.5  # seconds behind which packets are skipped to catch up
 _BUSY, _IDLE = 1.0, 0.35  # seconds of which less than this share is spent waiting where reading is what is slow
+_IN_BURSTS = ("hls", "dash")  # names of formats
+_NO_TIMESTAMPS = 0x80  # AVFMT_NOTIMESTAMPS
 _DRIFT = 1e-3  # seconds per second by which the source's clock may differ from this machine's
 
 
@@ -22,7 +26,7 @@ class Stream:
     """A network stream or a pipe, by FFmpeg.
 
     Where decoding is slower than the stream, packets are skipped up to a key frame that is not late: what comes out is
-    never old.
+    never old. HLS, which comes in bursts, is given at the pace of its stamps.
 
     Args:
         where: An address, ``-`` for standard input, or a named pipe.
@@ -40,10 +44,7 @@ class Stream:
     @property
     def name(self) -> str:
         """In words, without a password that the address may hold."""
-        head, slashes, rest = self.where.partition("://")
-        login, at, _ = rest.partition("/")[0].rpartition("@")
-        hidden = f"…@{rest[len(login) + 1 :]}" if at else rest
-        return "standard input" if self.where == "-" else f"{head}{slashes}{hidden}"
+        return "standard input" if self.where == "-" else without_secrets(self.where)
 
     def frames(self, stopped: Event) -> Iterator[LiveFrame]:
         """Its frames; see :class:`Source`."""
@@ -52,10 +53,13 @@ class Stream:
         options = dict(self.options)
         if self.where.startswith("rtsp"):
             options = {"rtsp_transport": "tcp", **options}
+        where, begun = "pipe:0" if self.where == "-" else self.where, self.clock()
         try:
-            container = av.open("pipe:0" if self.where == "-" else self.where, options=options, timeout=self.timeout)
+            container = av.open(where, options=options, timeout=self.timeout, metadata_errors="replace")
         except (av.error.FFmpegError, OSError) as error:
-            raise SourceError(f"{self.name}: cannot be opened ({_reason(error)})") from error
+            late = self.clock() - begun >= self.timeout  # RTSP then says something else
+            why = self._no_answer if late else unknown_host(self.where) or self._reason(error)
+            raise SourceError(f"{self.name}: cannot be opened ({why})") from error
         with container:
             try:
                 stream = best_stream(container)
@@ -67,18 +71,21 @@ class Stream:
     def _decoded(self, container: Any, stream: Any, stopped: Event) -> Iterator[LiveFrame]:
         import av
 
-        behind = _Behind()
+        behind, paused = _Behind(), 0.0
+        playout = Playout() if container.format.name in _IN_BURSTS else None
+        stamped = not _is_without_stamps(container.format)
         packets = container.demux(stream)
         while not stopped.is_set():
-            asked = self.clock()
+            asked = self.clock() - paused
+            paused = 0.0
             try:
                 packet = next(packets)
             except StopIteration:
                 return
             except (av.error.FFmpegError, OSError) as error:
-                raise SourceError(f"{self.name}: broke off ({_reason(error)})") from error
+                raise SourceError(f"{self.name}: broke off ({self._reason(error)})") from error
             arrived = self.clock()
-            stamp = None if packet.pts is None else float(packet.pts * packet.time_base)
+            stamp = None if packet.pts is None or not stamped else float(packet.pts * packet.time_base)
             if packet.size and behind.skips(stamp, bool(packet.is_keyframe), arrived, arrived - asked):
                 continue
             try:
@@ -86,12 +93,29 @@ class Stream:
             except av.error.FFmpegError:  # it begins between two key frames, or something was lost on the way
                 continue
             for frame in frames:
-                yield LiveFrame(frame, frame.time, arrived)
+                if playout is not None and frame.time is not None:
+                    pause = playout.wait(frame.time, self.clock())
+                    if stopped.wait(pause):
+                        return
+                    arrived, paused = self.clock(), paused + pause
+                yield LiveFrame(frame, frame.time if stamped else None, arrived)
+
+    @property
+    def _no_answer(self) -> str:
+        return f"no answer within {self.timeout:g} s"
+
+    def _reason(self, error: Any) -> str:
+        """What an error of FFmpeg says, without the address, which may hold a password."""
+        import av
+
+        if isinstance(error, av.error.ExitError):  # by its clock
+            return self._no_answer
+        return error.strerror or type(error).__name__
 
 
-def _reason(error: Any) -> str:
-    """What an error of FFmpeg says, without the address, which may hold a password."""
-    return error.strerror or type(error).__name__
+def _is_without_stamps(form: Any) -> bool:
+    """Whether FFmpeg makes stamps up, 25 a second however many come: JPEGs of a camera, H.264 in no container."""
+    return bool(int(form.flags) & _NO_TIMESTAMPS) or (form.name.endswith("pipe") and form.name != "yuv4mpegpipe")
 
 
 class _Behind:

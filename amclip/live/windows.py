@@ -28,6 +28,8 @@ from amclip.on_device import on_device
 
 __all__ = ["LatencyParts", "LiveWindow", "LiveWindows"]
 
+_OPENING = 60.0  # seconds that a source may take to its first frame: some cameras wake up slowly
+
 
 class LatencyParts(NamedTuple):
     """What the seconds from the last frame of a window to its probabilities went by with.
@@ -93,7 +95,7 @@ class LiveWindows:
         source: Where frames come from: of :func:`amclip.live.sources.open_source`, or your own.
         window: Length of a window in seconds.
         hop: Seconds from the start of one window to the next.
-        timeout: Seconds without a frame after which the source is lost.
+        timeout: Seconds without a frame after which the source is lost; to its first one it may take a minute.
         reconnect: Open a source that was lost anew, however often.
         tell: Is called with a sentence where it is lost or back, by another thread.
         clock: Seconds, never stepping; that of the frames' arrival.
@@ -102,6 +104,7 @@ class LiveWindows:
     Attributes:
         model: The network.
         name: The source's.
+        patient: Whether a source may be away for any time (`reconnect`).
         over: Whether the source has ended, and all its windows were given.
 
     Raises:
@@ -126,7 +129,7 @@ class LiveWindows:
                 "video; train one on whole frames (without input.crop)"
             )
         self.model, self.window, self.hop, self.over = model, window, hop, False
-        self.name, self._timeout, self._reconnect, self._clock = source.name, timeout, reconnect, clock
+        self.name, self._timeout, self.patient, self._clock = source.name, timeout, reconnect, clock
         self._ring = Ring(model.input, window, hop)
         self._start_feed = feed or (lambda ring: Feed(source, ring, reconnect, tell))
         self._feed: Frames | None = None
@@ -186,6 +189,29 @@ class LiveWindows:
         """Whether no frame came for so long that nothing is known of the scene."""
         return self.silent > self._ring.longest_hole
 
+    def hold(self) -> None:
+        """Leave frames out until :meth:`release`; to be called before it is entered."""
+        self._ring.held = True
+
+    def release(self) -> None:
+        """Begin with the next frame that comes."""
+        self._ring.held = False
+
+    def opens(self, seconds: float) -> bool:
+        """Whether the source is open and gave a frame (or has ended), which is waited for so long at most.
+
+        Raises:
+            SourceError: If it cannot be opened, or takes too long to.
+        """
+        assert self._feed is not None, "enter it as a context manager first"
+        if self._ring.arrived is None and not self._feed.ended:
+            self._feed.wait(seconds)
+        if self._feed.ended and self._feed.error is not None:
+            self.over = True
+            raise self._feed.error
+        self._check_silence()
+        return self._feed.ended or self._ring.arrived is not None
+
     def poll(self, seconds: float) -> list[LiveWindow]:
         """The newest windows, as soon as they are scored.
 
@@ -215,12 +241,16 @@ class LiveWindows:
                 if self._feed.error is not None:
                     raise self._feed.error
                 return []
-            if self.silent > self._timeout and not self._reconnect:
-                self.over = True
-                raise SourceError(f"{self.name}: has given no frame for {self._timeout:g} s")
+            self._check_silence()
             if (left := until - self._clock()) <= 0:
                 return []
             self._feed.wait(left)
+
+    def _check_silence(self) -> None:
+        limit = max(self._timeout, _OPENING if self._ring.arrived is None else 0.0)
+        if self.silent > limit and not self.patient:
+            self.over = True
+            raise SourceError(f"{self.name}: has given no frame for {limit:g} s")
 
     def _score(self, due: Due) -> list[LiveWindow]:
         begun = self._clock()
