@@ -12,6 +12,7 @@ BACK = 0.5
 """Seconds by which a stamp may fall behind the one before it; more is another clock."""
 _DRIFT = 1e-3  # seconds per second by which the source's clock may differ from this machine's
 _LATE_WITHIN = 10  # frames before and behind a hole that may make up for it
+_ENOUGH = 15  # intervals before holes are told; the first frames may come at once
 _USUAL = 31  # intervals whose median is the usual one
 
 
@@ -82,10 +83,10 @@ class StreamClock:
             self._behind += 1
             self._excess += off
             late = off < -0.5
-            if self._behind >= _LATE_WITHIN:
+            if self._behind >= _LATE_WITHIN or self._excess < 0.5:
                 self.lost += max(0, round(self._excess))
                 self._holed = False
-        elif off > 0.5:
+        elif off > 0.5 and len(self._steps) >= _ENOUGH:
             # Frames were late, not lost, where those before or behind a hole came too soon by as much.
             self._excess = off + sum(self._recent)
             self._recent.clear()
