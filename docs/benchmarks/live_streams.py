@@ -160,8 +160,8 @@ def watch(
                 counts = live.counts
                 found |= {"frames": counts.frames, "told": counts.dropped_frames, "late": counts.late}
                 found |= {"broken": counts.broken, "rate": live.frame_rate, "windows": len(printed)}
-                cut_at = now
                 server.end()
+                cut_at = time.monotonic()
                 threading.Timer(cut, server.begin).start()
             if np.isinf(end_at) and cut_at < now and _back(source, cut_at):
                 end_at = now + after
