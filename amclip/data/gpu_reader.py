@@ -21,6 +21,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -171,7 +172,7 @@ class GpuReader:
                     custom_frame_mappings=frames,
                 )
         except Exception as error:  # torchcodec's errors are RuntimeError, ValueError and others
-            raise self._refusal(f"torchcodec does not open it ({short_reason(error)})") from error
+            raise self._refusal(f"torchcodec does not open it ({_said(error)})") from error
         about = decoder.metadata
         if about.codec not in _CODECS:
             raise self._refusal(f"the codec {about.codec} is decoded on the CPU only")
@@ -203,7 +204,7 @@ class GpuReader:
                 stamps = np.rint(found.pts_seconds.cpu().numpy() / self._time_base).astype(np.int64)
                 pixels: NDArray[np.uint8] = self._scale(found.data).cpu().numpy()
         except Exception as error:
-            reason = f"torchcodec gives up between frames {batch[0]} and {batch[-1]} ({short_reason(error)})"
+            reason = f"torchcodec gives up between frames {batch[0]} and {batch[-1]} ({_said(error)})"
             raise self._refusal(reason) from error
         if (wrong := np.flatnonzero(stamps != self._stamps[batch])).size:
             here = wrong[0]
@@ -259,6 +260,11 @@ class GpuReader:
                     raise self._refusal(f"frame {index} looks like the CPU's frame {other}")
         if (mean := float(np.abs(difference).mean())) > _LARGEST_DIFFERENCE:
             raise self._refusal(f"frame {index} differs from the CPU's by {mean:.0f} grey levels in the mean")
+
+
+def _said(error: Exception) -> str:
+    """What an error of torchcodec says, without the line of its source that some begin with."""
+    return short_reason(RuntimeError(re.sub(r"^\S+, \S+:\d+, ", "", str(error))))
 
 
 def _spread(difference: NDArray[np.float32]) -> float:

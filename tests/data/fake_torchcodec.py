@@ -64,7 +64,7 @@ class _Decoder:
         assert -1 not in frames
         self._fake.batches.append(frames)
         if self._fake.fails_at in frames:
-            raise RuntimeError("Could not push packet to decoder\nand more")
+            raise RuntimeError("decode_av_frame, /src/Decoder.cpp:1493, Could not push packet to decoder\nand more")
         given = [min(self._fake.picture(frame), self._video.num_frames - 1) for frame in frames]
         seconds = self._video.timestamps()[frames] + self._video.offset + [self._fake.stamp(frame) for frame in frames]
         data = self._video.read(given).permute(0, 2, 3, 1)
