@@ -52,8 +52,9 @@ def open_by_header(path: str | os.PathLike[str], options: dict[str, str]) -> Any
     except (OSError, av.error.FFmpegError):  # the usual way says what is wrong
         return None
     streams = container.streams.video
+    coding = streams[0].codec_context if len(streams) == 1 else None  # None, too, where FFmpeg does not know the codec
     # Fragments have their samples elsewhere.
-    if len(streams) == 1 and streams[0].frames and streams[0].average_rate and streams[0].codec_context.name == "h264":
+    if coding is not None and coding.name == "h264" and streams[0].frames and streams[0].average_rate:
         return container
     container.close()
     return None
@@ -66,9 +67,12 @@ def best_stream(container: Any) -> Any:
     parallel already.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there is none, or none whose codec FFmpeg knows.
     """
-    stream = max(container.streams.video, key=_preference, default=None)  # of equals, the first
+    known = [stream for stream in container.streams.video if stream.codec_context is not None]
+    stream = max(known, key=_preference, default=None)  # of equals, the first
+    if stream is None and container.streams.video:
+        raise ValueError("is coded in a way that this FFmpeg does not know; convert it, to H.264 in MP4 for instance")
     if stream is None:
         raise ValueError("has no video stream (only sound or other data)")
     stream.thread_type, stream.thread_count = "NONE", 1

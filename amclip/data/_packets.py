@@ -130,7 +130,7 @@ class Scan:
         """
         if not self._by_header:
             return False
-        self.__exit__()
+        self.close()
         self._by_header = False
         self._open(None)
         return True
@@ -139,6 +139,10 @@ class Scan:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the file and what was kept of it back; what was found stays."""
         self._first.clear()
         self.group.clear()
         self._container.close()

@@ -35,14 +35,24 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             if os.path.isdir(path):
                 return _images(path)
             try:
-                scanned = Scan(path, alive)
+                scanned, index = _scan(path, alive)
             except Exception as error:  # PyAV's and our own
                 reason = str(error) if isinstance(error, ValueError) else f"cannot be opened as a video ({error})"
                 return {"error": why_unreadable(path) or reason}
             with scanned:
-                return (_count if request["step"] == "count" else _ends)(path, scanned, alive)
+                return (_count if request["step"] == "count" else _ends)(path, scanned, index, alive)
     except VideoError as error:
         return {"error": error.reason}
+
+
+def _scan(path: str, alive: Callable[[], None]) -> tuple[Scan, FrameIndex | None]:
+    """The open file, and its frames where stamps tell them: to find these the file may be opened and read anew."""
+    scanned = Scan(path, alive)
+    try:
+        return scanned, index_by_stamps(scanned)
+    except BaseException:
+        scanned.close()
+        raise
 
 
 def _images(path: str) -> dict[str, Any]:
@@ -52,8 +62,8 @@ def _images(path: str) -> dict[str, Any]:
         return {"info": info_of(video).to_json()}
 
 
-def _ends(path: str, scanned: Scan, alive: Callable[[], None]) -> dict[str, Any]:
-    packets, index = scanned.packets, index_by_stamps(scanned)  # has decoded the first frames
+def _ends(path: str, scanned: Scan, index: FrameIndex | None, alive: Callable[[], None]) -> dict[str, Any]:
+    packets = scanned.packets  # its index has decoded the first frames
     if index is None:
         index, decoded = index_by_decoding(packets, alive)
         if index is None:
@@ -71,8 +81,8 @@ def _ends(path: str, scanned: Scan, alive: Callable[[], None]) -> dict[str, Any]
     return _found(path, packets, index, [_cut_off(path)])
 
 
-def _count(path: str, scanned: Scan, alive: Callable[[], None]) -> dict[str, Any]:
-    packets, index = scanned.packets, index_by_stamps(scanned)
+def _count(path: str, scanned: Scan, index: FrameIndex | None, alive: Callable[[], None]) -> dict[str, Any]:
+    packets = scanned.packets
     came, decoded = index_by_decoding(packets, alive)
     if came is None:
         return _nothing(packets)

@@ -1,6 +1,6 @@
 """TV-L1 optical flow as a module: parameters, checks and the choice of a backend."""
 
-from dataclasses import astuple
+from dataclasses import astuple, fields
 from typing import Literal, get_args
 
 import torch
@@ -24,7 +24,9 @@ class TVL1(FlowMethod):
     Args:
         backend: ``"numba"`` and ``"opencv"`` run on CPU tensors, ``"cuda"`` (needs ``amclip[cuda]``) on CUDA tensors,
             ``"reference"`` (plain PyTorch, slow) on any. ``"auto"`` is numba for CPU tensors and cuda for CUDA tensors.
-        parameters: Those of :class:`amclip.flow.reference.Parameters` that shall be others than there: ``warps=2``.
+        parameters: Those of :class:`amclip.flow.reference.Parameters` that shall be others than there: ``tau``,
+            ``lambda_``, ``theta``, ``nscales``, ``warps``, ``scale_step``, ``inner_iterations``, ``outer_iterations``,
+            ``median_filtering``, ``epsilon``.
 
     Raises:
         ValueError: If a parameter is out of its range.
@@ -36,6 +38,9 @@ class TVL1(FlowMethod):
         if backend not in get_args(Backend):
             raise ValueError(f"backend must be one of {', '.join(get_args(Backend))}, not {backend!r}")
         self.backend: Backend = backend
+        known = [field.name for field in fields(Parameters)]
+        if unknown := parameters.keys() - known:
+            raise TypeError(f"TVL1 has no {', '.join(sorted(unknown))}; it has {', '.join(known)}")
         self.settings = Parameters(**parameters)  # type: ignore[arg-type]  # it looks at each itself
 
     @classmethod

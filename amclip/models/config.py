@@ -145,7 +145,7 @@ class TuningConfig:
         lora_alpha: The updates are scaled by this, divided by the rank; at least 1.
 
     Raises:
-        ValueError: If the number of blocks is below -1.
+        ValueError: If a number is out of range, or no block is to learn the updates.
     """
 
     trainable_blocks: int = -1
@@ -157,6 +157,15 @@ class TuningConfig:
         if self.trainable_blocks < -1:
             raise ValueError(
                 f"network.tuning.trainable_blocks: expected -1 (all), 0 (none) or more, got {self.trainable_blocks}"
+            )
+        if self.lora_rank < 0 or (self.lora_rank and not self.trainable_blocks):
+            raise ValueError(
+                f"network.tuning.lora_rank: expected 0 (none) or more, and trainable_blocks other than 0, got "
+                f"{self.lora_rank} and {self.trainable_blocks}"
+            )
+        if self.lora_alpha < 1:
+            raise ValueError(
+                f"network.tuning.lora_alpha: expected 1 or more, got {self.lora_alpha}; the updates are scaled by it"
             )
 
 

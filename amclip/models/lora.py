@@ -18,13 +18,12 @@ def add_lora(visual: nn.Module, trainable_blocks: int, rank: int, alpha: int) ->
 
     Args:
         visual: The tower; changed in place. Its own weights are then named ``….base_layer.…``.
-        trainable_blocks: How many blocks learn, counted from the output; -1 for all.
+        trainable_blocks: How many blocks learn, counted from the output, 1 or more; -1 for all.
         rank: Rank of the updates, 1 or more.
-        alpha: They are scaled by ``alpha / rank``.
+        alpha: They are scaled by ``alpha / rank``, 1 or more.
 
     Raises:
-        ValueError: If a number is out of range, no block is to learn, or the blocks compute with matrices that have no
-            layer of their own.
+        ValueError: If the blocks compute with matrices that have no layer of their own.
         ModuleNotFoundError: If peft is not installed.
     """
     try:
@@ -33,13 +32,6 @@ def add_lora(visual: nn.Module, trainable_blocks: int, rank: int, alpha: int) ->
         raise ModuleNotFoundError(
             'network.tuning.lora_rank: LoRA needs the library peft: pip install "amclip[lora]"'
         ) from error
-    if rank < 0 or not trainable_blocks:
-        raise ValueError(
-            f"network.tuning.lora_rank: expected 0 (none) or more, and trainable_blocks other than 0, got {rank} and "
-            f"{trainable_blocks}"
-        )
-    if alpha < 1:
-        raise ValueError(f"network.tuning.lora_alpha: expected 1 or more, got {alpha}; the updates are scaled by it")
     blocks = blocks_of(visual)
     chosen = blocks if trainable_blocks < 0 else blocks[-trainable_blocks:]
     names = {id(module): name for name, module in visual.named_modules()}

@@ -4,14 +4,16 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
+import av
 import pytest
 from drawn import draw_video
 from numbered_files import CASES
 
 import amclip.data._probe_worker as worker
 import amclip.data.probe as module
-from amclip.data._container import missing_bytes
+from amclip.data._container import best_stream, missing_bytes
 from amclip.data._index import index_by_stamps
 from amclip.data._packets import Scan
 from amclip.data.probe import probe
@@ -215,3 +217,28 @@ class TestCache:
 def test_the_worker_needs_no_torch() -> None:
     code = "import sys, amclip.data._probe_worker; print('torch' in sys.modules)"
     assert os.popen(f'{sys.executable} -c "{code}"').read().strip() == "False"
+
+
+@pytest.mark.parametrize("step", ["ends", "count"])
+def test_what_cannot_be_opened_anew_is_said_as_what_cannot_be_opened(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A header that is good enough for a first look, and not for the second, which the order of frames asks for.
+    draw_video(tmp_path / "a.mp4", 8)
+    scans: list[Scan] = []
+
+    def refuse(scanned: Scan) -> None:
+        scans.append(scanned)
+        raise av.error.InvalidDataError(1094995529, "Invalid data found when processing input")
+
+    monkeypatch.setattr(worker, "index_by_stamps", refuse)
+    found = worker.answer({"path": str(tmp_path / "a.mp4"), "step": step, "timeout": 20.0})
+    assert "Invalid data found" in found["error"]
+    with pytest.raises(Exception, match=r"closed|not open|None"):
+        next(iter(scans[0]._container.demux(scans[0].stream)))
+
+
+def test_a_codec_that_is_not_known_is_said() -> None:
+    unknown = SimpleNamespace(streams=SimpleNamespace(video=[SimpleNamespace(codec_context=None)]))
+    with pytest.raises(ValueError, match="coded in a way that this FFmpeg does not know"):
+        best_stream(unknown)

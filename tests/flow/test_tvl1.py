@@ -143,6 +143,8 @@ def test_wrong_pairs_are_refused_in_words(method: TVL1, pairs: Tensor, words: st
 def test_backends_are_named_and_never_fall_back(draw: Draw) -> None:
     with pytest.raises(ValueError, match="backend must be one of auto, numba, opencv, reference, cuda, not 'gpu'"):
         TVL1(backend="gpu")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"TVL1 has no wraps; it has tau, lambda_, .*, warps"):
+        TVL1(wraps=3)
     with pytest.raises(ValueError, match="computes on CUDA devices, but the images are on cpu"):
         TVL1(backend="cuda")(draw(20, 20))
     with pytest.raises(ValueError, match="on meta, where no fast backend runs"):

@@ -144,8 +144,20 @@ def test_the_blocks_asked_for_train(blocks: int, expected: set[int]) -> None:
     assert trains == expected
     assert encoder.visual.conv1.weight.requires_grad is (blocks == -1)
     assert encoder.frozen is (blocks == 0)
-    with pytest.raises(ValueError, match="got -3"):
-        ImageEncoder(describe_backbone("amclip-tiny", None, 64), TuningConfig(trainable_blocks=-3))
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"trainable_blocks": -3}, "trainable_blocks: .* got -3"),
+        ({"lora_rank": -1}, "lora_rank: .* got -1 and -1"),
+        ({"lora_rank": 2, "trainable_blocks": 0}, "lora_rank: .* got 2 and 0"),
+        ({"lora_alpha": 0}, "lora_alpha: expected 1 or more, got 0"),
+    ],
+)
+def test_ways_to_train_that_cannot_be_are_refused(setting: dict[str, int], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        TuningConfig(**setting)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("size", [32, 64, 96])

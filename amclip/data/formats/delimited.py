@@ -118,13 +118,14 @@ def read_headed(
     delimiters: Sequence[str] = DELIMITERS,
     within: int = 60,
 ) -> Headed:
-    """What lies below the header, which :func:`find_header` found when the format was told.
+    """What lies below the header, by which :func:`find_header` tells the format.
 
     Raises:
-        LabelError: If a quote is not closed, when rows are read.
+        LabelError: If there is no such header; or, when rows are read, if a quote is not closed.
     """
     found = find_header(text, is_header, delimiters, within)
-    assert found is not None, "the format is told by its header first"
+    if found is None:
+        raise LabelError("has no line with the names of the columns that this format has", source)
     lines = rows(text, found[1], source, found[0])
     return Headed(*found, *next(lines), lines)
 
