@@ -37,8 +37,8 @@ NOTES = """\
 ## What the figures say
 
 - Twice the video, and with it twice the steps, was worth more than all else that was tried: with 45 videos, else as
-  here, it was 0.873, and 0.750 and 0.810 for the bouts. With one sequence of frames and flow, 4 positions and 6 epochs (45
-  videos, seed 0) it was 0.817 and 0.665.
+  here, it was 0.873, and 0.750 and 0.810 for the bouts. With one sequence of frames and flow, 4 positions and 6 epochs
+  (45 videos, seed 0) it was 0.817 and 0.665.
 - What is left is in what is slow, or alike, within a window of a second: flicking and swaying of the tail, and walking.
 - Running has short bouts: an animal that runs out of the picture shows some tenths of a second of it.
 - Thresholds that are best for windows cost 0.04 of the bouts' F1; `amclip tune`, which chose the others on the
