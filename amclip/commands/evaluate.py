@@ -38,7 +38,7 @@ def evaluate(
     Prints a table and writes agreement.csv (a row per behaviour), confusion.csv and confusion.png (behaviours taken for
     each other, in frames) and matches.csv (every bout with its counterpart). Videos are matched by name, and where both
     say which animal shows a behaviour, animals too. Where a network knows some of the videos from its training, that is
-    said, and written to used_videos.csv; agreement_new_videos.csv is of the others alone.
+    said, and written to used_videos.csv; agreement_new_videos.csv is of those alone of which it knows no part.
 
     Args:
         predicted: What is judged: the folder that `amclip annotate` wrote, or any labels that amclip reads: its
@@ -145,15 +145,17 @@ def _write_uses(folder: Path, uses: "Sequence[VideoUse] | None") -> set[str]:
     if uses is None:
         (folder / USED_VIDEOS).unlink(missing_ok=True)  # of an earlier comparison
         return set()
-    header = ("video", "seconds", "seconds_trained_on", "seconds_validated_on", "trained_on_other_parts")
-    _write(
-        folder / USED_VIDEOS,
-        header,
-        (
-            [path_cell(use.video), *(f"{value:.3f}" for value in (use.seconds, use.train, use.val)), int(use.elsewhere)]
-            for use in uses
-        ),
+    amounts = ("seconds", "seconds_trained_on", "seconds_validated_on")
+    header = ("video", *amounts, "trained_on_other_parts", "validated_on_other_parts")
+    lines = (
+        [
+            path_cell(use.video),
+            *(f"{value:.3f}" for value in (use.seconds, use.train, use.val)),
+            *(int(value) for value in (use.elsewhere, use.validated_elsewhere)),
+        ]
+        for use in uses
     )
+    _write(folder / USED_VIDEOS, header, lines)
     new = {use.video for use in uses if use.new}
     return new if len(new) < len(uses) else set()
 

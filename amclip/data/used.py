@@ -2,12 +2,13 @@
 
 A video is one of them where the file's name is the same, without folders, and its size in bytes too: a copy lies
 elsewhere, and many folders have a ``clip_1.mp4``. Of folders of images, which have no size, the length is compared.
+What `amclip prepare` wrote shows the same as what it was made of: either stands for the other, and for other copies.
 """
 
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -38,12 +39,15 @@ class UsedVideo:
         size: Of the file, bytes; ``None`` for a folder of images.
         duration: Of the video, seconds.
         spans: From when to when the clips are, seconds, in order; none overlap.
+        made_into: Name of the prepared video that this is the original of, where it is listed for that; empty: none.
+            A checkpoint does not hold it.
     """
 
     name: str
     size: int | None
     duration: float
     spans: tuple[Interval, ...]
+    made_into: str = field(default="", compare=False)
 
     def is_file(self, size: int | None, duration: float) -> bool:
         """Whether a file of the same name is this video."""
@@ -75,9 +79,7 @@ class UsedVideos:
             root: Folder that their paths are relative to.
             found: What probing found; videos that cannot be read are left out.
         """
-        from amclip.data.prepared.manifest import prepared_sources  # here, since it brings an encoder
-
-        originals = prepared_sources(root)
+        originals = _Originals()
         by_split = {}
         for split, table in tables.items():
             clips: dict[str, list[Clip]] = defaultdict(list)
@@ -91,8 +93,7 @@ class UsedVideos:
                 length = round(info.duration, 3)
                 spans = _spans(of_video, length)
                 used.append(UsedVideo(video, _size(root / video), length, spans))
-                if video in originals:
-                    used.append(UsedVideo(*originals[video], length, spans))
+                used += [UsedVideo(*one, length, spans, made_into=video) for one in originals.of(root / video)]
             by_split[split] = tuple(sorted(used, key=lambda one: one.name))
         return cls(by_split)
 
@@ -145,7 +146,7 @@ class UsedVideos:
         return cls(by_split)
 
     def find(self, path: Path, duration: float) -> dict[str, tuple[Interval, ...]]:
-        """Which parts of a file were used.
+        """Which parts of a file were used; of a prepared video also those of its original.
 
         Args:
             path: The file, or folder of images.
@@ -154,7 +155,7 @@ class UsedVideos:
         Returns:
             From when to when, in seconds, for each split that has any of it.
         """
-        return self._parts(path.name, _size(path), duration)
+        return self._parts([(path.name, _size(path)), *self._originals.of(path)], duration)
 
     def describe_shared(self, others: "UsedVideos", split: str) -> str:
         """In words, which videos of a split share frames with those that were used in another one; empty: none.
@@ -165,27 +166,36 @@ class UsedVideos:
         """
         told = []
         videos = others.by_split.get(split, ())
+        number_of_all = sum(not one.made_into for one in videos)
         for use, verb in zip(USES, ("trained", "validated"), strict=True):
-            shared = [
-                one.name
+            shared = {  # a prepared video and its original count once
+                one.made_into or one.name: None
                 for one in videos
                 if use != split
-                and shared_seconds(one.spans, self._parts(one.name, one.size, one.duration).get(use, ())) > ROUNDED
-            ]
+                and shared_seconds(one.spans, self._parts([(one.name, one.size)], one.duration).get(use, ())) > ROUNDED
+            }
             if shared:
-                number = f"{len(shared)} of {counted(len(videos), 'video')}"
-                told.append(f"of {number} in the split {split!r} frames were {verb} on ({names_in_words(shared)})")
+                number = f"{len(shared)} of {counted(number_of_all, 'video')}"
+                told.append(
+                    f"of {number} in the split {split!r} frames were {verb} on ({names_in_words(list(shared))})"
+                )
         if not told:
             return ""
         return f"{'; '.join(told)}, by what the checkpoint says: what is measured on them is too good"
 
-    def _parts(self, name: str, size: int | None, duration: float) -> dict[str, tuple[Interval, ...]]:
+    def _parts(self, files: Iterable[tuple[str, int | None]], duration: float) -> dict[str, tuple[Interval, ...]]:
+        """Of a video that is known by several names and sizes."""
         found: dict[str, list[Interval]] = defaultdict(list)
-        for split, one in self._by_name.get(_file_name(name), ()):
-            if one.is_file(size, duration):
-                found[split] += one.spans
+        for name, size in files:
+            for split, one in self._by_name.get(_file_name(name), ()):
+                if one.is_file(size, duration):
+                    found[split] += one.spans
         inside = {split: _inside(spans, duration) for split, spans in found.items()}
         return {split: spans for split, spans in inside.items() if spans}
+
+    @cached_property
+    def _originals(self) -> "_Originals":
+        return _Originals()
 
     @cached_property
     def _by_name(self) -> dict[str, list[tuple[str, UsedVideo]]]:
@@ -194,6 +204,26 @@ class UsedVideos:
             for one in videos:
                 found[_file_name(one.name)].append((split, one))
         return dict(found)
+
+
+class _Originals:
+    """Of which videos others were made, by the lists of `amclip prepare` in the folders above them, each read once."""
+
+    def __init__(self) -> None:
+        self._lists: dict[Path, Mapping[str, tuple[str, int]]] = {}
+
+    def of(self, path: Path) -> list[tuple[str, int]]:
+        """Name and size in bytes of what a video was made of; empty: no list has it."""
+        from amclip.data.prepared.manifest import prepared_sources  # here, since it brings an encoder
+
+        path, found = path.absolute(), []
+        for folder in path.parents:
+            if folder not in self._lists:
+                self._lists[folder] = prepared_sources(folder)
+            original = self._lists[folder].get(path.relative_to(folder).as_posix())
+            if original is not None:
+                found.append(original)
+        return found
 
 
 def names_in_words(names: Sequence[str]) -> str:

@@ -28,7 +28,8 @@ class VideoUse:
         seconds: How much of it is looked at.
         train: Seconds of these that training clips are of.
         val: Seconds of these that validation clips are of.
-        elsewhere: Whether training clips are of other parts of it.
+        elsewhere: Whether training clips are of other parts of it alone.
+        validated_elsewhere: Whether validation clips are.
     """
 
     video: str
@@ -36,6 +37,7 @@ class VideoUse:
     train: float = 0.0
     val: float = 0.0
     elsewhere: bool = False
+    validated_elsewhere: bool = False
 
     @property
     def trained(self) -> bool:
@@ -50,7 +52,7 @@ class VideoUse:
     @property
     def new(self) -> bool:
         """Whether nothing of it was used, its other parts neither."""
-        return not (self.trained or self.validated or self.elsewhere)
+        return not (self.trained or self.validated or self.elsewhere or self.validated_elsewhere)
 
     @property
     def in_words(self) -> str:
@@ -135,7 +137,10 @@ def _use(video: str, looked_at: Sequence[Interval], parts: Sequence[Mapping[str,
     spans = union(looked_at)
     used = {split: union(span for part in parts for span in part.get(split, ())) for split in USES}
     train, val = (shared_seconds(spans, used[split]) for split in USES)
-    return VideoUse(video, sum(stop - start for start, stop in spans), train, val, bool(used["train"]) and not train)
+    # Clips that end where looking begins may overlap by what rounding adds; they are of another part all the same.
+    elsewhere = bool(used["train"]) and train <= ROUNDED
+    validated_elsewhere = bool(used["val"]) and val <= ROUNDED
+    return VideoUse(video, sum(stop - start for start, stop in spans), train, val, elsewhere, validated_elsewhere)
 
 
 def describe_uses(uses: Sequence[VideoUse]) -> list[str]:
@@ -158,5 +163,11 @@ def describe_uses(uses: Sequence[VideoUse]) -> list[str]:
         told.append(
             f"of {len(elsewhere)} of {total} the network was trained on other parts: {names}. Other recordings, of "
             "other animals or in other light, will probably give less"
+        )
+    if chosen := [one for one in uses if one.validated_elsewhere and not (one.trained or one.elsewhere)]:
+        names = names_in_words([one.video for one in chosen])
+        told.append(
+            f"other parts of {len(chosen)} of {total} chose its best epoch and its thresholds (the split val): "
+            f"{names}. Other recordings may give somewhat less"
         )
     return told

@@ -89,23 +89,37 @@ def test_a_name_is_the_same_in_all_forms_of_unicode(tmp_path: Path) -> None:
     assert used.find(path, 1.0)
 
 
-def test_videos_that_were_prepared_are_known_by_their_originals_too(tmp_path: Path) -> None:
-    write(tmp_path / "prepared" / "a.mp4", 50)
+def prepare(folder: Path, target: str, size: int, original: Path) -> Path:
+    """A prepared video and the list that has it, whose last line was cut off."""
+    line = {"source": str(original), "fingerprint": "", "state": [original.stat().st_size, 1], "target": target}
+    line |= {"bytes": size, "frames": 100, "size": [48, 64], "source_size": [480, 640]}
+    path = write(folder / target, size)
+    (folder / "prepared.jsonl").write_text("\n".join(map(json.dumps, [{"amclip_prepared": 1}, line])) + '\n{"cut off')
+    return path
+
+
+@pytest.mark.parametrize("trained_on", ["original", "small", "large"])
+def test_a_prepared_video_its_original_and_other_copies_stand_for_each_other(tmp_path: Path, trained_on: str) -> None:
     original = write(tmp_path / "camera" / "a.avi", 900)
-    line = {
-        "source": str(original),
-        "fingerprint": "",
-        "state": [900, 1],
-        "target": "a.mp4",
-        "bytes": 50,
-        "frames": 100,
+    paths = {
+        "original": original,
+        "small": prepare(tmp_path / "small", "day1/a.mp4", 50, original),
+        "large": prepare(tmp_path / "large", "day1/a.mp4", 80, original),
     }
-    lines = [{"amclip_prepared": 1}, {**line, "size": [48, 64], "source_size": [480, 640]}]
-    (tmp_path / "prepared" / "prepared.jsonl").write_text("\n".join(map(json.dumps, lines)) + '\n{"cut off')
-    root = tmp_path / "prepared"
-    used = UsedVideos.of({"train": table(Clip("a.mp4", 0.0, 1.0)), "val": table()}, root, {root / "a.mp4": info(4.0)})
-    for path in (root / "a.mp4", original):
-        assert used.find(path, 4.0) == {"train": ((0.0, 1.0),)}
+    # The folder that a table's names start from need not be the one that holds the list.
+    for root in (paths[trained_on].parent, paths[trained_on].parent.parent, tmp_path):
+        name = paths[trained_on].relative_to(root).as_posix()
+        clips, found = table(Clip(name, 0.0, 1.0)), {root / name: info(4.0)}
+        used = UsedVideos.from_text(UsedVideos.of({"train": clips, "val": table()}, root, found).text)
+        assert used is not None
+        for path in paths.values():
+            assert used.find(path, 4.0) == {"train": ((0.0, 1.0),)}
+            # Where it is to be tested it is one video, under its own name.
+            here = {path: info(4.0)}
+            at_hand = UsedVideos.of({"test": table(Clip(path.name))}, path.parent, here)
+            said = used.describe_shared(at_hand, "test")
+            assert said.startswith(f"of 1 of 1 video in the split 'test' frames were trained on ({path.name})")
+    assert used.find(write(tmp_path / "small" / "a.mp4", 51), 4.0) == {}  # another, which no list has
 
 
 def test_a_checkpoint_holds_a_text_and_gives_them_back(used: UsedVideos) -> None:

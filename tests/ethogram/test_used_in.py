@@ -116,7 +116,8 @@ def test_only_what_is_compared_counts_and_animals_do_not_count_twice(tmp_path: P
     pairs = [pair("b.mp4", 1.0, 3.5, "hen"), pair("b.mp4", 1.5, 3.5, "cock"), pair("d.mp4", 0.0, 1.0)]
     uses = uses_of_pairs(pairs, run)
     assert uses == [VideoUse("labels/b.mp4", 2.5, 1.0, 0.5), VideoUse("labels/d.mp4", 1.0)]
-    assert uses_of_pairs([pair("b.mp4", 2.0, 3.0)], run) == [VideoUse("labels/b.mp4", 1.0, elsewhere=True)]
+    between = VideoUse("labels/b.mp4", 1.0, elsewhere=True, validated_elsewhere=True)
+    assert uses_of_pairs([pair("b.mp4", 2.0, 3.0)], run) == [between]
     assert uses_of_pairs(pairs, None) is None
 
 
@@ -156,6 +157,28 @@ def test_a_part_that_was_not_trained_on_is_told_from_one_that_was(
     said = capsys.readouterr().out
     assert "warning: of 4 of 4 videos the network was trained on other parts: a.mp4, b.mp4, c.mp4 and 1 more." in said
     assert rows(tmp_path / "out" / "agreement.csv")[0]["videos_trained_on"] == "0"
+
+
+def test_a_video_is_new_only_if_no_part_of_it_was_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = annotated(tmp_path, {"a.mp4": {"train": WHOLE}, "b.mp4": {"val": [(0.0, 2.0)]}})
+    main(["evaluate", str(run), str(labels(tmp_path)), "--output", str(tmp_path / "out"), "--start", "2"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "(mean of 2 new videos)" in said  # c and d
+    assert (
+        "warning: other parts of 1 of 4 videos chose its best epoch and its thresholds (the split val): b.mp4. " in said
+    )
+    assert rows(tmp_path / "out" / "agreement_new_videos.csv")[0]["videos"] == "2"
+    told = {row["video"]: row for row in rows(tmp_path / "out" / "used_videos.csv")}
+    assert [told[name]["validated_on_other_parts"] for name in SCORES] == ["0", "1", "0", "0"]
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_an_overlap_that_is_rounding_does_not_hide_the_part_beside_it(tmp_path: Path, split: str) -> None:
+    run = read_run(annotated(tmp_path, {"a.mp4": {split: [(0.0, 2.0005)]}}))
+    pair = Pair("a.mp4", (), (), ((2.0, 4.0),), 25.0, "", ("a.mp4", ""))
+    (use,) = uses_of_pairs([pair], run) or ()
+    assert (use.trained, use.validated, use.new) == (False, False, False)
+    assert (use.elsewhere, use.validated_elsewhere) == (split == "train", split == "val")
 
 
 def test_tune_warns_of_training_videos_and_not_of_validation_videos(
