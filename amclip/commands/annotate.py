@@ -186,6 +186,8 @@ def annotate(
     for name, peak in highest.items():
         if peak < cutting[name].threshold and len(errors) < len(sources):
             print(printable(_never_shown(name, peak, cutting[name].threshold)))
+    if (page := Path(output) / "report.html").exists():
+        print(printable(f"  {page} still shows what was there before; amclip report {output} writes it anew"))
     if errors:
         _end(f"{len(errors)} could not be annotated, or not to the end:", errors)
 

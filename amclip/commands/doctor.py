@@ -40,6 +40,7 @@ def doctor() -> None:
         SystemExit: With 1 where amclip cannot work as it is.
     """
     from rich.console import Console
+    from rich.markup import escape  # of words such as amclip[cuda], which would be taken for a style
     from rich.table import Table
 
     from amclip.version import __version__
@@ -57,19 +58,19 @@ def doctor() -> None:
             problems.append(f"{name} is missing: pip install {name}")
     table.add_section()
     for name, state in _devices():
-        table.add_row(name, state)
+        table.add_row(name, escape(state))
     table.add_section()
     for name, state in in_use():
-        table.add_row(name, state)
+        table.add_row(name, escape(state))
     table.add_section()
     for name, state, fault in _backends():
-        table.add_row(name, state)
+        table.add_row(name, escape(state))
         if fault:
             problems.append(fault)
     console.print(table)
     problems += _conflicts()
     for problem in problems:
-        console.print(f"• {problem}", style="bold red", highlight=False)
+        console.print(f"• {problem}", style="bold red", highlight=False, markup=False)
     if problems:
         raise SystemExit(1)
     console.print("Everything that amclip needs is here.")

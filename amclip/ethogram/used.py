@@ -59,12 +59,10 @@ class VideoUse:
         """What was used of it, in words; empty for nothing."""
         if self.trained:
             part = self._part(self.train)
-            return f"The network was trained on {part}: its bouts are better than those of new videos."
+            return f"The network was trained on {part}: its bouts are closer to the labels than those of new videos will be."
         if self.validated:
             part = self._part(self.val)
-            return (
-                f"The network's best epoch was chosen by {part}: its bouts are a little better than those of new ones."
-            )
+            return f"The network's best epoch was chosen by {part}: its bouts are a little too good."
         return ""
 
     def _part(self, seconds: float) -> str:

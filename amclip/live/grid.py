@@ -19,6 +19,7 @@ __all__ = ["LONGEST_HOLE", "CompleteWindow", "GridImage", "LiveGrid"]
 LONGEST_HOLE = 0.5
 """Seconds without a frame after which nothing is known of a scene: a still picture would pass for an animal that holds
 still. Of slow cameras three frames, where these take longer."""
+_LONGEST_PART = 0.25  # of a window that may be missing at a stretch
 _LEAP = 8  # windows within a hole from which on they are taken as one
 
 
@@ -44,7 +45,8 @@ class CompleteWindow(NamedTuple):
     Attributes:
         number: Counts windows from 0; number ``n`` begins at ``n * hop`` seconds.
         images: Numbers of the images that it looks at, never decreasing.
-        whole: Whether no more than :data:`LONGEST_HOLE` is missing among its frames.
+        whole: Whether no more than :data:`LONGEST_HOLE`, and no more than a quarter of the window, is missing at a
+            stretch among its frames.
         alike: Windows from this one on that are all the same, being within a hole; else 1.
     """
 
@@ -108,6 +110,12 @@ class LiveGrid:
         """Seconds between frames above which something is missing."""
         return max(LONGEST_HOLE, 3 * self.interval, 2 * self._flow_gap)
 
+    @property
+    def largest_gap(self) -> float:
+        """Seconds between frames of a window above which it is broken: those of a short one must lie closer."""
+        shortest = max(3 * self.interval, 2 * self._flow_gap)
+        return max(min(LONGEST_HOLE, _LONGEST_PART * self.window), shortest)
+
     def push(self, time: float) -> tuple[list[GridImage], list[CompleteWindow]]:
         """Take the next frame.
 
@@ -151,7 +159,7 @@ class LiveGrid:
             self._last = GridImage(self._images, self._base + int(frame[0]), self._base + int(partner[0]), seconds)
             self._images += 1
             images.append(self._last)
-        self._seen[moment] = self._last.number, self._last.seconds <= self.longest_hole
+        self._seen[moment] = self._last.number, self._last.seconds <= self.largest_gap
         self._moment = moment + 1
         return True
 

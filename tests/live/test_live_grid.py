@@ -80,6 +80,16 @@ def test_windows_with_a_hole_are_not_whole_and_those_behind_it_are() -> None:
     assert len(broken) == round((broken[-1] - broken[0]) / 0.3) + 1
 
 
+@pytest.mark.parametrize(("window", "broken"), [(0.5, True), (1.0, True), (2.0, False), (4.0, False)])
+def test_a_short_window_is_broken_by_a_short_hole(window: float, broken: bool) -> None:
+    times = np.arange(300) / 25
+    times = times[(times < 4) | (times > 4.4)]  # less than half a second, and most of a window of half a second
+    _, windows = pushed(LiveGrid(window, 0.125, POSITIONS, 1 / 25), times)
+    found = [0.125 * one.number for one in windows if not one.whole]
+    assert bool(found) is broken
+    assert all(4 - window - 0.2 < start < 4.45 for start in found)
+
+
 @pytest.mark.parametrize("waits", [True, False])
 @pytest.mark.parametrize("hop", [0.05, 0.3, 2.0])
 def test_windows_within_a_hole_are_those_that_are_found_one_by_one(
