@@ -20,7 +20,7 @@ from simulated import Simulated, noise
 
 from amclip.inference import TrainedModel
 from amclip.live import feed as feeds
-from amclip.live.address import without_secrets
+from amclip.live.address import unknown_host, without_secrets
 from amclip.live.clock import StreamClock
 from amclip.live.feed import Feed
 from amclip.live.frames import LiveFrame, SourceError
@@ -149,9 +149,19 @@ def test_one_that_accepts_and_says_nothing_is_told_without_the_password() -> Non
     [
         ("rtsp://admin:se:cret@cam:554/a/b", "rtsp://…@cam:554/a/b"),
         ("rtsp://admin:se/cret@cam/a/b", "rtsp://…@cam/a/b"),
-        ("rtsp://[fe80::1]:554/a@b", "rtsp://[fe80::1]:554/a@b"),
+        ("rtsp://admin:1/secret@cam/a/b", "rtsp://…@cam/a/b"),
+        ("rtsp://admin:1/se@cret@cam:554/a", "rtsp://…@cam:554/a"),
+        ("rtsp://admin:secret@1/secret@cam/a", "rtsp://…@cam/a"),
+        ("rtsp://admin:se?cret@cam/a/b", "rtsp://…"),
+        ("rtsp://admin:se#cret@cam/a/b", "rtsp://…"),
+        ("rtsp://admin:1/2?se#cret@cam", "rtsp://…"),
+        ("rtsp://admin:se=cret@cam/a", "rtsp://…@cam/a"),
+        ("rtsp://admin:secret@cam/a?b=c", "rtsp://…@cam/a?…"),
+        ("http://cam/pwd=a@secret/b", "http://…"),
+        ("http://cam?pwd=a@secret", "http://…"),
+        ("rtsp://[fe80::1]:554/a@b", "rtsp://…@b"),
         ("http://cam/video.cgi?user=admin&pwd=secret", "http://cam/video.cgi?…"),
-        ("http://cam?pwd=se/c@ret", "http://cam?…"),
+        ("http://cam?pwd=se/c@ret", "http://…"),
         ("rtsp://cam:554/user=admin_password=secret_channel=1.sdp/x", "rtsp://cam:554/user=…/x"),
         ("udp://@239.0.0.1:1234", "udp://@239.0.0.1:1234"),
         ("http://cam/live#secret", "http://cam/live#…"),
@@ -165,6 +175,20 @@ def test_no_password_is_shown(address: str, shown: str, model: TrainedModel) -> 
         with pytest.raises(ValueError, match="--pace") as refused:
             open_source(address, model.input, pace=1.0)
         assert "secret" not in str(refused.value)
+
+
+def test_a_part_of_a_password_is_not_looked_up_as_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up = []
+
+    def refuse(host: str, port: None) -> None:
+        looked_up.append(host)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    for mark in "/?#":
+        assert unknown_host(f"rtsp://admin:1@secret{mark}2@cam/live") is None
+    assert not looked_up
+    assert unknown_host("rtsp://admin:secret@cam/live") == "the host cam is not known"
 
 
 def test_bursts_are_played_evenly_and_as_late_as_the_latest_needs() -> None:
