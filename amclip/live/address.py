@@ -24,8 +24,8 @@ def unknown_host(address: str) -> str | None:
 def without_secrets(address: str) -> str:
     """An address without user and password, whether they stand before the host, in the path or behind a ``?``.
 
-    All up to the last ``@`` is taken for user and password, which may hold a ``/``, ``?`` or ``#`` that should have been
-    written as ``%2F``, ``%3F`` or ``%23``; where it may be a query or a key of the path as well, nothing is left.
+    All up to the last ``@`` is taken for user and password, which may hold a ``/``, ``?`` or ``#`` that should have
+    been written as ``%2F``, ``%3F`` or ``%23``; where it may be a query or a key of the path as well, nothing is left.
     Of the path, a part with a ``=`` is cut there (cameras take ``/user=…_password=…``); of a query nothing is left.
 
     Args:
