@@ -1,6 +1,7 @@
 """Streams over the loopback, sent by PyAV and Python's HTTP server, and what broken ones come to."""
 
 import functools
+import math
 import socket
 import threading
 import time
@@ -252,6 +253,41 @@ def test_a_source_with_whatever_error_is_opened_anew(model: TrainedModel, monkey
     once = Feed(Odd(), Ring(model.input, 1.2, 0.3))
     once._thread.join(5)
     assert isinstance(once.error, SourceError)
+
+
+def test_losses_and_returns_are_told_in_turn_before_the_beginning_too(
+    model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "_AGAIN", 0.01)
+    source, told, ring = Odd(), list[str](), Ring(model.input, 1.2, 0.3)
+    ring.held = True
+    feed = Feed(source, ring, reconnect=True, tell=told.append)
+    until = time.monotonic() + 5
+    while len(told) < 6 and time.monotonic() < until:
+        time.sleep(0.01)
+    feed.close()
+    assert ["anew" in sentence for sentence in told[:6]] == [True, False] * 3
+    assert ["is back" in sentence for sentence in told[:6]] == [False, True] * 3
+
+
+class Exits(Odd):
+    def frames(self, stopped: Event) -> Iterator[LiveFrame]:
+        yield from noise(2)
+        raise SystemExit(3)
+
+
+def test_a_source_that_exits_has_ended(model: TrainedModel) -> None:
+    feed = Feed(Exits(), Ring(model.input, 1.2, 0.3))
+    feed._thread.join(5)
+    assert feed.ended
+    assert str(feed.error) == "odd: SystemExit: 3"
+
+
+def test_stamps_that_are_no_numbers_are_none() -> None:
+    for first in (math.nan, 5.0):
+        clock = StreamClock()
+        stamps = [first, math.nan, math.inf, -math.inf, None]
+        assert [clock.place(stamp, 7.0 + n) for n, stamp in enumerate(stamps)] == [0, 1, 2, 3, 4]
 
 
 def live(model: TrainedModel, source: Simulated, **settings: Any) -> LiveWindows:
