@@ -64,6 +64,9 @@ class FrameReader:
         index: Its frames.
         size: ``(height, width)``, as shown, that frames are scaled to; ``None`` leaves them as they are.
         drafts: Decode faster, to pixels that are not quite right: to see whether frames come out at all.
+
+    Attributes:
+        interlaced: Whether a frame that was given was coded as two half pictures.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class FrameReader:
         self._stream: Any = None
         self._scaler = Scaler()
         self._pass: _Pass | None = None
+        self.interlaced = False
 
     def close(self) -> None:
         """Give the file and the decoder back; reading opens them anew."""
@@ -199,6 +203,7 @@ class FrameReader:
                 draft(self._stream)
 
     def _pixels(self, frame: Any) -> NDArray[np.uint8]:
+        self.interlaced |= bool(frame.interlaced_frame)
         return self._scaler(frame, self._stored, self._index.orientation)
 
 

@@ -7,8 +7,10 @@ other pictures with just these, and a GPU may decode on from a false key frame w
 * what is not known to go well (containers without stamps of presentation, pixels of other kinds than 8 bits in 4:2:0,
   codecs that were not tried, mirrored pictures) is refused when the video is opened;
 * each frame that comes out has the stamp that the index has for it;
-* the first frames of each pass, and then one after 32, 64, 128, … frames, are decoded on the CPU too and must be the
-  same picture, and not the one before or behind it.
+* the first frames of each pass, and one after 32, 64, 128, … frames, are decoded on the CPU too, and before they are
+  scaled must be the same picture, not interlaced, and not the one before or behind it. A later one lies shortly behind
+  a key frame, or, where none comes for 256 frames, anywhere that the CPU reaches by decoding 2048 frames at most. So of
+  a file with one key frame, three later frames are checked, and none behind the first 2000 or so.
 
 Where one of these fails, :class:`GpuDecodingError` says why, and whoever reads the video does it on the CPU from its
 beginning. Decoding goes straight on from frame to frame: it only seeks where a pass begins far into a file.
@@ -33,7 +35,7 @@ from numpy.typing import NDArray
 
 from amclip.data._container import open_container
 from amclip.data._frame_index import FrameIndex
-from amclip.data._reader import FrameReader
+from amclip.data._same_picture import SamePicture
 from amclip.data.video_file import VideoError, short_reason
 
 if TYPE_CHECKING:
@@ -48,12 +50,6 @@ _BATCH_BYTES = 1 << 27  # of whole frames that are on the device at once
 _LARGEST_BATCH = 32
 _WORTH_SEEKING = 300  # frames: decoding over so many takes a GPU about as long as opening the file anew
 _LONGEST_PASS = 1 << 16  # frames of which torchcodec is told at once: a few hundred bytes each, for a moment
-_CHECKED_AT_START = 3  # frames
-_FIRST_CHECK = 32  # frames later
-_NEAR_KEY = 16  # frames behind a key frame: cheap to decode once more
-# Grey levels. Scaled by another filter, frames differ by 0 to 2 in the mean; what is not the same picture by far more.
-_LARGEST_DIFFERENCE = 12.0
-_CLEARLY_NEARER = 0.8  # of the difference from the frame itself
 
 
 class GpuDecodingError(VideoError):
@@ -84,15 +80,14 @@ class GpuReader:
             raise self._refusal(why)
         self._time_base, self._stamps = self._stamps_of_index()
         self._side: Any = None  # a stream of CUDA: what the network computes need not be waited for
-        self._cpu = FrameReader(path, index, size)
+        self._check = SamePicture(path, index)
         self._batch = max(1, min(_LARGEST_BATCH, _BATCH_BYTES // (3 * index.size[0] * index.size[1])))
-        self._given, self._check_at = 0, _FIRST_CHECK
         self._pass: _Pass | None = self._begin(0)
 
     def close(self) -> None:
         """Give files and memory back; reading opens them anew."""
         self._pass = None
-        self._cpu.close()
+        self._check.close()
 
     def frames(self, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
         """Frames at increasing indices, one by one, ``[height, width, 3]``, RGB; some are decoded ahead of their turn.
@@ -108,7 +103,6 @@ class GpuReader:
                 self._pass = current = self._begin(wanted[at])
             batch = [index for index in wanted[at : at + self._batch] if index < current.stop]
             pixels = self._decode(current, batch)
-            self._compare(batch, pixels, begins=current.at < current.first)
             current.at = batch[-1]
             yield from pixels
             at += len(batch)
@@ -195,13 +189,15 @@ class GpuReader:
         return torch.cuda.stream(self._side)
 
     def _decode(self, current: _Pass, batch: Sequence[int]) -> NDArray[np.uint8]:
-        """The frames of a batch, each with its own stamp, ``[n, height, width, 3]``."""
+        """The frames of a batch, each with its own stamp, ``[n, height, width, 3]``; some held against the CPU's."""
         import torch
 
+        places = self._check.due(batch, begins=current.at < current.first)
         try:
             with self._aside(), torch.inference_mode():
                 found = current.decoder.get_frames_at([index - current.first + 1 for index in batch])
                 stamps = np.rint(found.pts_seconds.cpu().numpy() / self._time_base).astype(np.int64)
+                whole = found.data[places].cpu().numpy()
                 pixels: NDArray[np.uint8] = self._scale(found.data).cpu().numpy()
         except Exception as error:
             reason = f"torchcodec gives up between frames {batch[0]} and {batch[-1]} ({_said(error)})"
@@ -210,6 +206,8 @@ class GpuReader:
             here = wrong[0]
             got, want = (float(stamp * self._time_base) for stamp in (stamps[here], self._stamps[batch[here]]))
             raise self._refusal(f"torchcodec gives the frame of {got:.3f} s for frame {batch[here]}, of {want:.3f} s")
+        if places and (why := self._check.why_not([batch[place] for place in places], whole)):
+            raise self._refusal(why)
         return pixels
 
     def _scale(self, frames: Tensor) -> Tensor:
@@ -224,52 +222,10 @@ class GpuReader:
         scaled = F.interpolate(frames.permute(0, 3, 1, 2).float(), self.size, mode=_FILTER, antialias=True)
         return scaled.round_().clamp_(0, 255).byte().permute(0, 2, 3, 1).contiguous()
 
-    # ------------------------------------------------------------------ the same picture as on the CPU
-
-    def _compare(self, batch: Sequence[int], pixels: NDArray[np.uint8], begins: bool) -> None:
-        """Hold some frames of a batch against the CPU's."""
-        places = list(range(min(_CHECKED_AT_START, len(batch)))) if begins else []
-        if not places and self._given >= self._check_at:
-            places = [place for place, index in enumerate(batch) if self._is_near_key(index)][:1]
-            self._check_at = 2 * self._given if places else self._check_at
-        self._given += len(batch)
-        if not places:
-            return
-        around = {near for place in places for near in range(batch[place] - 1, batch[place] + 2)}
-        numbers = sorted(around & set(range(len(self._index))))
-        try:
-            right = dict(zip(numbers, self._cpu.frames(numbers), strict=True))
-        except Exception as error:  # what is wrong with it, the CPU's reader says when it reads the video
-            raise self._refusal(f"frames near {numbers[0]} do not decode on the CPU ({short_reason(error)})") from error
-        for place in places:
-            self._refuse_other_picture(batch[place], pixels[place], right)
-
-    def _is_near_key(self, index: int) -> bool:
-        key = self._index.key_before(index)
-        return key >= 0 and index - int(self._index.keys.frames[key]) < _NEAR_KEY
-
-    def _refuse_other_picture(self, index: int, seen: NDArray[np.uint8], right: dict[int, NDArray[np.uint8]]) -> None:
-        if seen.shape != right[index].shape:
-            raise self._refusal(f"frame {index} has another size than on the CPU")
-        difference = seen.astype(np.float32) - right[index]
-        apart = _spread(difference)
-        for other in (index - 1, index + 1):
-            if other in right and right[other].shape == seen.shape:
-                nearer = _spread(seen.astype(np.float32) - right[other])
-                if nearer < _CLEARLY_NEARER * apart:
-                    raise self._refusal(f"frame {index} looks like the CPU's frame {other}")
-        if (mean := float(np.abs(difference).mean())) > _LARGEST_DIFFERENCE:
-            raise self._refusal(f"frame {index} differs from the CPU's by {mean:.0f} grey levels in the mean")
-
 
 def _said(error: Exception) -> str:
     """What an error of torchcodec says, without the line of its source that some begin with."""
     return short_reason(RuntimeError(re.sub(r"^\S+, \S+:\d+, ", "", str(error))))
-
-
-def _spread(difference: NDArray[np.float32]) -> float:
-    """How far pixels differ beyond a tint of the whole picture, ``[H, W, 3]``."""
-    return float(difference.std(axis=(0, 1)).mean())
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """The clock of a running video: when each frame is shown, and how many never came."""
 
+import math
 from collections import deque
 
 import numpy as np
@@ -48,9 +49,11 @@ class StreamClock:
         """When the next frame is shown, seconds since the first one, never decreasing.
 
         Args:
-            stamp: Seconds by the source's own clock.
+            stamp: Seconds by the source's own clock; ``None``, NaN or infinity where it has none.
             arrived: Seconds by a clock of this machine that never steps.
         """
+        if stamp is not None and not math.isfinite(stamp):
+            stamp = None
         if self._arrived is None:
             self._arrived, self._offset, self._stamped = arrived, stamp or 0.0, stamp is not None
             self._least = arrived

@@ -54,14 +54,15 @@ class Feed:
             self._take()
             while self._reconnect and self.error is not None and not self._stopped.is_set():
                 self._tell(f"{self.error}; opening it anew")
-                frames = self._ring.counts.frames
-                while self._ring.counts.frames == frames and not self._stopped.wait(_AGAIN):
+                times = self.reconnections
+                while self.reconnections == times and not self._stopped.wait(_AGAIN):
                     self._ring.restart()
                     self._take()
         except Exception as error:  # for the loop to see, whatever it is
             self.error = error
-        self.ended = True
-        self._news.set()
+        finally:
+            self.ended = True
+            self._news.set()
 
     def _take(self) -> None:
         """Frames until the source ends, well or not."""
@@ -87,5 +88,5 @@ class Feed:
             yield from self._source.frames(self._stopped)
         except SourceError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a library may call sys.exit, which ends this thread without a word
             raise SourceError(f"{self._source.name}: {type(error).__name__}: {error}") from error

@@ -16,7 +16,7 @@ class LiveFrame(NamedTuple):
 
     Attributes:
         picture: An ``av.VideoFrame``, or uint8 ``[H, W, 3]``, RGB.
-        stamp: Seconds by the source's own clock; ``None`` where it has none.
+        stamp: Seconds by the source's own clock; ``None`` or NaN where it has none.
         arrived: Seconds by ``time.monotonic``.
     """
 

@@ -10,14 +10,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import av
 import numpy as np
 import pytest
-from fake_torchcodec import fake_torchcodec
+from fake_torchcodec import _Decoder, fake_torchcodec
 from numbered import Reading, read_number
 from numbered_files import CASES, Numbered, encode, turn
 
-from amclip.data import gpu_reader
+from amclip.data import _same_picture, gpu_reader
 from amclip.data._packets import scan
+from amclip.data._same_picture import SamePicture
 from amclip.data.gpu_reader import GpuDecodingError, GpuReader, why_no_gpu_decoder, why_no_torchcodec
 from amclip.data.video import Video, find_frames
 
@@ -59,6 +61,24 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """200 numbered frames, a key frame every 25."""
     path = tmp_path_factory.mktemp("plain") / "plain.mp4"
     encode(path, "libx264", range(200), options={"g": "25", "bf": "2", "sc_threshold": "0"})
+    return path
+
+
+@pytest.fixture(scope="module")
+def lone_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """2600 frames of one key frame; each differs from its neighbours."""
+    path = tmp_path_factory.mktemp("lone") / "lone.mp4"
+    with av.open(str(path), "w") as container:
+        options = {"g": "9999", "sc_threshold": "0", "preset": "ultrafast"}
+        stream: Any = container.add_stream("libx264", rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        picture = np.zeros((48, 64, 3), np.uint8)
+        for number in range(2600):
+            picture[:] = 40
+            left = 8 * (number % 7)
+            picture[8:40, left : left + 12] = 220
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        container.mux(stream.encode(None))
     return path
 
 
@@ -208,6 +228,68 @@ def test_a_decoder_that_errs_is_caught(
         video = Video(plain, size, decode_on="cpu")
         seen.extend(read_number(frame, (96, 128)).number for frame in video.read_in_order(range(200)))
     assert len(seen) == before
+
+
+@pytest.mark.parametrize("first_wrong", [250, 800, 1900])
+def test_late_errors_are_caught_in_a_file_with_one_key_frame(lone_key: Path, first_wrong: int) -> None:
+    seen = 0
+    with (  # noqa: PT012
+        fake_torchcodec(picture=lambda frame: frame + (frame >= first_wrong)),
+        pytest.raises(GpuDecodingError, match=r"frame \d+ looks like the CPU's frame"),
+        Video(lone_key, (24, 32), decode_on="cpu") as video,
+    ):
+        for _ in video.read_in_order(range(video.num_frames)):
+            seen += 1
+    assert seen <= {250: 288, 800: 832, 1900: 1920}[first_wrong]
+
+
+def test_a_file_with_one_key_frame_is_not_decoded_twice(lone_key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[int] = []
+    why_not = SamePicture.why_not
+
+    def noted(self: SamePicture, indices: list[int], pixels: Any) -> str:
+        checked.extend(indices)
+        return why_not(self, indices, pixels)
+
+    monkeypatch.setattr(SamePicture, "why_not", noted)
+    with fake_torchcodec():
+        assert sum(1 for _ in Video(lone_key, (24, 32), decode_on="cpu").read_in_order(range(2600))) == 2600
+    assert checked == [0, 1, 2, 288, 832, 1920]
+    monkeypatch.setattr(_same_picture, "_MOST_DECODED", 500)
+    checked.clear()
+    with fake_torchcodec():
+        assert sum(1 for _ in Video(lone_key, (24, 32), decode_on="cpu").read_in_order(range(2600))) == 2600
+    assert checked == [0, 1, 2, 288]
+
+
+def test_interlaced_pictures_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "interlaced.mp4"
+    encode(path, "libx264", range(20), options={"x264-params": "interlaced=1"})
+    for size in (None, (72, 80)):
+        with (
+            fake_torchcodec(),
+            Video(path, size, decode_on="cpu") as video,
+            pytest.raises(GpuDecodingError, match="interlaced"),
+        ):
+            next(video.read_in_order(range(5)))
+
+
+def test_a_tint_is_noticed_whatever_it_is_scaled_to(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = _Decoder.get_frames_at
+
+    def tinted(self: _Decoder, indices: list[int]) -> Any:
+        found = given(self, indices)
+        found.data = (found.data.int() + 9).clamp(0, 255).byte()
+        return found
+
+    monkeypatch.setattr(_Decoder, "get_frames_at", tinted)
+    for size in (None, (24, 32)):
+        with (
+            fake_torchcodec(),
+            Video(plain, size, decode_on="cpu") as video,
+            pytest.raises(GpuDecodingError, match="frame 0 differs from the CPU's by 9 grey levels"),
+        ):
+            next(video.read_in_order(range(5)))
 
 
 def test_a_frame_that_the_gpu_leaves_to_the_cpu_is_refused(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:

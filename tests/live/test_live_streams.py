@@ -1,6 +1,7 @@
 """Streams over the loopback, sent by PyAV and Python's HTTP server, and what broken ones come to."""
 
 import functools
+import math
 import socket
 import threading
 import time
@@ -20,7 +21,7 @@ from simulated import Simulated, noise
 
 from amclip.inference import TrainedModel
 from amclip.live import feed as feeds
-from amclip.live.address import without_secrets
+from amclip.live.address import unknown_host, without_secrets
 from amclip.live.clock import StreamClock
 from amclip.live.feed import Feed
 from amclip.live.frames import LiveFrame, SourceError
@@ -149,9 +150,19 @@ def test_one_that_accepts_and_says_nothing_is_told_without_the_password() -> Non
     [
         ("rtsp://admin:se:cret@cam:554/a/b", "rtsp://…@cam:554/a/b"),
         ("rtsp://admin:se/cret@cam/a/b", "rtsp://…@cam/a/b"),
-        ("rtsp://[fe80::1]:554/a@b", "rtsp://[fe80::1]:554/a@b"),
+        ("rtsp://admin:1/secret@cam/a/b", "rtsp://…@cam/a/b"),
+        ("rtsp://admin:1/se@cret@cam:554/a", "rtsp://…@cam:554/a"),
+        ("rtsp://admin:secret@1/secret@cam/a", "rtsp://…@cam/a"),
+        ("rtsp://admin:se?cret@cam/a/b", "rtsp://…"),
+        ("rtsp://admin:se#cret@cam/a/b", "rtsp://…"),
+        ("rtsp://admin:1/2?se#cret@cam", "rtsp://…"),
+        ("rtsp://admin:se=cret@cam/a", "rtsp://…@cam/a"),
+        ("rtsp://admin:secret@cam/a?b=c", "rtsp://…@cam/a?…"),
+        ("http://cam/pwd=a@secret/b", "http://…"),
+        ("http://cam?pwd=a@secret", "http://…"),
+        ("rtsp://[fe80::1]:554/a@b", "rtsp://…@b"),
         ("http://cam/video.cgi?user=admin&pwd=secret", "http://cam/video.cgi?…"),
-        ("http://cam?pwd=se/c@ret", "http://cam?…"),
+        ("http://cam?pwd=se/c@ret", "http://…"),
         ("rtsp://cam:554/user=admin_password=secret_channel=1.sdp/x", "rtsp://cam:554/user=…/x"),
         ("udp://@239.0.0.1:1234", "udp://@239.0.0.1:1234"),
         ("http://cam/live#secret", "http://cam/live#…"),
@@ -165,6 +176,20 @@ def test_no_password_is_shown(address: str, shown: str, model: TrainedModel) -> 
         with pytest.raises(ValueError, match="--pace") as refused:
             open_source(address, model.input, pace=1.0)
         assert "secret" not in str(refused.value)
+
+
+def test_a_part_of_a_password_is_not_looked_up_as_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up = []
+
+    def refuse(host: str, port: None) -> None:
+        looked_up.append(host)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    for mark in "/?#":
+        assert unknown_host(f"rtsp://admin:1@secret{mark}2@cam/live") is None
+    assert not looked_up
+    assert unknown_host("rtsp://admin:secret@cam/live") == "the host cam is not known"
 
 
 def test_bursts_are_played_evenly_and_as_late_as_the_latest_needs() -> None:
@@ -228,6 +253,41 @@ def test_a_source_with_whatever_error_is_opened_anew(model: TrainedModel, monkey
     once = Feed(Odd(), Ring(model.input, 1.2, 0.3))
     once._thread.join(5)
     assert isinstance(once.error, SourceError)
+
+
+def test_losses_and_returns_are_told_in_turn_before_the_beginning_too(
+    model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "_AGAIN", 0.01)
+    source, told, ring = Odd(), list[str](), Ring(model.input, 1.2, 0.3)
+    ring.held = True
+    feed = Feed(source, ring, reconnect=True, tell=told.append)
+    until = time.monotonic() + 5
+    while len(told) < 6 and time.monotonic() < until:
+        time.sleep(0.01)
+    feed.close()
+    assert ["anew" in sentence for sentence in told[:6]] == [True, False] * 3
+    assert ["is back" in sentence for sentence in told[:6]] == [False, True] * 3
+
+
+class Exits(Odd):
+    def frames(self, stopped: Event) -> Iterator[LiveFrame]:
+        yield from noise(2)
+        raise SystemExit(3)
+
+
+def test_a_source_that_exits_has_ended(model: TrainedModel) -> None:
+    feed = Feed(Exits(), Ring(model.input, 1.2, 0.3))
+    feed._thread.join(5)
+    assert feed.ended
+    assert str(feed.error) == "odd: SystemExit: 3"
+
+
+def test_stamps_that_are_no_numbers_are_none() -> None:
+    for first in (math.nan, 5.0):
+        clock = StreamClock()
+        stamps = [first, math.nan, math.inf, -math.inf, None]
+        assert [clock.place(stamp, 7.0 + n) for n, stamp in enumerate(stamps)] == [0, 1, 2, 3, 4]
 
 
 def live(model: TrainedModel, source: Simulated, **settings: Any) -> LiveWindows:
