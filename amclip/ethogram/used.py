@@ -59,7 +59,9 @@ class VideoUse:
         """What was used of it, in words; empty for nothing."""
         if self.trained:
             part = self._part(self.train)
-            return f"The network was trained on {part}: its bouts are closer to the labels than those of new videos will be."
+            return (
+                f"The network was trained on {part}: its bouts are closer to the labels than those of new ones will be."
+            )
         if self.validated:
             part = self._part(self.val)
             return f"The network's best epoch was chosen by {part}: its bouts are a little too good."
