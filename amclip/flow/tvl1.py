@@ -42,6 +42,7 @@ class TVL1(FlowMethod):
         if unknown := parameters.keys() - known:
             raise TypeError(f"TVL1 has no {', '.join(sorted(unknown))}; it has {', '.join(known)}")
         self.settings = Parameters(**parameters)  # type: ignore[arg-type]  # it looks at each itself
+        self._values = astuple(self.settings)  # here, since torch.compile could not follow it before PyTorch 2.7
 
     @classmethod
     def preset(cls, name: Preset = "default", backend: Backend = "auto") -> "TVL1":
@@ -78,7 +79,7 @@ class TVL1(FlowMethod):
         """
         check_pairs(pairs)
         if self._choose(pairs.device) == "operator":
-            flow: Tensor = torch.ops.amclip.tvl1(pairs, *astuple(self.settings))
+            flow: Tensor = torch.ops.amclip.tvl1(pairs, *self._values)
             return flow
         check_values(pairs)
         if len(pairs) == 0:
