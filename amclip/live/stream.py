@@ -54,8 +54,10 @@ class Stream:
         if self.where.startswith("rtsp"):
             options = {"rtsp_transport": "tcp", **options}
         where, begun = "pipe:0" if self.where == "-" else self.where, self.clock()
+        # PyAV 19 takes what is no text by itself, and has no such word any more.
+        lenient = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "replace"}
         try:
-            container = av.open(where, options=options, timeout=self.timeout, metadata_errors="replace")
+            container = av.open(where, options=options, timeout=self.timeout, **lenient)
         except (av.error.FFmpegError, OSError) as error:
             late = self.clock() - begun >= self.timeout  # RTSP then says something else
             why = self._no_answer if late else unknown_host(self.where) or self._reason(error)
