@@ -180,7 +180,10 @@ def main() -> None:
 Written by `docs/benchmarks/first_step.py`, {datetime.date.today()}: `amclip fit` on {clips:,} clips until its first
 training step begins, {rounds} rounds in turn, medians in seconds of the process's processor time, and of the clock in
 brackets. The files are in the system's cache. The machine had other work (load {os.getloadavg()[0]:.0f} on
-{os.cpu_count()} cores): processor times and their ratios are what counts."""
+{os.cpu_count()} cores): processor times and their ratios are what counts.
+
+Half of `53c5dc4`'s time is not reached: what is left is mostly the import of PyTorch and Lightning, and two batches of
+the sanity check, which are decoded and go through the network for the first time."""
     )
     for name, settings in (
         ("The second start: the videos are known", [f"--data.cache_dir={cache}"]),
