@@ -6,7 +6,8 @@ out, for any number of clips at a time. From videos to images is said beside it 
 
 import logging
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,10 @@ def write_onnx(model: TrainedModel, path: Path) -> float:
         raise ValueError(f"onnxruntime cannot run this network ({_reason(error)}); .pt2 may do") from error
 
     def run(clips: Mapping[str, Tensor]) -> Tensor:
-        return torch.from_numpy(session.run([OUTPUT], {name: value.numpy() for name, value in clips.items()})[0])
+        try:
+            return torch.from_numpy(session.run([OUTPUT], {name: value.numpy() for name, value in clips.items()})[0])
+        except Exception as error:  # of a program that was translated wrongly
+            raise ValueError(f"onnxruntime cannot run this network ({_reason(error)}); .pt2 may do") from error
 
     return _compare(model, run)
 
@@ -138,11 +142,13 @@ def write_onnx(model: TrainedModel, path: Path) -> float:
 def _program(model: TrainedModel) -> Any:
     """The network as torch.export follows it, for any number of clips."""
     clips = tuple(example_clips(model, 2).values())  # not 1, which torch.export takes for a constant
-    batch = torch.export.Dim("clips")
-    with _quiet(), torch.no_grad():
+    batch = torch.export.Dim("clips", max=2**31 - 1)  # PyTorch 2.6 stumbles over 2**63 - 1
+    with _quiet(), torch.no_grad(), _by_parts():
         try:
             network = PortableNetwork(model).eval()
-            return torch.export.export(network, clips, dynamic_shapes=(tuple({0: batch} for _ in clips),))
+            shapes = (tuple({0: batch} for _ in clips),)
+            # Not strict, as it is by itself in later versions: 2.6 refuses networks for guards that say nothing.
+            return torch.export.export(network, clips, dynamic_shapes=shapes, strict=False)
         except Exception as error:  # whatever it stumbles over in a network of anybody's
             raise ValueError(f"torch.export cannot follow this network ({_reason(error)})") from error
 
@@ -162,6 +168,17 @@ def _compare(model: TrainedModel, run: Callable[[dict[str, Tensor]], Tensor]) ->
     if most > AGREEMENT:
         raise ValueError(f"its probabilities would differ from amclip's by {most:.2g}, which is above {AGREEMENT:g}")
     return most
+
+
+@contextmanager
+def _by_parts() -> Iterator[None]:
+    """Layers of nn.TransformerEncoder part by part: PyTorch 2.6 cannot export the one operator it has for them."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 class _quiet(warnings.catch_warnings):  # noqa: N801 (used as a function)

@@ -146,7 +146,7 @@ def _unpack(text: str) -> NDArray[np.int64]:
 
 def orientation_of(frame: Any) -> Orientation:
     """How a frame is to be turned for display, by its display matrix."""
-    for data in frame.side_data:
-        if data.type.name == "DISPLAYMATRIX":
-            return Orientation.from_matrix(tuple(np.frombuffer(bytes(data), "<i4").tolist()))
-    return Orientation()
+    data = frame.side_data.get("DISPLAYMATRIX")  # by its name: a loop over them yields values up to PyAV 18, then names
+    if data is None:
+        return Orientation()
+    return Orientation.from_matrix(tuple(np.frombuffer(bytes(data), "<i4").tolist()))

@@ -71,6 +71,7 @@ class TVL1(FlowMethod):
             median_filtering=median_filtering,
             epsilon=epsilon,
         )
+        self._values = astuple(self.settings)  # here, since torch.compile could not follow it before PyTorch 2.7
 
     @classmethod
     def preset(cls, name: Preset = "default", backend: Backend = "auto") -> "TVL1":
@@ -107,7 +108,7 @@ class TVL1(FlowMethod):
         """
         check_pairs(pairs)
         if self._choose(pairs.device) == "operator":
-            flow: Tensor = torch.ops.amclip.tvl1(pairs, *astuple(self.settings))
+            flow: Tensor = torch.ops.amclip.tvl1(pairs, *self._values)
             return flow
         check_values(pairs)
         if len(pairs) == 0:
