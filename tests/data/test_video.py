@@ -181,7 +181,7 @@ def _broken(folder: Path, kind: str) -> Path:
     if kind == "empty":
         path.touch()
     elif kind == "text":
-        path.write_text("filepath,label\nä.mp4,walking\n" * 50)
+        path.write_text("filepath,label\nä.mp4,walking\n" * 50, encoding="utf-8")
     elif kind == "pointer":
         path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:1\n")
     elif kind == "zeros":
