@@ -236,7 +236,7 @@ def report(
 
 
 def main() -> None:
-    global SECONDS, WINDOW, HOP
+    global SECONDS, WINDOW, HOP, VALIDATED
     parser = new_parser(__doc__)
     parser.add_argument("--work", type=Path, default=Path("runs/per_animal_drawn"))
     parser.add_argument("--seeds", type=int, default=3)
@@ -245,7 +245,7 @@ def main() -> None:
     work, videos, seeds, epochs = benchmark.work, VIDEOS, benchmark.options.seeds, benchmark.options.epochs
     if benchmark.quick:
         # Four blocks of videos are the fewest that fill every split with every behaviour.
-        videos, seeds, epochs, SECONDS, WINDOW, HOP = 36, 1, 1, 1.4, 0.7, 0.35
+        videos, seeds, epochs, VALIDATED, SECONDS, WINDOW, HOP = 36, 1, 1, 1, 1.4, 0.7, 0.35
         data = work / "data"
         shutil.copytree(drawn_clips(animals=ANIMALS), data)
     else:
