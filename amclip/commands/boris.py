@@ -110,7 +110,13 @@ def compare(
     target = Path(output) / "amclip.boris"
     refuse_overwriting("--output", target, [project])
     read_annotation(project, observations=Observations("*"))  # refuses what is no project, or cannot be used
-    content = strict_json.load(file_text(Path(project)), project)
+    text = file_text(Path(project))
+    if not text.lstrip().startswith("{"):
+        raise ValueError(
+            f"{project}: is no project of BORIS (a .boris file); events that it exported are compared by: amclip "
+            f"evaluate {predicted} {project}"
+        )
+    content = strict_json.load(text, project)
     beside, notes = observations_beside(content, read_annotation(predicted), project)
     target.parent.mkdir(parents=True, exist_ok=True)
     with writing_text(target) as file:

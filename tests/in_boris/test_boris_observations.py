@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import boris_study
 import pytest
 
 from amclip.boris import observations_beside
+from amclip.cli import main
 from amclip.data.formats import Reading, boris_project
 from amclip.data.intervals import Bout, Timeline
 from amclip.ethogram.annotations import Annotation
@@ -76,3 +78,16 @@ def test_media_of_unknown_length_are_said() -> None:
     assert "observation 'day 2': how long its media are is not known, so that it is left out" in notes
     with pytest.raises(ValueError, match="no video is in both"):
         observations_beside(project, replace(bouts, timelines=(Timeline("other.mp4", ()),)), "study.boris")
+
+
+def test_exported_events_are_no_project(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    events = tmp_path / "events.csv"
+    events.write_text(
+        "Observation id,Media file name,Media duration (s),FPS (frame/s),Subject,Behavior,Behavior type,Start (s),"
+        "Stop (s)\n"
+        "v,v.mp4,10.0,20.0,fly,walking,STATE,1.5,3.0\n"
+    )
+    with pytest.raises(SystemExit):
+        main(["boris", "compare", str(events), str(events), f"--output={tmp_path / 'out'}"])
+    assert f"{events}: is no project of BORIS" in (said := " ".join(capsys.readouterr().err.split()))
+    assert f"amclip evaluate {events} {events}" in said
