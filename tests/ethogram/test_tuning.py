@@ -130,7 +130,8 @@ def test_animals_are_told_apart_where_labels_name_them() -> None:
     assert all(one.after == 1 for one in merged)
     assert all(one.labelled_bouts > other.labelled_bouts for one, other in zip(each, merged, strict=True))
     swapped = [curves[1], curves[0]]
-    assert tune_bouts(swapped, labels, AT_HAND, TRIED)[0] == each  # by name, whatever the order
+    # By name, whatever the order; written, since values that are no number equal nothing.
+    assert repr(tune_bouts(swapped, labels, AT_HAND, TRIED)[0]) == repr(each)
 
 
 def test_the_command_writes_what_annotate_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
