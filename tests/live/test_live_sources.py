@@ -1,9 +1,6 @@
-import functools
-import threading
 import time
 from collections.abc import Iterator
 from fractions import Fraction
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 from threading import Event
@@ -12,6 +9,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from loopback import files_of, served
 from simulated import noise
 
 from amclip.data.video import Video
@@ -44,16 +42,8 @@ def transport(watched: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def address(transport: Path) -> Iterator[str]:
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *words: Any) -> None: ...
-
-    handler = functools.partial(Quiet, directory=str(transport.parent))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with served(files_of(transport.parent)) as address:
+        yield address
 
 
 def test_a_stream_over_the_network_gives_frames_with_its_own_stamps(address: str, transport: Path) -> None:

@@ -1,14 +1,12 @@
 """Streams over the loopback, sent by PyAV and Python's HTTP server, and what broken ones come to."""
 
-import functools
 import math
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from fractions import Fraction
-from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import islice
 from pathlib import Path
 from threading import Event
@@ -17,6 +15,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from loopback import files_of, served
 from simulated import Simulated, noise
 
 from amclip.inference import TrainedModel
@@ -44,16 +43,6 @@ def encoded(container: Any, count: int, fps: int = FPS) -> Iterator[None]:
         container.mux(stream.encode(frame))
         yield
     container.mux(stream.encode(None))
-
-
-@contextmanager
-def served(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 def free_port() -> int:
@@ -125,10 +114,7 @@ def test_segments_are_given_at_the_pace_of_their_stamps(tmp_path: Path) -> None:
             pass
     assert len(list(tmp_path.glob("*.ts"))) > 2
 
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *words: Any) -> None: ...
-
-    with served(functools.partial(Quiet, directory=str(tmp_path))) as address:
+    with served(files_of(tmp_path)) as address:
         frames = list(Stream(f"{address}/live.m3u8").frames(Event()))
     assert len(frames) == 20
     came, stamps = (np.array([getattr(frame, name) for frame in frames]) for name in ("arrived", "stamp"))
