@@ -2,8 +2,10 @@
 
     python docs/benchmarks/demo_modalities.py [--quick]
 
-Trains `configs/demo.yaml` with nothing changed but `data.modality` and the seed, tests the best checkpoint on the
-held-out clips, and writes `demo_modalities.md` and `demo_modalities.png` beside this file.
+Trains `configs/demo.yaml` with nothing changed but what is fed, how both are joined, and the seed, tests the best
+checkpoint on the held-out clips, and writes `demo_modalities.md` and `demo_modalities.png` beside this file. *late* is
+the demo as it is: frames and flow, each behind a temporal transformer of its own. *interleaved* is the paper's: one
+sequence in time. A run that was cut off goes on where it stopped; `--fed late flow` trains a part.
 """
 
 import csv
@@ -16,12 +18,18 @@ from sections import Benchmark, drawn_clips, new_parser
 
 HERE = Path(__file__).parent
 CONFIG = HERE.parents[1] / "configs/demo.yaml"
-MODALITIES = {"interleaved": "#1b7837", "flow": "#2166ac", "frames": "#999999"}  # and their colours
+FED = {
+    "late": [],
+    "flow": ["--input.modality=flow"],
+    "frames": ["--input.modality=frames"],
+    "interleaved": ["--model.network.fusion.kind=interleaved"],
+}
+COLOURS = {"late": "#1b7837", "flow": "#2166ac", "frames": "#999999", "interleaved": "#7fbf7b"}
 
 
-def train_and_test(run: Benchmark, modality: str, seed: int) -> dict[str, float]:
+def train_and_test(run: Benchmark, fed: str, seed: int) -> dict[str, float]:
     """Macro mAP, micro mAP and per-class AP of one run."""
-    work, folder = run.work, run.work / f"{modality}-{seed}"
+    work, folder = run.work, run.work / f"{fed}-{seed}"
     scores = folder / "scores.json"
     if scores.exists():
         return json.loads(scores.read_text())
@@ -33,7 +41,7 @@ def train_and_test(run: Benchmark, modality: str, seed: int) -> dict[str, float]
     if run.quick:
         common += [f"--data.source.labels={drawn_clips() / 'labels.csv'}", "--data.source.synthetic_clips=0"]
     seeds = [f"--seed_everything={seed}", f"--data.seed={seed}"]
-    run.amclip("fit", f"--config={CONFIG}", f"--input.modality={modality}", *seeds, *common)
+    run.amclip("fit", f"--config={CONFIG}", *FED[fed], *seeds, *common)
     predictions = folder / "test.csv"
     checkpoint = folder / "version_0/checkpoints/best.ckpt"
     run.amclip("test", f"--ckpt_path={checkpoint}", f"--predictions.test_path={predictions}", *common)
@@ -64,8 +72,8 @@ def write(results: dict[str, list[dict[str, float]]], seeds: list[int], output: 
     """The table and the picture."""
     import torch
 
-    classes = [key for key in results["frames"][0] if key not in ("macro", "micro", "clips")]
-    clips = int(results["frames"][0]["clips"])
+    classes = [key for key in next(iter(results.values()))[0] if key not in ("macro", "micro", "clips")]
+    clips = int(next(iter(results.values()))[0]["clips"])
     lines = [
         "# Frames, flow, or both",
         "",
@@ -77,15 +85,14 @@ def write(results: dict[str, list[dict[str, float]]], seeds: list[int], output: 
         "| fed to the network | mAP macro | mAP micro | each seed's macro |",
         "|---|---|---|---|",
     ]
-    for name in MODALITIES:
-        runs = results[name]
+    for name, runs in results.items():
         macro, micro = ([run[key] for run in runs] for key in ("macro", "micro"))
         each = ", ".join(f"{value:.3f}" for value in macro)
         lines.append(f"| {name} | {spread(macro)} | {spread(micro)} | {each} |")
-    lines += ["", "Average precision by behaviour, mean over seeds:", "", f"| behaviour | {' | '.join(MODALITIES)} |"]
-    lines.append("|---|" + "---|" * len(MODALITIES))
+    lines += ["", "Average precision by behaviour, mean over seeds:", "", f"| behaviour | {' | '.join(results)} |"]
+    lines.append("|---|" + "---|" * len(results))
     for label in classes:
-        means = [statistics.mean(run[label] for run in results[name]) for name in MODALITIES]
+        means = [statistics.mean(run[label] for run in runs) for runs in results.values()]
         lines.append(f"| {label} | {' | '.join(f'{value:.3f}' for value in means)} |")
     output.write_text("\n".join([*lines, "", "![by behaviour](demo_modalities.png)", ""]))
     draw(results, classes, output.with_suffix(".png"))
@@ -102,11 +109,13 @@ def draw(results: dict[str, list[dict[str, float]]], classes: list[str], path: P
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axis = figure.subplots()
-    for offset, (name, colour) in enumerate(MODALITIES.items()):
+    for offset, (name, runs) in enumerate(results.items()):
         for y, label in enumerate([*classes, "macro"]):
-            values = [run[label] for run in results[name]]
-            place = y + 0.22 * (offset - 1)
-            axis.plot(values, [place] * len(values), "o", color=colour, alpha=0.7, ms=5, label=name if y == 0 else None)
+            values = [run[label] for run in runs]
+            place = y + 0.2 * (offset - (len(results) - 1) / 2)
+            axis.plot(
+                values, [place] * len(values), "o", color=COLOURS[name], alpha=0.7, ms=5, label=name if y == 0 else None
+            )
     axis.set_yticks(range(len(classes) + 1), [*classes, "mean (macro)"])
     axis.axhline(len(classes) - 0.5, color="#cccccc", lw=1)
     axis.invert_yaxis()
@@ -121,13 +130,13 @@ def main() -> None:
     parser = new_parser(__doc__)
     parser.add_argument("--work", type=Path, default=Path("runs/demo_modalities"), help="folder for clips and runs")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--fed", choices=list(FED), nargs="+", default=list(FED))
     run = Benchmark(parser, __file__)
     seeds = [0] if run.quick else run.options.seeds
-    if run.quick:
-        del MODALITIES["flow"]
-    results: dict[str, list[dict[str, float]]] = {name: [] for name in MODALITIES}
+    fed = ["late", "frames"] if run.quick else run.options.fed
+    results: dict[str, list[dict[str, float]]] = {name: [] for name in fed}
     for seed in seeds:
-        for name in MODALITIES:
+        for name in fed:
             with run.section(f"{name}, seed {seed}") as lines:
                 results[name].append(train_and_test(run, name, seed))
                 lines.append(f"macro {results[name][-1]['macro']:.3f}")
