@@ -85,7 +85,8 @@ def test_names_like_those_of_missing_videos_are_told(tmp_path: Path) -> None:
         (tmp_path / name).write_text(name)
     lengths = {tmp_path / f"{name}.mp4": info() for name in ("val", "test")}
     finding = only(check(tmp_path, three(train=clip("cow-12.mp4", "train")), lengths=lengths))
-    assert finding.detail == f"does not exist below {tmp_path}; there is cow_12.mp4"
+    alike = "if that is it, the names differ; rename the file, or write its name into the labels"
+    assert finding.detail == f"does not exist below {tmp_path}; there is cow_12.mp4: {alike}"
 
 
 def test_where_everything_is_missing_the_root_is_doubted(tmp_path: Path) -> None:
@@ -93,6 +94,15 @@ def test_where_everything_is_missing_the_root_is_doubted(tmp_path: Path) -> None
     assert len(report.findings) == 3
     where = f"does not exist below {tmp_path}, where data.source.root has it: is that the folder of the videos?"
     assert report.findings[0].detail == where
+
+
+def test_where_all_names_differ_those_of_the_files_are_told(tmp_path: Path) -> None:
+    for name in ("Mouse_1.mp4", "Mouse_2.mp4"):
+        (tmp_path / name).write_bytes(b"")
+    table = build_table([clip("mouse1.mp4"), clip("mouse 2.mp4")], "labels.csv", ["x"])
+    report = check_data(table, tmp_path, lengths={}, training=False)
+    details = [finding.detail.partition(":")[0] for finding in report.findings]
+    assert details == [f"does not exist below {tmp_path}; there is Mouse_{number}.mp4" for number in (1, 2)]
 
 
 def test_broken_videos_are_fatal_and_short_ones_a_warning(tmp_path: Path) -> None:

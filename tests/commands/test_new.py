@@ -213,6 +213,25 @@ def test_one_file_of_labels_and_the_videos_that_it_names(
     assert "is no file of labels that amclip reads" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("given", ["", "labels.csv"])
+def test_where_the_labels_name_other_videos_the_nearest_are_told(
+    films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], given: str
+) -> None:
+    (tmp_path / "Mouse_A.mp4").symlink_to(films / "a.mp4")
+    (tmp_path / "labels.csv").write_text("filepath,start,stop,label\nmouse-a.mp4,0,1,walk\nzz9.mp4,0,1,rest\n")
+    with pytest.raises(SystemExit):
+        main(["new", str(tmp_path / given)])
+    said = capsys.readouterr()
+    assert "labels   of other videos" in said.out
+    assert "names 2 videos that cannot be found here: mouse-a.mp4 (there is Mouse_A.mp4), zz9.mp4" in said.err
+    assert "Give a video one name in both" in said.err
+    assert "nothing to train on" not in said.err
+    assert not (tmp_path / "amclip.yaml").exists()
+    (tmp_path / "zz9.mp4").symlink_to(films / "b.mp4")
+    main(["new", str(tmp_path / given)])
+    assert "names 1 video that cannot be found here: mouse-a.mp4 (there is Mouse_A.mp4)" in capsys.readouterr().out
+
+
 def test_nothing_is_overwritten(films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "amclip.yaml").write_text("mine")
     with pytest.raises(SystemExit) as ended:
