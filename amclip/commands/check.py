@@ -8,6 +8,7 @@ from pathlib import Path
 
 from amclip.commands.check_report import Coverage, Finding, Report
 from amclip.commands.check_tracks import check_tracks
+from amclip.data.always_shown import always_shown
 from amclip.data.animals import Animals
 from amclip.data.find import named_otherwise
 from amclip.data.frame_rates import describe_rates, explain_slow, gap_in_frames, too_slow
@@ -162,6 +163,14 @@ def _check_classes(table: LabelTable) -> list[Finding]:
             else:
                 detail = f"no example in {split}; it is left out of the average precision there"
             findings.append(Finding("classes without an example", trained, name, detail))
+    for split in splits:
+        clips = sum(clip.split == (None if split == "-" else split) for clip in table.clips)
+        for name in always_shown(table, None if split == "-" else split):
+            if split in ("train", "-"):
+                detail = f"all {clips} clips of training show it: what is never seen without it cannot be learned"
+            else:
+                detail = f"all {clips} clips of {split} show it: its average precision there is 1, whatever is said"
+            findings.append(Finding("classes that every clip shows", False, name, detail))
     by_form: dict[str, list[str]] = defaultdict(list)
     for name in table.classes:
         by_form[plain_form(name)].append(name)

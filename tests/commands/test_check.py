@@ -145,6 +145,23 @@ def test_classes_without_examples(tmp_path: Path) -> None:
     assert not check(tmp_path, rows, ["x", "y"], training=False).findings
 
 
+def test_classes_that_every_clip_shows(tmp_path: Path) -> None:
+    names = {"train": ("x", "y", "x"), "val": ("y", "y"), "test": ("x",)}  # of one clip every class is shown always
+    clips = [
+        clip(f"{split}{number}.mp4", split, labels=("on", name))
+        for split, shown in names.items()
+        for number, name in enumerate(shown)
+    ]
+    found = [one for one in check(tmp_path, clips, ["on", "x", "y"]).findings if "every clip" in one.kind]
+    assert [(one.subject, one.fatal, one.detail) for one in found] == [
+        ("on", False, "all 3 clips of training show it: what is never seen without it cannot be learned"),
+        *(
+            (name, False, "all 2 clips of val show it: its average precision there is 1, whatever is said")
+            for name in ("on", "y")
+        ),
+    ]
+
+
 def test_class_names_that_look_alike(tmp_path: Path) -> None:
     rows = [clip(f"{split}.mp4", split, labels=("head up", "Head_Up")) for split in ("train", "val", "test")]
     finding = only(check(tmp_path, rows, ["head up", "Head_Up"]))
@@ -186,7 +203,7 @@ def test_clips_that_contradict_each_other_are_told_by_their_lines(tmp_path: Path
 def test_a_recording_cut_by_time_is_a_warning(tmp_path: Path) -> None:
     rows = [
         clip("a.mp4", "train", 0, 4),
-        clip("a.mp4", "train", 2, 6),
+        clip("a.mp4", "train", 2, 6, labels=()),
         clip("a.mp4", "val", 6, 8),
         clip("a.mp4", "test", 8, 10),
     ]

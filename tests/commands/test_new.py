@@ -232,6 +232,16 @@ def test_where_the_labels_name_other_videos_the_nearest_are_told(
     assert "names 1 video that cannot be found here: mouse-a.mp4 (there is Mouse_A.mp4)" in capsys.readouterr().out
 
 
+def test_a_behaviour_that_is_on_all_the_time_is_told(
+    films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place(films, tmp_path)
+    rows = [f"{name}.mp4,{at},{at + 0.5},on;{'walk' if at else 'rest'}" for name in NAMES for at in (0, 0.5, 1)]
+    (tmp_path / "labels.csv").write_text("\n".join(["filepath,start,stop,label", *rows]) + "\n")
+    main(["new", str(tmp_path)])
+    assert "in every training clip: on. What is never seen without it cannot be learned" in capsys.readouterr().out
+
+
 def test_nothing_is_overwritten(films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "amclip.yaml").write_text("mine")
     with pytest.raises(SystemExit) as ended:
