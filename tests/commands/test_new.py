@@ -86,6 +86,7 @@ def test_events_of_boris_and_a_second_table(films: Path, tmp_path: Path, capsys:
         "window": 0.8,  # the median bout of walking, which is the briefest
     }
     assert (config["input"]["num_segments"], config["input"]["positions_per_segment"]) == (2, 8)
+    assert "It holds at input.image_size 224; for another size times that size / 224" in said
     assert config["data"]["splits"]["by"] == "video"
     assert config["model"]["network"]["tuning"]["trainable_blocks"] == 0
     checks_and_trains(folder)
