@@ -11,7 +11,7 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
 from amclip.atomic import refuse_overwriting, writing_text
-from amclip.data.flow_bound import fitting_bound, flow_extent
+from amclip.data.flow_bound import bound_holds, fitting_bound, flow_extent
 from amclip.data.table import Clip
 from amclip.draw import strip
 from amclip.flow.image import flow_lengths
@@ -210,18 +210,19 @@ class FlowStrength(Callback):
         pictures = data.preprocess.denormalise(batch["images"][:, :, int(data.input.modality == "interleaved")])
         bound, unit = data.input.flow.bound, data.input.flow.unit
         unit += " per second" * (unit == "body lengths")
+        holds = f" ({words})" if (words := bound_holds(data.input)) else ""
         most = flow_extent(pictures, data.input.flow.image) * bound
         beyond = float((flow_lengths(pictures, data.input.flow.image) > 0.99).float().mean())
         if most < 0.15 * bound:
             rank_zero_warn(
                 f"flow images are nearly blank: nearly all of the first batch's pixels move less than {most:.2f} "
-                f"{unit}, and input.flow.bound is {bound:g}. Set it to about {fitting_bound(most):g}, or raise "
-                "input.flow.gap"
+                f"{unit}, and input.flow.bound is {bound:g}. Set it to about {fitting_bound(most):g}{holds}, "
+                "or raise input.flow.gap"
             )
         elif beyond > 0.1:
             rank_zero_warn(
                 f"{beyond:.0%} of the first batch's flow is beyond input.flow.bound ({bound:g} {unit}): a larger one "
-                "would tell fast from faster"
+                f"would tell fast from faster{holds}"
             )
 
 

@@ -108,8 +108,8 @@ class FlowInput:
         method: Another flow method than TV-L1: {class_path: amclip.flow.RAFT, init_args: {size: small}} or your own
             subclass of amclip.flow.FlowMethod. The three settings above are TV-L1's and must then be left alone.
         image: wheel (direction is hue, speed is saturation) or uvm (u, v and magnitude as channels).
-        bound: Flow that gives the strongest colour, in pixels (at image_size) or as the unit says; longer vectors are
-            clipped.
+        bound: Flow that gives the strongest colour, in pixels (at image_size: half as many at half the size) or as the
+            unit says; longer vectors are clipped.
         unit: pixels, from a frame to its partner; or body lengths, per second: one bound then serves near and far
             animals, and any frame rate. Body lengths need input.crop.
 

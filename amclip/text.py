@@ -1,9 +1,10 @@
 """Text that others wrote - names of files and behaviours, errors that hold them - on terminals and in tables."""
 
+import difflib
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 __all__ = [
     "counted",
@@ -11,8 +12,10 @@ __all__ = [
     "file_label",
     "holds_control",
     "is_formula",
+    "nearest",
     "one_line",
     "path_cell",
+    "plain_form",
     "printable",
     "text_cell",
 ]
@@ -39,6 +42,29 @@ def counted(number: int, thing: str, things: str = "") -> str:
 def few(lines: Sequence[str], most: int = 8) -> list[str]:
     """The first of many lines, and how many there are beside them."""
     return [*lines] if len(lines) <= most else [*lines[: most - 1], f"and {len(lines) - most + 1} more like these"]
+
+
+def plain_form(name: str) -> str:
+    """A name without what people write differently: letter case, blanks, hyphens and underscores."""
+    return "".join(name.casefold().replace("_", " ").replace("-", " ").split())
+
+
+def nearest(name: str, names: Iterable[str], most: int = 1, cutoff: float = 0.6) -> list[str]:
+    """Which of several names may be meant by one that is none of them; empty where none is like it.
+
+    Args:
+        name: What was written.
+        names: What there is.
+        most: How many are told, the likest first. Of names that differ in their plain form none is told where there are
+            some that do not.
+        cutoff: How like they are at least, in ``[0, 1]``: twice the letters in common, by the letters of both.
+    """
+    by_form: dict[str, list[str]] = {}
+    for other in names:
+        by_form.setdefault(plain_form(other), []).append(other)
+    form = plain_form(name)
+    forms = [form] if form in by_form else difflib.get_close_matches(form, list(by_form), most, cutoff)
+    return [other for form in forms for other in by_form[form]][:most]
 
 
 def printable(text: str) -> str:

@@ -80,7 +80,7 @@ def test_predictions_say_of_which_animal_they_are(tmp_path: Path, split: str) ->
 
 
 @pytest.mark.parametrize("kind", ["wheel", "uvm"])
-@pytest.mark.parametrize(("pixels", "words"), [(0.3, "nearly blank.*about 0.45,"), (2.0, None), (30.0, "is beyond")])
+@pytest.mark.parametrize(("pixels", "words"), [(0.3, "nearly blank.*about 0.45 .at"), (2.0, None), (30.0, "is beyond")])
 def test_flow_images_without_contrast_are_noticed(
     recwarn: pytest.WarningsRecorder, kind: Any, pixels: float, words: str | None
 ) -> None:
@@ -95,6 +95,7 @@ def test_flow_images_without_contrast_are_noticed(
     said = [str(warning.message) for warning in recwarn if "flow" in str(warning.message)]
     assert len(said) == (words is not None)
     assert not words or re.search(words, said[0])
+    assert not words or "(at input.image_size 32; for another size times that size / 32)" in said[0]
 
 
 @pytest.mark.parametrize(("batch_size", "devices", "batches"), [(8, 1, 32), (8, 8, 4), (2, 8, 16), (256, 1, 1)])

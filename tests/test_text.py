@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amclip.text import counted, file_label, holds_control, is_formula, path_cell, printable, text_cell
+from amclip.text import counted, file_label, holds_control, is_formula, nearest, path_cell, printable, text_cell
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,15 @@ def test_a_label_for_a_file_can_be_shown_and_written_and_is_another_for_another_
 def test_cells_that_begin_like_formulas() -> None:
     assert [path_cell(name) for name in ("=1+1.mp4", "-a.mp4", "a=b.mp4")] == ["./=1+1.mp4", "./-a.mp4", "a=b.mp4"]
     assert [text_cell(text) for text in ("=1+1", "@a", "+", "is empty")] == ["'=1+1", "'@a", "'+", "is empty"]
+
+
+def test_the_nearest_names_are_those_that_people_write_differently_or_mistype() -> None:
+    there = ("Mouse_1.mp4", "Mouse_2.mp4", "cow.avi")
+    assert nearest("mouse1.mp4", there, most=2) == ["Mouse_1.mp4"]  # the other is like it too, and another number
+    assert nearest("mousse1.mp4", there, most=2) == ["Mouse_1.mp4", "Mouse_2.mp4"]
+    assert nearest("walkin", ["resting", "Walking"]) == ["Walking"]
+    assert nearest("goat.mov", there, cutoff=0.75) == []
+    assert nearest("x", []) == []
 
 
 def test_counts_agree_with_what_they_count() -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from amclip.commands.check_report import Coverage, Finding, Report
 from amclip.commands.check_tracks import check_tracks
+from amclip.data.always_shown import always_shown
 from amclip.data.animals import Animals
-from amclip.data.find import in_its_place
+from amclip.data.find import named_otherwise
 from amclip.data.frame_rates import describe_rates, explain_slow, gap_in_frames, too_slow
 from amclip.data.locate import video_path
 from amclip.data.overlaps import contradictions, cut_recordings
@@ -18,7 +19,7 @@ from amclip.data.split_names import SPLITS
 from amclip.data.table import LabelTable, describe_lost
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
-from amclip.text import counted
+from amclip.text import counted, plain_form
 
 __all__ = ["check_data"]
 
@@ -84,10 +85,11 @@ def _check_videos(
     findings = []
     for video in missing:
         detail = f"does not exist below {root}"
-        if len(missing) == len(paths):
+        near = named_otherwise(paths[video]) if video in missing[:_EXPLAINED] else ""
+        if len(missing) == len(paths) and not (near and paths[video].parent.is_dir()):
             detail += ", where data.source.root has it: is that the folder of the videos?"
-        elif video in missing[:_EXPLAINED]:
-            detail += in_its_place(paths[video])
+        else:
+            detail += near
         findings.append(Finding("videos that are missing", True, video, detail, *places[video]))
     for video, path in paths.items():
         info = found.get(path)
@@ -161,10 +163,18 @@ def _check_classes(table: LabelTable) -> list[Finding]:
             else:
                 detail = f"no example in {split}; it is left out of the average precision there"
             findings.append(Finding("classes without an example", trained, name, detail))
-    by_folded: dict[str, list[str]] = defaultdict(list)
+    for split in splits:
+        clips = sum(clip.split == (None if split == "-" else split) for clip in table.clips)
+        for name in always_shown(table, None if split == "-" else split):
+            if split in ("train", "-"):
+                detail = f"all {clips} clips of training show it: what is never seen without it cannot be learned"
+            else:
+                detail = f"all {clips} clips of {split} show it: its average precision there is 1, whatever is said"
+            findings.append(Finding("classes that every clip shows", False, name, detail))
+    by_form: dict[str, list[str]] = defaultdict(list)
     for name in table.classes:
-        by_folded["".join(name.casefold().replace("_", " ").replace("-", " ").split())].append(name)
-    for names in by_folded.values():
+        by_form[plain_form(name)].append(name)
+    for names in by_form.values():
         if len(names) > 1:
             detail = f"differ only in letter case, blanks or hyphens from {names[0]!r}; are they one class?"
             findings.append(Finding("class names that look alike", False, ", ".join(map(repr, names[1:])), detail))

@@ -20,6 +20,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from amclip.commands.lightning import AmclipCLI
 from amclip.commands.time_left import Rates, describe_estimate
 from amclip.data.table import Clip, LabelTable, write_table
+from amclip.long_work import LongWork
 
 __all__ = ["estimate"]
 
@@ -31,19 +32,31 @@ _LOGGERS = ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilitie
 
 
 class _Clock(Callback):
-    """When steps of training and validation ended."""
+    """When steps of training and validation ended.
 
-    def __init__(self) -> None:
+    Args:
+        work: Is told of each.
+        clips: Of a step.
+        name: What is measured.
+    """
+
+    def __init__(self, work: LongWork, clips: int, name: str) -> None:
+        self.work, self.clips, self.name = work, clips, name
         self.train: list[float] = []
         self.val: list[float] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.work.add(0, self.name)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         _finish(pl_module.device)
         self.train.append(time.perf_counter())
+        self.work.add(self.clips)
 
     def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         _finish(pl_module.device)
         self.val.append(time.perf_counter())
+        self.work.add(self.clips)
 
 
 def _finish(device: torch.device) -> None:
@@ -59,8 +72,7 @@ class _FewSteps(AmclipCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """A trainer that runs a few steps."""
         trainer = super().instantiate_trainer(**{**kwargs, "fast_dev_run": _STEPS})
-        type(self).clock = _Clock()
-        trainer.callbacks.append(type(self).clock)  # type: ignore[attr-defined]
+        trainer.callbacks.append(self.clock)  # type: ignore[attr-defined]
         return trainer
 
 
@@ -102,8 +114,17 @@ def estimate(args: list[str], table: LabelTable, root: Path, workers: int) -> st
         few = [clip for split in counts for clip in _few(table.split(split).clips, _STEPS * tried)]
         write_table(LabelTable(tuple(few), table.classes, table.source), Path(folder) / "few.csv")
         words = [*args, *_changes(Path(folder), root, table.classes, stores), f"--data.batch_size={tried}"]
-        first = _run(words)
-        again = _run(words) if stores else None
+        steps = sum(min(_STEPS, -(-min(count, _STEPS * tried) // tried)) for count in counts.values()) + 1
+        names = ("Measuring steps that embed", "Measuring later epochs") if stores else ("Measuring steps",)
+        total = steps * tried * len(names)
+        print(
+            f"Measuring a few steps of this training, {total} clips in all; on a CPU this takes minutes",
+            file=sys.stderr,
+            flush=True,
+        )
+        with LongWork(names[0], total, "clips") as work:
+            first, *later = [_run(words, _Clock(work, tried, name)) for name in names]
+        again = later[0] if later else None
     data, task, trainer = first.cli.datamodule, first.cli.model, first.cli.trainer
     devices = max(1, trainer.num_devices * trainer.num_nodes)
     rates = Rates(
@@ -165,16 +186,20 @@ def _epochs(cli: AmclipCLI) -> int | None:
     return None if epochs in (None, -1) else int(epochs)
 
 
-def _run(words: list[str]) -> _Measured:
+def _run(words: list[str], clock: _Clock) -> _Measured:
+    class Clocked(_FewSteps):
+        """With this clock."""
+
+    Clocked.clock = clock
     with _quiet():
         began = time.perf_counter()
-        cli = _FewSteps.run("fit", words)
-        clock = _FewSteps.clock
+        cli = Clocked.run("fit", words)
         train = _between(clock.train) or [time.perf_counter() - began]
         val = _between(clock.val) or train
         started = time.perf_counter()
         next(iter(cli.datamodule.train_dataloader()))
         reading = time.perf_counter() - started
+        clock.work.add(clock.clips)
     return _Measured(train, val, reading, cli)
 
 

@@ -47,6 +47,8 @@ def new(folder: str, output: str | None = None) -> None:
         raise ValueError(f"{target} is there already and stays as it is; give another name: --output OTHER.yaml")
     found = survey(top.resolve() if top.exists() else top, cache=Path(_CACHE).expanduser())
     print(printable("\n".join(_found(found))))
+    if found.strange and not found.labels:
+        _end(printable(_OTHER_NAMES.format(names="\n".join(f"  {words}" for words in found.strange))))
     if not found.videos:
         _end(_NO_VIDEOS.format(folder=top))
     if not found.labels:
@@ -65,6 +67,14 @@ def new(folder: str, output: str | None = None) -> None:
 _NO_VIDEOS = """
 No video was found below {folder} that can be read, so no config was written. Give the folder that holds \
 videos and labels together (at any depth); `amclip flow VIDEO --output flow.mp4` says whether a video can be read."""
+
+_OTHER_NAMES = """
+There are labels, of other videos than lie here, so no config was written:
+
+{names}
+
+Give a video one name in both: rename the files, or write their names into the labels (with their folders, where they \
+lie in some). Put videos that are missing into the folder. Then run this again."""
 
 _NO_LABELS = """
 There are videos and no labels, so there is nothing to train on yet, and no config was written. Three ways to labels:
@@ -108,7 +118,7 @@ def _found(found: "Survey") -> list[str]:
         lines.append(f"  labels   {file.path.name}: {file.form.title}, {size}")
     lines += [f"  tracks   {path.name}" for path in found.tracks]
     if not found.labels:
-        lines.append("  labels   none that amclip reads")
+        lines.append(f"  labels   {'of other videos' if found.strange else 'none that amclip reads'}")
     if found.left_out:
         lines += ["Left out", *(f"  {words}" for words in found.left_out)]
     return lines

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any, Literal
 
 from amclip.commands.new_survey import Survey
+from amclip.data.always_shown import always_shown
 from amclip.data.frame_rates import gap_in_frames
 from amclip.data.label_error import LabelError
 from amclip.data.locate import locate_videos
@@ -313,10 +314,19 @@ def _scarce(table: LabelTable) -> list[str]:
         if clip.split == "train":
             for name in clip.labels or ():
                 counts[name] += 1
-    few = [f"{name} ({count})" for name, count in counts.items() if count < _FEW]
-    if not few:
-        return []
-    return [f"few training clips: {', '.join(few)}. Expect little of these until more are labelled"]
+    words = []
+    if few := [f"{name} ({count})" for name, count in counts.items() if count < _FEW]:
+        words.append(f"few training clips: {', '.join(few)}. Expect little of these until more are labelled")
+    if always := always_shown(table, "train"):
+        words.append(
+            f"in every training clip: {', '.join(always)}. What is never seen without it cannot be learned: label some "
+            "of where it is not shown, or leave it out"
+        )
+    if scored := [name for name in always_shown(table, "val") if name not in always]:
+        words.append(
+            f"in every validation clip: {', '.join(scored)}. It counts as found there, whatever the network says"
+        )
+    return words
 
 
 def _tuning(gpu: bool) -> Choice:

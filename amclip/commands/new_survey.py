@@ -23,7 +23,7 @@ from amclip.data.tracks import track_format_of
 from amclip.data.tracks.track_format import TrackFormat
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
-from amclip.text import counted
+from amclip.text import counted, nearest
 
 __all__ = ["LabelFile", "Survey", "survey"]
 
@@ -82,6 +82,7 @@ class Survey:
         splits: Those files by split, where their names are those of splits; else empty.
         tracks: The files of tracks that are taken.
         left_out: What was found and is not used, and what could not be decided, each with the reason.
+        strange: Files of labels none of whose videos is there, with names that are like theirs, in words.
     """
 
     folder: Path
@@ -91,6 +92,7 @@ class Survey:
     splits: Mapping[str, Path] = field(default_factory=dict)
     tracks: tuple[Path, ...] = ()
     left_out: tuple[str, ...] = ()
+    strange: tuple[str, ...] = ()
 
     @property
     def bouts(self) -> list[Bout] | None:
@@ -134,7 +136,10 @@ def survey(folder: str | os.PathLike[str], timeout: float = 20.0, cache: Path | 
     read = [file for path, form in label_files if (file := _read_labels(path, form, roots, refused))]
     tracked = tuple(f"{path}: " for path, _ in track_files)
     left_out += [said for said in refused if not (said.startswith(tracked) and "holds no behaviour" in said)]
-    chosen, splits = _choose_labels(read, top, left_out)
+    strange = [_names_differ(file, file.missing, there) for file in read if not file.videos]
+    read = [file for file in read if file.videos]
+    left_out += strange if read else []
+    chosen, splits = _choose_labels(read, top, there, left_out)
     root = chosen[0].root if chosen else top
     found = _probe(there, left_out, timeout, cache)
     names = {path: os.path.relpath(path, root).replace(os.sep, "/") for path in there}
@@ -145,7 +150,7 @@ def survey(folder: str | os.PathLike[str], timeout: float = 20.0, cache: Path | 
             videos[path.relative_to(root).as_posix()] = info
     pairs = sorted({pair for file in chosen for pair in file.animals if pair[0] in videos})
     tracks = choose_tracks(track_files, videos, pairs, left_out)
-    return Survey(top, root, videos, tuple(chosen), splits, tuple(tracks), tuple(left_out))
+    return Survey(top, root, videos, tuple(chosen), splits, tuple(tracks), tuple(left_out), tuple(strange))
 
 
 def _survey_of_file(file: Path, left_out: list[str], timeout: float, cache: Path | None) -> Survey:
@@ -158,7 +163,13 @@ def _survey_of_file(file: Path, left_out: list[str], timeout: float, cache: Path
     labels = _read_below(file, form, file.parent)
     if labels.size == 0:
         raise ValueError(f"{file} is {form.title}, and names no behaviour")
-    chosen, _ = _choose_labels([labels], file.parent, left_out)
+    there = list_videos(file.parent)
+    if not labels.videos:
+        seen = _probe(there, left_out, timeout, cache)
+        below = {path.relative_to(file.parent).as_posix(): info for path, info in seen.items()}
+        strange = (_names_differ(labels, labels.missing, there),)
+        return Survey(file.parent, file.parent, below, left_out=tuple(left_out), strange=strange)
+    chosen, _ = _choose_labels([labels], file.parent, there, left_out)
     paths = {file.parent / name: name for name in sorted(labels.videos)}
     videos = {paths[path]: info for path, info in _probe(list(paths), left_out, timeout, cache).items()}
     return Survey(file.parent, file.parent, videos, tuple(chosen), left_out=tuple(left_out))
@@ -222,10 +233,6 @@ def _read_labels(path: Path, form: LabelFormat, roots: Sequence[Path], left_out:
     if best is None:
         assert refusal is not None
         left_out.append(f"{path}: is {form.title}, and cannot be used: {refusal}")
-    elif not best.videos:
-        name = best.missing[0] if best.missing else "no video"
-        left_out.append(f"{path}: is {form.title}, of {name} and others that are not here")
-        return None
     elif best.size == 0:
         left_out.append(f"{path}: is {form.title}, and names no behaviour")
         return None
@@ -253,8 +260,19 @@ def _read_below(path: Path, form: LabelFormat, root: Path) -> LabelFile:
     return LabelFile(path, form, root, frozenset(there.values()), missing, bouts, clips, pairs)
 
 
+def _names_differ(file: LabelFile, names: Sequence[str], there: Iterable[Path]) -> str:
+    """Which videos a file of labels names that are not there, and what there is that they may be."""
+    here = list(dict.fromkeys(path.name for path in there))
+    told = []
+    for name in names[:3]:
+        near = nearest(name.rpartition("/")[2], here)
+        told.append(f"{name} (there is {near[0]})" if near else name)
+    more = " …" if len(names) > 3 else ""
+    return f"{file.path} names {counted(len(names), 'video')} that cannot be found here: {', '.join(told)}{more}"
+
+
 def _choose_labels(
-    read: Sequence[LabelFile], top: Path, left_out: list[str]
+    read: Sequence[LabelFile], top: Path, there: Sequence[Path], left_out: list[str]
 ) -> tuple[list[LabelFile], Mapping[str, Path]]:
     """The files of labels to take: the one with most videos, and those of its format that label others."""
     if not read:
@@ -292,10 +310,9 @@ def _choose_labels(
         if contradictions(file.clips)
     ]
     if first.missing:
-        names = ", ".join(first.missing[:3]) + (" …" if len(first.missing) > 3 else "")
         left_out.append(
-            f"{first.path} names {counted(len(first.missing), 'video')} that cannot be found below {top}: "
-            f"{names}. `amclip check` lists them; put them there, or take what is labelled of them out"
+            f"{_names_differ(first, first.missing, there)}. `amclip check` lists them; put them below {top}, give file "
+            "and labels one name, or take what is labelled of them out"
         )
     return sorted(taken, key=lambda file: file.path), {}
 

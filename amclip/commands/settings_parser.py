@@ -1,6 +1,5 @@
 """What is said of wrong words of `amclip fit|validate|test|predict|check`."""
 
-import difflib
 import os
 import re
 import sys
@@ -14,6 +13,7 @@ from amclip.inputs import NetworkInput
 from amclip.losses import Loss
 from amclip.plain import setting_names
 from amclip.task import BehaviourTask
+from amclip.text import nearest
 
 __all__ = ["LINKED", "Parser"]
 
@@ -42,7 +42,7 @@ class Parser(LightningArgumentParser):
         for name in re.findall(r"(?:[Oo]ption '|unrecognized arguments: --)([\w.]+)", message):
             known = list(_known_settings())
             last = {full.rpartition(".")[2]: full for full in known}
-            if close := difflib.get_close_matches(name.rpartition(".")[2], last, n=2):
+            if close := nearest(name.rpartition(".")[2], last, 2):
                 telling.append(f"did you mean {' or '.join(f'--{last[word]}' for word in close)}?")
         if re.search(r"Expected a <class 'str'>. Got value: (False|True|None|[\d.]+)", message):
             telling.append('YAML reads no and yes as false and true, null as nothing: put such names in quotes, ["no"]')
@@ -54,7 +54,7 @@ class Parser(LightningArgumentParser):
                 )
             elif "loss" in message:
                 known = [one.__name__ for one in _losses()]
-                close = difflib.get_close_matches(word, known, n=1)
+                close = nearest(word, known)
                 telling.append(
                     f"there is no loss {word}; "
                     + (f"did you mean {close[0]}? " if close else "")

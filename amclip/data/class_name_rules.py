@@ -1,11 +1,10 @@
 """Names of behaviours: which can be used, and what to say of one that is not known."""
 
-import difflib
 from collections import Counter
 from collections.abc import Sequence
 
 from amclip.data.label_error import LabelError
-from amclip.text import holds_control, is_formula
+from amclip.text import holds_control, is_formula, nearest
 
 __all__ = [
     "COLUMNS_OF_PREDICTIONS",
@@ -22,9 +21,9 @@ COLUMNS_OF_PREDICTIONS = ("filepath", "subject", "start", "stop", "label", "spli
 
 def unknown_class(name: str, classes: Sequence[str]) -> str:
     """What to say of a class that is none of those known."""
-    close = difflib.get_close_matches(name, classes, n=1)
+    near = nearest(name, classes)
     return f"unknown class {name!r}; " + (
-        f"did you mean {close[0]!r}?" if close else f"the classes are {', '.join(classes)}"
+        f"did you mean {near[0]!r}?" if near else f"the classes are {', '.join(classes)}"
     )
 
 

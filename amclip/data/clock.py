@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from amclip.data.find import named_otherwise
 from amclip.data.label_error import LabelError
 from amclip.data.locate import Locator
 from amclip.data.probe import frame_times
@@ -218,9 +219,10 @@ class Clock:
         if path is None:
             if rate is None:
                 where = "" if self.root is None else f" below {self.root}"
+                near = "" if self.root is None else named_otherwise(self.root / video)
                 raise LabelError(
                     f"frames are counted, and {video} is not there{where} to tell when each is shown: give the folder "
-                    f"of the videos ({_ROOTS}), or their frames per second ({_OPTIONS})",
+                    f"of the videos ({_ROOTS}), or their frames per second ({_OPTIONS}){near}",
                     source,
                     line,
                 )

@@ -1,15 +1,22 @@
 """Find the videos below a folder, and what cannot be looked into."""
 
-import difflib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from amclip.data.video_file import VIDEO_SUFFIXES
+from amclip.text import nearest
 
-__all__ = ["in_its_place", "list_videos"]
+__all__ = ["in_its_place", "list_videos", "named_otherwise"]
 
 _MOST_NAMES = 10_000  # of a folder, among which like ones are looked for
+
+
+def named_otherwise(path: str | os.PathLike[str]) -> str:
+    """What there is where a video of a table is not, as :func:`in_its_place` says it, and what to do about names."""
+    words = in_its_place(path)
+    alike = ": if that is it, the names differ; rename the file, or write its name into the labels"
+    return words + alike if words and Path(path).parent.is_dir() else words
 
 
 def in_its_place(path: str | os.PathLike[str]) -> str:
@@ -32,7 +39,7 @@ def in_its_place(path: str | os.PathLike[str]) -> str:
             names = [entry.name for entry, _ in zip(entries, range(_MOST_NAMES), strict=False)]
     except OSError:
         return ""
-    near = difflib.get_close_matches(missing.name, names, n=2, cutoff=0.75)
+    near = nearest(missing.name, names, 2, 0.75)
     return f"; there {'is' if len(near) == 1 else 'are'} {' and '.join(sorted(near))}" if near else ""
 
 

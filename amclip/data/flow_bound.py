@@ -19,7 +19,7 @@ from amclip.flow.image import flow_lengths
 from amclip.inputs import NetworkInput
 from amclip.preprocess import Preprocess
 
-__all__ = ["MOST_PAIRS", "MeasuredFlow", "fitting_bound", "flow_extent", "measure_flow"]
+__all__ = ["MOST_PAIRS", "MeasuredFlow", "bound_holds", "fitting_bound", "flow_extent", "measure_flow"]
 
 _PIXELS = 0.999  # of a clip's, which move no further than its extent
 _CLIPS = 0.9  # which move no further than what all together are said to
@@ -64,6 +64,17 @@ def flow_extent(images: Tensor, kind: FlowImage) -> float:
 def fitting_bound(extent: float) -> float:
     """The bound for flow of an extent, with room for what moves faster, to two digits; 0.1 at least."""
     return float(f"{max(1.5 * extent, 0.1):.2g}")
+
+
+def bound_holds(input: NetworkInput) -> str:
+    """For which size of image a bound of an input's flow holds, in words; ``""`` where its unit knows no image.
+
+    Pixels are those of the image that the network sees, so at half the size the same motion is half as many.
+    """
+    if input.flow.unit != "pixels":
+        return ""
+    size = input.image_size
+    return f"at input.image_size {size}; for another size times that size / {size}"
 
 
 def measure_flow(

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from amclip.data.animals import Animals
+from amclip.data.find import named_otherwise
 from amclip.data.frame_rates import describe_rates, describe_slow
 from amclip.data.overlaps import contradictions, cut_recordings
 from amclip.data.table import Clip, LabelTable
@@ -53,12 +54,18 @@ def readable_clips(
         (trackless, "are of animals without boxes there", ""),
     ):
         if errors:
-            reasons = list(dict.fromkeys(f"  {printable(str(error))}" for error in errors))[:_EXAMPLES]
+            reasons = [f"  {printable(words)}" for words in _told(errors)]
             rank_zero_warn(
                 f"{len(errors)} of {len(table)} clips of the split {split!r} {what} and are {fate}, for "
                 "example:\n" + "\n".join(reasons) + more
             )
     return LabelTable(tuple(kept), table.classes, table.source)
+
+
+def _told(errors: list[VideoError]) -> list[str]:
+    """The first of several errors; of videos that are not there, what there is in their place."""
+    first = list({str(error): error for error in errors}.items())[:_EXAMPLES]
+    return [f"{said}{'' if Path(error.path).exists() else named_otherwise(error.path)}" for said, error in first]
 
 
 def explain_unreadable(source: object, clips: int, split: str, root: Path, animals: Animals | None = None) -> str:

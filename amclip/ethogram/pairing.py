@@ -1,6 +1,5 @@
 """Which videos, animals and bouts of two annotations belong together."""
 
-import difflib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from amclip.data.intervals import Bout, Interval, Subjects, Timeline
 from amclip.data.locate import same_name
 from amclip.data.video_file import VIDEO_SUFFIXES
 from amclip.ethogram.annotations import Annotation
+from amclip.text import nearest
 
 __all__ = ["Pair", "bouts_within", "match_videos", "pair_up"]
 
@@ -77,8 +77,7 @@ def pair_up(
     for one, other in ((labelled, predicted), (predicted, labelled)):
         for name in one.classes:
             if name not in other.classes:
-                free = [known.lower() for known in other.classes if known not in shared]
-                near = difflib.get_close_matches(name.lower(), free, 1)
+                near = nearest(name, [known for known in other.classes if known not in shared])
                 hint = f"; is it the same as {near[0]!r}?" if near else ""
                 notes.append(f"behaviour {name!r} is only in {one.source}, and counts as never seen by the other{hint}")
     for name in (*labelled.classes, *predicted.classes):
@@ -151,10 +150,9 @@ def _animal_left_out(name: str, video: str, source: Annotation, others: Sequence
 
 def _near(names: Sequence[str], others: Sequence[str]) -> str:
     """A question that suggests which of the others is meant by one of the names, where there is one that is close."""
-    by_fold = {other.casefold(): other for other in others if other}
     for name in names:
-        if near := difflib.get_close_matches(name.casefold(), list(by_fold), 1):
-            return f" (is {name!r} the same as {by_fold[near[0]]!r}?)"
+        if near := nearest(name, [other for other in others if other]):
+            return f" (is {name!r} the same as {near[0]!r}?)"
     return ""
 
 

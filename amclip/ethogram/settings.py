@@ -1,7 +1,6 @@
 """Bout settings from a file: YAML, or a CSV table with a row per behaviour."""
 
 import csv
-import difflib
 import os
 from collections.abc import Sequence
 from dataclasses import fields
@@ -10,6 +9,7 @@ from typing import Any
 
 from amclip.data.formats.delimited import parse_number
 from amclip.ethogram.bouts import BoutSettings
+from amclip.text import nearest
 
 __all__ = ["DEFAULT", "bout_settings"]
 
@@ -49,7 +49,7 @@ def bout_settings(
         raise ValueError(f"expected a threshold for each of {len(classes)} behaviours, got {len(thresholds)}")
     told = {} if path is None else _read(Path(path))
     if unknown := [name for name in told if name not in (*classes, DEFAULT)]:
-        near = difflib.get_close_matches(unknown[0], classes, 1)
+        near = nearest(unknown[0], classes)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(classes)}"
         raise ValueError(f"{path}: unknown behaviour {unknown[0]!r}; {hint}")
     settings = {}

@@ -85,7 +85,8 @@ def test_names_like_those_of_missing_videos_are_told(tmp_path: Path) -> None:
         (tmp_path / name).write_text(name)
     lengths = {tmp_path / f"{name}.mp4": info() for name in ("val", "test")}
     finding = only(check(tmp_path, three(train=clip("cow-12.mp4", "train")), lengths=lengths))
-    assert finding.detail == f"does not exist below {tmp_path}; there is cow_12.mp4"
+    alike = "if that is it, the names differ; rename the file, or write its name into the labels"
+    assert finding.detail == f"does not exist below {tmp_path}; there is cow_12.mp4: {alike}"
 
 
 def test_where_everything_is_missing_the_root_is_doubted(tmp_path: Path) -> None:
@@ -93,6 +94,15 @@ def test_where_everything_is_missing_the_root_is_doubted(tmp_path: Path) -> None
     assert len(report.findings) == 3
     where = f"does not exist below {tmp_path}, where data.source.root has it: is that the folder of the videos?"
     assert report.findings[0].detail == where
+
+
+def test_where_all_names_differ_those_of_the_files_are_told(tmp_path: Path) -> None:
+    for name in ("Mouse_1.mp4", "Mouse_2.mp4"):
+        (tmp_path / name).write_bytes(b"")
+    table = build_table([clip("mouse1.mp4"), clip("mouse 2.mp4")], "labels.csv", ["x"])
+    report = check_data(table, tmp_path, lengths={}, training=False)
+    details = [finding.detail.partition(":")[0] for finding in report.findings]
+    assert details == [f"does not exist below {tmp_path}; there is Mouse_{number}.mp4" for number in (1, 2)]
 
 
 def test_broken_videos_are_fatal_and_short_ones_a_warning(tmp_path: Path) -> None:
@@ -133,6 +143,23 @@ def test_classes_without_examples(tmp_path: Path) -> None:
     assert [(f.fatal, f.subject) for f in report.findings] == [(True, "y"), (False, "x"), (False, "y")]
     assert "no example in training (1 in other splits)" in report.findings[0].detail
     assert not check(tmp_path, rows, ["x", "y"], training=False).findings
+
+
+def test_classes_that_every_clip_shows(tmp_path: Path) -> None:
+    names = {"train": ("x", "y", "x"), "val": ("y", "y"), "test": ("x",)}  # of one clip every class is shown always
+    clips = [
+        clip(f"{split}{number}.mp4", split, labels=("on", name))
+        for split, shown in names.items()
+        for number, name in enumerate(shown)
+    ]
+    found = [one for one in check(tmp_path, clips, ["on", "x", "y"]).findings if "every clip" in one.kind]
+    assert [(one.subject, one.fatal, one.detail) for one in found] == [
+        ("on", False, "all 3 clips of training show it: what is never seen without it cannot be learned"),
+        *(
+            (name, False, "all 2 clips of val show it: its average precision there is 1, whatever is said")
+            for name in ("on", "y")
+        ),
+    ]
 
 
 def test_class_names_that_look_alike(tmp_path: Path) -> None:
@@ -176,7 +203,7 @@ def test_clips_that_contradict_each_other_are_told_by_their_lines(tmp_path: Path
 def test_a_recording_cut_by_time_is_a_warning(tmp_path: Path) -> None:
     rows = [
         clip("a.mp4", "train", 0, 4),
-        clip("a.mp4", "train", 2, 6),
+        clip("a.mp4", "train", 2, 6, labels=()),
         clip("a.mp4", "val", 6, 8),
         clip("a.mp4", "test", 8, 10),
     ]

@@ -9,6 +9,7 @@ import pytest
 from amclip.cli import main
 from amclip.commands.time_left import Rates, describe_estimate, in_words
 from amclip.inputs import NetworkInput
+from amclip.long_work import LongWork
 from amclip.models.config import NetworkConfig, TuningConfig
 
 CONFIG = Path(__file__).parents[2] / "configs" / "demo.yaml"
@@ -53,8 +54,14 @@ def test_a_few_steps_say_what_all_take(
     monkeypatch.chdir(tmp_path)
     words = ["--input.num_segments=1", "--input.positions_per_segment=2", "--data.batch_size=4"]
     words += ["--data.embeddings.folder=kept", "--model.network.tuning.trainable_blocks=0"]
+    told: list[tuple[str, float, str]] = []
+    monkeypatch.setattr(LongWork, "reach", lambda self, done, name=None: _note(told, self, done, name))
     check(drawn, tmp_path / "report.csv", "--estimate", *words)
-    said = capsys.readouterr().out
+    said, progress = capsys.readouterr()
+    (steps,) = re.findall(r"Measuring a few steps of this training, (\d+) clips in all", progress)
+    assert told[0] == ("Measuring steps that embed", 0, steps)
+    assert told[-1] == ("Measuring later epochs", int(steps), steps)  # clip n of n
+    assert len(told) > 10
     assert "from a few measured steps of 2 clips" in said
     assert re.search(r"for \d+ epochs", said)
     assert "GiB" in said
@@ -62,6 +69,12 @@ def test_a_few_steps_say_what_all_take(
     assert "configs/encoders/frozen.yaml" not in said
     assert "--input.positions_per_segment 1" in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.csv"]
+
+
+def _note(told: list[tuple[str, float, str]], work: LongWork, done: float, name: str | None) -> None:
+    work._done, work._name = done, name or work._name
+    if work._unit == "clips":
+        told.append((work._name, done, f"{work._total:g}"))
 
 
 def test_a_range_holds_what_reading_beside_computing_may_take() -> None:

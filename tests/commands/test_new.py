@@ -86,6 +86,7 @@ def test_events_of_boris_and_a_second_table(films: Path, tmp_path: Path, capsys:
         "window": 0.8,  # the median bout of walking, which is the briefest
     }
     assert (config["input"]["num_segments"], config["input"]["positions_per_segment"]) == (2, 8)
+    assert "It holds at input.image_size 224; for another size times that size / 224" in said
     assert config["data"]["splits"]["by"] == "video"
     assert config["model"]["network"]["tuning"]["trainable_blocks"] == 0
     checks_and_trains(folder)
@@ -211,6 +212,35 @@ def test_one_file_of_labels_and_the_videos_that_it_names(
     with pytest.raises(SystemExit):
         main(["new", str(folder / "notes.txt"), "--output", str(folder / "other.yaml")])
     assert "is no file of labels that amclip reads" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["", "labels.csv"])
+def test_where_the_labels_name_other_videos_the_nearest_are_told(
+    films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], given: str
+) -> None:
+    (tmp_path / "Mouse_A.mp4").symlink_to(films / "a.mp4")
+    (tmp_path / "labels.csv").write_text("filepath,start,stop,label\nmouse-a.mp4,0,1,walk\nzz9.mp4,0,1,rest\n")
+    with pytest.raises(SystemExit):
+        main(["new", str(tmp_path / given)])
+    said = capsys.readouterr()
+    assert "labels   of other videos" in said.out
+    assert "names 2 videos that cannot be found here: mouse-a.mp4 (there is Mouse_A.mp4), zz9.mp4" in said.err
+    assert "Give a video one name in both" in said.err
+    assert "nothing to train on" not in said.err
+    assert not (tmp_path / "amclip.yaml").exists()
+    (tmp_path / "zz9.mp4").symlink_to(films / "b.mp4")
+    main(["new", str(tmp_path / given)])
+    assert "names 1 video that cannot be found here: mouse-a.mp4 (there is Mouse_A.mp4)" in capsys.readouterr().out
+
+
+def test_a_behaviour_that_is_on_all_the_time_is_told(
+    films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place(films, tmp_path)
+    rows = [f"{name}.mp4,{at},{at + 0.5},on;{'walk' if at else 'rest'}" for name in NAMES for at in (0, 0.5, 1)]
+    (tmp_path / "labels.csv").write_text("\n".join(["filepath,start,stop,label", *rows]) + "\n")
+    main(["new", str(tmp_path)])
+    assert "in every training clip: on. What is never seen without it cannot be learned" in capsys.readouterr().out
 
 
 def test_nothing_is_overwritten(films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

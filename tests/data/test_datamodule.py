@@ -103,6 +103,13 @@ def test_a_split_without_a_readable_video_is_refused(drawn: Path, tmp_path: Path
         build(drawn, labels=str(table)).setup("fit")
 
 
+def test_in_place_of_a_video_that_is_named_otherwise_the_nearest_name_is_told(drawn: Path, tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text((drawn / "labels.csv").read_text().replace("clip_00000.mp4", "Clip-00000.mp4"))
+    with pytest.warns(UserWarning, match=r"Clip-00000.mp4: does not exist; there is clip_00000.mp4: if that is it"):
+        build(drawn, labels=str(table), root=str(drawn)).setup("fit")
+
+
 def test_an_empty_split_is_refused_by_name(drawn: Path, tmp_path: Path) -> None:
     table = tmp_path / "labels.csv"
     lines = [line for line in (drawn / "labels.csv").read_text().splitlines() if not line.endswith(",val")]

@@ -16,7 +16,7 @@ __all__ = ["FORMAT", "write"]
 
 def write(table: LabelTable, target: Path, writing: Writing) -> list[str]:
     """Write a row per bout."""
-    return write_for_boris(table, target, AGGREGATED, "Aggregated events", _rows)
+    return write_for_boris(table, target, writing.clock, AGGREGATED, "Aggregated events", _rows)
 
 
 def _rows(timeline: Timeline) -> Iterator[dict[str, str]]:

@@ -1,17 +1,21 @@
 """What both tables of BORIS' events have in common when they are written."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from amclip.data.boris_columns import subject_of
+from amclip.data.clock import Clock
 from amclip.data.formats.boris_rows import MISSING
-from amclip.data.formats.notes import gaps, splits, unnamed
+from amclip.data.formats.notes import gaps, splits, unnamed, warn_of_lengths
 from amclip.data.formats.target_files import write_rows
 from amclip.data.intervals import Timeline, timelines_of
 from amclip.data.label_error import LabelError
 from amclip.data.table import LabelTable
 
-__all__ = ["lost_in_boris", "silent_subjects", "timelines_for_boris", "write_for_boris"]
+__all__ = ["lost_in_boris", "silent_subjects", "timelines_for_boris", "to_file_end", "write_for_boris"]
+
+_ROUNDED = 0.1  # seconds: tables are rounded
 
 
 def timelines_for_boris(table: LabelTable) -> list[Timeline]:
@@ -34,9 +38,26 @@ def timelines_for_boris(table: LabelTable) -> list[Timeline]:
     return timelines_of(table)
 
 
+def to_file_end(timeline: Timeline, clock: Clock) -> Timeline:
+    """A table's time line, which ends with its last row, with the length of the file; the rest is not labelled.
+
+    As it is where the file is not there.
+    """
+    length = clock.length(timeline.video)
+    if length is None or length <= timeline.end:
+        return timeline
+    rest = (timeline.end, length)
+    timeline = replace(timeline, duration=length)
+    if rest[1] - rest[0] <= _ROUNDED:
+        return timeline
+    unwatched = (*timeline.unwatched, *((subject, *rest) for subject in timeline.subjects))
+    return replace(timeline, unlabelled=(*timeline.unlabelled, rest), unwatched=unwatched)
+
+
 def write_for_boris(
     table: LabelTable,
     target: Path,
+    clock: Clock,
     columns: Sequence[str],
     sheet: str,
     rows_of: Callable[[Timeline], Iterable[Mapping[str, str]]],
@@ -46,6 +67,7 @@ def write_for_boris(
     Args:
         table: The labels.
         target: The file.
+        clock: How long the videos are.
         columns: Its columns.
         sheet: Name of the sheet, in a workbook.
         rows_of: Cells of a time line's rows by column, beside those that tell of its observation.
@@ -53,12 +75,13 @@ def write_for_boris(
     Raises:
         LabelError: If a name is one that BORIS reads otherwise.
     """
-    timelines = timelines_for_boris(table)
+    timelines = [to_file_end(timeline, clock) for timeline in timelines_for_boris(table)]
     rows = []
     for timeline in timelines:
         same = _observation_cells(timeline)
         rows += [[{**same, **cells}.get(name, "") for name in columns] for cells in rows_of(timeline)]
     write_rows(target, [columns, *rows], sheet)
+    warn_of_lengths(timelines, clock, "its media end")
     return lost_in_boris(table, timelines)
 
 

@@ -16,7 +16,7 @@ __all__ = ["FORMAT", "write"]
 
 def write(table: LabelTable, target: Path, writing: Writing) -> list[str]:
     """Write a row where a bout starts, and one where it stops."""
-    return write_for_boris(table, target, TABULAR, "Events", _rows)
+    return write_for_boris(table, target, writing.clock, TABULAR, "Events", _rows)
 
 
 def _rows(timeline: Timeline) -> Iterator[dict[str, str]]:

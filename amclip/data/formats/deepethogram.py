@@ -15,7 +15,7 @@ import numpy as np
 from amclip.data.formats.delimited import delimiter_of, first_line, rows
 from amclip.data.formats.frames import below_a_folder, frame_bouts, frame_values, one_name_each
 from amclip.data.formats.label_format import BoutReader, Files, LabelFormat, Noted, Reading, Writer
-from amclip.data.formats.notes import moved, splits, without_suffix
+from amclip.data.formats.notes import moved, splits, warn_of_lengths, without_suffix
 from amclip.data.formats.origin import Writing
 from amclip.data.formats.target_files import write_rows
 from amclip.data.intervals import Timeline, timelines_of
@@ -125,6 +125,7 @@ def write(table: LabelTable, target: Path, writing: Writing) -> list[str]:
         background = np.where(frames.min(axis=1) < 0, -1, frames.max(axis=1) == 0).astype(int)
         rows += [[index, background[index], *frame] for index, frame in enumerate(frames.tolist())]
         write_rows(target / _label_file(timeline.video, subject), rows, "labels")
+    warn_of_lengths(timelines, writing.clock, "its labels per frame end")
     return moved(off) + splits(table) + ["the suffix of the videos"]
 
 

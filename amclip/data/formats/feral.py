@@ -15,7 +15,7 @@ from amclip.data.clock import Clock
 from amclip.data.formats import strict_json
 from amclip.data.formats.frames import frame_bouts, frame_values
 from amclip.data.formats.label_format import BoutReader, LabelFormat, Noted, Reading, Writer
-from amclip.data.formats.notes import gaps, moved, split_within
+from amclip.data.formats.notes import gaps, moved, split_within, warn_of_lengths
 from amclip.data.formats.origin import Writing
 from amclip.data.formats.target_files import write_text
 from amclip.data.intervals import Bout, Timeline, timelines_of
@@ -160,6 +160,7 @@ def write(table: LabelTable, target: Path, writing: Writing) -> list[str]:
     }
     write_text(target, json.dumps(content, ensure_ascii=False) + "\n")
     notes = split_within(table, timelines, "FERAL")
+    warn_of_lengths(timelines, writing.clock, "its labels per frame end")
     return notes + moved(off) + gaps(timelines, "intervals nobody observed read as showing nothing")
 
 

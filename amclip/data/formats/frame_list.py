@@ -22,7 +22,7 @@ from amclip.data.formats.class_names import by_number
 from amclip.data.formats.delimited import find_header, read_headed
 from amclip.data.formats.frames import below_a_folder, frame_bouts, frame_values, one_name_each
 from amclip.data.formats.label_format import ClipReader, LabelFormat, Reading, Writer
-from amclip.data.formats.notes import gaps, moved, split_within, without_suffix
+from amclip.data.formats.notes import gaps, moved, split_within, warn_of_lengths, without_suffix
 from amclip.data.formats.origin import Writing
 from amclip.data.formats.target_files import write_text
 from amclip.data.image_folder import IMAGE_FOLDER_FPS
@@ -216,6 +216,7 @@ def write(table: LabelTable, target: Path, writing: Writing) -> list[str]:
         write_text(target / f"{split}.csv", "\n".join(rows) + "\n")
     write_text(target / _CLASSES, json.dumps({name: n for n, name in enumerate(table.classes)}) + "\n")
     notes = split_within(table, timelines, "a frame list") + moved(off)
+    warn_of_lengths(timelines, writing.clock, "its labels per frame end")
     notes += gaps(timelines, "intervals nobody observed read as showing nothing")
     return notes + (["the suffix of the videos"] if any(without_suffix(v) != v for v in table.videos()) else [])
 

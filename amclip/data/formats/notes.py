@@ -1,13 +1,24 @@
 """What a format cannot hold of a table, in words, and what it refuses; the same for all formats."""
 
+import warnings
 from collections.abc import Callable, Sequence
 
+from amclip.data.clock import Clock
 from amclip.data.intervals import Timeline
 from amclip.data.label_error import LabelError
 from amclip.data.table import Clip, LabelTable
 from amclip.data.video_file import VIDEO_SUFFIXES
 
-__all__ = ["gaps", "moved", "refuse", "split_within", "splits", "unnamed", "whole_videos", "without_suffix"]
+__all__ = [
+    "gaps",
+    "moved",
+    "refuse",
+    "split_within",
+    "splits",
+    "unnamed",
+    "whole_videos",
+    "without_suffix",
+]
 
 
 def moved(count: int) -> list[str]:
@@ -29,6 +40,24 @@ def split_within(table: LabelTable, timelines: Sequence[Timeline], what: str) ->
 def gaps(timelines: Sequence[Timeline], what: str) -> list[str]:
     """Intervals nobody observed, of all animals or of one, for formats without."""
     return [what] if any(timeline.unlabelled or timeline.unwatched for timeline in timelines) else []
+
+
+def warn_of_lengths(timelines: Sequence[Timeline], clock: Clock, what: str) -> None:
+    """Warn of videos whose own length is not known, for formats that say how long they are.
+
+    Args:
+        timelines: Of the videos.
+        clock: Which of them are there.
+        what: What ends with the labels, where they are not.
+    """
+    missing = [timeline.video for timeline in timelines if clock.length(timeline.video) is None]
+    if missing:
+        names = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        warnings.warn(
+            f"{names}: no file is there that can be read, so {what} with the last label, and the video may go on. Give "
+            "the folder of the videos (--root)",
+            stacklevel=3,
+        )
 
 
 def unnamed(table: LabelTable) -> list[str]:

@@ -1,6 +1,5 @@
 """Which video a track is of, and which animal: matched by name, and never guessed."""
 
-import difflib
 import os
 import posixpath
 import re
@@ -10,6 +9,7 @@ from amclip.data.label_error import LabelError
 from amclip.data.locate import same_name
 from amclip.data.tracks.track import Track, Tracks
 from amclip.data.video_file import VIDEO_SUFFIXES
+from amclip.text import nearest
 
 __all__ = ["NoTracksError", "UnknownSubjectError", "match_names", "match_subjects", "match_videos", "tracks_of"]
 
@@ -159,10 +159,8 @@ def match_subjects(wanted: Iterable[str], there: Sequence[str], source: str, wha
 
 
 def _suggestion(name: str, there: Sequence[str]) -> str:
-    by_fold = {one.casefold(): one for one in there}
-    close = difflib.get_close_matches(name.casefold(), list(by_fold), n=1)
-    if close:
-        return f"did you mean {by_fold[close[0]]!r}?"
+    if near := nearest(name, there):
+        return f"did you mean {near[0]!r}?"
     if not there:
         return "there is none at all"
     more = f" and {len(there) - 5} more" if len(there) > 5 else ""
