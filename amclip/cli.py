@@ -188,6 +188,10 @@ def _message(error: BaseException) -> str:
 def _run(command: str, args: list[str]) -> None:
     if os.getcwd() not in sys.path:  # last: classes of the user's own, in the folder where the command is started
         sys.path.append(os.getcwd())
+    if command in (*LIGHTNING_COMMANDS, "check", "embed", "prepare"):
+        from amclip.commands.given_files import refuse_missing_words
+
+        refuse_missing_words(args)
     if command in LIGHTNING_COMMANDS:
         with uncollected():
             import_torchmetrics()

@@ -123,7 +123,7 @@ class LastCheckpoint(ModelCheckpoint):
     def _save(self, trainer: Trainer) -> None:
         assert self.dirpath is not None
         self.best_model_path = str(Path(self.dirpath) / f"{self.filename}{self.FILE_EXTENSION}")
-        trainer.save_checkpoint(self.best_model_path)
+        trainer.save_checkpoint(self.best_model_path, self.save_weights_only)
         self._note(trainer)
 
     def _note(self, trainer: Trainer) -> None:

@@ -7,15 +7,19 @@ import torch
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.accelerators import Accelerator, CUDAAccelerator
-from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.callbacks import ModelSummary, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.strategies import Strategy
+from lightning.pytorch.utilities.model_summary import get_human_readable_count
 
 from amclip.precision import bfloat16_is_fast
 from amclip.rank_zero import rank_zero_info
 from amclip.sharded import choose_strategy
 
-__all__ = ["AmclipTrainer", "Float32Products", "PatientBar", "Precision", "RunLogger", "choose_precision", "on_cuda"]
+__all__ = [
+    *("AmclipTrainer", "Float32Products", "NetworkSize", "PatientBar", "Precision", "RunLogger", "choose_precision"),
+    "on_cuda",
+]
 
 _Names = Literal["auto", "32-true", "bf16-mixed", "16-mixed", "64-true", "bf16-true", "16-true"]
 _Engines = Literal["transformer-engine", "transformer-engine-float16"]
@@ -49,6 +53,8 @@ class AmclipTrainer(Trainer):
         limit_predict_batches: For predictions.
         overfit_batches: Train and validate on the same ones.
         val_check_interval: How often within an epoch to validate; see Lightning for times.
+        num_sanity_val_steps: Batches that are validated before the training begins, so that what is wrong with
+            validation ends it at once, and not behind an epoch. 0: none; -1: all. Default: 1.
         **settings: Of Lightning's trainer.
 
     Raises:
@@ -69,6 +75,7 @@ class AmclipTrainer(Trainer):
         limit_predict_batches: int | float | None = None,
         overfit_batches: int | float = 0.0,
         val_check_interval: int | float | str | timedelta | dict[str, Any] | None = None,
+        num_sanity_val_steps: int | None = None,
         **settings: Any,
     ) -> None:
         if float32_products not in (known := get_args(Float32Products)):
@@ -80,6 +87,10 @@ class AmclipTrainer(Trainer):
             how = "without tensor cores" if float32_products == "highest" else f"on tensor cores ({float32_products})"
             products = f"; float32 products {how}"
         self.side_stream = side_stream
+        if num_sanity_val_steps is None and not settings.get("barebones"):
+            # One is decoded, embedded and scored, and the scores logged. Lightning's second goes the same way again,
+            # and delays the first step.
+            num_sanity_val_steps = 1
         super().__init__(
             accelerator=accelerator,
             strategy=choose_strategy(strategy),
@@ -90,6 +101,7 @@ class AmclipTrainer(Trainer):
             limit_predict_batches=limit_predict_batches,
             overfit_batches=overfit_batches,
             val_check_interval=val_check_interval,
+            num_sanity_val_steps=num_sanity_val_steps,
             **settings,
         )
         rank_zero_info(f"Precision: {chosen or '32-true'}{why}{products}")
@@ -135,6 +147,13 @@ class PatientBar(RichProgressBar):
         self._shown: Any = {}
         self._between = False
 
+    def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget its scores: of a batch and a network that learned nothing, they would pass for the first epoch's."""
+        super().on_sanity_check_end(trainer, pl_module)
+        self._shown = {}
+        if self._metric_component is not None:
+            self._metric_component.update(self._shown)
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
@@ -148,7 +167,26 @@ class PatientBar(RichProgressBar):
         """What stands behind the bar."""
         if not self._between:
             self._shown = super().get_metrics(trainer, pl_module)
+            self._shown.pop("v_num", None)  # the number of the run, as 0.000: no score
         return self._shown
+
+
+class NetworkSize(ModelSummary):
+    """Says how many weights a network has, and how many of them learn.
+
+    In place of Lightning's table, whose rows are the network and metrics without weights, and whose operations are all
+    zero: they are not counted, as no batch is drawn for that.
+    """
+
+    @staticmethod
+    def summarize(
+        summary_data: Any, total_parameters: int, trainable_parameters: int, *rest: Any, **settings: Any
+    ) -> None:
+        """Say it."""
+        learning, total = (
+            " ".join(get_human_readable_count(int(count)).split()) for count in (trainable_parameters, total_parameters)
+        )
+        rank_zero_info(f"Network: {learning} of {total} weights learn")
 
 
 def choose_precision(asked: Precision | None, accelerator: Any) -> tuple[Any, str]:

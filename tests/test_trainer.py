@@ -1,16 +1,21 @@
 """What the trainer chooses by the device: GPUs are made up by what PyTorch says of them."""
 
 import inspect
+import io
+import logging
+import warnings
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args
+from types import SimpleNamespace, UnionType
+from typing import Any, ClassVar, get_args
 
 import pytest
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 
-from amclip.trainer import AmclipTrainer, PatientBar, RunLogger, choose_precision
+from amclip import trainer as trainers
+from amclip.last_checkpoint import LastCheckpoint
+from amclip.trainer import AmclipTrainer, NetworkSize, PatientBar, RunLogger, choose_precision
 
 
 @pytest.fixture
@@ -111,3 +116,82 @@ def test_a_run_that_fails_before_anything_is_logged_takes_no_folder(tmp_path: Pa
     assert [one.name for one in tmp_path.iterdir()] == ["version_0"]
     assert {one.name.partition(".")[0] for one in (tmp_path / "version_0").iterdir()} == {"events", "hparams"}
     assert RunLogger(tmp_path, name="").version == 1
+
+
+class Learner(LightningModule):
+    """Has a validation whose score says how many batches it saw."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = torch.nn.Linear(4, 3), torch.nn.Linear(3, 1).requires_grad_(False)
+        self.validated: list[int] = []
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        return self.other(self.one(batch)).mean()
+
+    def on_validation_epoch_start(self) -> None:
+        self.validated.append(0)
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        self.validated[-1] += 1
+        self.log("score", float(len(self.validated)), prog_bar=True)
+
+    def configure_optimizers(self) -> Any:
+        return torch.optim.SGD(self.one.parameters(), 0.1)
+
+
+def test_scores_of_the_sanity_check_are_not_shown_as_those_of_an_epoch(tmp_path: Path) -> None:
+    told = io.StringIO()
+
+    class Watched(PatientBar):
+        shown: ClassVar[list[Any]] = []
+
+        def on_train_batch_end(self, *given: Any) -> None:
+            self.shown.append(dict(self._metric_component._metrics))
+            super().on_train_batch_end(*given)
+            self.shown.append(dict(self._metric_component._metrics))
+
+    bar = Watched()
+    bar._console_kwargs = {"file": told}
+    loader = torch.utils.data.DataLoader(torch.randn(3, 4), batch_size=1)
+    model = Learner()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        AmclipTrainer(accelerator="cpu", max_epochs=2, logger=False, enable_checkpointing=False, callbacks=[bar]).fit(
+            model, loader, loader
+        )
+    assert model.validated == [1, 3, 3]  # the first is the sanity check
+    assert [shown.get("score") for shown in bar.shown] == [None] * 6 + [2.0] * 6
+
+
+def test_one_batch_is_validated_before_a_training_unless_asked_otherwise() -> None:
+    quiet: Any = {"accelerator": "cpu", "logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    assert AmclipTrainer(**quiet).num_sanity_val_steps == 1
+    assert AmclipTrainer(**quiet, num_sanity_val_steps=0).num_sanity_val_steps == 0
+    assert AmclipTrainer(barebones=True, **quiet).num_sanity_val_steps == 0
+
+
+def test_of_a_network_is_said_how_many_weights_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(trainers, "rank_zero_info", said.append)
+    place: Any = SimpleNamespace(is_global_zero=True, strategy=None)
+    NetworkSize().on_fit_start(place, Learner())
+    assert said == ["Network: 15 of 19 weights learn"]
+
+
+def test_a_checkpoint_within_an_epoch_is_saved_without_words(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    saver = logging.getLogger("lightning.pytorch.trainer.connectors.checkpoint_connector")
+    saver.addHandler(caplog.handler)  # Lightning's loggers hand nothing on
+    try:
+        fitting = AmclipTrainer(
+            accelerator="cpu", max_epochs=1, logger=False, enable_progress_bar=False, enable_model_summary=False,
+            callbacks=[LastCheckpoint(str(tmp_path), every_n_steps=1)],
+        )  # fmt: skip
+        loader = torch.utils.data.DataLoader(torch.randn(3, 4), batch_size=1)
+        with caplog.at_level(logging.INFO, logger=saver.name), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fitting.fit(Learner(), loader, loader)
+    finally:
+        saver.removeHandler(caplog.handler)
+    assert (tmp_path / "last.ckpt").exists()
+    assert "weights_only" not in caplog.text

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from amclip.atomic import refuse_overwriting
+from amclip.commands.given_files import refuse_missing
 from amclip.commands.options import BoutOptions, ScoringOptions
 from amclip.commands.parsing import VIDEOS, CommandWords
 from amclip.interrupt import say_what_is_kept
@@ -113,6 +114,7 @@ def annotate(
     from amclip.ethogram.outputs import FILES, write_outputs
     from amclip.version import __version__
 
+    refuse_missing(checkpoint, bouts.settings)
     scoring.refuse_no_decoder()
     sources = find_sources(videos)
     given = filter(None, (checkpoint, bouts.settings, zero_shot.pretrained))

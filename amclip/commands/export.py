@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from amclip.atomic import refuse_overwriting, replacing, writing_text
+from amclip.commands.given_files import refuse_missing
 from amclip.commands.parsing import CommandWords
 
 __all__ = ["WORDS", "export"]
@@ -33,6 +34,7 @@ def export(checkpoint: str, output: str) -> None:
     if suffix not in _SUFFIXES:
         raise ValueError(f"--output: expected a name that ends in {' or '.join(_SUFFIXES)}, got {output}")
     about = target.with_suffix(".json")
+    refuse_missing(checkpoint)
     for path in (target, about):
         refuse_overwriting("--output", path, [checkpoint])
     from amclip.inference import load_model

@@ -6,7 +6,7 @@ from typing import Any
 
 from lightning.fabric.plugins.io import CheckpointIO
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, ProgressBar
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, ModelSummary, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 
 from amclip.atomic import refuse_overwriting
@@ -24,7 +24,7 @@ from amclip.last_checkpoint import LastCheckpoint
 from amclip.plain import from_plain
 from amclip.score_table import ScoreTable
 from amclip.task import BehaviourTask
-from amclip.trainer import AmclipTrainer, PatientBar
+from amclip.trainer import AmclipTrainer, NetworkSize, PatientBar
 
 __all__ = ["AmclipCLI", "DataOnly"]
 
@@ -176,9 +176,15 @@ class AmclipCLI(LightningCLI):
         trainer = self._get(self.config_init, "trainer")
         if self.subcommand == "fit" and trainer["logger"]:
             callbacks.append(LearningRateMonitor(logging_interval="step"))
-        has_bar = any(isinstance(callback, ProgressBar) for callback in _as_list(trainer["callbacks"]))
-        if trainer["enable_progress_bar"] is not False and not trainer["barebones"] and not has_bar:
-            callbacks.append(PatientBar())
+        for ours, kind, wanted in (
+            (PatientBar, ProgressBar, "enable_progress_bar"),
+            (NetworkSize, ModelSummary, "enable_model_summary"),
+        ):
+            given = any(isinstance(callback, kind) for callback in _as_list(trainer["callbacks"]))
+            if trainer[wanted] is not False and not trainer["barebones"] and not given:
+                callbacks.append(ours())
+        if not trainer["barebones"]:
+            kwargs["enable_model_summary"] = False  # Lightning would add its own, or say that it does not
         self.trainer_defaults["callbacks"] = callbacks
         plugins = _as_list(trainer.get("plugins"))
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):

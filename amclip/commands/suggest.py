@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amclip.atomic import refuse_overwriting
+from amclip.commands.given_files import refuse_missing
 from amclip.commands.options import ScoringOptions
 from amclip.commands.parsing import VIDEOS, CommandWords
 from amclip.text import counted, printable
@@ -79,6 +80,7 @@ def suggest(
         raise ValueError(f"--count: expected 1 or more, got {count}")
     if not 0 <= seed < 2**32:
         raise ValueError(f"--seed: expected a number from 0 to {2**32 - 1}, got {seed}")
+    refuse_missing(checkpoint)
     scoring.refuse_no_decoder()
     sources = find_sources(videos)
     tables, root = labelled.labelled, labelled.root

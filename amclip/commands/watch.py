@@ -7,9 +7,9 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from amclip.commands.given_files import refuse_missing
 from amclip.commands.options import NetworkOptions, ThresholdOptions
 from amclip.commands.parsing import CommandWords
 from amclip.interrupt import say_what_is_kept
@@ -124,9 +124,7 @@ def watch(
     """
     if seconds is not None and not 0 < seconds < math.inf:
         raise ValueError(f"--seconds: expected seconds above 0, got {seconds}")
-    for path in (checkpoint, *([] if bouts.settings is None else [bouts.settings])):
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"{path}: is not there")
+    refuse_missing(checkpoint, bouts.settings)
     from amclip.inference import load_model  # here, since wrong options are answered without PyTorch
     from amclip.live.camera import Camera
     from amclip.live.frames import SourceError

@@ -2,7 +2,8 @@
 
 A video is one of them where the file's name is the same, without folders, and its size in bytes too: a copy lies
 elsewhere, and many folders have a ``clip_1.mp4``. Of folders of images, which have no size, the length is compared.
-What `amclip prepare` wrote shows the same as what it was made of: either stands for the other, and for other copies.
+What `amclip prepare` wrote shows the same as what it was made of: either stands for the other, and for other copies; so
+do copies of copies.
 """
 
 import json
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from amclip.data.intervals import Interval, union
 from amclip.data.locate import same_name
@@ -20,6 +22,9 @@ from amclip.data.table import Clip, LabelTable
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
 from amclip.text import counted, printable
+
+if TYPE_CHECKING:
+    from amclip.data.prepared.originals import Originals
 
 __all__ = ["USES", "UsedVideo", "UsedVideos", "names_in_words", "shared_seconds"]
 
@@ -79,7 +84,9 @@ class UsedVideos:
             root: Folder that their paths are relative to.
             found: What probing found; videos that cannot be read are left out.
         """
-        originals = _Originals()
+        from amclip.data.prepared.originals import Originals  # here, since it brings an encoder
+
+        originals = Originals()
         by_split = {}
         for split, table in tables.items():
             clips: dict[str, list[Clip]] = defaultdict(list)
@@ -194,8 +201,10 @@ class UsedVideos:
         return {split: spans for split, spans in inside.items() if spans}
 
     @cached_property
-    def _originals(self) -> "_Originals":
-        return _Originals()
+    def _originals(self) -> "Originals":
+        from amclip.data.prepared.originals import Originals  # here, since it brings an encoder
+
+        return Originals()
 
     @cached_property
     def _by_name(self) -> dict[str, list[tuple[str, UsedVideo]]]:
@@ -204,26 +213,6 @@ class UsedVideos:
             for one in videos:
                 found[_file_name(one.name)].append((split, one))
         return dict(found)
-
-
-class _Originals:
-    """Of which videos others were made, by the lists of `amclip prepare` in the folders above them, each read once."""
-
-    def __init__(self) -> None:
-        self._lists: dict[Path, Mapping[str, tuple[str, int]]] = {}
-
-    def of(self, path: Path) -> list[tuple[str, int]]:
-        """Name and size in bytes of what a video was made of; empty: no list has it."""
-        from amclip.data.prepared.manifest import prepared_sources  # here, since it brings an encoder
-
-        path, found = path.absolute(), []
-        for folder in path.parents:
-            if folder not in self._lists:
-                self._lists[folder] = prepared_sources(folder)
-            original = self._lists[folder].get(path.relative_to(folder).as_posix())
-            if original is not None:
-                found.append(original)
-        return found
 
 
 def names_in_words(names: Sequence[str]) -> str:

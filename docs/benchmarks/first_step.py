@@ -35,7 +35,7 @@ STAGES = {
     "objects": "data module, network, trainer",
     "table and probing": "what the videos are, for the first time or from the cache",
     "to the loop": "callbacks, logger, loaders, reading processes begin",
-    "sanity check": "two batches of validation clips",
+    "sanity check": "one batch of validation clips; two until 2026-11-29",
     "first batch": "until the training's first batch is there",
 }
 
@@ -182,8 +182,8 @@ training step begins, {rounds} rounds in turn, medians in seconds of the process
 brackets. The files are in the system's cache. The machine had other work (load {os.getloadavg()[0]:.0f} on
 {os.cpu_count()} cores): processor times and their ratios are what counts.
 
-Half of `53c5dc4`'s time is not reached: what is left is mostly the import of PyTorch and Lightning, and two batches of
-the sanity check, which are decoded and go through the network for the first time."""
+Half of `53c5dc4`'s time is not reached: what is left is mostly the import of PyTorch and Lightning, and the batch
+of the sanity check, which is decoded and goes through the network for the first time."""
     )
     for name, settings in (
         ("The second start: the videos are known", [f"--data.cache_dir={cache}"]),

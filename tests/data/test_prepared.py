@@ -1,6 +1,7 @@
 """Videos encoded anew show the same frames at the same times."""
 
 import errno
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from amclip.data.prepared import run as module
 from amclip.data.prepared.encode import clock_of, encode_video
 from amclip.data.prepared.manifest import Manifest, Prepared, state_of
 from amclip.data.prepared.names import prepared_names
+from amclip.data.prepared.originals import Originals
 from amclip.data.prepared.run import prepare_videos
 from amclip.data.prepared.settings import PrepareSettings, prepared_size
 from amclip.data.prepared.tables import prepared_tracks, within_videos
@@ -197,6 +199,24 @@ def test_a_source_of_which_more_frames_are_known_now_is_not_done(tmp_path: Path)
     manifest.add(Prepared(str(source), "", state_of(source), "a.mp4", 2, 9, (50, 120), (100, 200)))
     assert manifest.is_done(source, "a.mp4", 9)
     assert not manifest.is_done(source, "a.mp4", 10)
+
+
+def test_copies_of_copies_lead_back_to_the_original_also_where_those_between_are_gone(tmp_path: Path) -> None:
+    (tmp_path / "camera").mkdir()
+    path = CASES["mpeg4_bframes.avi"](tmp_path / "camera" / "a.avi").path
+    expected: list[tuple[str, int]] = []
+    for number, name in enumerate(("first", "second", "third")):
+        expected.insert(0, (path.name, path.stat().st_size))
+        with Video(path) as video:
+            found: dict[Path, VideoInfo | VideoError] = {path: info_of(video)}
+        folder = tmp_path / name
+        prepare_videos({path: f"{number}.mp4"}, found, folder, PrepareSettings(64 - 8 * number))
+        if number:
+            shutil.rmtree(path.parent)
+        path = folder / f"{number}.mp4"
+        assert Originals().of(path) == expected
+        Manifest(folder, PrepareSettings(64 - 8 * number))  # read, and written anew
+        assert Originals().of(path) == expected
 
 
 def test_only_a_note_of_a_missing_end_tells_of_it() -> None:

@@ -89,16 +89,17 @@ def test_a_name_is_the_same_in_all_forms_of_unicode(tmp_path: Path) -> None:
     assert used.find(path, 1.0)
 
 
-def prepare(folder: Path, target: str, size: int, original: Path) -> Path:
+def prepare(folder: Path, target: str, size: int, original: Path, *made_of: tuple[str, int]) -> Path:
     """A prepared video and the list that has it, whose last line was cut off."""
     line = {"source": str(original), "fingerprint": "", "state": [original.stat().st_size, 1], "target": target}
     line |= {"bytes": size, "frames": 100, "size": [48, 64], "source_size": [480, 640]}
+    line |= {"made_of": made_of} if made_of else {}  # as in lists of before there were copies of copies
     path = write(folder / target, size)
     (folder / "prepared.jsonl").write_text("\n".join(map(json.dumps, [{"amclip_prepared": 1}, line])) + '\n{"cut off')
     return path
 
 
-@pytest.mark.parametrize("trained_on", ["original", "small", "large"])
+@pytest.mark.parametrize("trained_on", ["original", "small", "large", "smaller"])
 def test_a_prepared_video_its_original_and_other_copies_stand_for_each_other(tmp_path: Path, trained_on: str) -> None:
     original = write(tmp_path / "camera" / "a.avi", 900)
     paths = {
@@ -106,6 +107,7 @@ def test_a_prepared_video_its_original_and_other_copies_stand_for_each_other(tmp
         "small": prepare(tmp_path / "small", "day1/a.mp4", 50, original),
         "large": prepare(tmp_path / "large", "day1/a.mp4", 80, original),
     }
+    paths["smaller"] = prepare(tmp_path / "smaller", "b.mp4", 30, paths["small"], ("a.avi", 900))
     # The folder that a table's names start from need not be the one that holds the list.
     for root in (paths[trained_on].parent, paths[trained_on].parent.parent, tmp_path):
         name = paths[trained_on].relative_to(root).as_posix()

@@ -31,6 +31,8 @@ class Prepared:
         frames: How many there are.
         size: Height and width.
         source_size: The same of the source.
+        made_of: Where the source was prepared itself: name and bytes of what it was made of, and of what that was, and
+            so on. Kept here, since the source and its list may be gone when it is asked for.
     """
 
     source: str
@@ -41,6 +43,7 @@ class Prepared:
     frames: int
     size: tuple[int, int]
     source_size: tuple[int, int]
+    made_of: tuple[tuple[str, int], ...] = ()
 
 
 def refuse_foreign(folder: Path) -> None:
@@ -60,16 +63,17 @@ def refuse_foreign(folder: Path) -> None:
                 )
 
 
-def prepared_sources(folder: Path) -> dict[str, tuple[str, int]]:
+def prepared_sources(folder: Path) -> dict[str, tuple[tuple[str, int], ...]]:
     """Of the videos in a folder, which ones they were made of: their names and sizes in bytes, by the prepared name.
 
+    The source comes first, then what that was made of where it was prepared itself, and so on.
     Where there is no list, or none that can be understood, nothing is known.
     """
     found = {}
     try:
         for line in (folder / _NAME).read_text(encoding="utf-8").splitlines()[1:]:
             entry = _entry(json.loads(line))
-            found[entry.target] = Path(entry.source).name, entry.state[0]
+            found[entry.target] = (Path(entry.source).name, entry.state[0]), *entry.made_of
     except (OSError, ValueError, TypeError, KeyError, IndexError):
         return found  # what stands above a line that was cut off
     return found
@@ -179,4 +183,5 @@ def state_of(source: Path) -> tuple[int, int]:
 
 def _entry(line: Mapping[str, Any]) -> Prepared:
     pairs = {name: (int(line[name][0]), int(line[name][1])) for name in ("state", "size", "source_size")}
-    return Prepared(**{**line, **pairs})
+    made_of = tuple((str(name), int(size)) for name, size in line.get("made_of", ()))
+    return Prepared(**{**line, **pairs, "made_of": made_of})

@@ -4,11 +4,12 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from amclip.data._line_worker import LineWorker, share_out
 from amclip.data.prepared.manifest import Manifest, Prepared, refuse_foreign
+from amclip.data.prepared.originals import Originals
 from amclip.data.prepared.settings import PrepareSettings
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
@@ -67,7 +68,7 @@ def prepare_videos(
     unfinished = folder / _UNFINISHED
     unfinished.mkdir(parents=True, exist_ok=True)
     with held(folder / ".lock", f"another `amclip prepare` is at work in {folder}"):
-        manifest = Manifest(folder, settings, restart)
+        manifest, originals = Manifest(folder, settings, restart), Originals()
         shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed
         unfinished.mkdir()
         errors = {path: info for path in targets if isinstance(info := found[path], VideoError)}
@@ -78,7 +79,7 @@ def prepare_videos(
         def handle(worker: LineWorker, path: Path) -> None:
             result = _prepare(worker, path, folder, targets[path], settings, found[path])
             if isinstance(result, Prepared):
-                manifest.add(result)
+                manifest.add(replace(result, made_of=tuple(originals.of(path))))
             elif not worker.closed:
                 errors[path] = result
 
