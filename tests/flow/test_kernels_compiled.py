@@ -63,7 +63,10 @@ def test_every_kernel_stays_within_its_budget(arch: str) -> None:
     }
     clusters = {name for name in BUDGET if "cluster" in name}
     assert found.keys() == BUDGET.keys() - (clusters if int(arch) < 90 else set())
-    over = {name: used for name, used in found.items() if used[0] > BUDGET[name][0] or used[1] > BUDGET[name][1]}
+    budget = dict(BUDGET)
+    if arch == "75" and CUDA >= (13, 2):  # as good as 48: an SM holds 1024 threads here, with 64 registers for each
+        budget["median_3"] = (50, 0)
+    over = {name: used for name, used in found.items() if used[0] > budget[name][0] or used[1] > budget[name][1]}
     assert over == {}
 
 
@@ -77,6 +80,9 @@ def test_an_iteration_costs_what_it_may(monkeypatch: pytest.MonkeyPatch) -> None
     # Issue slots per pixel by the shortest way, and moves of spilled words per thread.
     budget = {"iterate_block": (46, 2), "iterate_cluster": (46, 10), "iterate_cluster_flat": (48, 5)}
     budget |= {"iterate_tall": (46, 10), "iterate_until": (70, 4), "iterate_cluster_until": (54, 16)}
+    if CUDA >= (13, 2):
+        # 4 moves more of some 720 slots save more than they cost: 44.9 per pixel, where 13.0 has 45.8 with 5 moves.
+        budget["iterate_cluster_flat"] = (45, 9)
     for name, (slots, moves) in budget.items():
         iteration = iterations[name]
         rows = 4 if name in ("iterate_block", "iterate_until", "iterate_cluster_flat") else 7
