@@ -18,7 +18,8 @@ Clips are drawn and flow is computed once; every model is amclip's :class:`Behav
 rates, trained by Lightning for the same number of steps on the same clips, and tested once, at the end, on clips of
 another seed. Average precision is scikit-learn's. Writes `comparison.md` and `comparison.png` beside this file. One
 finished model is one file below `--work`, so a run that was cut off goes on; where the numbers at the top of this file
-are others, it asks for another folder.
+are others, it asks for another folder. All that is on the page is written to `comparison.json`, too: `--known
+docs/benchmarks/comparison.json` takes the models of an earlier run from there, and trains what is missing.
 """
 
 import json
@@ -333,15 +334,42 @@ def picture(results: dict[Key, list[dict[str, Any]]], chance: dict[str, float], 
     figure.savefig(path, dpi=110)
 
 
+def numbers() -> dict[str, float]:
+    """What all models of a page have in common."""
+    found = {"seconds": SECONDS, "fps": FPS, "stride": STRIDE, "side": SIDE, "train": TRAIN, "test": TEST}
+    return found | {"batch": BATCH, "epochs": EPOCHS, "segments": SEGMENTS, "positions": POSITIONS}
+
+
 def claim(work: Path) -> None:
     """Refuse a folder of results that other numbers led to."""
-    numbers = {"seconds": SECONDS, "fps": FPS, "stride": STRIDE, "side": SIDE, "train": TRAIN, "test": TEST}
-    numbers |= {"batch": BATCH, "epochs": EPOCHS, "segments": SEGMENTS, "positions": POSITIONS}
     marker = work / "numbers.json"
     if not marker.exists():
-        marker.write_text(json.dumps(numbers))
-    elif json.loads(marker.read_text()) != numbers:
+        marker.write_text(json.dumps(numbers()))
+    elif json.loads(marker.read_text()) != numbers():
         raise SystemExit(f"{work} holds results of other numbers ({marker}); name another folder by --work")
+
+
+def take_over(known: Path, work: Path) -> None:
+    """Put models of an earlier run among the finished ones; those that are there stay."""
+    said = json.loads(known.read_text())
+    if said["numbers"] != numbers():
+        raise SystemExit(f"{known} holds results of other numbers than this script's")
+    for model in said["models"]:
+        file = result_file(*model["key"], model["seed"], work)
+        if not file.exists():
+            file.write_text(json.dumps(model["result"]))
+
+
+def keep(keys: list[Key], seeds: list[int], work: Path, output: Path) -> None:
+    """Write what the page was made of."""
+    models = [
+        {"key": key, "seed": seed, "result": json.loads(file.read_text())}
+        for key in keys
+        for seed in seeds
+        if (file := result_file(*key, seed, work)).exists()
+    ]
+    lines = ",\n".join(json.dumps(model) for model in models)
+    output.write_text(f'{{"numbers": {json.dumps(numbers())}, "models": [\n{lines}\n]}}\n')
 
 
 def main() -> None:
@@ -352,6 +380,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--encoders", nargs="+", choices=list(ENCODERS), default=list(ENCODERS))
     parser.add_argument("--schemes", nargs="+", choices=SCHEMES, default=list(SCHEMES))
+    parser.add_argument("--known", type=Path, metavar="FILE", help="comparison.json of an earlier run")
     parser.add_argument("--finished", action="store_true", help="train nothing: the page of the models that are there")
     run = Benchmark(parser, __file__)
     options, modalities = run.options, list(MODALITIES)
@@ -359,6 +388,8 @@ def main() -> None:
         SECONDS, TRAIN, TEST, EPOCHS = 3.0, 4, 4, 1
         options.seeds, options.schemes, modalities = [0], ["dense"], ["frames", "late"]
     claim(run.work)
+    if options.known and not run.quick:
+        take_over(options.known, run.work)
     torch.set_num_threads(1)
     keys = [
         (encoder, scheme, modality)
@@ -377,6 +408,7 @@ def main() -> None:
     with run.section("Table and picture"):
         _, labels = draw(run.work, "test", 1, TEST)
         write(results, options.seeds, dict(zip(CLASSES, labels.mean(axis=0).tolist(), strict=True)), run.output)
+        keep(keys, options.seeds, run.work, run.output.with_suffix(".json"))
     run.close()
 
 
