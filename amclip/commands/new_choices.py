@@ -60,7 +60,6 @@ class Choices:
         table: The clips that this gives, divided.
         open: What could not be decided, in words.
         bound: Of the flow: which motion has the strongest colour.
-        tower: Which image tower.
     """
 
     source: LabelSource
@@ -75,7 +74,11 @@ class Choices:
     table: LabelTable
     open: tuple[str, ...]
     bound: Choice
-    tower: Tower = "clip"
+
+    @property
+    def tower(self) -> Tower:
+        """Which image tower: only the tiny one learns as a whole."""
+        return "tiny" if self.tuning.value == "all blocks" else "clip"
 
     @property
     def input(self) -> NetworkInput:
@@ -136,7 +139,6 @@ def choose(found: Survey, gpu: bool, tower: Tower = "clip") -> Choices:
         table,
         tuple(left_open),
         Choice(FlowInput.bound, "the motion that has the strongest colour"),
-        tower,
     )
 
 
