@@ -1,7 +1,9 @@
 """``amclip evaluate``: how far two annotations of the same videos agree."""
 
 import csv
+import json
 import math
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -63,7 +65,7 @@ def evaluate(
     from amclip.ethogram.annotations import read_annotation
     from amclip.ethogram.confusion_figure import draw_confusion
     from amclip.ethogram.pairing import pair_up
-    from amclip.ethogram.used import describe_uses, run_of, uses_of_pairs
+    from amclip.ethogram.used import describe_uses, run_of, unused_from, uses_of_pairs
 
     if fps is not None and not 0 < fps < math.inf:
         raise ValueError(f"--fps: expected frames per second above 0, got {fps}")
@@ -116,6 +118,13 @@ def evaluate(
     _write(folder / "matches.csv", columns, (_match_row(match, bool(animals)) for match in found.matches))
     for line in describe_uses(uses or []):
         print(printable(f"warning: {line}"))
+    if (since := unused_from(uses or [])) is not None:
+        given: dict[str, Any] = {"fps": fps, "root": root, "label_fps": label_fps, "stop": stop}
+        given |= {"predicted_observations": predicted_observations, "label_observations": label_observations}
+        given |= {"subjects": None if subjects == "each" else subjects}
+        words = _again(predicted, labels, {**given, "start": f"{since:.10g}", "output": f"{output}_unused"})
+        said = f"From {since:.10g} s on nothing of these videos was used. That part alone is scored by"
+        print(printable(f"{said}\n\n  {words}\n"))
     summary = rows
     if new:
         summary = [*rows, {**rows_of_new[-1], "behaviour": f"(mean of {counted(len(new), 'new video')})"}]
@@ -124,6 +133,13 @@ def evaluate(
         print(printable(f"  note: {note}"))
     more = f"; {USED_VIDEOS}" * (uses is not None) + f" and {NEW_VIDEOS}" * bool(new)
     print(f"Wrote agreement.csv, confusion.csv, confusion.png and matches.csv{more} to {folder}")
+
+
+def _again(predicted: str, labels: str, options: dict[str, Any]) -> str:
+    """The command with these options, as a shell takes it; options that are None are left out."""
+    given = {name: value for name, value in options.items() if value is not None}
+    texts = {name: json.dumps(value) if isinstance(value, list) else str(value) for name, value in given.items()}
+    return shlex.join(["amclip", "evaluate", predicted, labels, *(f"--{name}={text}" for name, text in texts.items())])
 
 
 USED_VIDEOS, NEW_VIDEOS = "used_videos.csv", "agreement_new_videos.csv"

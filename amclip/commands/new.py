@@ -3,7 +3,7 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from amclip.atomic import writing_text
 from amclip.text import counted, printable
@@ -17,7 +17,7 @@ __all__ = ["new"]
 _CACHE = "~/.cache/amclip"  # where `amclip check` and `amclip fit` look too
 
 
-def new(folder: str, output: str | None = None) -> None:
+def new(folder: str, output: str | None = None, network: Literal["clip", "tiny"] = "clip") -> None:
     """Write a commented config from what lies in a folder, and say what to run next.
 
     Asks nothing: videos, labels and tracks are told by their content, whatever their names, in all forms that amclip
@@ -28,6 +28,8 @@ def new(folder: str, output: str | None = None) -> None:
         folder: The folder with videos and labels, at any depth; tracks too, where animals are to be told apart. Or one
             file of labels, such as a BORIS project, whose videos lie where it says, or below its folder.
         output: The config to write. Default: amclip.yaml in the folder. What is there is never overwritten.
+        network: clip is the image tower that CLIP published, fetched when training starts; tiny is amclip's own, which
+            is there already and trains on a laptop, to try the whole way with your videos.
 
     Raises:
         FileNotFoundError: If there is no such folder.
@@ -53,7 +55,7 @@ def new(folder: str, output: str | None = None) -> None:
         _end(_NO_VIDEOS.format(folder=top))
     if not found.labels:
         _end(_NO_LABELS.format(folder=shlex.quote(str(top))))
-    chosen = with_measured_bound(choose(found, _has_gpu()), found)
+    chosen = with_measured_bound(choose(found, _has_gpu(), network), found)
     print(printable("\n".join(_chosen(chosen, found))))
     name = shlex.quote(str(target))
     text = config_text(found, chosen, name, str(target.resolve().parent / "embeddings"))
@@ -144,7 +146,7 @@ def _chosen(chosen: "Choices", found: "Survey") -> list[str]:
     if chosen.modality.value != "frames":
         lines.append(f"  flow bound {chosen.bound.value:g}: {chosen.bound.reason}")
     lines.append(f"  training, validation, test: {chosen.splits.reason}")
-    lines.append(f"  image tower: {chosen.tuning.value}")
+    lines.append(f"  image tower: {'amclip-tiny' if chosen.tower == 'tiny' else 'CLIP'}, {chosen.tuning.value}")
     if chosen.open:
         lines += ["Could not be decided", *(f"  {words}" for words in chosen.open)]
     return lines

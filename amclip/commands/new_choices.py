@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any, Literal
 
 from amclip.commands.new_survey import Survey
+from amclip.commands.new_tower import Tower, seen_by, tuning
 from amclip.data.always_shown import always_shown
 from amclip.data.frame_rates import gap_in_frames
 from amclip.data.label_error import LabelError
@@ -54,7 +55,7 @@ class Choices:
         modality: What the network sees.
         gap: Of the flow.
         splits: How clips are divided.
-        tuning: ``"frozen"`` or ``"last blocks"``.
+        tuning: ``"frozen"``, ``"last blocks"`` or ``"all blocks"``.
         batch_size: Clips at once.
         table: The clips that this gives, divided.
         open: What could not be decided, in words.
@@ -75,26 +76,33 @@ class Choices:
     bound: Choice
 
     @property
+    def tower(self) -> Tower:
+        """Which image tower: only the tiny one learns as a whole."""
+        return "tiny" if self.tuning.value == "all blocks" else "clip"
+
+    @property
     def input(self) -> NetworkInput:
         """What the network sees."""
         cropped = self.source.tracks is not None
         segments, each = self.positions.value
         unit: Literal["pixels", "body lengths"] = "body lengths" if cropped else "pixels"
-        return NetworkInput(
+        seen = NetworkInput(
             num_segments=segments,
             positions_per_segment=each,
             modality=self.modality.value,
             flow=FlowInput(gap=self.gap.value, bound=self.bound.value, unit=unit),
             crop=CropInput() if cropped else None,
         )
+        return seen_by(self.tower, seen)
 
 
-def choose(found: Survey, gpu: bool) -> Choices:
+def choose(found: Survey, gpu: bool, tower: Tower = "clip") -> Choices:
     """Choose.
 
     Args:
         found: What lies in the folder; with labels of videos that can be read.
         gpu: Whether this machine has a GPU that PyTorch uses.
+        tower: Which image tower.
 
     Raises:
         LabelError: If the labels cannot be used in any of the ways there are.
@@ -126,7 +134,7 @@ def choose(found: Survey, gpu: bool) -> Choices:
         modality,
         gap,
         splits,
-        _tuning(gpu),
+        Choice(*tuning(gpu, tower)),
         _batch(found),
         table,
         tuple(left_open),
@@ -327,17 +335,6 @@ def _scarce(table: LabelTable) -> list[str]:
             f"in every validation clip: {', '.join(scored)}. It counts as found there, whatever the network says"
         )
     return words
-
-
-def _tuning(gpu: bool) -> Choice:
-    if gpu:
-        return Choice("last blocks", "this machine has a GPU: the last 4 of 12 blocks learn")
-    return Choice(
-        "frozen",
-        "this machine has no GPU, so the image tower stays as it was published, and what it makes of each moment is "
-        "kept in the folder `embeddings`: the first epoch takes long, all others seconds. On a machine with a GPU set "
-        "trainable_blocks: 4, take ViT-B-16-quickgelu, and leave `embeddings` out",
-    )
 
 
 def _batch(found: Survey) -> Choice:

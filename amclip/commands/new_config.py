@@ -7,6 +7,7 @@ from typing import Any
 
 from amclip.commands.new_choices import Choices
 from amclip.commands.new_survey import Survey
+from amclip.commands.new_tower import model_lines
 from amclip.text import one_line
 
 __all__ = ["config_text"]
@@ -24,6 +25,7 @@ def config_text(found: Survey, chosen: Choices, name: str, store: str) -> str:
         store: Folder for embeddings, where the image tower does not learn.
     """
     cropped, frozen = chosen.source.tracks is not None, chosen.tuning.value == "frozen"
+    tiny = chosen.tower == "tiny"
     segments, each = chosen.positions.value
     seen = chosen.input
     lines = [
@@ -61,6 +63,7 @@ def config_text(found: Survey, chosen: Choices, name: str, store: str) -> str:
         "  flow:",
         *_setting("gap", chosen.gap.value, chosen.gap.reason, 4),
         *(["    unit: body lengths      # per second: the same for near and far animals"] if cropped else []),
+        *(["    preset: fast", "    image: uvm              # as the network below saw it"] if tiny else []),
         *_setting("bound", chosen.bound.value, chosen.bound.reason, 4),
         f"  frame_size: {list(seen.frame_size)}    # videos are decoded to this height and width",
         f"  image_size: {seen.image_size}           # what the network below was trained on",
@@ -85,16 +88,7 @@ def config_text(found: Survey, chosen: Choices, name: str, store: str) -> str:
         "model:",
         "  network:",
         *_comment(chosen.tuning.reason, 4),
-        f"    backbone: ViT-B-{32 if frozen else 16}-quickgelu",
-        f"    pretrained: openai      # CLIP's published weights, {350 if frozen else 600} MB, fetched on first use",
-        "    tuning:",
-        f"      trainable_blocks: {0 if frozen else 4}",
-        "    head: {kind: linear}    # kind `text` starts from what CLIP knows of the class names: for few labels",
-        "    aggregation: mean       # `max` if a behaviour in one segment is enough",
-        "  loss: BCE                 # ClassBalanced and others if most behaviours are rare: docs/metrics.md",
-        "  optimiser:",
-        "    learning_rate: 1.0e-4",
-        *([] if frozen else ["    backbone_learning_rate: 1.0e-5"]),
+        *model_lines(chosen.tower, frozen),
     ]
     return "\n".join(lines) + "\n"
 

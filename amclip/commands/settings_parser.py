@@ -4,11 +4,13 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn
 
 from lightning.pytorch.cli import LightningArgumentParser
 
 from amclip.data.datamodule import VideoDataModule
+from amclip.data.video_file import VIDEO_SUFFIXES
 from amclip.inputs import NetworkInput
 from amclip.losses import Loss
 from amclip.plain import setting_names
@@ -44,6 +46,8 @@ class Parser(LightningArgumentParser):
             last = {full.rpartition(".")[2]: full for full in known}
             if close := nearest(name.rpartition(".")[2], last, 2):
                 telling.append(f"did you mean {' or '.join(f'--{last[word]}' for word in close)}?")
+        if (alone := re.search(r"unrecognized arguments: (?!-)(\S+)", message)) is not None:
+            telling.append(_given_how(alone[1]))
         if re.search(r"Expected a <class 'str'>. Got value: (False|True|None|[\d.]+)", message):
             telling.append('YAML reads no and yes as false and true, null as nothing: put such names in quotes, ["no"]')
         for word in re.findall(r"Expected a path but ([\w.]+) either not accessible", message):
@@ -65,6 +69,30 @@ class Parser(LightningArgumentParser):
         text = "\n  ".join(dict.fromkeys(_in_words(line, given and given[1]) for line in telling)) or message
         sys.stderr.write(f"amclip: {text}\n(`amclip --help` says where every setting is explained)\n")
         raise SystemExit(2)
+
+
+_TABLE = "--data.source.labels TABLE.csv --data.source.root"
+
+
+def _given_how(word: str) -> str:
+    """By which option a file or a folder is given that stands alone on the command line."""
+    path = Path(word)
+    suffix = path.suffix.lower()
+    if suffix in (".yaml", ".yml"):
+        return f"a config is given by --config {word}"
+    if suffix == ".ckpt":
+        return f"a checkpoint is given by --ckpt_path {word}"
+    if suffix in VIDEO_SUFFIXES:
+        return (
+            f"videos are named by a table of labels: {_TABLE} {path.parent}. Whether a video can be read says "
+            f"`amclip flow {word} --output flow.mp4`"
+        )
+    if path.is_dir():
+        return (
+            f"videos in a folder are named by a table of labels: {_TABLE} {word}. `amclip new {word}` writes a config "
+            "from what lies in it"
+        )
+    return f"a table of labels is given by --data.source.labels {word}"
 
 
 def _losses() -> list[type[Loss]]:

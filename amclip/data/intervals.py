@@ -284,7 +284,12 @@ def timelines_of(table: LabelTable) -> list[Timeline]:
     by_video: dict[str, dict[str, list[Clip]]] = {}
     for clip in table.clips:
         if clip.start is None:
-            raise LabelError("is a whole video; a format of bouts needs start and stop", table.file_of(clip), clip.line)
+            raise LabelError(
+                "is a whole video, of which it says what is shown and not when. Bouts have a start and a stop: take "
+                "files of BORIS or others, or a table of events (video,behaviour,start,stop), such as `amclip synth`'s",
+                table.file_of(clip),
+                clip.line,
+            )
         by_video.setdefault(clip.video, {}).setdefault(clip.subject, []).append(clip)
     timelines = []
     for video, by_subject in by_video.items():

@@ -1,8 +1,9 @@
 """How much of what is compared, or annotated, the network was trained and validated on; and that in words."""
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from amclip.data.intervals import Interval, union
@@ -13,7 +14,7 @@ from amclip.ethogram.boris_files import observation_id
 from amclip.ethogram.pairing import Pair
 from amclip.text import counted
 
-__all__ = ["VideoUse", "describe_uses", "run_of", "use_of_video", "uses_of_pairs", "uses_of_run"]
+__all__ = ["VideoUse", "describe_uses", "run_of", "unused_from", "use_of_video", "uses_of_pairs", "uses_of_run"]
 
 _WHOLE = 0.95
 """Share from which a video counts as used whole: windows seldom end with it."""
@@ -30,6 +31,8 @@ class VideoUse:
         val: Seconds of these that validation clips are of.
         elsewhere: Whether training clips are of other parts of it alone.
         validated_elsewhere: Whether validation clips are.
+        until: Where looking at it ends, seconds.
+        used_until: Where the last clip of training or validation ends that is of any part of it.
     """
 
     video: str
@@ -38,6 +41,8 @@ class VideoUse:
     val: float = 0.0
     elsewhere: bool = False
     validated_elsewhere: bool = False
+    until: float = field(default=0.0, compare=False)
+    used_until: float = field(default=0.0, compare=False)
 
     @property
     def trained(self) -> bool:
@@ -140,7 +145,19 @@ def _use(video: str, looked_at: Sequence[Interval], parts: Sequence[Mapping[str,
     # Clips that end where looking begins may overlap by what rounding adds; they are of another part all the same.
     elsewhere = bool(used["train"]) and train <= ROUNDED
     validated_elsewhere = bool(used["val"]) and val <= ROUNDED
-    return VideoUse(video, sum(stop - start for start, stop in spans), train, val, elsewhere, validated_elsewhere)
+    seconds, until = sum(stop - start for start, stop in spans), max((stop for _, stop in spans), default=0.0)
+    used_until = max((stop for split in USES for _, stop in used[split]), default=0.0)
+    return VideoUse(video, seconds, train, val, elsewhere, validated_elsewhere, until, used_until)
+
+
+def unused_from(uses: Sequence[VideoUse]) -> float | None:
+    """The second from which on nothing of any video was used, as where each is divided by time.
+
+    ``None`` where nothing of what is looked at was used, or nothing that counts is left behind it.
+    """
+    start = math.ceil(1000 * max((use.used_until for use in uses), default=0.0)) / 1000
+    parts = [use for use in uses if 0 < (use.train + use.val) / use.seconds < _WHOLE]
+    return start if any(use.until - start > ROUNDED for use in parts) else None
 
 
 def describe_uses(uses: Sequence[VideoUse]) -> list[str]:

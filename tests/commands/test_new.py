@@ -243,6 +243,27 @@ def test_a_behaviour_that_is_on_all_the_time_is_told(
     assert "in every training clip: on. What is never seen without it cannot be learned" in capsys.readouterr().out
 
 
+def test_the_network_that_comes_with_amclip_trains_without_a_download(
+    films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place(films, tmp_path)
+    (tmp_path / "events.csv").write_text(boris_events(NAMES))
+    main(["new", str(tmp_path), "--network", "tiny"])
+    assert "It holds at input.image_size 64" in capsys.readouterr().out
+    config = written(tmp_path)
+    demo = yaml.safe_load((Path(__file__).parents[2] / "configs" / "demo.yaml").read_text())
+    assert config["model"]["network"] == {**demo["model"]["network"], "aggregation": "mean"}
+    assert config["model"]["optimiser"] == demo["model"]["optimiser"]
+    for name in ("image_size", "frame_size"):
+        assert config["input"][name] == demo["input"][name]
+    for name in ("image", "preset"):
+        assert config["input"]["flow"][name] == demo["input"]["flow"][name]
+    assert "embeddings" not in config["data"]
+    monkeypatch.chdir(tmp_path)
+    few = ("--data.num_workers=0", "--trainer.accelerator=cpu", "--trainer.logger=false", "--trainer.fast_dev_run=1")
+    main(["fit", "--config", "amclip.yaml", "--data.batch_size=2", "--trainer.enable_progress_bar=false", *few])
+
+
 def test_nothing_is_overwritten(films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "amclip.yaml").write_text("mine")
     with pytest.raises(SystemExit) as ended:

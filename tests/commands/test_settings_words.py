@@ -93,3 +93,19 @@ def test_videos_that_are_not_there_are_the_reason(tmp_path: Path, capsys: pytest
     error = capsys.readouterr().err
     assert "clips in 'train' can be read" in error
     assert f"{tmp_path / 'nowhere'} (which is no folder): give theirs with --data.source.root" in error
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("films/a.MP4", "--data.source.labels TABLE.csv --data.source.root films. Whether a video can be read says"),
+        (".", "--data.source.root . `amclip new .` writes a config"),
+        ("labels.csv", "a table of labels is given by --data.source.labels labels.csv"),
+        ("study.yaml", "a config is given by --config study.yaml"),
+        ("best.ckpt", "a checkpoint is given by --ckpt_path best.ckpt"),
+    ],
+)
+def test_what_stands_alone_is_told_its_option(capsys: pytest.CaptureFixture[str], word: str, said: str) -> None:
+    with pytest.raises(SystemExit):
+        main(["check", word])
+    assert said in capsys.readouterr().err.replace(" .. ", " . ")

@@ -193,7 +193,7 @@ OF_BOUTS = tuple(name for name, writer in WRITERS.items() if writer.holds_bouts)
 @pytest.mark.parametrize(
     ("clips", "form", "reason"),
     [
-        *(([WHOLE], form, "is a whole video; a format of bouts needs start and stop") for form in OF_BOUTS),
+        *(([WHOLE], form, "is a whole video.*table of events .video,behaviour,start,stop") for form in OF_BOUTS),
         *(([PART], form, "is part of a video") for form in ("list", "zamba", "animal-kingdom")),
         *(
             ([PART, Clip("a.mp4", 0.5, 2, ())], form, "overlap do not say when a behaviour starts and stops")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -170,6 +171,30 @@ def test_a_video_is_new_only_if_no_part_of_it_was_used(tmp_path: Path, capsys: p
     assert rows(tmp_path / "out" / "agreement_new_videos.csv")[0]["videos"] == "2"
     told = {row["video"]: row for row in rows(tmp_path / "out" / "used_videos.csv")}
     assert [told[name]["validated_on_other_parts"] for name in SCORES] == ["0", "1", "0", "0"]
+
+
+def test_of_videos_that_are_divided_by_time_the_command_for_the_rest_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = {"train": [(0.0, 0.6 * SECONDS)], "val": [(0.6 * SECONDS, 0.8 * SECONDS)]}
+    run, right = annotated(tmp_path, dict.fromkeys(SCORES, parts)), labels(tmp_path)
+    main(["evaluate", str(run), str(right), f"--output={tmp_path / 'all'}", "--fps=20"])
+    said = capsys.readouterr().out
+    (command,) = [line.strip() for line in said.splitlines() if line.startswith("  amclip evaluate")]
+    words = shlex.split(command)[1:]
+    (start,) = [float(word.partition("=")[2]) for word in words if word.startswith("--start=")]
+    assert start == pytest.approx(0.8 * SECONDS, abs=1e-3)
+    assert f"--output={tmp_path / 'all_unused'}" in words
+    assert "--fps=20.0" in words
+    main(words)
+    said = capsys.readouterr().out
+    assert "was trained on 4 of" not in said
+    assert "trained on other parts" in said
+    assert "nothing of these videos was used" not in said
+    nearly = {"train": [(0.0, 0.97 * SECONDS)]}
+    whole = annotated(tmp_path / "whole", dict.fromkeys(SCORES, nearly))
+    main(["evaluate", str(whole), str(right), f"--output={tmp_path / 'whole'}"])
+    assert "amclip evaluate" not in capsys.readouterr().out  # windows seldom end with a video
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
