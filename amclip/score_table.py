@@ -17,6 +17,7 @@ from amclip.data.datamodule import VideoDataModule
 from amclip.draw import draw_reliability, draw_scores
 from amclip.log_odds import probability_cell, to_probabilities
 from amclip.metrics import MICRO_BATCH, calibration_errors
+from amclip.screen_table import print_table
 from amclip.task import BehaviourTask
 from amclip.text import counted
 
@@ -173,7 +174,6 @@ def _short(value: str) -> str:
 
 
 def _print(rows: list[dict[str, Any]], averages: list[dict[str, Any]], clips: int, left_out: int) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -186,13 +186,13 @@ def _print(rows: list[dict[str, Any]], averages: list[dict[str, Any]], clips: in
     for row in rows:
         f1 = row["F1_at_threshold_tuned_on_val"] or row["F1_at_0.5"]
         table.add_row(Text(row["class"]), str(row["clips"]), _short(row["average_precision"]), _short(f1))
-    Console().print(table)
+    print_table(table)
     table = Table(title="Averages", title_justify="left")
     for name in ("score", "classes", "value"):
         table.add_column(name, justify="left" if name == "score" else "right")
     for row in averages:
         table.add_row(row["score"], str(row["classes"]), _short(row["value"]))
-    Console().print(table)
+    print_table(table)
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -32,6 +32,7 @@ LAYERS = {
         "on_device",
         "precision",
         "quick_import",
+        "screen_table",
     ),
     "flow, models, metrics, calibration, checkpoint, configs": (
         *(

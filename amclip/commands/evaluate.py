@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from amclip.atomic import refuse_overwriting, writing_text
+from amclip.screen_table import print_table
 from amclip.text import counted, few, path_cell, printable
 
 if TYPE_CHECKING:
@@ -255,7 +256,6 @@ def _print(
     by_animal: dict[str, list[dict[str, Any]]],
     mean: dict[str, Any],
 ) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -287,15 +287,14 @@ def _print(
             *(_short(row[f"bout_f1_iou_{iou:g}"]) for iou in IOUS),
             *(_short(row[f"{name}_error_median"], "+.2f") for name in ("onset", "offset")),
         )
-    Console().print(frames)
-    Console().print(bouts)
+    print_table(frames)
+    print_table(bouts)
     if by_animal:
         _print_animals(by_animal, mean)
 
 
 def _print_animals(by_animal: dict[str, list[dict[str, Any]]], total: dict[str, Any]) -> None:
     """A line per animal: the means over the behaviours that the labels show of it."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -310,7 +309,7 @@ def _print_animals(by_animal: dict[str, list[dict[str, Any]]], total: dict[str, 
     means = {subject or "(no animal)": rows[-1] for subject, rows in by_animal.items()}
     for subject, mean in (means | {ALL_ANIMALS: total}).items():
         table.add_row(Text(subject), *(_short(mean[name]) for name in scores))
-    Console().print(table)
+    print_table(table)
 
 
 def _short(text: str, form: str = ".2f") -> str:

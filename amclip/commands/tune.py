@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from amclip.atomic import refuse_overwriting, writing_text
+from amclip.screen_table import print_table
 from amclip.text import counted, few, one_line, printable
 
 if TYPE_CHECKING:
@@ -132,7 +133,6 @@ def _as_yaml(tuned: "list[Tuned]", annotation: str, labels: str, overlap: float,
 
 
 def _print(tuned: "list[Tuned]", overlap: float) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -144,7 +144,7 @@ def _print(tuned: "list[Tuned]", overlap: float) -> None:
     for one in tuned:
         cut = one.settings
         values = [_text(one.before), _text(one.after), _text(one.left_out), f"{cut.threshold:.2f}"]
-        lengths = [f"{value:g} s" for value in (cut.smoothing, cut.minimum_bout, cut.minimum_gap)]
+        lengths = [f"{value:.3g} s" for value in (cut.smoothing, cut.minimum_bout, cut.minimum_gap)]
         table.add_row(Text(printable(one.behaviour)), str(one.labelled_bouts), *values, *lengths)
     shown = [one for one in tuned if one.labelled_bouts]
     # All three of the same behaviours, or they could not be compared.
@@ -153,7 +153,7 @@ def _print(tuned: "list[Tuned]", overlap: float) -> None:
     of = "mean" if len(known) == len(shown) else f"mean of {len(known)} that have all three"
     table.add_section()
     table.add_row(f"({of})", str(sum(one.labelled_bouts for one in known)), *map(_text, means), "", "", "", "")
-    Console(width=None if Console().is_terminal else 120).print(table)
+    print_table(table)
 
 
 def _remarks(tuned: "list[Tuned]", least_bouts: int) -> list[str]:

@@ -12,18 +12,15 @@ from typing import TYPE_CHECKING, Literal
 from amclip.commands.given_files import refuse_missing
 from amclip.commands.options import NetworkOptions, ThresholdOptions
 from amclip.commands.parsing import CommandWords
+from amclip.commands.watch_words import expected, left_out, measured, ms, tell_end, thresholds
 from amclip.interrupt import say_what_is_kept
 from amclip.long_work import clock
 from amclip.text import printable
 
 if TYPE_CHECKING:
-    from amclip.ethogram.bouts import BoutSettings
     from amclip.inference import TrainedModel
     from amclip.live.frames import Source
-    from amclip.live.latency import Speed
-    from amclip.live.lines import EventSender
     from amclip.live.session import Session
-    from amclip.live.windows import LiveWindows
 
 __all__ = ["WORDS", "watch"]
 
@@ -36,6 +33,8 @@ WORDS = CommandWords(
 _REDRAW_EVERY = 0.25  # seconds, on a terminal
 _LINE_EVERY = 60.0  # seconds, where there is none
 _ENOUGH_FRAMES = 50  # tell the frame rate
+_ENOUGH_WINDOWS, _LEAST = 20, 3  # windows that tell the latency, and how many must do
+_ENOUGH_SECONDS = 10.0  # after so long
 
 
 @dataclass(frozen=True)
@@ -141,16 +140,16 @@ def watch(
     line = _StatusLine()
     live = LiveWindows(model, opened, window, hop, reading.timeout, reconnect, line.say)
     line.say(f"{opened.name}: windows of {window:g} s, every {hop:g} s; precision {precision}{why}")
-    for told in filter(None, (_thresholds(settings), _left_out(settings))):
+    for told in filter(None, (thresholds(settings), left_out(settings))):
         line.say(told)
 
-    def say_expected() -> None:
-        for told in _expected(measure_speed(model), live, reading.speed):
+    def sayexpected() -> None:
+        for told in expected(measure_speed(model), live, reading.speed):
             line.say(told)
 
     comes_by_itself = isinstance(opened, Camera) or "://" in source  # a file and a pipe wait
     if not comes_by_itself:
-        say_expected()
+        sayexpected()
     table = None if output is None else WindowTable(output, model.classes)
     try:
         sender = EventSender(send, line.clear)
@@ -160,7 +159,7 @@ def watch(
 
         def begin() -> None:
             line.say(f"  opened   after {progress.seconds:.1f} s")
-            say_expected()
+            sayexpected()
             progress.begin()
 
         lost: SourceError | None = None
@@ -174,88 +173,13 @@ def watch(
             line.clear()
             sender.close(keep=live.counts.frames > 0)
             if live.counts.frames:
-                _tell_end(session, sender, progress.seconds, output)
+                tell_end(session, sender, progress.seconds, output)
     finally:
         if table is not None:
             table.close()
     if lost is not None:
         print(printable(f"amclip watch: {lost}"), file=sys.stderr)
         raise SystemExit(1)
-
-
-def _thresholds(settings: "dict[str, BoutSettings]") -> str:
-    each = (
-        f"{name} from {one.threshold:.2f}" + (f" down to {one.lower:.2f}" if one.lower < one.threshold else "")
-        for name, one in settings.items()
-    )
-    return f"  bouts    {', '.join(each)}"
-
-
-def _left_out(settings: "dict[str, BoutSettings]") -> str:
-    """What the settings say that needs the future."""
-    names = [
-        name
-        for name in ("smoothing", "minimum_bout", "minimum_gap")
-        if any(getattr(one, name) > 0 for one in settings.values())
-    ]
-    return f"  not used {', '.join(names)}: they need the future" if names else ""
-
-
-def _expected(speed: "Speed", live: "LiveWindows", pace: float = 1.0) -> list[str]:
-    """What latency to expect, measured on noise, and whether the machine can keep up with so many seconds a second."""
-    new = live.new_images
-    soon, late = speed.flow + speed.network + speed.window, speed.anew
-    parts = f"flow {_ms(speed.flow)}, network {_ms(speed.network + speed.window)}"
-    lines = [
-        f"  latency  about {_ms(soon)} from a window's last frame to its probabilities ({parts}),",
-        f"           {_ms(late)} where all its images are new. They tell of the {live.window:g} s before: a behaviour",
-        "           shows when it fills enough of a window",
-    ]
-    load = speed.load(live.hop / pace, new)
-    if load > 1:
-        lines.append(
-            f"warning: this machine scores about {1 / load:.0%} of these windows in time and will skip the others. "
-            f"Less work: a longer --hop (now {live.hop:g} s), a smaller network, or a GPU"
-        )
-    else:
-        lines.append(f"  load     {load:.0%} of the time is taken by it; from 100% on windows are skipped")
-    return lines
-
-
-def _tell_end(session: "Session", sender: "EventSender", seconds: float, output: str | None) -> None:
-    """The summary, on standard error."""
-    live = session.live
-    counts, all_of = live.counts, session.latencies
-    lines = [
-        f"{seconds:.0f} s: {counts.frames} frames ({live.frame_rate:.3g} a second), {counts.dropped_frames} dropped; "
-        f"{session.scored} windows scored, {counts.late} skipped for want of time, {counts.broken} for want of frames"
-    ]
-    if live.reconnections:
-        lines.append(f"  lost and back {live.reconnections} times")
-    if session.scored:
-        parts = ", ".join(f"{name} {_ms(part.mean)}" for name, part in session.parts.items())
-        lines.append(
-            f"  latency  from a window's last frame: median {_ms(all_of.percentile(50))}, 95 % within "
-            f"{_ms(all_of.percentile(95))}, at most {_ms(all_of.most)}; on average {parts}. The window itself is "
-            f"{live.window:g} s"
-        )
-    lines.append("  bouts    " + ", ".join(f"{name} {count}" for name, count in session.bouts.begun.items()))
-    if sender.unsent:
-        lines.append(f"  {sender.unsent} events could not be sent")
-    if output is not None and session.scored:
-        lines.append(f"  windows  {output}")
-    for text in lines:
-        print(printable(text), file=sys.stderr)
-
-
-def _ms(seconds: float) -> str:
-    return (
-        f"{seconds:.2g} s"
-        if seconds >= 1
-        else f"{1e3 * seconds:.0f} ms"
-        if seconds >= 0.01
-        else f"{1e3 * seconds:.1f} ms"
-    )
 
 
 class _StatusLine:
@@ -303,6 +227,7 @@ class _Progress:
         self.begin()
         self._every = _REDRAW_EVERY if line.is_terminal else _LINE_EVERY
         self._rate_told = not session.live.model.input.needs_flow
+        self._latency_told = False
 
     def begin(self) -> None:
         """Count the seconds from here on."""
@@ -324,12 +249,20 @@ class _Progress:
             rate, gap = live.frame_rate, live.model.input.flow.gap_seconds
             if too_slow_rate(rate, gap):
                 self._line.say(f"warning: {live.name} {explain_slow(rate, gap)}")
+        scored = self._session.scored
+        if (
+            not self._latency_told
+            and scored >= _LEAST
+            and (scored >= _ENOUGH_WINDOWS or self.seconds >= _ENOUGH_SECONDS)
+        ):
+            self._latency_told = True
+            self._line.say(measured(self._session, self.seconds))
         now = time.monotonic()
         if now - self._shown < self._every:
             return
         self._shown = now
         latency = self._session.latencies
-        told = f"latency {_ms(latency.percentile(50))} (95 %: {_ms(latency.percentile(95))})" if latency.count else ""
+        told = f"latency {ms(latency.percentile(50))} (95 %: {ms(latency.percentile(95))})" if latency.count else ""
         parts = [
             f"{clock(self.seconds)}  {live.frame_rate:.3g} frames/s, {counts.dropped_frames} dropped",
             f"{self._session.scored} windows, {counts.late + counts.broken} skipped",

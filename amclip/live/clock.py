@@ -5,12 +5,15 @@ from collections import deque
 
 import numpy as np
 
-__all__ = ["StreamClock"]
+__all__ = ["AHEAD", "JUMP", "StreamClock"]
 
 JUMP = 10.0
 """Seconds by which a stamp may be ahead of the frame's arrival; more is another clock (a source that began anew)."""
+AHEAD = 0.5
+"""Seconds by which the stamp behind a hole may be ahead of what its arrival allows; more is a clock that was set."""
 BACK = 0.5
 """Seconds by which a stamp may fall behind the one before it; more is another clock."""
+_UNEVEN = 3  # usual intervals that may lie between two frames of a slow camera
 _DRIFT = 1e-3  # seconds per second by which the source's clock may differ from this machine's
 _LATE_WITHIN = 10  # frames before and behind a hole that may make up for it
 _ENOUGH = 15  # intervals before holes are told; the first frames may come at once
@@ -24,9 +27,14 @@ class StreamClock:
     arrival, and then by the stamps again. The frame before the jump may have come late, as MPEG-TS gives the last one
     of a stream that broke off with the first one of the next: what counts is the arrival of those that were not late.
 
+    Arrival tells a camera whose clock was set forward from one that gave nothing for a while: no frame comes before it
+    was taken. One that comes sooner behind its stamp than any before it, right behind a hole between stamps, was not
+    taken so late; nothing is missing there.
+
     Attributes:
         lost: Frames that never came, by the holes between those that did: one for every usual interval. Frames that
             come sooner than usual behind a hole were late, not lost; some servers stamp frames as they get them.
+            Frames that the source left out itself count whenever that was.
         jumps: How often the stamps jumped.
     """
 
@@ -45,13 +53,15 @@ class StreamClock:
         """The source began anew: its next stamp says nothing of the time that passed."""
         self._stamped, self._began_anew = False, True
 
-    def place(self, stamp: float | None, arrived: float) -> float:
+    def place(self, stamp: float | None, arrived: float, skipped: int = 0) -> float:
         """When the next frame is shown, seconds since the first one, never decreasing.
 
         Args:
             stamp: Seconds by the source's own clock; ``None``, NaN or infinity where it has none.
             arrived: Seconds by a clock of this machine that never steps.
+            skipped: Frames before this one that came and were left out.
         """
+        self.lost += skipped
         if stamp is not None and not math.isfinite(stamp):
             stamp = None
         if self._arrived is None:
@@ -64,7 +74,7 @@ class StreamClock:
             self._stamped = False
         else:
             told = round((stamp - self._offset) * 1e9) / 1e9
-            if self._stamped and -BACK < told - self._time < waited + JUMP:
+            if self._stamped and -BACK < told - self._time < waited + JUMP and not self._is_set(told, arrived):
                 time = told
             else:
                 self.jumps += self._stamped
@@ -73,14 +83,21 @@ class StreamClock:
                 self._began_anew = False
                 self._offset, self._stamped = stamp - time, True
         step = max(0.0, time - self._time)
-        self._count(step)
+        self._count(step, skipped)
         self._time, self._arrived = self._time + step, arrived
         self._least = min(self._least + _DRIFT * max(0.0, waited), arrived - self._time)
         return self._time
 
-    def _count(self, step: float) -> None:
-        usual = float(np.median(self._steps)) if self._steps else step
-        off = step / usual - 1 if usual > 0 else 0.0
+    def _is_set(self, told: float, arrived: float) -> bool:
+        """Whether a frame that is told to be shown then would have come before it was taken."""
+        if not self._steps:
+            return False
+        most = max(AHEAD, _UNEVEN * float(np.median(self._steps)))
+        return told - self._time > most and self._least - (arrived - told) > most
+
+    def _count(self, step: float, skipped: int) -> None:
+        usual = float(np.median(self._steps)) if self._steps else step / (skipped + 1)
+        off = step / usual - 1 - skipped if usual > 0 else 0.0
         late = False
         if self._holed:
             self._behind += 1
@@ -97,4 +114,4 @@ class StreamClock:
         else:
             self._recent.append(off)
         if step > 0 and not late:
-            self._steps.append(step)
+            self._steps.append(step / (skipped + 1))

@@ -79,6 +79,8 @@ class Feed:
                     self._news.set()
             if self._source.endless and not self._stopped.is_set():
                 self.error = SourceError(f"{self._source.name}: ended; it gives no frames any more")
+            elif not self._stopped.is_set():
+                self._ring.finish()
         except SourceError as error:
             self.error = error
 

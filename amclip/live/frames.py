@@ -18,11 +18,13 @@ class LiveFrame(NamedTuple):
         picture: An ``av.VideoFrame``, or uint8 ``[H, W, 3]``, RGB.
         stamp: Seconds by the source's own clock; ``None`` or NaN where it has none.
         arrived: Seconds by ``time.monotonic``.
+        skipped: Frames that the source had and left out since the one before, to be in time.
     """
 
     picture: Any
     stamp: float | None
     arrived: float
+    skipped: int = 0
 
 
 class Source(Protocol):

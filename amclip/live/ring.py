@@ -5,6 +5,7 @@ that nobody took are skipped and counted: nothing queues up, however slow the lo
 """
 
 import threading
+from collections import deque
 from typing import NamedTuple
 
 import numpy as np
@@ -13,10 +14,12 @@ from torch import Tensor
 
 from amclip.data._scale import Fit
 from amclip.data.crops import unit_speeds
+from amclip.ethogram.plan import plan_windows
 from amclip.inputs import NetworkInput
 from amclip.live.clock import StreamClock
 from amclip.live.frames import LiveFrame
 from amclip.live.grid import CompleteWindow, GridImage, LiveGrid
+from amclip.live.recorded import PlannedGrid, Recorded, RecordedClock
 
 __all__ = ["Counts", "Due", "LiveImage", "Ring"]
 
@@ -79,6 +82,7 @@ class Ring:
         input: What the network sees.
         window: Length of a window in seconds.
         hop: Seconds from the start of one window to the next.
+        recorded: Times of the frames that will come, where they are known: windows are then those of an annotation.
 
     Attributes:
         held: Whether frames that come are left out, and not counted: nothing has begun.
@@ -88,9 +92,16 @@ class Ring:
         ValueError: If window or hop are not above 0, or a window is no longer than the flow gap.
     """
 
-    def __init__(self, input: NetworkInput, window: float, hop: float) -> None:
-        self._grid = LiveGrid(window, hop, input.num_positions, input.flow.gap_seconds, input.needs_flow)
-        self._clock = StreamClock()
+    def __init__(self, input: NetworkInput, window: float, hop: float, recorded: Recorded | None = None) -> None:
+        of_input = input.num_positions, input.flow.gap_seconds
+        self._grid: LiveGrid | PlannedGrid
+        self._clock: StreamClock | RecordedClock
+        if recorded is None:
+            self._grid, self._clock = LiveGrid(window, hop, *of_input, input.needs_flow), StreamClock()
+        else:
+            plan = plan_windows(recorded.times, recorded.duration, window, hop, *of_input)
+            self._grid = PlannedGrid(plan, recorded.times, window, hop, input.needs_flow)
+            self._clock = RecordedClock(recorded.times)
         self._fit = Fit(input.frame_size, input.resize)
         self._per_image = input.frames_per_position
         self._frames: dict[int, LiveFrame] = {}
@@ -98,6 +109,7 @@ class Ring:
         self._lock = threading.Lock()
         self._images: dict[int, LiveImage] = {}
         self._due: list[CompleteWindow] = []
+        self._rest: deque[CompleteWindow] = deque()  # behind the last frame: nothing newer comes, so none is late
         self._due_since = 0.0
         self._first_wanted = self._count = self._late = self._broken = 0
         self._gap = False
@@ -144,7 +156,7 @@ class Ring:
             self.arrived = frame.arrived
             return True
         number = self._count
-        images, windows = self._grid.push(self._clock.place(frame.stamp, frame.arrived))
+        images, windows = self._grid.push(self._clock.place(frame.stamp, frame.arrived, frame.skipped))
         self._frames[number] = frame
         fresh = [self._image(image) for image in images]
         first = self._grid.first_frame
@@ -162,9 +174,31 @@ class Ring:
                 del self._images[old]
         return bool(images)
 
+    def finish(self) -> None:
+        """No frame comes any more; of a recording the windows up to its end are complete."""
+        if not isinstance(self._grid, PlannedGrid) or self.arrived is None:
+            return
+        if isinstance(self._clock, RecordedClock):
+            self._clock.finish()
+        images, windows = self._grid.finish()
+        fresh = [self._image(image) for image in images]
+        with self._lock:
+            self._images.update((image.number, image) for image in fresh)
+            self._rest.extend(windows)
+            self._first_wanted = self._grid.first_image
+
+    def span(self, window: int) -> tuple[float, float]:
+        """When a window begins and ends, seconds since the first frame; of a recording, as an annotation has it."""
+        if isinstance(self._grid, PlannedGrid):
+            plan = self._grid.plan
+            return float(plan.start[window]), float(plan.stop[window])
+        return window * self._grid.hop, window * self._grid.hop + self._grid.window
+
     def take(self) -> Due | None:
         """The newest window that is complete, if nobody took it."""
         with self._lock:
+            while not self._due and self._rest:
+                self._complete(self._rest.popleft(), self.arrived or 0.0)
             if not self._due:
                 return None
             windows, self._due = self._due, []
@@ -182,7 +216,7 @@ class Ring:
             return self._images.get(max(after + 1, self._first_wanted))
 
     def _first_needed(self) -> int:
-        return min([self._first_wanted, *(window.images[0] for window in self._due)])
+        return min([self._first_wanted, *(window.images[0] for window in (*self._due, *self._rest))])
 
     def _complete(self, window: CompleteWindow, arrived: float) -> None:
         if not window.whole:

@@ -83,6 +83,10 @@ class PlayedFile:
         pace: Multiple of real time.
         clock: Seconds, never stepping.
 
+    Attributes:
+        times: When each of its frames is shown, see :class:`amclip.live.recorded.Recorded`.
+        duration: Seconds from the first frame to the end of the last.
+
     Raises:
         ValueError: If the pace is not above 0.
         VideoError: If the file cannot be read.
@@ -106,7 +110,7 @@ class PlayedFile:
         info = probe([self._path], progress=False)[self._path]
         if isinstance(info, VideoError):
             raise info
-        self._info = info
+        self._info, self.times, self.duration = info, info.times, info.duration
 
     def frames(self, stopped: Event) -> Iterator[LiveFrame]:
         """Its frames; see :class:`Source`."""

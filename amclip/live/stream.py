@@ -73,7 +73,7 @@ class Stream:
     def _decoded(self, container: Any, stream: Any, stopped: Event) -> Iterator[LiveFrame]:
         import av
 
-        behind, paused = _Behind(), 0.0
+        behind, paused, skipped = _Behind(), 0.0, 0
         playout = Playout() if container.format.name in _IN_BURSTS else None
         stamped = not _is_without_stamps(container.format)
         packets = container.demux(stream)
@@ -89,6 +89,7 @@ class Stream:
             arrived = self.clock()
             stamp = None if packet.pts is None or not stamped else float(packet.pts * packet.time_base)
             if packet.size and behind.skips(stamp, bool(packet.is_keyframe), arrived, arrived - asked):
+                skipped += 1
                 continue
             try:
                 frames = packet.decode()
@@ -100,7 +101,8 @@ class Stream:
                     if stopped.wait(pause):
                         return
                     arrived, paused = self.clock(), paused + pause
-                yield LiveFrame(frame, frame.time if stamped else None, arrived)
+                yield LiveFrame(frame, frame.time if stamped else None, arrived, skipped)
+                skipped = 0
 
     @property
     def _no_answer(self) -> str:

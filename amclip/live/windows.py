@@ -5,7 +5,8 @@
             print(window.stop, dict(zip(live.model.classes, window.probabilities)))
 
 The same windows, images and network as `amclip annotate` has, so the same probabilities; but nothing of the future, and
-always the newest window: where the network cannot keep up, windows are skipped and counted.
+always the newest window: where the network cannot keep up, windows are skipped and counted. A file that is played as if
+it were live has the very windows of its annotation.
 """
 
 import time
@@ -23,6 +24,7 @@ from amclip.inference import TrainedModel
 from amclip.live.feed import Feed
 from amclip.live.frames import Source, SourceError
 from amclip.live.latency import settle
+from amclip.live.recorded import Recorded
 from amclip.live.ring import Counts, Due, LiveImage, Ring
 from amclip.on_device import on_device
 
@@ -106,6 +108,7 @@ class LiveWindows:
         name: The source's.
         patient: Whether a source may be away for any time (`reconnect`).
         over: Whether the source has ended, and all its windows were given.
+        busy: Seconds that pixels, flow and network took so far, of windows that were not given too.
 
     Raises:
         ValueError: If the model looks at animals that are cut out, or the window does not suit it.
@@ -128,9 +131,9 @@ class LiveWindows:
                 "the model looks at animals that are cut out: it needs their tracks, which nobody has of a live "
                 "video; train one on whole frames (without input.crop)"
             )
-        self.model, self.window, self.hop, self.over = model, window, hop, False
+        self.model, self.window, self.hop, self.over, self.busy = model, window, hop, False, 0.0
         self.name, self._timeout, self.patient, self._clock = source.name, timeout, reconnect, clock
-        self._ring = Ring(model.input, window, hop)
+        self._ring = Ring(model.input, window, hop, source if isinstance(source, Recorded) else None)
         self._start_feed = feed or (lambda ring: Feed(source, ring, reconnect, tell))
         self._feed: Frames | None = None
         self._images = EmbeddedImages(model)
@@ -264,14 +267,16 @@ class LiveWindows:
             log_odds = self.model.log_odds(answer.logits).cpu()
             probabilities = self.model.calibrate(log_odds)[0].numpy()
         done = self._clock()
+        self.busy += done - asked
         self._forget(due.images[0].number)
         parts = LatencyParts(begun - due.arrived, self._flow, self._network + done - asked)
         arrived = time.time() - (done - due.arrived)
+        spans = [self._ring.span(number) for number in due.windows]
         return [
             LiveWindow(
                 number=number,
-                start=number * self.hop,
-                stop=number * self.hop + self.window,
+                start=spans[place][0],
+                stop=spans[place][1],
                 probabilities=probabilities,
                 arrived=arrived,
                 latency=done - due.arrived,
@@ -296,7 +301,9 @@ class LiveWindows:
             self._images.add(seen)
             settle(self.model)
         self._last = max(self._last, images[-1].number)
-        self._flow, self._network = self._flow + flowed - begun, self._network + self._clock() - flowed
+        done = self._clock()
+        self._flow, self._network = self._flow + flowed - begun, self._network + done - flowed
+        self.busy += done - begun
 
     def _forget(self, before: int) -> None:
         """Let the images below a number go."""

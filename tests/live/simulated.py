@@ -5,6 +5,7 @@ from threading import Event
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amclip.live.frames import LiveFrame
 from amclip.live.ring import Ring
@@ -36,6 +37,8 @@ class Simulated:
         self.now += seconds
         while self._coming and self._coming[0].arrived <= self.now:
             self._ring.push(self._coming.pop(0))
+        if not self._coming and not self.ended and not self.endless:
+            self._ring.finish()
         self.ended = not self._coming
 
     def wait(self, seconds: float) -> None:
@@ -44,6 +47,16 @@ class Simulated:
 
     def close(self) -> None:
         self.closed = True
+
+
+class Played(Simulated):
+    """A recording, whose times are known before."""
+
+    name, endless = "played", False
+
+    def __init__(self, frames: Sequence[LiveFrame], times: NDArray[np.float64], duration: float) -> None:
+        super().__init__(frames)
+        self.times, self.duration = times, duration
 
 
 def noise(count: int, fps: float = 15.0, size: tuple[int, int] = (36, 36), **changes: Any) -> list[LiveFrame]:

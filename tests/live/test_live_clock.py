@@ -66,3 +66,53 @@ def test_time_never_goes_back() -> None:
     assert placed(clock, [0.0, 0.1, 0.05, 0.2, None, 0.4], [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]) == pytest.approx(
         [0.0, 0.1, 0.1, 0.2, 0.3, 0.4]
     )
+
+
+def runs(count: int, at: int, stamps: float, arrivals: float) -> tuple[list[float | None], list[float]]:
+    """Frames of a camera at 25 a second, with some jitter; from one on, stamps and arrivals are so much further on."""
+    jitter = np.random.default_rng(1).uniform(0, 0.03, count)
+    behind = np.arange(count) >= at
+    taken = np.arange(count) / 25
+    return (500 + taken + stamps * behind).tolist(), (taken + arrivals * behind + jitter).tolist()
+
+
+@pytest.mark.parametrize("jump", [0.8, 3.0, 9.0, 30.0])
+def test_a_clock_that_is_set_forward_makes_no_hole_and_a_source_that_gave_nothing_does(jump: float) -> None:
+    clock = StreamClock()
+    stamps, arrivals = runs(200, 100, jump, 0.0)
+    steps = np.diff(placed(clock, stamps, arrivals))
+    assert steps.max() < 0.1
+    assert (clock.lost, clock.jumps) == (0, 1)
+    clock = StreamClock()
+    stamps, arrivals = runs(200, 100, jump, jump)
+    steps = np.diff(placed(clock, stamps, arrivals))
+    assert steps[99] == pytest.approx(jump + 1 / 25)
+    assert (clock.lost, clock.jumps) == (round(jump * 25), 0)
+
+
+def test_a_hole_behind_frames_that_came_late_is_one() -> None:
+    """Decoding fell behind by two seconds, and what was late was left out up to a key frame."""
+    stamps = [*(n / 25 for n in range(100)), *(5.9 + n / 25 for n in range(50))]
+    arrivals = [n / 25 if n < 50 else 2 + (n - 50) / 12.5 for n in range(100)] + [6.0 + n / 25 for n in range(50)]
+    clock = StreamClock()
+    steps = np.diff(placed(clock, list(stamps), arrivals))
+    assert steps[99] == pytest.approx(5.9 - 99 / 25)
+    assert clock.jumps == 0
+    assert clock.lost == pytest.approx(48, abs=1)
+
+
+def test_the_first_frames_may_come_in_a_burst_and_slow_cameras_have_long_steps() -> None:
+    clock = StreamClock()
+    assert placed(clock, [float(n) for n in range(20)], [n * 0.001 for n in range(20)])[-1] == 19
+    assert (clock.jumps, clock.lost) == (0, 0)
+
+
+def test_frames_that_the_source_left_out_count_from_the_first_on_and_once() -> None:
+    clock = StreamClock()
+    at, stamp = 0.0, 0.0
+    for number in range(60):
+        skipped = 7 if number in (3, 40) else 0
+        stamp += (1 + skipped) / 25
+        at = clock.place(stamp, stamp, skipped)
+    assert at == pytest.approx(stamp - 1 / 25)
+    assert clock.lost == 14

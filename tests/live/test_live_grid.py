@@ -3,6 +3,7 @@ import pytest
 
 from amclip.ethogram.plan import plan_windows
 from amclip.live.grid import CompleteWindow, GridImage, LiveGrid
+from amclip.live.recorded import PlannedGrid, RecordedClock
 
 WINDOW, POSITIONS = 1.2, 6
 
@@ -115,3 +116,33 @@ def test_a_source_that_was_away_for_a_year_is_watched_on_at_once() -> None:
 def test_windows_that_cannot_be_are_refused(window: float, hop: float) -> None:
     with pytest.raises(ValueError, match="window"):
         LiveGrid(window, hop, POSITIONS, 1 / 25)
+
+
+@pytest.mark.parametrize("waits", [True, False])
+@pytest.mark.parametrize("hop", [0.1, 0.3, 2.0])
+@pytest.mark.parametrize("times", rates(), ids=["10", "15", "29.97", "60", "varying", "rounded"])
+def test_of_a_recording_windows_are_the_plan_and_come_when_their_frames_have(
+    times: np.ndarray, hop: float, waits: bool
+) -> None:
+    plan = plan_windows(times, float(times[-1]) + 0.05, WINDOW, hop, POSITIONS, 0.1)
+    grid = PlannedGrid(plan, times, WINDOW, hop, waits)
+    images: list[GridImage] = []
+    windows: list[CompleteWindow] = []
+    for number, time in enumerate([*times.tolist(), None]):
+        new_images, new_windows = grid.finish() if time is None else grid.push(time)
+        images += new_images
+        windows += new_windows
+        assert all((one.partner if waits else one.frame) < number for one in new_images)
+        assert number - grid.first_frame < 60 * (WINDOW / POSITIONS + 0.1 + max(0, hop - WINDOW)) + 3
+        assert len(grid._whole) <= 2 * POSITIONS + 1
+    assert [one.frame for one in images] == plan.frames.tolist()
+    if waits:
+        assert [one.partner for one in images] == plan.partners.tolist()
+    assert [list(one.images) for one in windows] == [plan.images(n).tolist() for n in range(len(plan))]
+    assert all(one.whole for one in windows)
+
+
+def test_frames_of_a_recording_at_one_time_are_told_apart() -> None:
+    clock = RecordedClock(np.array([0.0, 0.1, 0.1, 0.2, 0.3]))
+    assert [clock.place(stamp, 9.0) for stamp in (0.0, 0.1, 0.1, 0.3)] == [0.0, 0.1, 0.1, 0.3]
+    assert clock.lost == 1

@@ -193,6 +193,28 @@ def test_bursts_are_played_evenly_and_as_late_as_the_latest_needs() -> None:
     assert playout.wait(3.1, now) == pytest.approx(0.1, abs=1e-3)
 
 
+@pytest.mark.parametrize("hole", [True, False], ids=["hole", "clock set"])
+def test_a_jump_in_bursts_is_a_hole_for_all_and_its_delay_is_made_good(hole: bool) -> None:
+    """Segments of two seconds; of the one behind frame 900 stamps are 5 s further on."""
+    playout, clock, now = Playout(), StreamClock(), 0.0
+    shown: list[float] = []
+    placed: list[float] = []
+    for number in range(8000):
+        later = 5 * (number >= 900)
+        now = max(now, 2 * (number // 60 + 1) + later * hole)  # it is there when it ends
+        now += playout.wait(500 + number / 30 + later, now)
+        shown.append(now)
+        placed.append(clock.place(500 + number / 30 + later, now))
+    steps = np.diff(shown)
+    assert (steps[899], np.diff(placed)[899]) == pytest.approx((5 + 1 / 30,) * 2, abs=0.02)
+    assert clock.lost == pytest.approx(150, abs=1)
+    assert clock.jumps == 0
+    assert np.delete(steps, 899).max() < 0.25  # late once, where there was nothing to make good
+    taken = np.arange(8000) / 30 + 5 * hole * (np.arange(8000) >= 900)
+    lateness = np.array(shown) - taken
+    assert lateness[-1] == pytest.approx(lateness[800], abs=0.3)
+
+
 def test_a_frame_that_came_with_the_next_stream_takes_no_time_away() -> None:
     """MPEG-TS gives the last frame of a stream that broke off when the next one begins, here 5 s later."""
     stamps = [700 + n / 30 for n in range(90)] + [n / 30 for n in range(60)]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 import untrained
-from simulated import Simulated, noise
+from simulated import Played, Simulated, noise
 
 from amclip.data.probe import probe
 from amclip.data.video import Video
@@ -65,6 +65,36 @@ def test_windows_have_the_probabilities_of_an_annotation(
     assert np.ptp(found, axis=0).max() > 1e-3
     assert (windows[-1].counts.late, windows[-1].counts.broken, windows[-1].counts.dropped_frames) == (0, 0, 0)
     assert all(window.start == window.number * hop for window in windows)
+
+
+@pytest.mark.parametrize(("window", "hop"), [(1.2, 0.3), (1.2, 0.25), (1.1, 1.5), (9.0, 1.0)])
+def test_a_file_that_is_played_has_the_very_windows_of_its_annotation(
+    model: TrainedModel, watched: Path, window: float, hop: float
+) -> None:
+    path = (watched / "animals.mp4").resolve()
+    info: Any = probe([path], progress=False)[path]
+    with open_windows(model, path, info, window, hop) as (video, plan):
+        expected = np.concatenate([some.probabilities for some in stream_windows(model, video, plan)])
+    source = Played(played(model, path), info.times, info.duration)
+    with LiveWindows(model, source, window, hop, clock=source.clock, feed=source) as watching:
+        windows = list(watching)
+    assert [(one.start, one.stop) for one in windows] == list(zip(plan.start.tolist(), plan.stop.tolist(), strict=True))
+    np.testing.assert_allclose(np.stack([one.probabilities for one in windows]), expected, atol=1e-5, rtol=0)
+    assert watching.counts[1:] == (0, 0, 0)
+
+
+def test_frames_of_a_file_that_are_left_out_are_counted_and_break_windows(model: TrainedModel, watched: Path) -> None:
+    path = (watched / "animals.mp4").resolve()
+    info: Any = probe([path], progress=False)[path]
+    frames = played(model, path)
+    source = Played([*frames[3:8], *frames[30:-1]], info.times, info.duration)
+    with LiveWindows(model, source, WINDOW, HOP, clock=source.clock, feed=source) as watching:
+        windows = list(watching)
+    counts = watching.counts
+    assert counts.dropped_frames == 3 + 22 + 1
+    assert counts.broken > 2
+    assert len(windows) + counts.broken == 14
+    assert windows[-1].stop == info.duration
 
 
 def slow(monkeypatch: pytest.MonkeyPatch, source: Simulated, seconds: float) -> None:
