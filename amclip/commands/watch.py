@@ -143,13 +143,13 @@ def watch(
     for told in filter(None, (thresholds(settings), left_out(settings))):
         line.say(told)
 
-    def sayexpected() -> None:
+    def say_expected() -> None:
         for told in expected(measure_speed(model), live, reading.speed):
             line.say(told)
 
     comes_by_itself = isinstance(opened, Camera) or "://" in source  # a file and a pipe wait
     if not comes_by_itself:
-        sayexpected()
+        say_expected()
     table = None if output is None else WindowTable(output, model.classes)
     try:
         sender = EventSender(send, line.clear)
@@ -159,7 +159,7 @@ def watch(
 
         def begin() -> None:
             line.say(f"  opened   after {progress.seconds:.1f} s")
-            sayexpected()
+            say_expected()
             progress.begin()
 
         lost: SourceError | None = None
