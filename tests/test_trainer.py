@@ -88,7 +88,8 @@ def test_the_bar_reads_numbers_only_at_steps_that_are_logged(monkeypatch: pytest
     monkeypatch.setattr(bar, "train_progress_bar_id", 0)
     shown: list[Any] = []
     bar._metric_component = type("Column", (), {"update": lambda self, metrics: shown.append(metrics["loss"])})()
-    trainer: Any = type("Trainer", (), {"log_every_n_steps": 4})()
+    trainer: Any = SimpleNamespace(log_every_n_steps=4, max_epochs=1, num_training_batches=8)
+    bar._trainer = trainer  # Lightning 2.6.0 asks it how many steps there are
     for step in range(8):
         bar.on_train_batch_end(trainer, Module(), None, None, step)
     assert reads == [0, 3, 7]

@@ -29,7 +29,8 @@ GOOD = "a.mp4,0,1,walking\n"
     [
         (HEADER + GOOD + "a.mp4,1,2," + "x" * 140_000 + "\n", 3, "a cell has more than 131072 characters"),
         (HEADER + GOOD + '"' + "a" * 200_000 + '.mp4",1,2,walking\n', 3, "a cell has more than 131072 characters"),
-        (HEADER + GOOD + "a\0.mp4,1,2,walking\n", 3, "holds control characters"),
+        # Python 3.10's csv takes no NUL.
+        (HEADER + GOOD + "a\0.mp4,1,2,walking\n", 3, "control characters" if sys.version_info > (3, 11) else "NUL"),
         (HEADER + GOOD + "\x1b[2Ja.mp4,1,2,walking\n", 3, "holds control characters"),
         (HEADER + GOOD + "a" * 5000 + ".mp4,1,2,walking\n", 3, "has 5004 characters, more than any file's"),
         (HEADER + GOOD + "é" * 130 + ".mp4,1,2,walking\n", 3, "has 134 characters, more than any file's"),
