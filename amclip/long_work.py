@@ -65,7 +65,8 @@ class LongWork:
             return
         if self._bar is None and now - self._started > _SHOW_AFTER:
             columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[words]}"))
-            self._bar = Progress(*columns, console=self._console, transient=True)
+            # Standard output is left alone: who redirects it meanwhile, or reads it through a pipe, has it as it was.
+            self._bar = Progress(*columns, console=self._console, transient=True, redirect_stdout=False)
             self._task = self._bar.add_task(self._name, total=self._total, words="")
             self._bar.start()
         if self._bar is not None:

@@ -1,5 +1,6 @@
 """Files that a command's words name, looked for before anything is loaded: PyTorch and Lightning take seconds."""
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -30,7 +31,9 @@ def refuse_missing_words(args: Iterable[str]) -> None:
         FileNotFoundError: If one is not; names the option.
     """
     for option, value in _values(args):
-        if value.endswith(_NAMED[option]) and "://" not in value and "\n" not in value and not Path(value).exists():
+        if not value.endswith(_NAMED[option]) or "://" in value or "\n" in value:
+            continue
+        if not Path(os.path.expanduser(value)).exists():  # the shell leaves the ~ of --config=~/FILE to us
             raise FileNotFoundError(f"{option}: {value}: {_why(value)}")
 
 

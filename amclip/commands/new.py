@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from amclip.atomic import writing_text
-from amclip.text import counted, printable
+from amclip.text import counted, few, printable
 
 if TYPE_CHECKING:
     from amclip.commands.new_choices import Choices
@@ -50,7 +50,7 @@ def new(folder: str, output: str | None = None, network: Literal["clip", "tiny"]
     found = survey(top.resolve() if top.exists() else top, cache=Path(_CACHE).expanduser())
     print(printable("\n".join(_found(found))))
     if found.strange and not found.labels:
-        _end(printable(_OTHER_NAMES.format(names="\n".join(f"  {words}" for words in found.strange))))
+        _end(printable(_OTHER_NAMES.format(names="\n".join(f"  {words}" for words in few(found.strange)))))
     if not found.videos:
         _end(_NO_VIDEOS.format(folder=top))
     if not found.labels:

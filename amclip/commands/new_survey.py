@@ -38,6 +38,7 @@ _NO_TRACKS = (".xlsx", ".mat", ".parquet")
 _BOTH = (".xml", ".xml.gz")  # of CVAT, whose files may hold tracks and labels
 _NOT_LABELS = ("check_report", "predictions")  # ends of names of what amclip and DeepEthogram found, beside labels
 _MOST_ROOTS = 30
+_EXPLAINED = 8  # files of labels of other videos, of which names like theirs are looked for
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,8 @@ def survey(folder: str | os.PathLike[str], timeout: float = 20.0, cache: Path | 
     read = [file for path, form in label_files if (file := _read_labels(path, form, roots, refused))]
     tracked = tuple(f"{path}: " for path, _ in track_files)
     left_out += [said for said in refused if not (said.startswith(tracked) and "holds no behaviour" in said)]
-    strange = [_names_differ(file, file.missing, there) for file in read if not file.videos]
+    others = [file for file in read if not file.videos]
+    strange = [_names_differ(file, file.missing, there if n < _EXPLAINED else ()) for n, file in enumerate(others)]
     read = [file for file in read if file.videos]
     left_out += strange if read else []
     chosen, splits = _choose_labels(read, top, there, left_out)

@@ -47,7 +47,7 @@ class Parser(LightningArgumentParser):
             if close := nearest(name.rpartition(".")[2], last, 2):
                 telling.append(f"did you mean {' or '.join(f'--{last[word]}' for word in close)}?")
         if (alone := re.search(r"unrecognized arguments: (?!-)(\S+)", message)) is not None:
-            telling.append(_given_how(alone[1]))
+            telling += filter(None, [_given_how(alone[1])])
         if re.search(r"Expected a <class 'str'>. Got value: (False|True|None|[\d.]+)", message):
             telling.append('YAML reads no and yes as false and true, null as nothing: put such names in quotes, ["no"]')
         for word in re.findall(r"Expected a path but ([\w.]+) either not accessible", message):
@@ -75,8 +75,10 @@ _TABLE = "--data.source.labels TABLE.csv --data.source.root"
 
 
 def _given_how(word: str) -> str:
-    """By which option a file or a folder is given that stands alone on the command line."""
+    """By which option a file or a folder is given that stands alone on the command line; empty for other words."""
     path = Path(word)
+    if re.match(r"(data|model|input|trainer|checkpoint)\.", word) and not path.exists():
+        return f"settings begin with two hyphens: --{word}"
     suffix = path.suffix.lower()
     if suffix in (".yaml", ".yml"):
         return f"a config is given by --config {word}"
@@ -92,7 +94,9 @@ def _given_how(word: str) -> str:
             f"videos in a folder are named by a table of labels: {_TABLE} {word}. `amclip new {word}` writes a config "
             "from what lies in it"
         )
-    return f"a table of labels is given by --data.source.labels {word}"
+    if suffix or path.is_file():
+        return f"a table of labels is given by --data.source.labels {word}"
+    return ""
 
 
 def _losses() -> list[type[Loss]]:

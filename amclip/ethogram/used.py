@@ -156,7 +156,7 @@ def unused_from(uses: Sequence[VideoUse]) -> float | None:
     ``None`` where nothing of what is looked at was used, or nothing that counts is left behind it.
     """
     start = math.ceil(1000 * max((use.used_until for use in uses), default=0.0)) / 1000
-    parts = [use for use in uses if 0 < (use.train + use.val) / use.seconds < _WHOLE]
+    parts = [use for use in uses if 0 < use.train + use.val < _WHOLE * use.seconds]
     return start if any(use.until - start > ROUNDED for use in parts) else None
 
 

@@ -74,7 +74,7 @@ class StreamClock:
             self._stamped = False
         else:
             told = round((stamp - self._offset) * 1e9) / 1e9
-            if self._stamped and -BACK < told - self._time < waited + JUMP and not self._is_set(told, arrived):
+            if self._stamped and -BACK < told - self._time < waited + JUMP and not self._is_set(told, arrived, skipped):
                 time = told
             else:
                 self.jumps += self._stamped
@@ -88,12 +88,16 @@ class StreamClock:
         self._least = min(self._least + _DRIFT * max(0.0, waited), arrived - self._time)
         return self._time
 
-    def _is_set(self, told: float, arrived: float) -> bool:
-        """Whether a frame that is told to be shown then would have come before it was taken."""
+    def _is_set(self, told: float, arrived: float, skipped: int) -> bool:
+        """Whether a frame that is told to be shown then would have come before it was taken.
+
+        Frames that were left out explain a hole, behind which frames are in time where those before it were late.
+        """
         if not self._steps:
             return False
-        most = max(AHEAD, _UNEVEN * float(np.median(self._steps)))
-        return told - self._time > most and self._least - (arrived - told) > most
+        usual = float(np.median(self._steps))
+        most = max(AHEAD, _UNEVEN * usual)
+        return told - self._time - skipped * usual > most and self._least - (arrived - told) > most
 
     def _count(self, step: float, skipped: int) -> None:
         usual = float(np.median(self._steps)) if self._steps else step / (skipped + 1)

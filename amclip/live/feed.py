@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from amclip.live.frames import LiveFrame, Source, SourceError
+from amclip.live.recorded import Recorded
 from amclip.live.ring import Ring
 
 __all__ = ["Feed"]
@@ -19,7 +20,7 @@ class Feed:
         source: Where frames come from.
         ring: Where they go.
         reconnect: Open a source anew that was lost, by whatever error, as often as need be; else that is the end, as a
-            file's end is.
+            file's end is, and an error in a recording, which would come again.
         tell: Is called with a sentence where the source was lost and is opened anew, and where it is back.
 
     Attributes:
@@ -31,7 +32,8 @@ class Feed:
     def __init__(
         self, source: Source, ring: Ring, reconnect: bool = False, tell: Callable[[str], None] = lambda sentence: None
     ) -> None:
-        self._source, self._ring, self._reconnect, self._tell = source, ring, reconnect, tell
+        self._source, self._ring, self._tell = source, ring, tell
+        self._reconnect = reconnect and not isinstance(source, Recorded)
         self._stopped, self._news = threading.Event(), threading.Event()
         self.ended = False
         self.error: Exception | None = None

@@ -189,8 +189,9 @@ class LiveWindows:
 
     @property
     def blind(self) -> bool:
-        """Whether no frame came for so long that nothing is known of the scene."""
-        return self.silent > self._ring.longest_hole
+        """Whether no frame came for so long that nothing is known of the scene; its end is no such hole."""
+        ended = self._feed is not None and self._feed.ended
+        return not ended and self.silent > self._ring.longest_hole
 
     def hold(self) -> None:
         """Leave frames out until :meth:`release`; to be called before it is entered."""

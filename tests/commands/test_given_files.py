@@ -13,6 +13,8 @@ from amclip.commands.given_files import refuse_missing, refuse_missing_words
         (["--trainer.max_epochs", "3", "--ckpt_path", "b.ckpt"], "--ckpt_path: b.ckpt"),
         (["--config", "a.yaml", "--ckpt_path", "last", "--data.source.labels=b.yaml"], None),
         (["--config", "null", "--config", "trainer: {max_epochs: 3}", "--ckpt_path=s3://x/b.ckpt"], None),
+        (["--config=~/a.yaml", "--ckpt_path=~/a.ckpt"], None),
+        (["--config=~/b.yaml"], "--config: ~/b.yaml"),
         (["--config"], None),
     ],
     ids=str,
@@ -21,7 +23,10 @@ def test_only_files_that_are_named_and_missing_are_refused(
     words: list[str], missing: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("a.yaml").touch()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    for name in ("a.yaml", "a.ckpt"):
+        Path(name).touch()
     if missing is None:
         refuse_missing_words(words)
         return

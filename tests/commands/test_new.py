@@ -233,6 +233,20 @@ def test_where_the_labels_name_other_videos_the_nearest_are_told(
     assert "names 1 video that cannot be found here: mouse-a.mp4 (there is Mouse_A.mp4)" in capsys.readouterr().out
 
 
+def test_of_many_files_of_other_videos_a_few_are_told(
+    films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place(films, tmp_path)
+    for number in range(10, 30):
+        (tmp_path / f"{number}.csv").write_text(f"filepath,start,stop,label\nx{number}.mp4,0,1,walk\n")
+    with pytest.raises(SystemExit):
+        main(["new", str(tmp_path)])
+    said = capsys.readouterr().err
+    assert "x10.mp4" in said
+    assert "x29.mp4" not in said
+    assert "and 13 more like these" in said
+
+
 def test_a_behaviour_that_is_on_all_the_time_is_told(
     films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -103,6 +103,7 @@ def test_videos_that_are_not_there_are_the_reason(tmp_path: Path, capsys: pytest
         ("labels.csv", "a table of labels is given by --data.source.labels labels.csv"),
         ("study.yaml", "a config is given by --config study.yaml"),
         ("best.ckpt", "a checkpoint is given by --ckpt_path best.ckpt"),
+        ("trainer.max_epochs=4", "settings begin with two hyphens: --trainer.max_epochs=4"),
     ],
 )
 def test_what_stands_alone_is_told_its_option(capsys: pytest.CaptureFixture[str], word: str, said: str) -> None:

@@ -74,3 +74,17 @@ def test_a_length_that_is_not_known_is_warned_of(tmp_path: Path, form: str) -> N
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         export(table, other, form, Clock(CLIPS))
+
+
+@pytest.mark.parametrize("form", ["boris", "boris-tabular", "boris-project"])
+def test_labels_that_go_on_behind_the_file_are_warned_of(tmp_path: Path, form: str) -> None:
+    (tmp_path / "clips.csv").write_text(f"filepath,label,start,stop\n{VIDEO},turning,0.5,1\n{VIDEO},still,1,9\n")
+    target = tmp_path / f"events.{'boris' if form == 'boris-project' else 'csv'}"
+    with pytest.warns(UserWarning, match=rf"{VIDEO}: its labels end at 9 s, and the file lasts {LENGTH:.2f} s"):
+        notes = export(read_labels(tmp_path / "clips.csv"), target, form, Clock(CLIPS))
+    assert not any("frame rate" in note for note in notes)  # the file is there, and tells its own
+    if form == "boris-project":
+        (found,) = json.loads(target.read_text())["observations"].values()
+        assert found["media_info"]["fps"][VIDEO] == pytest.approx(
+            Clock(CLIPS).grid(VIDEO, 1, "").size / LENGTH, rel=0.02
+        )

@@ -101,6 +101,17 @@ def test_a_hole_behind_frames_that_came_late_is_one() -> None:
     assert clock.lost == pytest.approx(48, abs=1)
 
 
+def test_a_hole_of_frames_that_were_left_out_is_one_where_all_before_it_were_late() -> None:
+    """The machine was busy when it began to watch, and was in time again behind the next key frame."""
+    clock = StreamClock()
+    stamps = [*(n / 25 for n in range(20)), *(2.8 + n / 25 for n in range(50))]
+    arrivals = [*(0.9 + n / 25 for n in range(20)), *(2.8 + n / 25 for n in range(50))]
+    skipped = [50 if n == 20 else 0 for n in range(70)]
+    times = [clock.place(*frame) for frame in zip(stamps, arrivals, skipped, strict=True)]
+    assert times == pytest.approx(stamps)
+    assert (clock.lost, clock.jumps) == (50, 0)
+
+
 def test_the_first_frames_may_come_in_a_burst_and_slow_cameras_have_long_steps() -> None:
     clock = StreamClock()
     assert placed(clock, [float(n) for n in range(20)], [n * 0.001 for n in range(20)])[-1] == 19

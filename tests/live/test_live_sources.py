@@ -251,6 +251,27 @@ def test_a_file_that_has_ended_is_not_played_anew(model: TrainedModel, monkeypat
     assert (feed.error, source.parts) == (None, [10])
 
 
+class Damaged(Breaking):
+    """A recording that cannot be read to its end, however often it is opened."""
+
+    name, endless = "damaged", False
+    times, duration = np.arange(20) / 15, 20 / 15
+
+    def frames(self, stopped: Event) -> Iterator[LiveFrame]:
+        yield from (frame._replace(stamp=frame.arrived) for frame in noise(self.parts.pop(0)))
+        raise SourceError("damaged: its end is not there")
+
+
+def test_a_recording_that_breaks_off_is_not_played_anew(model: TrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeds, "_AGAIN", 0.01)
+    source = Damaged(10, 10, 10, 10)
+    ring = Ring(model.input, 1.2, 0.3, source)
+    feed = Feed(source, ring, reconnect=True)
+    feed._thread.join(5)
+    assert str(feed.error) == "damaged: its end is not there"
+    assert (ring.counts.frames, ring.counts.dropped_frames) == (10, 0)
+
+
 def test_without_that_its_end_is_an_error(model: TrainedModel) -> None:
     ring = Ring(model.input, 1.2, 0.3)
     feed = Feed(Breaking(10), ring)

@@ -207,6 +207,21 @@ def test_windows_over_a_hole_are_left_out_and_told(model: TrainedModel) -> None:
     assert gap.start == pytest.approx(6, abs=0.35)
 
 
+def test_the_end_of_a_recording_is_no_hole_however_slow_the_network(
+    model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = [frame._replace(stamp=frame.arrived) for frame in noise(60)]
+    source = Played(frames, np.arange(60) / 15, 4.0)
+    slow(monkeypatch, source, 0.5)
+    behind = 0
+    with live(model, source, hop=0.05) as watching:
+        while not watching.over:
+            behind += bool(watching.poll(0.1)) and source.ended
+            assert not source.ended or not watching.blind
+    assert behind > 1
+    assert source.now > 5
+
+
 def test_a_source_that_gives_nothing_is_lost(model: TrainedModel) -> None:
     late = [*noise(20), LiveFrame(np.zeros((36, 36, 3), np.uint8), 200.0, 100.0)]
     with live(model, Simulated(late), timeout=5) as watching, pytest.raises(SourceError, match="no frame for 5 s"):

@@ -1,5 +1,6 @@
 """What both tables of BORIS' events have in common when they are written."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -41,10 +42,16 @@ def timelines_for_boris(table: LabelTable) -> list[Timeline]:
 def to_file_end(timeline: Timeline, clock: Clock) -> Timeline:
     """A table's time line, which ends with its last row, with the length of the file; the rest is not labelled.
 
-    As it is where the file is not there.
+    As it is where the file is not there, and where the labels go on behind its end, which is warned of.
     """
     length = clock.length(timeline.video)
     if length is None or length <= timeline.end:
+        if length is not None and timeline.end - length > _ROUNDED:
+            warnings.warn(
+                f"{timeline.video}: its labels end at {timeline.end:.10g} s, and the file lasts {length:.2f} s: is it "
+                "the one that was labelled? It is said to be as long as the labels",
+                stacklevel=2,
+            )
         return timeline
     rest = (timeline.end, length)
     timeline = replace(timeline, duration=length)

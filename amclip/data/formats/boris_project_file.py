@@ -81,8 +81,9 @@ def _rate(timeline: Timeline, source: str, clock: Clock) -> float | None:
     Raises:
         LabelError: If a rate is given that the video does not have.
     """
+    length = clock.length(timeline.video)
     try:
-        edges = clock.grid(timeline.video, timeline.end, source)
+        edges = clock.grid(timeline.video, timeline.end if length is None else min(timeline.end, length), source)
     except LabelError:
         if clock.fps is not None:
             raise
