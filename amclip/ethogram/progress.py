@@ -39,7 +39,7 @@ class Progress:
                 TextColumn("{task.percentage:>3.0f} %"),
                 TextColumn("{task.fields[pace]}"),
             )
-            self._bar = RichProgress(*columns, console=self._console, transient=True)
+            self._bar = RichProgress(*columns, console=self._console, transient=True, redirect_stdout=False)
             self._task = self._bar.add_task("", total=max(seconds, 1e-9), pace="")
             self._bar.start()
 
