@@ -123,7 +123,7 @@ def evaluate(
         given: dict[str, Any] = {"fps": fps, "root": root, "label_fps": label_fps, "stop": stop}
         given |= {"predicted_observations": predicted_observations, "label_observations": label_observations}
         given |= {"subjects": None if subjects == "each" else subjects}
-        words = _again(predicted, labels, {**given, "start": f"{since:.10g}", "output": f"{output}_unused"})
+        words = _again(predicted, labels, {**given, "start": f"{since:.10g}", "output": f"{folder}_unused"})
         said = f"From {since:.10g} s on nothing of these videos was used. That part alone is scored by"
         print(printable(f"{said}\n\n  {words}\n"))
     summary = rows
@@ -132,8 +132,9 @@ def evaluate(
     _print(summary, len({pair.video for pair in pairs}), found, by_animal, rows[-1])
     for note in few(notes):
         print(printable(f"  note: {note}"))
-    more = f"; {USED_VIDEOS}" * (uses is not None) + f" and {NEW_VIDEOS}" * bool(new)
-    print(f"Wrote agreement.csv, confusion.csv, confusion.png and matches.csv{more} to {folder}")
+    written = ["agreement.csv", "confusion.csv", "confusion.png", "matches.csv"]
+    written += [USED_VIDEOS] * (uses is not None) + [NEW_VIDEOS] * bool(new)
+    print(f"Wrote {', '.join(written[:-1])} and {written[-1]} to {folder}")
 
 
 def _again(predicted: str, labels: str, options: dict[str, Any]) -> str:

@@ -182,6 +182,8 @@ def test_times_between_frames_move_to_the_nearest_in_sleap(tmp_path: Path) -> No
         for name in ("a", "a.csv"):
             with pytest.raises(ValueError, match=rf"is written to files that end in .{suffix}; name it .*/a.{suffix}$"):
                 export(table, tmp_path / name, form, Clock(fps=FPS))
+        with pytest.raises(ValueError, match=f"not table; add --to {form}$"):
+            export(table, tmp_path / f"a.{suffix}", "table", Clock(fps=FPS))
     assert not list(tmp_path.glob("a*"))
     assert export(table, tmp_path / "a.slp", "sleap", Clock(fps=FPS)) == [
         "1 times lie between two frames and move to the nearest"

@@ -167,6 +167,7 @@ HEADER = "filepath,start,stop,label,split\n"
         (b"filepath,label\na.mp4,x\nb.mp4,f\xfcchse\n", r"line 3: byte 0xfc is not UTF-8"),
         (b"\xff\xfef", "begins as UTF-16 text and is none"),
         (b"PK\x03\x04stuff", "spreadsheet"),
+        (b"\0\0\0 ftypisom\0\0\xc6", "is not text: a video, a picture or the like"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_refused_with_file_line_and_column(

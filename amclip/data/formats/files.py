@@ -69,5 +69,7 @@ def text_of(data: bytes, source: str, errors: str = "strict") -> str:
     try:
         return data.decode("utf-8-sig", errors)
     except UnicodeDecodeError as error:
+        if b"\0" in data[:1024]:  # no text has one, and nearly every other file
+            raise LabelError("is not text: a video, a picture or the like, where a table belongs", source) from None
         line = data.count(b"\n", 0, error.start) + 1
         raise LabelError(f"byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8", source, line) from None

@@ -75,7 +75,7 @@ def export(
 
 
 def refuse_other_suffix(target: str | os.PathLike[str], form: str) -> None:
-    """Refuse a name that the program of a form would not open.
+    """Refuse a name that the program of a form would not open, or that is of another form.
 
     Raises:
         ValueError: If it is one; with the name to take.
@@ -83,6 +83,11 @@ def refuse_other_suffix(target: str | os.PathLike[str], form: str) -> None:
     path, suffix = Path(target), WRITERS[form].suffix
     if suffix and path.suffix.lower() != suffix:
         raise ValueError(f"{path}: {form} is written to files that end in {suffix}; name it {path.with_suffix(suffix)}")
+    others = [
+        name for name, writer in WRITERS.items() if writer.suffix and writer.suffix == path.suffix.lower() != suffix
+    ]
+    if others:
+        raise ValueError(f"{path}: files that end in {path.suffix} are {others[0]}, not {form}; add --to {others[0]}")
 
 
 def files_below(table: LabelTable, target: str | os.PathLike[str], form: str) -> list[Path]:
