@@ -159,7 +159,8 @@ def test_names_that_differ_are_noted_and_nothing_in_common_is_refused() -> None:
     _, classes, notes = pair_up(first, second)
     assert classes == ("Still", "walking", "still")
     assert notes[0] == (
-        "behaviour 'Still' is only in the list of y.csv, and counts as never seen by the other; is it the same as 'still'?"
+        "behaviour 'Still' is only in the list of y.csv, and counts as never seen by the other; is it the same as "
+        "'still'?"
     )
     with pytest.raises(ValueError, match=r"no behaviour is in both: y.csv has run, and x.csv has walking, still"):
         pair_up(first, annotation(Timeline("v", ()), classes=("run",), source="y.csv"))
