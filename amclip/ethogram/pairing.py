@@ -79,9 +79,8 @@ def pair_up(
             if name not in other.classes:
                 near = nearest(name, [known for known in other.classes if known not in shared])
                 hint = f"; is it the same as {near[0]!r}?" if near else ""
-                notes.append(
-                    f"behaviour {name!r} is only in the list of {one.source}, and counts as never seen by the other{hint}"
-                )
+                where = f"is only in the list of {one.source}"
+                notes.append(f"behaviour {name!r} {where}, and counts as never seen by the other{hint}")
     for name in (*labelled.classes, *predicted.classes):
         refuse_unsafe_class(name, labelled.source if name in labelled.classes else predicted.source)
     told_apart, remarks = _match_animals(matches, predicted, labelled, subjects)
