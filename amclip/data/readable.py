@@ -54,7 +54,7 @@ def readable_clips(
         (trackless, "are of animals without boxes there", ""),
     ):
         if errors:
-            reasons = [f"  {printable(words)}" for words in _told(errors)]
+            reasons = [f"  {printable(words)}" for words in _told(errors, found)]
             rank_zero_warn(
                 f"{len(errors)} of {len(table)} clips of the split {split!r} {what} and are {fate}, for "
                 "example:\n" + "\n".join(reasons) + more
@@ -62,10 +62,11 @@ def readable_clips(
     return LabelTable(tuple(kept), table.classes, table.source)
 
 
-def _told(errors: list[VideoError]) -> list[str]:
-    """The first of several errors; of videos that are not there, what there is in their place."""
+def _told(errors: list[VideoError], found: Found) -> list[str]:
+    """The first of several errors; of videos that are not there, what there is in their place, and no table names."""
     first = list({str(error): error for error in errors}.items())[:_EXAMPLES]
-    return [f"{said}{'' if Path(error.path).exists() else named_otherwise(error.path)}" for said, error in first]
+    near = ["" if Path(error.path).exists() else named_otherwise(error.path, found.keys()) for _, error in first]
+    return [f"{said}{more}" for (said, _), more in zip(first, near, strict=True)]
 
 
 def explain_unreadable(source: object, clips: int, split: str, root: Path, animals: Animals | None = None) -> str:
