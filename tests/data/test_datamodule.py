@@ -114,7 +114,7 @@ def test_a_video_that_the_table_names_itself_is_not_told_for_another(drawn: Path
     table = tmp_path / "labels.csv"
     table.write_text((drawn / "labels.csv").read_text().replace("clip_00000.mp4", "clip_00099.mp4"))
     with pytest.warns(
-        UserWarning, match=r"clip_00099.mp4: does not exist(; there is clip_00000.mp4: if that is it.*)?\n"
+        UserWarning, match=r"clip_00099.mp4: does not exist(; there is clip_00000.mp4: if that is it[^\n]*)?\n"
     ):
         build(drawn, labels=str(table), root=str(drawn)).setup("fit")
 
