@@ -82,10 +82,11 @@ def _check_videos(
     clips = Counter(clip.video for clip in table.clips)
     places = {clip.video: (clip.line, clip.file) for clip in reversed(table.clips)}
     missing = [video for video, path in paths.items() if not path.exists()]
+    named = frozenset(paths.values())
     findings = []
     for video in missing:
         detail = f"does not exist below {root}"
-        near = named_otherwise(paths[video]) if video in missing[:_EXPLAINED] else ""
+        near = named_otherwise(paths[video], named) if video in missing[:_EXPLAINED] else ""
         if len(missing) == len(paths) and not (near and paths[video].parent.is_dir()):
             detail += ", where data.source.root has it: is that the folder of the videos?"
         else:

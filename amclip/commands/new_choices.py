@@ -119,7 +119,7 @@ def choose(found: Survey, gpu: bool, tower: Tower = "clip") -> Choices:
     fps = [info.fps for info in found.labelled.values()]
     source, subjects = _subjects(source, found)
     source, window, table = _window(source, found, min(fps))
-    table = locate_videos(table, found.root)
+    table = locate_videos(table, found.root, strict=False)  # the survey tells what is missing
     gap, modality = _gap(fps)
     seconds = _clip_seconds(table, found)
     positions = _positions(seconds, min(fps), gap.value if modality.value != "frames" else None)

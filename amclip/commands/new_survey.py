@@ -7,25 +7,23 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from amclip.commands.new_labels import LabelFile, names_differ, read_below, read_labels
 from amclip.commands.new_tracks import choose_tracks, words_of
-from amclip.data.clock import Clock
 from amclip.data.find import list_videos
-from amclip.data.formats import FILE_NAMES, Reading, format_of, read_noted, read_table
-from amclip.data.formats.label_format import BoutReader, BytesReader, LabelFormat
-from amclip.data.intervals import Bout, timelines_of
+from amclip.data.formats import FILE_NAMES, format_of
+from amclip.data.formats.label_format import LabelFormat
+from amclip.data.intervals import Bout
 from amclip.data.label_error import LabelError
-from amclip.data.locate import Locator
 from amclip.data.overlaps import contradictions
 from amclip.data.probe import probe
 from amclip.data.split_names import SPLITS, split_name
-from amclip.data.table import Clip
 from amclip.data.tracks import track_format_of
 from amclip.data.tracks.track_format import TrackFormat
 from amclip.data.video import VideoInfo
 from amclip.data.video_file import VideoError
-from amclip.text import counted, nearest
+from amclip.text import counted
 
-__all__ = ["LabelFile", "Survey", "survey"]
+__all__ = ["Survey", "survey"]
 
 _TRACKS_ALONE = (".h5", ".hdf5", ".slp")
 _NAMES = (
@@ -39,36 +37,6 @@ _BOTH = (".xml", ".xml.gz")  # of CVAT, whose files may hold tracks and labels
 _NOT_LABELS = ("check_report", "predictions")  # ends of names of what amclip and DeepEthogram found, beside labels
 _MOST_ROOTS = 30
 _EXPLAINED = 8  # files of labels of other videos, of which names like theirs are looked for
-
-
-@dataclass(frozen=True)
-class LabelFile:
-    """A file of labels, as far as a survey reads it.
-
-    Attributes:
-        path: The file.
-        form: Its format.
-        root: The folder below which most of its videos lie.
-        videos: Names of its videos below the root, of those that are there.
-        missing: Names of its videos that are not.
-        bouts: With their lengths, where the format notes bouts, which windows cut; else ``None``.
-        clips: Its clips, where its rows are clips; else none.
-        animals: Video and animal of all that is labelled; the animal is ``""`` for the whole scene.
-    """
-
-    path: Path
-    form: LabelFormat
-    root: Path
-    videos: frozenset[str]
-    missing: tuple[str, ...]
-    bouts: tuple[Bout, ...] | None
-    clips: tuple[Clip, ...]
-    animals: frozenset[tuple[str, str]]
-
-    @property
-    def size(self) -> int:
-        """Bouts or clips."""
-        return len(self.clips) if self.bouts is None else len(self.bouts)
 
 
 @dataclass(frozen=True)
@@ -134,11 +102,11 @@ def survey(folder: str | os.PathLike[str], timeout: float = 20.0, cache: Path | 
     label_files, track_files = _sorted_out(top, left_out)
     roots = _roots(top, there)
     refused: list[str] = []
-    read = [file for path, form in label_files if (file := _read_labels(path, form, roots, refused))]
+    read = [file for path, form in label_files if (file := read_labels(path, form, roots, refused))]
     tracked = tuple(f"{path}: " for path, _ in track_files)
     left_out += [said for said in refused if not (said.startswith(tracked) and "holds no behaviour" in said)]
     others = [file for file in read if not file.videos]
-    strange = [_names_differ(file, file.missing, there if n < _EXPLAINED else ()) for n, file in enumerate(others)]
+    strange = [names_differ(file, file.missing, there if n < _EXPLAINED else ()) for n, file in enumerate(others)]
     read = [file for file in read if file.videos]
     left_out += strange if read else []
     chosen, splits = _choose_labels(read, top, there, left_out)
@@ -162,14 +130,14 @@ def _survey_of_file(file: Path, left_out: list[str], timeout: float, cache: Path
         raise ValueError(
             f"{file} is no file of labels that amclip reads; give that, or the folder of videos and labels"
         )
-    labels = _read_below(file, form, file.parent)
+    labels = read_below(file, form, file.parent)
     if labels.size == 0:
         raise ValueError(f"{file} is {form.title}, and names no behaviour")
     there = list_videos(file.parent)
     if not labels.videos:
         seen = _probe(there, left_out, timeout, cache)
         below = {path.relative_to(file.parent).as_posix(): info for path, info in seen.items()}
-        strange = (_names_differ(labels, labels.missing, there),)
+        strange = (names_differ(labels, labels.missing, there),)
         return Survey(file.parent, file.parent, below, left_out=tuple(left_out), strange=strange)
     chosen, _ = _choose_labels([labels], file.parent, there, left_out)
     paths = {file.parent / name: name for name in sorted(labels.videos)}
@@ -218,61 +186,6 @@ def _roots(top: Path, videos: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys([top, *folders, *between]))[:_MOST_ROOTS]
 
 
-def _read_labels(path: Path, form: LabelFormat, roots: Sequence[Path], left_out: list[str]) -> LabelFile | None:
-    """A file of labels by the root below which most of its videos lie; ``None`` where it cannot be used."""
-    best: LabelFile | None = None
-    refusal: LabelError | None = None
-    for root in dict.fromkeys([*roots[:1], path.parent, *roots[1:]]):
-        try:
-            file = _read_below(path, form, root)
-        except LabelError as error:
-            refusal = refusal or error
-            continue
-        if best is None or len(file.videos) > len(best.videos):
-            best = file
-        if not file.missing:
-            break
-    if best is None:
-        assert refusal is not None
-        left_out.append(f"{path}: is {form.title}, and cannot be used: {refusal}")
-    elif best.size == 0:
-        left_out.append(f"{path}: is {form.title}, and names no behaviour")
-        return None
-    return best
-
-
-def _read_below(path: Path, form: LabelFormat, root: Path) -> LabelFile:
-    clock = Clock(root)
-    bouts: tuple[Bout, ...] | None = None
-    clips: tuple[Clip, ...] = ()
-    if isinstance(form.reader, BoutReader | BytesReader):
-        noted = read_noted(path, clock)
-        timelines = noted.timelines if noted else timelines_of(read_table(path, Reading(clock=clock, subjects="each")))
-        bouts = tuple(bout for timeline in timelines for bout in timeline.bouts)
-        animals = {(line.video, animal) for line in timelines for animal in line.subjects or ("",)}
-    else:
-        clips = read_table(path, Reading(clock=clock, subjects="each")).clips
-        clips = tuple(clip for clip in clips if clip.labels is not None)
-        animals = {(clip.video, clip.subject) for clip in clips}
-    locator = Locator(root)
-    where = {name: locator.find(name) or name for name in sorted({name for name, _ in animals})}
-    there = {name: near for name, near in where.items() if os.path.exists(root / near)}
-    missing = tuple(name for name in where if name not in there)
-    pairs = frozenset((there[name], animal) for name, animal in animals if name in there)
-    return LabelFile(path, form, root, frozenset(there.values()), missing, bouts, clips, pairs)
-
-
-def _names_differ(file: LabelFile, names: Sequence[str], there: Iterable[Path]) -> str:
-    """Which videos a file of labels names that are not there, and what there is that they may be."""
-    here = list(dict.fromkeys(path.name for path in there))
-    told = []
-    for name in names[:3]:
-        near = nearest(name.rpartition("/")[2], here)
-        told.append(f"{name} (there is {near[0]})" if near else name)
-    more = " …" if len(names) > 3 else ""
-    return f"{file.path} names {counted(len(names), 'video')} that cannot be found here: {', '.join(told)}{more}"
-
-
 def _choose_labels(
     read: Sequence[LabelFile], top: Path, there: Sequence[Path], left_out: list[str]
 ) -> tuple[list[LabelFile], Mapping[str, Path]]:
@@ -313,7 +226,7 @@ def _choose_labels(
     ]
     if first.missing:
         left_out.append(
-            f"{_names_differ(first, first.missing, there)}. `amclip check` lists them; put them below {top}, give file "
+            f"{names_differ(first, first.missing, there)}. `amclip check` lists them; put them below {top}, give file "
             "and labels one name, or take what is labelled of them out"
         )
     return sorted(taken, key=lambda file: file.path), {}

@@ -219,7 +219,8 @@ class Clock:
         if path is None:
             if rate is None:
                 where = "" if self.root is None else f" below {self.root}"
-                near = "" if self.root is None else named_otherwise(self.root / video)
+                # A name that is only like it may be that of another video of the table, which is not known here.
+                near = "" if self.root is None else named_otherwise(self.root / video, alike=1.0)
                 raise LabelError(
                     f"frames are counted, and {video} is not there{where} to tell when each is shown: give the folder "
                     f"of the videos ({_ROOTS}), or their frames per second ({_OPTIONS}){near}",

@@ -114,9 +114,10 @@ class VideoDataModule(VideoData, LightningDataModule):
         if self.input.needs_flow:
             tell_frame_rates(found, self.input.flow.gap_seconds)
         self.datasets = {}
+        named = () if self.labels.table is None else self.labels.table.videos()
         for name, table in self.tables.items():
             clips = len(table)
-            readable = readable_clips(table, self.root_folder, found, name, animals)
+            readable = readable_clips(table, self.root_folder, found, name, animals, named)
             if name == "train":
                 self.left_out_clips = clips - len(readable)
                 table = self.tables["train"] = readable

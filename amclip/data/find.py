@@ -1,7 +1,7 @@
 """Find the videos below a folder, and what cannot be looked into."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from amclip.data.video_file import VIDEO_SUFFIXES
@@ -9,37 +9,53 @@ from amclip.text import nearest
 
 __all__ = ["in_its_place", "list_videos", "named_otherwise"]
 
+_ALIKE = 0.75  # how like the names are that are told
 _MOST_NAMES = 10_000  # of a folder, among which like ones are looked for
 
 
-def named_otherwise(path: str | os.PathLike[str]) -> str:
-    """What there is where a video of a table is not, as :func:`in_its_place` says it, and what to do about names."""
-    words = in_its_place(path)
-    alike = ": if that is it, the names differ; rename the file, or write its name into the labels"
-    return words + alike if words and Path(path).parent.is_dir() else words
+def named_otherwise(path: str | os.PathLike[str], named: Collection[Path] = (), alike: float = _ALIKE) -> str:
+    """What there is where a video of a table is not, as :func:`in_its_place` says it, and what to do about names.
+
+    Args:
+        path: The video.
+        named: Where the videos lie that the table names.
+        alike: How like a name is at least.
+    """
+    words = in_its_place(path, named, alike)
+    differ = ": if that is it, the names differ; rename the file, or write its name into the labels"
+    return words + differ if words and Path(path).parent.is_dir() else words
 
 
-def in_its_place(path: str | os.PathLike[str]) -> str:
+def in_its_place(path: str | os.PathLike[str], named: Collection[Path] = (), alike: float = _ALIKE) -> str:
     """What there is where a file is not: names like its own, or that its folder is not there; else ``""``.
 
     Args:
         path: The file.
+        named: Files that are meant by names of their own, so that none of them is what this name means; nor is a folder
+            in which the file would be one of them.
+        alike: How like a name is at least, as of :func:`amclip.text.nearest`.
 
     Returns:
         Words that go behind "does not exist".
     """
     missing = Path(path)
-    folder = missing.parent
-    if not folder.is_dir():
-        above = next((one for one in folder.parents if one.is_dir()), None)
-        lost = folder if above is None else above / folder.relative_to(above).parts[0]
-        return f"; there is no folder {lost}{in_its_place(lost)}"
+    if missing.parent.is_dir():
+        return _like(missing, Path(), named, alike)
+    above = next((one for one in missing.parents if one.is_dir()), None)
+    lost = missing.parent if above is None else above / missing.relative_to(above).parts[0]
+    near = "" if above is None else _like(lost, missing.relative_to(lost), named, alike)
+    return f"; there is no folder {lost}{near}"
+
+
+def _like(missing: Path, rest: Path, named: Collection[Path], alike: float) -> str:
+    """Names like that of what is missing from its folder, but for those that are named already with the rest of it."""
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(missing.parent) as entries:
             names = [entry.name for entry, _ in zip(entries, range(_MOST_NAMES), strict=False)]
     except OSError:
         return ""
-    near = nearest(missing.name, names, 2, 0.75)
+    free = [name for name in names if missing.parent / name / rest not in named] if named else names
+    near = nearest(missing.name, free, 2, alike)
     return f"; there {'is' if len(near) == 1 else 'are'} {' and '.join(sorted(near))}" if near else ""
 
 

@@ -31,7 +31,7 @@ def same_name(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def locate_videos(table: LabelTable, root: str | os.PathLike[str]) -> LabelTable:
+def locate_videos(table: LabelTable, root: str | os.PathLike[str], strict: bool = True) -> LabelTable:
     """Complete names without the suffix of a video, and make absolute ones relative to the root.
 
     ``AAACXZTV`` is the folder of images, or else ``AAACXZTV.mp4``. BORIS' projects and some tables have absolute names:
@@ -41,6 +41,7 @@ def locate_videos(table: LabelTable, root: str | os.PathLike[str]) -> LabelTable
     Args:
         table: Clips.
         root: Folder that relative paths start from.
+        strict: Whether to raise; else a name of which an error would tell stays as it is, as one that fits nothing.
 
     Returns:
         The table with the names of files that are there; a name that fits nothing stays as it is.
@@ -68,7 +69,8 @@ def locate_videos(table: LabelTable, root: str | os.PathLike[str]) -> LabelTable
         except LabelError as error:
             found[name] = name
             errors.append(LabelError(error.reason, table.file_of(clip), clip.line))
-    raise_together(errors)
+    if strict:
+        raise_together(errors)
     moved = {name: new for name, new in found.items() if name != new}
     if not moved:
         return table

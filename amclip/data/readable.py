@@ -1,6 +1,6 @@
 """Which clips of a table can be read, by what probing found of their videos."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,12 @@ _EXAMPLES = 5
 
 
 def readable_clips(
-    table: LabelTable, root: Path, found: Found, split: str, animals: Animals | None = None
+    table: LabelTable,
+    root: Path,
+    found: Found,
+    split: str,
+    animals: Animals | None = None,
+    named: Iterable[str] = (),
 ) -> LabelTable:
     """The clips of videos that can be read; warns which others there are, and what becomes of them.
 
@@ -33,6 +38,7 @@ def readable_clips(
         found: What probing found.
         split: Its name, for the warning.
         animals: Where given, a clip's animal must have a track, and be in the picture during half of the clip.
+        named: Videos of other splits: like those of ``found``, none is told in the place of one that is not there.
     """
     kept: list[Clip] = []
     unreadable: list[VideoError] = []
@@ -54,7 +60,7 @@ def readable_clips(
         (trackless, "are of animals without boxes there", ""),
     ):
         if errors:
-            reasons = [f"  {printable(words)}" for words in _told(errors)]
+            reasons = [f"  {printable(words)}" for words in _told(errors, {*found, *(root / video for video in named)})]
             rank_zero_warn(
                 f"{len(errors)} of {len(table)} clips of the split {split!r} {what} and are {fate}, for "
                 "example:\n" + "\n".join(reasons) + more
@@ -62,10 +68,11 @@ def readable_clips(
     return LabelTable(tuple(kept), table.classes, table.source)
 
 
-def _told(errors: list[VideoError]) -> list[str]:
-    """The first of several errors; of videos that are not there, what there is in their place."""
+def _told(errors: list[VideoError], named: Collection[Path]) -> list[str]:
+    """The first of several errors; of videos that are not there, what there is in their place, and no table names."""
     first = list({str(error): error for error in errors}.items())[:_EXAMPLES]
-    return [f"{said}{'' if Path(error.path).exists() else named_otherwise(error.path)}" for said, error in first]
+    near = ["" if Path(error.path).exists() else named_otherwise(error.path, named) for _, error in first]
+    return [f"{said}{more}" for (said, _), more in zip(first, near, strict=True)]
 
 
 def explain_unreadable(source: object, clips: int, split: str, root: Path, animals: Animals | None = None) -> str:

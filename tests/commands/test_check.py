@@ -89,6 +89,15 @@ def test_names_like_those_of_missing_videos_are_told(tmp_path: Path) -> None:
     assert finding.detail == f"does not exist below {tmp_path}; there is cow_12.mp4: {alike}"
 
 
+def test_no_video_with_labels_of_its_own_is_told_for_a_missing_one(tmp_path: Path) -> None:
+    for name in ("train_1.mp4", "val.mp4", "test.mp4"):
+        (tmp_path / name).write_text(name)
+    clips = [*three(train=clip("train_1.mp4", "train")), clip("train_2.mp4", "train")]
+    lengths = {tmp_path / f"{name}.mp4": info() for name in ("train_1", "val", "test")}
+    finding = check(tmp_path, clips, lengths=lengths).findings[0]
+    assert (finding.subject, finding.detail) == ("train_2.mp4", f"does not exist below {tmp_path}")
+
+
 def test_where_everything_is_missing_the_root_is_doubted(tmp_path: Path) -> None:
     report = check(tmp_path, three(), lengths={})
     assert len(report.findings) == 3

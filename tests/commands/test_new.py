@@ -359,3 +359,64 @@ def test_tracks_beside_labels_of_no_animal_are_said_to_need_names_in_the_labels(
     found = survey(tmp_path)
     assert found.tracks == ()
     assert any("the labels do not say which animal shows a behaviour" in said for said in found.left_out)
+
+
+def boris_project_of(videos: Sequence[str]) -> str:
+    behaviours = {str(n): {"code": code, "type": "State event"} for n, code in enumerate(("walk", "rest"))}
+    marks = [[start, "", code, "", ""] for code, *times in (("walk", 0.0, 1.0), ("rest", 1.0, 2.0)) for start in times]
+    return json.dumps(
+        {
+            "project_name": "study",
+            "behaviors_conf": behaviours,
+            "observations": {
+                video: {
+                    "type": "MEDIA",
+                    "file": {"1": [video]},
+                    "events": marks,
+                    "media_info": {"length": {video: 2.4}},
+                }
+                for video in videos
+            },
+        }
+    )
+
+
+@pytest.mark.parametrize("kind", ["clips", "events", "project"])
+@pytest.mark.parametrize("other", ["C.mp4", "c.MP4"])
+def test_a_name_of_another_letter_case_makes_one_video_missing(
+    films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, other: str
+) -> None:
+    place(films, tmp_path / "v", "abdef")
+    (tmp_path / "v" / other).symlink_to(films / "c.mp4")
+    if (tmp_path / "v" / "c.mp4").exists():
+        pytest.skip("this file system does not tell letter case")
+    if kind == "project":
+        (tmp_path / "study.boris").write_text(boris_project_of([f"v/{name}.mp4" for name in NAMES]))
+    elif kind == "events":
+        (tmp_path / "events.csv").write_text(boris_events([f"v/{name}" for name in NAMES]))
+    else:
+        rows = [f"v/{name}.mp4,{start},{start + 1},{'xy'[start]}" for name in NAMES for start in (0, 1)]
+        (tmp_path / "labels.csv").write_text("\n".join(["filepath,start,stop,label", *rows]))
+    main(["new", str(tmp_path)])
+    said = capsys.readouterr().out
+    assert (
+        f"names 1 video that cannot be found here: v/c.mp4 (there is v/{other}, whose letter case is another)" in said
+    )
+    assert "5 videos" in said
+    assert (tmp_path / "amclip.yaml").exists()
+
+
+def test_what_is_missing_is_told_by_its_path_and_never_as_a_video_with_labels_of_its_own(
+    films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head, rows = "filepath,start,stop,label", [f"videos/clip_{n}.mp4,0,1,{'xy'[n % 2]}" for n in range(4)]
+    (tmp_path / "labels.csv").write_text("\n".join([head, *rows]))
+    (tmp_path / "v").mkdir()
+    for number, name in enumerate("abc"):
+        (tmp_path / "v" / f"clip_{number}.mp4").symlink_to(films / f"{name}.mp4")
+    with pytest.raises(SystemExit):
+        main(["new", str(tmp_path)])
+    assert "videos/clip_0.mp4 (there is v/clip_0.mp4), videos/clip_1.mp4 (there is v/" in capsys.readouterr().err
+    (tmp_path / "v").rename(tmp_path / "videos")
+    main(["new", str(tmp_path)])
+    assert "names 1 video that cannot be found here: videos/clip_3.mp4. `amclip" in capsys.readouterr().out

@@ -110,6 +110,15 @@ def test_in_place_of_a_video_that_is_named_otherwise_the_nearest_name_is_told(dr
         build(drawn, labels=str(table), root=str(drawn)).setup("fit")
 
 
+def test_a_video_that_the_table_names_itself_is_not_told_for_another(drawn: Path, tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text((drawn / "labels.csv").read_text().replace("clip_00000.mp4", "clip_00099.mp4"))
+    with pytest.warns(
+        UserWarning, match=r"clip_00099.mp4: does not exist(; there is clip_00000.mp4: if that is it[^\n]*)?\n"
+    ):
+        build(drawn, labels=str(table), root=str(drawn)).setup("fit")
+
+
 def test_an_empty_split_is_refused_by_name(drawn: Path, tmp_path: Path) -> None:
     table = tmp_path / "labels.csv"
     lines = [line for line in (drawn / "labels.csv").read_text().splitlines() if not line.endswith(",val")]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from amclip.data.find import list_videos
+from amclip.data.find import in_its_place, list_videos
 from amclip.data.probe import probe
 from amclip.data.video_file import VideoError
 from amclip.ethogram.inputs import find_sources
@@ -82,3 +82,13 @@ def test_names_that_are_no_utf8_are_told_apart(tmp_path: Path) -> None:
         Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).touch()
     names = [source.name for source in find_sources([str(tmp_path)])]
     assert names == ["./=1.mp4", "a%1B[2J.mp4", "a%E8.mp4", "a%E9.mp4"]
+
+
+def test_in_the_place_of_a_video_none_is_told_that_is_named_itself(tmp_path: Path) -> None:
+    touch(tmp_path, "videos/clip_00034.mp4", "day 1/a.mp4")
+    missing = tmp_path / "videos" / "clip_00004.mp4"
+    assert in_its_place(missing) == "; there is clip_00034.mp4"
+    assert in_its_place(missing, {missing, tmp_path / "videos" / "clip_00034.mp4"}) == ""
+    lost = tmp_path / "day_1" / "a.mp4"
+    assert in_its_place(lost) == f"; there is no folder {tmp_path / 'day_1'}; there is day 1"
+    assert in_its_place(lost, {tmp_path / "day 1" / "a.mp4"}) == f"; there is no folder {tmp_path / 'day_1'}"
