@@ -46,7 +46,7 @@ def run(command: str, drawn: Path) -> None:
         shutil.copytree(drawn, words[1])
         return
     if words[0] in ("annotate", "suggest"):  # of all videos three
-        words = [str(Path(word, "clip_0000[0-2].mp4")) if word == "study/videos" else word for word in words]
+        words = [str(Path(word, "clip_0000[0-2].mp4")) if word.endswith("/videos") else word for word in words]
     main([*words, *MORE.get(words[0], ())])
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import math
 import re
 import sys
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from amclip.atomic import refuse_overwriting
+from amclip.commands.annotated_in_words import Watched
 from amclip.commands.given_files import refuse_missing
 from amclip.commands.options import BoutOptions, ScoringOptions
 from amclip.commands.parsing import VIDEOS, CommandWords
@@ -21,9 +21,8 @@ from amclip.precision import InferencePrecision
 from amclip.text import counted, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
-    from amclip.ethogram.scores import WindowScores
     from amclip.inference import TrainedModel
 
 __all__ = ["WORDS", "annotate"]
@@ -170,12 +169,11 @@ def annotate(
         scored_by = str(Path(checkpoint).absolute()) if checkpoint else _published(model)
         how = Scoring(scored_by, window, hop, model.input.flow.gap_seconds)
         paths = {source.name: str(source.path) for source in sources}
-        highest: dict[str, float] = {}
-        unscored: list[str] = []
+        seen = Watched()
         scores = collect_scores(sources, output_folder.journals, fingerprint)
         first = next(scores, None)
         if first is not None:
-            watched = _watched(chain([first], scores), highest, unscored)
+            watched = seen.passing(chain([first], scores))
             errors.update(write_outputs(output, watched, cutting, how, paths, errors, boxes, model.used))
     if first is None:  # tables would be empty
         output_folder.discard()
@@ -183,11 +181,10 @@ def annotate(
     print(f"{output}: {len(sources) - len(errors)} of {counted(len(sources), 'video')} annotated")
     for line in _used(output):
         print(printable(f"  {line}"))
-    for who in unscored:
+    for who in seen.unscored:
         print(printable(f"  {who} has boxes in half of the frames of no window, and so no scores"))
-    for name, peak in highest.items():
-        if peak < cutting[name].threshold and len(errors) < len(sources):
-            print(printable(_never_shown(name, peak, cutting[name].threshold)))
+    for line in seen.words(Path(output) / "time_budget.csv", cutting, window) if len(errors) < len(sources) else ():
+        print(printable(f"  {line}"))
     if (page := Path(output) / "report.html").exists():
         print(printable(f"  {page} still shows what was there before; amclip report {output} writes it anew"))
     if errors:
@@ -208,28 +205,6 @@ def _used(folder: str) -> "list[str]":
 
     run = find_run(folder)
     return [] if run is None else describe_uses(uses_of_run(run) or [])
-
-
-def _watched(
-    scores: "Iterable[WindowScores]", highest: dict[str, float], unscored: list[str]
-) -> "Iterator[WindowScores]":
-    """Hand scores on, and keep each behaviour's highest probability, and the animals that no window is of."""
-    for one in scores:
-        if one.subject and not len(one.start):
-            unscored.append(f"{one.subject!r} of {one.video}")
-            yield one
-            continue
-        for name, peak in zip(one.classes, one.probabilities.max(axis=0, initial=0.0), strict=True):
-            highest[name] = max(highest.get(name, 0.0), float(peak))
-        yield one
-
-
-def _never_shown(name: str, peak: float, threshold: float) -> str:
-    peak = math.floor(100 * peak) / 100  # not rounded up to a threshold that it does not reach
-    return (
-        f"  no bout of {name}: its probability is {peak:.2f} at most, and its threshold {threshold:.2f}. A threshold "
-        "from few validation clips is a guess: `amclip report` shows the curves, and --threshold sets another"
-    )
 
 
 def _model(checkpoint: str | None, zero_shot: ZeroShotOptions, cropped: bool) -> "tuple[TrainedModel, str]":

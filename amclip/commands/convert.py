@@ -63,7 +63,8 @@ def convert(
         source: The labels: a table, a list, Animal Kingdom's AR_metadata.xlsx, a frame list, BORIS, DeepEthogram,
             FERAL, SimBA, Bento and MARS, Observer, EthoVision, ELAN, MABe, JAABA, VIA 3, CVAT, Label Studio; a file, or
             a folder of those that have one for each video; or the folder of an `amclip annotate`. Or several that are
-            joined: '[a.csv, b.csv]'; or one per split: '{train: train.csv, test: val.csv}'.
+            joined: '[a.csv, b.csv]'; or one per split: '{train: train.csv, test: val.csv}'. Rows of a table (video,
+            behaviour, start, stop) that overlap are bouts, where the target holds bouts.
         target: The file to write; with deepethogram, frame-list and nwb a folder. BORIS' forms are written as CSV, TSV
             or XLSX, as the suffix says.
         to: table is amclip's own; list has a path and its labels per line; animal-kingdom is AR_metadata.xlsx; boris
@@ -94,7 +95,7 @@ def convert(
     from amclip.data.locate import locate_videos
     from amclip.data.sources import default_root, files_read, label_files, read_given
     from amclip.data.table import describe_lost
-    from amclip.ethogram.run_labels import annotated_run, labels_of_run
+    from amclip.ethogram.run_labels import annotated_run, labels_of_overlapping_bouts, labels_of_run
 
     cut = None
     if windows.window is not None:
@@ -109,7 +110,11 @@ def convert(
     paths = {} if run is None else {one.video: one.path for one in run.videos if one.path is not None}
     clock = Clock(default_root(source) if root is None else root, fps, paths)
     reading = Reading(names, cut, clock, per_frame, chosen, subjects)
-    table = read_given(source, reading, root) if run is None else labels_of_run(run, reading)
+    table = None if run is None else labels_of_run(run, reading)
+    if table is None and isinstance(source, str) and cut is None and WRITERS[to].holds_bouts:
+        table = labels_of_overlapping_bouts(source, reading)
+    if table is None:
+        table = read_given(source, reading, root)
     if run is not None and origin.labelling is None and "labelling" in WRITERS[to].holds_origin:
         origin = replace(origin, labelling="automated")
     if root is not None:

@@ -286,7 +286,7 @@ def timelines_of(table: LabelTable) -> list[Timeline]:
         if clip.start is None:
             raise LabelError(
                 "is a whole video, of which it says what is shown and not when. Bouts have a start and a stop: take "
-                "files of BORIS or others, or a table of events (video,behaviour,start,stop), such as `amclip synth`'s",
+                "files of BORIS or others, or a table of events (video,behaviour,start,stop), as `amclip synth` writes",
                 table.file_of(clip),
                 clip.line,
             )
@@ -325,10 +325,10 @@ def _bouts_and_gaps(clips: Sequence[Clip], table: LabelTable, end: float) -> tup
     for clip in clips:
         start, stop = float(clip.start or 0.0), float(clip.stop or 0.0)
         if start < reached - SAME_TIME:
-            whose = f" of {clip.subject!r}" if clip.subject else ""
             raise LabelError(
-                f"{clip.video} from {start:g} s overlaps the clip{whose} before it; windows that overlap do not say "
-                "when a behaviour starts and stops. Convert a table without overlaps",
+                f"{clip.video} from {start:g} s overlaps the clip{f' of {clip.subject!r}' * bool(clip.subject)} before "
+                "it; clips that overlap do not say when a behaviour starts and stops. If rows are bouts, a behaviour "
+                "each, name the columns video, behaviour, start, stop, without split, and join bouts of one behaviour",
                 table.file_of(clip),
                 clip.line,
             )

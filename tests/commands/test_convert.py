@@ -5,6 +5,7 @@ import pytest
 
 from amclip.cli import main
 from amclip.data.formats import Reading, read_classes, read_labels, read_splits
+from amclip.ethogram.annotations import read_annotation
 
 
 def test_labels_are_converted_and_what_is_lost_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,3 +126,27 @@ def test_a_boris_project_is_converted_and_compared_with_its_tables(
     main(["evaluate", str(project), str(events), "--output", str(tmp_path / "agreement")])
     rows = (tmp_path / "agreement" / "agreement.csv").read_text().splitlines()
     assert {row.split(",")[5] for row in rows[1:4]} == {"1.000000"}  # F1
+
+
+def test_bouts_that_overlap_are_converted_and_windows_that_do_are_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, target = tmp_path / "events.csv", tmp_path / "events.boris"
+    header, rows = "filepath,behaviour,start,stop", ["a.mp4,walking,1,3", "a.mp4,pecking,2,5", "b.mp4,walking,0.5,1"]
+    source.write_text("\n".join([header, *rows]) + "\n")
+    main(["convert", str(source), str(target), "--to", "boris-project"])
+    found = {one.video: one.bouts for one in read_annotation(target).timelines}
+    assert {video: sorted((b.label, b.start, b.stop) for b in bouts) for video, bouts in found.items()} == {
+        "a.mp4": [("pecking", 2, 5), ("walking", 1, 3)],
+        "b.mp4": [("walking", 0.5, 1)],
+    }
+    for head, more in (
+        (header, ["a.mp4,walking,2.5,4"]),  # of one behaviour: may be windows
+        (header.replace("behaviour", "label"), []),
+        (f"{header},split", []),
+    ):
+        split = ",train" * head.endswith("split")
+        source.write_text("\n".join([head, *(f"{row}{split}" for row in (*rows, *more))]) + "\n")
+        with pytest.raises(SystemExit):
+            main(["convert", str(source), str(tmp_path / "no.boris"), "--to", "boris-project"])
+        assert "If rows are bouts, a behaviour each, name the columns video, behaviour" in capsys.readouterr().err
