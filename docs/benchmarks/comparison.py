@@ -18,7 +18,7 @@ Clips are drawn and flow is computed once; every model is amclip's :class:`Behav
 rates, trained by Lightning for the same number of steps on the same clips, and tested once, at the end, on clips of
 another seed. Average precision is scikit-learn's. Writes `comparison.md` and `comparison.png` beside this file. One
 finished model is one file below `--work`, so a run that was cut off goes on; where the numbers at the top of this file
-are others, it asks for another folder. All that is on the page is written to `comparison.json`, too: `--known
+are others, it asks for another folder. All models of a page are kept in `comparison.json`, too: `--known
 docs/benchmarks/comparison.json` takes the models of an earlier run from there, and trains what is missing.
 """
 
