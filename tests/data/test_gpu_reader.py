@@ -43,7 +43,7 @@ LARGE: dict[str, tuple[str, dict[str, str]]] = {
     "h264.ts": ("libx264", {"g": "12", "bf": "2"}),
     "h265_open_gop.mkv": ("libx265", {"x265-params": "keyint=15:log-level=none", "preset": "ultrafast"}),
     "vp9_hidden.webm": ("libvpx-vp9", {"lag-in-frames": "12", "auto-alt-ref": "1", "g": "25", "cpu-used": "8"}),
-    "av1.mp4": ("libsvtav1", {"preset": "11", "g": "25", "crf": "25"}),
+    "av1.mp4": ("libsvtav1", {"preset": "8", "g": "25", "crf": "20"}),
 }
 
 
