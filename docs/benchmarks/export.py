@@ -153,7 +153,7 @@ def written(model: TrainedModel, folder: Path) -> dict[str, str]:
         try:
             found[kind] = f"{write(model, folder / f'model.{kind}'):.0e}"
         except (ValueError, ModuleNotFoundError) as error:  # the latter in a quick run without the extra `export`
-            found[kind] = str(error).replace("|", "/")
+            found[kind] = "`" + str(error).replace("|", "/").replace("`", "'") + "`"  # it may hold what reads as a link
             (folder / f"model.{kind}").unlink(missing_ok=True)
     return found
 
