@@ -33,7 +33,11 @@ class Watched:
     longest: float = 0.0
 
     def passing(self, scores: "Iterable[WindowScores]") -> "Iterator[WindowScores]":
-        """Hand scores on, and keep what is told at the end."""
+        """Hand scores on, and keep what is told at the end.
+
+        Args:
+            scores: The windows of one video, or of one animal of it, after those of another.
+        """
         for one in scores:
             if one.subject and not len(one.start):
                 self.unscored.append(f"{one.subject!r} of {one.video}")

@@ -42,7 +42,7 @@ class TVL1(FlowMethod):
         if unknown := parameters.keys() - known:
             raise TypeError(f"TVL1 has no {', '.join(sorted(unknown))}; it has {', '.join(known)}")
         self.settings = Parameters(**parameters)  # type: ignore[arg-type]  # it looks at each itself
-        self._values = astuple(self.settings)  # here, since torch.compile could not follow it before PyTorch 2.7
+        self._values = astuple(self.settings)  # once, and nothing that torch.compile has to follow
 
     @classmethod
     def preset(cls, name: Preset = "default", backend: Backend = "auto") -> "TVL1":
