@@ -1,6 +1,7 @@
 """A failed run says what to do next, whatever it failed with."""
 
 import errno
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -21,7 +22,6 @@ from amclip.long_work import LongWork
         ("annotate", MemoryError(), "--batch_size 1"),
         ("test", RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "--data.batch_size 4"),
         ("convert", MemoryError("Unable to allocate 3 GiB"), "more memory"),
-        ("annotate", OSError(errno.ENOSPC, "No space left on device", "/tmp/x/y.csv"), "MiB are free at /tmp)"),
         ("annotate", OSError(errno.ENOSPC, "No space left on device"), "make room"),
         ("report", PermissionError(errno.EACCES, "Permission denied", "/root/x"), "choose another folder"),
         ("fit", OSError(errno.EMFILE, "Too many open files"), "ulimit -n"),
@@ -40,6 +40,12 @@ def test_each_kind_of_failure_has_a_next_step(
         cli.main([command])
     assert ended.value.code == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("file", ["y.csv", "not made/y.csv", "not made/nor this/y.csv"])
+def test_a_full_disk_is_told_with_the_room_of_the_nearest_folder(tmp_path: Path, file: str) -> None:
+    error = OSError(errno.ENOSPC, "No space left on device", str(tmp_path / file))
+    assert f"MiB are free at {tmp_path})" in advice("annotate", error)
 
 
 def test_an_error_that_nobody_thought_of_says_where_to_go(
