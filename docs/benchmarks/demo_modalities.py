@@ -11,6 +11,7 @@ sequence in time. A run that was cut off goes on where it stopped; `--fed late f
 import csv
 import json
 import platform
+import shutil
 import statistics
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def train_and_test(run: Benchmark, fed: str, seed: int) -> dict[str, float]:
     scores = folder / "scores.json"
     if scores.exists():
         return json.loads(scores.read_text())
+    shutil.rmtree(folder, ignore_errors=True)  # of a training that was cut off
     common = [
         f"--data.source.root={drawn_clips() if run.quick else work / 'data'}",
         f"--trainer.logger.save_dir={folder}",
