@@ -90,6 +90,8 @@ def describe_backbone(backbone: str, pretrained: str | None, image_size: int) ->
             )
         elif pretrained and torchscript.is_archive(pretrained):
             published["model_cfg"]["quick_gelu"] = True  # OpenAI's own file: all of its models have it
+        elif pretrained and "preprocess_cfg" not in published:
+            published["preprocess_cfg"] = _usual_normalisation(backbone)
     config = published.get("model_cfg", {})
     alone = backbone.startswith(image_only.PREFIX)
     if not isinstance(config, dict) or not ({"embed_dim", "vision_cfg"} <= config.keys() or alone):
@@ -315,6 +317,15 @@ def explain_load_error(error: Exception, backbone: str, pretrained: str | None) 
             "network, fetch them elsewhere and name the file: --model.network.pretrained FILE.safetensors"
         )
     return None
+
+
+def _usual_normalisation(backbone: str) -> dict[str, Any]:
+    """Mean and deviation of the pixels of all that is published under a name; none if they differ. No file tells."""
+    import open_clip
+
+    tags = open_clip.list_pretrained_tags_by_model(backbone)
+    found = {tuple(open_clip.get_pretrained_cfg(backbone, tag)[name] for name in ("mean", "std")) for tag in tags}
+    return dict(zip(("mean", "std"), *found, strict=True)) if len(found) == 1 else {}
 
 
 def _named(backbone: str) -> dict[str, Any]:
