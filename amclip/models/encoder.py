@@ -111,7 +111,7 @@ class TowerEncoder(nn.Module):
         self.rounded_to = dtype
 
     def _received(self, images: Tensor) -> Tensor:
-        return images if self.rounded_to is None else images.to(self.rounded_to)
+        return images.to(next(self.visual.parameters()).dtype)
 
     def _given(self, features: Tensor) -> Tensor:
         return features if self.rounded_to is None else features.float()

@@ -86,7 +86,10 @@ class Embedder:
         Raises:
             OSError: If embeddings cannot be written.
         """
-        missing, stored, keys = batch.pop("missing"), batch.pop("stored"), batch.pop("keys")
+        missing, keys = batch.pop("missing"), batch.pop("keys")
+        stored = {
+            name: tensor.float() for name, tensor in batch.pop("stored").items()
+        }  # as they are kept, in 64-true too
         frames, unit_speed, seeds = batch.pop("frames"), batch.pop("unit_speed"), batch.pop("drawn_by")
         if len(frames):
             seen = self._see(frames, unit_speed, missing.sum(dim=1).tolist(), seeds, views.spatial)

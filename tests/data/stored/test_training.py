@@ -92,8 +92,11 @@ def trainer(folder: Path, **settings: Any) -> Trainer:
     return Trainer(default_root_dir=folder, accelerator="cpu", **{**quiet, **settings})
 
 
-def fit(module: VideoDataModule, seen: Losses, epochs: int = 2, **settings: Any) -> tuple[BehaviourTask, list[float]]:
-    model, runs = task(module, **settings), trainer(Path(), max_epochs=epochs, callbacks=[seen])
+def fit(
+    module: VideoDataModule, seen: Losses, epochs: int = 2, precision: Any = "32-true", **settings: Any
+) -> tuple[BehaviourTask, list[float]]:
+    model = task(module, **settings)
+    runs = trainer(Path(), max_epochs=epochs, callbacks=[seen], precision=precision)
     runs.fit(model, module)
     scores = {name: float(x) for name, x in runs.callback_metrics.items() if name.startswith("val/")}
     scores |= runs.test(model, module, verbose=False)[0]
@@ -121,6 +124,21 @@ def test_a_training_is_equal_to_that_without_a_store_and_a_second_one_decodes_no
         assert found == pytest.approx(expected, abs=1e-5, nan_ok=True)
         for name, value in model.state_dict().items():
             torch.testing.assert_close(value, plain.state_dict()[name], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "64-true"])
+def test_trainings_are_equal_in_other_precisions_too(folder: Path, tmp_path: Path, precision: str) -> None:
+    more: dict[str, Any] = {"segment_overlap": 0.5}
+    if (
+        precision != "bf16-true"
+    ):  # Lightning rounds what numbers of motion are made from, or the numbers that are stored
+        more["flow_motion"] = MotionInput()
+    plain, expected = fit(data(folder, **more), Losses([]), precision=precision)
+    store = stored(tmp_path, copies=2)
+    model, found = fit(data(folder, **more, embeddings=store), Losses([]), precision=precision)
+    assert found == pytest.approx(expected, abs=1e-5, nan_ok=True)
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(value, plain.state_dict()[name], rtol=0, atol=1e-5)
 
 
 def test_without_copies_clips_are_seen_as_in_validation_and_the_second_epoch_decodes_nothing(
