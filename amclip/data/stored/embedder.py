@@ -67,6 +67,10 @@ class Embedder:
             "tensors": {name: list(shape) for name, shape in tensors.items()},
             "dtype": settings.dtype,
         }
+        if preprocess.input.needs_flow:
+            preprocess.flow.prepare()
+            if weights := preprocess.flow.state_dict():  # a file of them may be another under the same name
+                about["flow_weights"] = weights_digest(weights)
         named = {"backbone": network.config.backbone, "pretrained": network.config.pretrained}
         halved = ("features",) if settings.dtype == "float16" else ()
         self.store = PositionStore(settings.path / digest_of(about)[:16], tensors, halved, {**named, **about})

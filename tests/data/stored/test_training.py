@@ -15,8 +15,10 @@ from torch import Tensor
 
 from amclip.data.datamodule import VideoDataModule
 from amclip.data.stored.dataset import StoredClips
+from amclip.data.stored.embedder import Embedder
 from amclip.data.stored.settings import StoredEmbeddings
 from amclip.data.video import Video
+from amclip.flow.method import FlowMethod
 from amclip.inputs import CropInput, MotionInput
 from amclip.task import BehaviourTask
 
@@ -234,6 +236,32 @@ def test_what_is_of_another_tower_or_input_is_not_used(
     store = stored(filled, **of_data.pop("embeddings", {}))
     predicted(data(folder, **{"embeddings": store, **of_data}), **{"pretrained": None, **changed})
     assert opened
+
+
+class Learned(FlowMethod):
+    """A flow method with weights, of which a name says nothing."""
+
+    def __init__(self, weight: float) -> None:
+        super().__init__()
+        self._weight = weight
+
+    def prepare(self) -> None:
+        self.network = torch.nn.Linear(1, 1)
+        torch.nn.init.constant_(self.network.weight, self._weight)
+        torch.nn.init.zeros_(self.network.bias)
+
+
+def test_weights_of_a_flow_method_are_told_apart(tmp_path: Path) -> None:
+    def place(modality: str, weight: float | None) -> Path:
+        module = data(tmp_path, labels=None, modality=modality)
+        if weight is not None:
+            module.preprocess.flow = Learned(weight)
+        return Embedder(task(module).network, module.preprocess, stored(tmp_path)).store.folder
+
+    both = [place("interleaved", weight) for weight in (None, 1.0, 2.0, 1.0)]
+    assert both[1] == both[3]
+    assert len(set(both)) == 3
+    assert place("frames", 1.0) == place("frames", 2.0)
 
 
 def test_a_video_is_known_wherever_it_lies_until_it_changes(
