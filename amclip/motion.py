@@ -96,7 +96,8 @@ def motion_statistics(flow: Tensor, input: NetworkInput, shown: Tensor, unit_spe
     exceed, the greatest; the mean velocity, and the resultant, its length by the mean speed (1: all go one way; Mardia
     and Jupp, Directional Statistics, 2000). Divergence ``du/dx + dv/dy`` and curl ``dv/dx - du/dy``, by differences of
     neighbours: mean, mean and greatest of the absolute value; a disc that turns by ω has a curl of 2 ω (clockwise to
-    the eye, as y points down), one that grows by a fraction g per second a divergence of 2 g.
+    the eye, as y points down), one that grows by a fraction g per second a divergence of 2 g. In a whole frame that is
+    ``a`` times as wide as high the curl is ``(a + 1 / a) ω``, as each side is a length of its own.
 
     Of what moves, faster than ``input.moving_speed``: its area, its scatter (root of the mean square distance from its
     centre), mean speed, mean velocity, resultant; how fast it turns (radians per second) and grows (per second) around

@@ -44,8 +44,8 @@ class ShardedStrategy(ModelParallelStrategy):
         """Share the weights out.
 
         Raises:
-            ValueError: If the module has no such network, or a moving average of the weights, or compilation, is asked
-                for.
+            ValueError: If the module has no such network, or a moving average of the weights, compilation or stored
+                embeddings are asked for.
         """
         assert self.model is not None
         assert self.accelerator is not None
@@ -59,6 +59,11 @@ class ShardedStrategy(ModelParallelStrategy):
                     f"trainer.strategy: fsdp does not go with model.{setting}; leave one of the two out, or take "
                     "--trainer.strategy ddp"
                 )
+        if getattr(getattr(trainer, "datamodule", None), "embeddings", None) is not None:
+            raise ValueError(
+                "trainer.strategy: fsdp leaves no process the whole image tower that data.embeddings embeds with; take "
+                "--trainer.strategy ddp, which has little to exchange where the tower is frozen"
+            )
         self.accelerator.setup(trainer)
         self.model = self.precision_plugin.convert_module(self.model)
         self.model_to_device()

@@ -7,6 +7,7 @@ import pytest
 from build import make_task
 from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy
 
+from amclip.data.stored.settings import StoredEmbeddings
 from amclip.sharded import ShardedStrategy, choose_strategy
 from amclip.trainer import AmclipTrainer
 
@@ -38,6 +39,18 @@ def test_what_does_not_go_with_it_is_refused_before_training(settings: Any, name
     strategy.accelerator = object()  # type: ignore[assignment]
     with pytest.raises(ValueError, match=rf"fsdp does not go with model\.{name}"):
         strategy.setup(Fitting())  # type: ignore[arg-type]
+
+
+def test_embeddings_that_are_stored_are_refused() -> None:
+    class Testing:
+        state = type("State", (), {"fn": "test"})
+        datamodule = type("Data", (), {"embeddings": StoredEmbeddings("store")})
+
+    strategy = ShardedStrategy()
+    strategy.connect(make_task(["walking", "resting"], {}))
+    strategy.accelerator = object()  # type: ignore[assignment]
+    with pytest.raises(ValueError, match=r"data\.embeddings embeds with; take --trainer\.strategy ddp"):
+        strategy.setup(Testing())  # type: ignore[arg-type]
 
 
 def test_a_module_of_another_kind_is_refused() -> None:

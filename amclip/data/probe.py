@@ -188,5 +188,6 @@ class _Cache:
 
 
 def _state(path: Path) -> list[int]:
+    """What changes when the file does; the last is the entry's own time, which no copying sets back."""
     status = path.stat()
-    return [status.st_size, status.st_mtime_ns]
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns]

@@ -232,6 +232,9 @@ class InterleavedClassifier(nn.Module):
         Raises:
             ValueError: If numbers are missing, or are not those that the network was built for.
         """
+        # In the classifiers' precision, as stored embeddings are: autocast's are no more exact in it, but tokens of
+        # motion are not rounded to them.
+        features = features.to(next(self.classifiers.parameters()).dtype)
         if self.motion is None:
             return features
         if motion is None:

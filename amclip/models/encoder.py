@@ -1,7 +1,7 @@
 """Towers of published models as encoders: of images, each alone or with its sequence, and of videos."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +49,19 @@ class TowerEncoder(nn.Module):
             train_last(self.visual, tuning.trainable_blocks)
         if tuning.gradient_checkpointing:
             self.visual.set_grad_checkpointing(True)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "TowerEncoder":
+        """As any module's; but what has no weight that trains computes as in evaluation.
+
+        So a frozen tower gives one embedding of an image in training too, whatever else is in the batch: batch norms
+        (MobileCLIP-B) neither take the batch's mean and deviation nor move their own, and no path is dropped
+        (ViTamin, MobileCLIP2-L).
+        """
+        super().train(mode)
+        for module in _without_training(self.visual):
+            module.eval()
+        return self
 
     @property
     def frozen(self) -> bool:
@@ -98,7 +111,7 @@ class TowerEncoder(nn.Module):
         self.rounded_to = dtype
 
     def _received(self, images: Tensor) -> Tensor:
-        return images if self.rounded_to is None else images.to(self.rounded_to)
+        return images.to(next(self.visual.parameters()).dtype)
 
     def _given(self, features: Tensor) -> Tensor:
         return features if self.rounded_to is None else features.float()
@@ -145,6 +158,7 @@ class ImageEncoder(TowerEncoder):
             self.visual.transformer.resblocks = nn.ModuleList(
                 CrossFrameBlock(block, width, heads, num_frames, messages) for block in blocks
             )
+        self.train(self.training)
 
     def forward(self, images: Tensor) -> Tensor:
         """Embed images; without messages equal to open_clip's ``encode_image`` on the same weights.
@@ -214,6 +228,16 @@ class VideoEncoder(TowerEncoder):
     def patch_width(self) -> int:
         """Size of a token."""
         return self.width
+
+
+def _without_training(module: nn.Module) -> Iterator[nn.Module]:
+    """The largest parts of a module that have weights, none of which train."""
+    weights = list(module.parameters())
+    if weights and not any(weight.requires_grad for weight in weights):
+        yield module
+    else:
+        for child in module.children():
+            yield from _without_training(child)
 
 
 def make_encoder(config: NetworkConfig, positions: int, num_streams: int) -> ImageEncoder | VideoEncoder:

@@ -31,10 +31,7 @@ _TINY = "amclip-tiny"
 _TINY_WEIGHTS = "synthetic"  # the image tower that docs/pretrain_tiny.py trained
 _DAMAGED = (EOFError, UnpicklingError, SafetensorError)
 # What open_clip raises of a file that holds something else, or another network's weights.
-_MISFITS = (
-    *(RuntimeError, OSError, ValueError, AssertionError, AttributeError),
-    *(KeyError, IndexError, StopIteration, TypeError),
-)
+_MISFITS = (RuntimeError, OSError, ValueError, AssertionError, AttributeError, LookupError, StopIteration, TypeError)
 _OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 
@@ -90,6 +87,8 @@ def describe_backbone(backbone: str, pretrained: str | None, image_size: int) ->
             )
         elif pretrained and torchscript.is_archive(pretrained):
             published["model_cfg"]["quick_gelu"] = True  # OpenAI's own file: all of its models have it
+        elif pretrained and "preprocess_cfg" not in published:
+            published["preprocess_cfg"] = _usual_normalisation(backbone)
     config = published.get("model_cfg", {})
     alone = backbone.startswith(image_only.PREFIX)
     if not isinstance(config, dict) or not ({"embed_dim", "vision_cfg"} <= config.keys() or alone):
@@ -221,7 +220,7 @@ def load_pretrained(
                 require_pretrained=not archive and (schema or pretrained is not None),
                 weights_only=True,
             )
-            tokenizer = open_clip.get_tokenizer(backbone)
+            tokenizer = open_clip.get_tokenizer(backbone) if prompts else None  # some fetch theirs from the hub
         if archive:
             _load_archive(model, archive)
     features = None
@@ -275,9 +274,8 @@ def _load_image_tower(
     model = build_clip(architecture)
     visual = model.visual.state_dict()
     if file:
-        visual = image_only.read(file, architecture)
-        if visual.keys() != model.visual.state_dict().keys():
-            own = model.visual.state_dict().keys()
+        own, visual = visual.keys(), image_only.read(file, architecture)
+        if visual.keys() != own:
             missing, unknown = sorted(own - visual.keys()), sorted(visual.keys() - own)
             raise ValueError(
                 f"{len(missing)} weights are missing{_first(missing)}, {len(unknown)} are none of the "
@@ -302,6 +300,11 @@ def explain_load_error(error: Exception, backbone: str, pretrained: str | None) 
     """
     reason = textwrap.shorten(str(error), 300, placeholder=" …") or "it holds none"
     if pretrained and Path(pretrained).is_file() and not has_builtin_weights(backbone):
+        if other := torchscript.other_than_tensors(error):
+            return (
+                f"{pretrained} holds more than tensors ({other}), which would run as a program; amclip runs none. "
+                "Where you trust it, save its tensors alone, torch.save(model.state_dict(), FILE), and name that file"
+            )
         if isinstance(error, _DAMAGED) or "PytorchStreamReader" in reason:
             return f"{pretrained} is no file of weights (.safetensors, .pt, .bin), or is damaged"
         if isinstance(error, _MISFITS):
@@ -315,6 +318,15 @@ def explain_load_error(error: Exception, backbone: str, pretrained: str | None) 
             "network, fetch them elsewhere and name the file: --model.network.pretrained FILE.safetensors"
         )
     return None
+
+
+def _usual_normalisation(backbone: str) -> dict[str, Any]:
+    """Mean and deviation of the pixels of all that is published under a name; none if they differ. No file tells."""
+    import open_clip
+
+    tags = open_clip.list_pretrained_tags_by_model(backbone)
+    found = {tuple(open_clip.get_pretrained_cfg(backbone, tag)[name] for name in ("mean", "std")) for tag in tags}
+    return dict(zip(("mean", "std"), *found, strict=True)) if len(found) == 1 else {}
 
 
 def _named(backbone: str) -> dict[str, Any]:

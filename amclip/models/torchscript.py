@@ -5,6 +5,7 @@ Here the archive is read by a reader that knows tensors and nothing else; of all
 """
 
 import pickle
+import re
 import zipfile
 from collections import OrderedDict
 from typing import IO, Any
@@ -12,7 +13,7 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
-__all__ = ["is_archive", "read_weights"]
+__all__ = ["is_archive", "other_than_tensors", "read_weights"]
 
 _TYPES = {
     "FloatStorage": torch.float32,
@@ -54,6 +55,12 @@ def read_weights(path: str) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     _collect(module, "", found)
     return found
+
+
+def other_than_tensors(error: Exception) -> str | None:
+    """What a file holds that is neither a tensor nor a plain value, by the error that refused to load it; else None."""
+    found = re.search(r"(?:Unsupported global: GLOBAL|Unsupported class) ([\w.]+)", str(error))
+    return found[1] if found else None
 
 
 class _Module:

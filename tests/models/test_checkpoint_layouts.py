@@ -1,5 +1,6 @@
 """Files of weights of each family, as they are published: written here with random weights, and read."""
 
+import argparse
 import json
 import pickle
 import zipfile
@@ -116,6 +117,22 @@ def test_openais_own_archive(named: bool, size: int, tmp_path: Path, monkeypatch
         assert encoder.visual.positional_embedding.shape == (10, 64)
     torch.testing.assert_close(found.text[1], model.encode_text(words)[0], rtol=1e-4, atol=1e-4)
     assert found.log_scale == model.logit_scale.item()
+
+
+@torch.no_grad()
+def test_what_reads_class_names_is_not_fetched_where_there_are_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = small_clip(tmp_path, text_cfg={**TEXT, "hf_tokenizer_name": "someone/tokenizer"})
+    monkeypatch.setitem(
+        open_clip.factory._MODEL_CONFIGS, "small", json.loads((tmp_path / "small.json").read_text("utf-8"))
+    )
+    monkeypatch.setattr(open_clip, "get_tokenizer", lambda *_: pytest.fail("a tokenizer is fetched from the hub"))
+    save_file(randomised(model), tmp_path / "small.safetensors")
+    images = torch.randn(2, 3, 64, 64)
+    encoder, found = read("small", str(tmp_path / "small.safetensors"), 64)
+    torch.testing.assert_close(encoder(images), model.encode_image(images), rtol=0, atol=1e-5)
+    assert found.text is None
 
 
 def test_an_archive_of_anything_else_is_not_run(tmp_path: Path) -> None:
@@ -273,6 +290,17 @@ def test_files_of_another_tower_are_refused_with_what_is_missing(tmp_path: Path)
     config = make_network({"backbone": "timm:tiny_dinov3", "pretrained": f"{tmp_path}/broken.pth"})
     with pytest.raises(ValueError, match="is no file of weights"):
         fetch_published(config.with_architecture(32))
+
+
+@pytest.mark.parametrize("backbone", ["small.json", "timm:tiny_dinov2", "vjepa:vjepa2_1_vit_base_384"])
+def test_a_file_with_other_things_than_tensors_is_refused_with_their_name(backbone: str, tmp_path: Path) -> None:
+    """What training programs save of their arguments."""
+    model: Any = small_clip(tmp_path) if backbone == "small.json" else trunk_of("dinov2")
+    path, here = tmp_path / "checkpoint.pth", backbone.replace("small.json", f"{tmp_path}/small.json")
+    torch.save({"model": model.state_dict(), "args": argparse.Namespace(lr=0.1)}, path)
+    config = make_network({"backbone": here, "pretrained": str(path)}).with_architecture(32)
+    with pytest.raises(ValueError, match=r"more than tensors \(argparse\.Namespace\), .* save its tensors alone"):
+        fetch_published(config)
 
 
 @pytest.mark.parametrize(

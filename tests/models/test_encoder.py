@@ -93,6 +93,26 @@ def test_published_weights_bring_their_activation_and_normalisation() -> None:
 
 
 @pytest.mark.parametrize(
+    ("backbone", "mean", "std"),
+    [
+        ("ViT-B-16", 0.48145466, 0.26862954),
+        ("ViT-L-14", 0.48145466, 0.26862954),  # published with CLIP's, once with 0.5: the usual one
+        ("ViT-B-16-SigLIP2", 0.5, 0.5),
+        ("PE-Core-B-16", 0.5, 0.5),
+        ("MobileCLIP-B", 0.0, 1.0),
+        ("ViT-L-14-CLIPA", 0.485, 0.229),
+    ],
+)
+def test_a_file_has_the_normalisation_of_what_is_published_under_the_name(
+    backbone: str, mean: float, std: float, tmp_path: Path
+) -> None:
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(b"")  # not looked into
+    found = describe_backbone(backbone, str(path), 224)
+    assert (found["mean"][0], found["std"][0]) == pytest.approx((mean, std))
+
+
+@pytest.mark.parametrize(
     ("backbone", "pretrained", "message"),
     [
         ("ViT-Z-99", None, "is no model of open_clip"),

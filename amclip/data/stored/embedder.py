@@ -67,6 +67,10 @@ class Embedder:
             "tensors": {name: list(shape) for name, shape in tensors.items()},
             "dtype": settings.dtype,
         }
+        if preprocess.input.needs_flow:
+            preprocess.flow.prepare()
+            if weights := preprocess.flow.state_dict():  # a file of them may be another under the same name
+                about["flow_weights"] = weights_digest(weights)
         named = {"backbone": network.config.backbone, "pretrained": network.config.pretrained}
         halved = ("features",) if settings.dtype == "float16" else ()
         self.store = PositionStore(settings.path / digest_of(about)[:16], tensors, halved, {**named, **about})
@@ -86,7 +90,10 @@ class Embedder:
         Raises:
             OSError: If embeddings cannot be written.
         """
-        missing, stored, keys = batch.pop("missing"), batch.pop("stored"), batch.pop("keys")
+        missing, keys = batch.pop("missing"), batch.pop("keys")
+        stored = {
+            name: tensor.float() for name, tensor in batch.pop("stored").items()
+        }  # as they are kept, in 64-true too
         frames, unit_speed, seeds = batch.pop("frames"), batch.pop("unit_speed"), batch.pop("drawn_by")
         if len(frames):
             seen = self._see(frames, unit_speed, missing.sum(dim=1).tolist(), seeds, views.spatial)

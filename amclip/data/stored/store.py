@@ -5,6 +5,7 @@ size, and then ``NAME.keys`` with the key of each and a checksum of key and tens
 killed process left half written is in neither file's whole rows, or has a wrong checksum, and counts as not there.
 """
 
+import errno
 import json
 import os
 import secrets
@@ -124,7 +125,7 @@ class PositionStore:
             self.close()
             raise OSError(
                 f"data.embeddings.folder: embeddings cannot be written to {self.folder} ({error.strerror or error}); "
-                "is the disk full? What was written before can be used"
+                f"{_ask(error)} What was written before can be used"
             ) from error
         except BaseException:  # a signal: files of which one may have more rows than the other are not gone on with
             self.close()
@@ -225,6 +226,12 @@ class PositionStore:
                 return None
             mapped = self._maps[number] = np.memmap(path, self._row, "r", shape=(rows,))
         return mapped[row]
+
+
+def _ask(error: OSError) -> str:
+    """What may be the cause of an error of writing."""
+    may = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+    return "who may write there? Name a folder of your own, or a copy." if may else "is the disk full?"
 
 
 class _Writer:

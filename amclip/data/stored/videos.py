@@ -22,7 +22,7 @@ def video_digests(paths: Iterable[Path], folder: Path, progress: bool = True) ->
 
     Args:
         paths: Files, or folders of images.
-        folder: Where digests are remembered (``videos.json``), by path, size and time of change.
+        folder: Where digests are remembered (``videos.json``), by path, size and times of change.
         progress: Say on standard error how far it is where it takes long.
 
     Returns:
@@ -82,7 +82,9 @@ def _state(path: Path) -> list[Any]:
     states = []
     for file in _files(path):
         status = file.stat()
-        states.append([file.name if file != path else "", status.st_size, status.st_mtime_ns])
+        # The time of change of the entry too, which no copying sets back; on Windows that of creation.
+        changed = [status.st_mtime_ns, status.st_ctime_ns]
+        states.append([file.name if file != path else "", status.st_size, *changed])
     if len(states) == 1:
         return states[0]
     return [hashlib.blake2b(json.dumps(states).encode(), digest_size=KEY_SIZE).hexdigest()]

@@ -238,3 +238,18 @@ def test_a_signal_or_a_full_disk_while_it_writes_leaves_what_was_there(
     assert not check(store, content(1)[0], there=False).any()
     store.add(*content(1))
     check(PositionStore(tmp_path, SHAPE), content(1)[0])
+
+
+def test_a_folder_that_only_others_may_write_to_is_told_and_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    PositionStore(tmp_path, SHAPE).add(*content(0))
+
+    def refused(*_: Any) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(module.os, "open", refused)
+    store = PositionStore(tmp_path, SHAPE)
+    check(store, content(0)[0])
+    with pytest.raises(OSError, match=r"\(Permission denied\); who may write there\?.*What was written before"):
+        store.add(*content(1))

@@ -15,8 +15,10 @@ from torch import Tensor
 
 from amclip.data.datamodule import VideoDataModule
 from amclip.data.stored.dataset import StoredClips
+from amclip.data.stored.embedder import Embedder
 from amclip.data.stored.settings import StoredEmbeddings
 from amclip.data.video import Video
+from amclip.flow.method import FlowMethod
 from amclip.inputs import CropInput, MotionInput
 from amclip.task import BehaviourTask
 
@@ -92,8 +94,11 @@ def trainer(folder: Path, **settings: Any) -> Trainer:
     return Trainer(default_root_dir=folder, accelerator="cpu", **{**quiet, **settings})
 
 
-def fit(module: VideoDataModule, seen: Losses, epochs: int = 2, **settings: Any) -> tuple[BehaviourTask, list[float]]:
-    model, runs = task(module, **settings), trainer(Path(), max_epochs=epochs, callbacks=[seen])
+def fit(
+    module: VideoDataModule, seen: Losses, epochs: int = 2, precision: Any = "32-true", **settings: Any
+) -> tuple[BehaviourTask, list[float]]:
+    model = task(module, **settings)
+    runs = trainer(Path(), max_epochs=epochs, callbacks=[seen], precision=precision)
     runs.fit(model, module)
     scores = {name: float(x) for name, x in runs.callback_metrics.items() if name.startswith("val/")}
     scores |= runs.test(model, module, verbose=False)[0]
@@ -121,6 +126,21 @@ def test_a_training_is_equal_to_that_without_a_store_and_a_second_one_decodes_no
         assert found == pytest.approx(expected, abs=1e-5, nan_ok=True)
         for name, value in model.state_dict().items():
             torch.testing.assert_close(value, plain.state_dict()[name], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "64-true"])
+def test_trainings_are_equal_in_other_precisions_too(folder: Path, tmp_path: Path, precision: str) -> None:
+    more: dict[str, Any] = {"segment_overlap": 0.5}
+    if (
+        precision != "bf16-true"
+    ):  # Lightning rounds what numbers of motion are made from, or the numbers that are stored
+        more["flow_motion"] = MotionInput()
+    plain, expected = fit(data(folder, **more), Losses([]), precision=precision)
+    store = stored(tmp_path, copies=2)
+    model, found = fit(data(folder, **more, embeddings=store), Losses([]), precision=precision)
+    assert found == pytest.approx(expected, abs=1e-5, nan_ok=True)
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(value, plain.state_dict()[name], rtol=0, atol=1e-5)
 
 
 def test_without_copies_clips_are_seen_as_in_validation_and_the_second_epoch_decodes_nothing(
@@ -216,6 +236,32 @@ def test_what_is_of_another_tower_or_input_is_not_used(
     store = stored(filled, **of_data.pop("embeddings", {}))
     predicted(data(folder, **{"embeddings": store, **of_data}), **{"pretrained": None, **changed})
     assert opened
+
+
+class Learned(FlowMethod):
+    """A flow method with weights, of which a name says nothing."""
+
+    def __init__(self, weight: float) -> None:
+        super().__init__()
+        self._weight = weight
+
+    def prepare(self) -> None:
+        self.network = torch.nn.Linear(1, 1)
+        torch.nn.init.constant_(self.network.weight, self._weight)
+        torch.nn.init.zeros_(self.network.bias)
+
+
+def test_weights_of_a_flow_method_are_told_apart(tmp_path: Path) -> None:
+    def place(modality: str, weight: float | None) -> Path:
+        module = data(tmp_path, labels=None, modality=modality)
+        if weight is not None:
+            module.preprocess.flow = Learned(weight)
+        return Embedder(task(module).network, module.preprocess, stored(tmp_path)).store.folder
+
+    both = [place("interleaved", weight) for weight in (None, 1.0, 2.0, 1.0)]
+    assert both[1] == both[3]
+    assert len(set(both)) == 3
+    assert place("frames", 1.0) == place("frames", 2.0)
 
 
 def test_a_video_is_known_wherever_it_lies_until_it_changes(
