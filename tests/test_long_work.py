@@ -11,7 +11,8 @@ from amclip.long_work import LongWork
 
 def test_a_bar_that_begins_where_standard_output_is_redirected_gives_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(long_work, "_SHOW_AFTER", -1.0)
-    screen, before = Console(file=io.StringIO(), force_terminal=True), sys.stdout
+    monkeypatch.setenv("TERM", "xterm")  # where the tests run, it may be one that draws no bars
+    screen, before = Console(file=io.StringIO(), force_terminal=True, width=120), sys.stdout
     with LongWork("Measuring", 2, "clips", console=screen) as work:
         with contextlib.redirect_stdout(io.StringIO()) as quiet:
             work.add()

@@ -61,7 +61,7 @@ def test_a_training_finds_what_was_embedded_ahead(
     )
     runs = f"--trainer.logger.save_dir={tmp_path}"
     main(["fit", *given, runs, "--trainer.max_epochs=3", "--trainer.enable_progress_bar=false"])
-    main(["test", *given, f"--ckpt_path={tmp_path / 'version_0/checkpoints/last.ckpt'}"])
+    main(["test", *given, runs, f"--ckpt_path={tmp_path / 'version_0/checkpoints/last.ckpt'}"])
     assert not opened
     assert len(list((tmp_path / "store").glob("*/about.json"))) == 1
     # A checkpoint's tower is the same one, and a checkpoint says nothing of this machine's folders.

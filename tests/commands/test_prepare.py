@@ -52,7 +52,7 @@ def test_labels_and_tracks_fit_the_prepared_videos(data_set: Path, capsys: pytes
     out, err = capsys.readouterr()
     assert "2 of 3 videos prepared" in out
     assert "reading a sample:" in out
-    assert f"--data.source.tracks {data_set / 'out' / 'tracks.csv'}" in out
+    assert f"--data.source.tracks {shlex.quote(str(data_set / 'out' / 'tracks.csv'))}" in out
     assert "1 could not be prepared, and 1 clip of theirs left out" in err
     assert "broken.mp4: is not a video (it looks like text)" in err
     made = data_set / "out"
@@ -163,7 +163,8 @@ def test_without_labels_all_videos_of_a_folder_are_prepared(data_set: Path, caps
     (data_set / "videos/broken.mp4").unlink()
     out = data_set / "out"
     main(["prepare", "--data.cache_dir=null", f"--output={out}", f"--data.source.root={data_set / 'videos'}"])
-    assert f"To use it, with all other options as before: --data.source.root {out}\n" in capsys.readouterr().out
+    words = f"To use it, with all other options as before: --data.source.root {shlex.quote(str(out))}\n"
+    assert words in capsys.readouterr().out
     with (out / "prepared.jsonl").open() as file:
         assert len(list(csv.reader(file))) == 3
     assert prepare(data_set, "--crf=99") == 2

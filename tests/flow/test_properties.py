@@ -1,11 +1,12 @@
 """What holds for any TV-L1 flow, whichever backend computes it."""
 
+import atexit
 import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 import pytest
 import torch
@@ -48,7 +49,9 @@ def small(backend: str, **parameters: float) -> Callable[[Tensor], Tensor]:
 
 @cache
 def emulator() -> Emulator:
-    return Emulator(Path(mkdtemp()))
+    folder = TemporaryDirectory(prefix="emulator-")
+    atexit.register(folder.cleanup)
+    return Emulator(Path(folder.name))
 
 
 def noise(count: int, height: int, width: int, seed: int, channels: int = 1) -> Tensor:

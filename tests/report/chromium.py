@@ -3,6 +3,7 @@
 Run as a program it ends with 0 where one starts, and with 1 where none does; .ci/run asks this.
 """
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ def launch(driver: Any) -> Any:
     installed = next(filter(None, map(shutil.which, NAMES)), None)
     if installed is None and not Path(driver.chromium.executable_path).exists():
         return None
-    return driver.chromium.launch(executable_path=installed, args=["--no-sandbox"])
+    # In a locale without UTF-8 it finds no file in a folder with other letters than English ones.
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    return driver.chromium.launch(executable_path=installed, args=["--no-sandbox"], env=environment)
 
 
 def main() -> None:

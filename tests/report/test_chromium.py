@@ -14,7 +14,8 @@ class Driver:
         self.started: list[str | None] = []
         self.chromium = SimpleNamespace(executable_path=str(own), launch=self.launch)
 
-    def launch(self, executable_path: str | None, args: list[str]) -> Any:
+    def launch(self, executable_path: str | None, args: list[str], env: dict[str, str]) -> Any:
+        assert env["LC_ALL"] == "C.UTF-8"
         self.started.append(executable_path)
         return self
 
