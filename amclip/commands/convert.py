@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from amclip.atomic import refuse_overwriting
 from amclip.commands.parsing import CommandWords
-from amclip.data.formats import WRITERS, Origin
+from amclip.data.formats import WRITERS, Origin, Rows
 from amclip.text import counted, printable
 
 __all__ = ["WORDS", "WindowOptions", "convert"]
@@ -51,6 +51,7 @@ def convert(
     root: str | None = None,
     observations: str | list[str] | None = None,
     subjects: Literal["merged", "each"] = "merged",
+    rows: Rows | None = None,
     windows: WindowOptions = WindowOptions(),
     origin: Origin = Origin(),
 ) -> None:
@@ -63,8 +64,7 @@ def convert(
         source: The labels: a table, a list, Animal Kingdom's AR_metadata.xlsx, a frame list, BORIS, DeepEthogram,
             FERAL, SimBA, Bento and MARS, Observer, EthoVision, ELAN, MABe, JAABA, VIA 3, CVAT, Label Studio; a file, or
             a folder of those that have one for each video; or the folder of an `amclip annotate`. Or several that are
-            joined: '[a.csv, b.csv]'; or one per split: '{train: train.csv, test: val.csv}'. Rows of a table (video,
-            behaviour, start, stop) that overlap are bouts, where the target holds bouts.
+            joined: '[a.csv, b.csv]'; or one per split: '{train: train.csv, test: val.csv}'.
         target: The file to write; with deepethogram, frame-list and nwb a folder. BORIS' forms are written as CSV, TSV
             or XLSX, as the suffix says.
         to: table is amclip's own; list has a path and its labels per line; animal-kingdom is AR_metadata.xlsx; boris
@@ -81,6 +81,9 @@ def convert(
             Default: all, unless several are of the same time of one video.
         subjects: merged takes a behaviour to hold while any animal shows it; each keeps the behaviours of every animal
             that was watched apart, in the table's column subject or where the target has a place for it.
+        rows: What rows of a table with times are: clips, each with all its behaviours, between which nothing is known;
+            or bouts, of one behaviour each, between which nothing is shown. Default: bouts, where rows of different
+            behaviours overlap and last differently long, and clips are cut or the target holds bouts; else clips.
         windows: How bouts are cut into clips of one length; default: where a behaviour starts or stops.
         origin: Where the labels come from, for targets that say so.
 
@@ -90,12 +93,20 @@ def convert(
         ModuleNotFoundError: If a library that the target needs is not installed.
     """
     from amclip.data.clock import Clock
-    from amclip.data.formats import Observations, Reading, export, files_below, read_classes, refuse_other_suffix
+    from amclip.data.formats import (
+        Observations,
+        Reading,
+        export,
+        files_below,
+        read_classes,
+        read_rows_as_bouts,
+        refuse_other_suffix,
+    )
     from amclip.data.intervals import Windows
     from amclip.data.locate import locate_videos
     from amclip.data.sources import default_root, files_read, label_files, read_given
     from amclip.data.table import describe_lost
-    from amclip.ethogram.run_labels import annotated_run, labels_of_overlapping_bouts, labels_of_run
+    from amclip.ethogram.run_labels import annotated_run, labels_of_run
 
     cut = None
     if windows.window is not None:
@@ -109,12 +120,12 @@ def convert(
     run = annotated_run(source) if isinstance(source, str) else None
     paths = {} if run is None else {one.video: one.path for one in run.videos if one.path is not None}
     clock = Clock(default_root(source) if root is None else root, fps, paths)
-    reading = Reading(names, cut, clock, per_frame, chosen, subjects)
-    table = None if run is None else labels_of_run(run, reading)
-    if table is None and isinstance(source, str) and cut is None and WRITERS[to].holds_bouts:
-        table = labels_of_overlapping_bouts(source, reading)
-    if table is None:
-        table = read_given(source, reading, root)
+    told = rows is None and run is None and isinstance(source, str) and (cut is not None or WRITERS[to].holds_bouts)
+    if told and read_rows_as_bouts(source, clock) is not None:  # type: ignore[arg-type]
+        rows = "bouts"
+        print(printable(f"{source}: its rows are taken for bouts, as they overlap; between them nothing is shown"))
+    reading = Reading(names, cut, clock, per_frame, chosen, subjects, rows=rows)
+    table = read_given(source, reading, root) if run is None else labels_of_run(run, reading)
     if run is not None and origin.labelling is None and "labelling" in WRITERS[to].holds_origin:
         origin = replace(origin, labelling="automated")
     if root is not None:

@@ -117,7 +117,7 @@ def _found(found: "Survey") -> list[str]:
     for file in found.labels:
         what = "clip" if file.bouts is None else "bout"
         size = f"{counted(file.size, what)}, {counted(len(file.videos), 'video')}"
-        lines.append(f"  labels   {file.path.name}: {file.form.title}, {size}")
+        lines.append(f"  labels   {file.path.name}: {file.title}, {size}")
     lines += [f"  tracks   {path.name}" for path in found.tracks]
     if not found.labels:
         lines.append(f"  labels   {'of other videos' if found.strange else 'none that amclip reads'}")

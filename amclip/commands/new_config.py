@@ -95,7 +95,9 @@ def config_text(found: Survey, chosen: Choices, name: str, store: str) -> str:
 
 def _labels(found: Survey, chosen: Choices) -> list[str]:
     source = chosen.source
-    title = found.labels[0].form.title
+    title = found.labels[0].title
+    if found.labels[0].rows == "bouts":
+        title += ", as rows of different behaviours overlap and last differently long: between them nothing is shown"
     several = f", {len(found.labels)} files" if len(found.labels) > 1 else ""
     lines = [*_comment(f"{title}{several}", 4), *_value("labels", source.labels, 4)]
     lines += [f"    root: {_quoted(source.root)}"]

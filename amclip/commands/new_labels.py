@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amclip.data.clock import Clock
-from amclip.data.formats import Reading, read_noted, read_table
+from amclip.data.formats import Reading, Rows, read_noted, read_rows_as_bouts, read_table
 from amclip.data.formats.label_format import BoutReader, BytesReader, LabelFormat
 from amclip.data.intervals import Bout, timelines_of
 from amclip.data.label_error import LabelError
@@ -30,6 +30,7 @@ class LabelFile:
         bouts: With their lengths, where the format notes bouts, which windows cut; else ``None``.
         clips: Its clips, where its rows are clips; else none.
         animals: Video and animal of all that is labelled; the animal is ``""`` for the whole scene.
+        rows: What rows of a table are.
     """
 
     path: Path
@@ -40,6 +41,12 @@ class LabelFile:
     bouts: tuple[Bout, ...] | None
     clips: tuple[Clip, ...]
     animals: frozenset[tuple[str, str]]
+    rows: Rows = "clips"
+
+    @property
+    def title(self) -> str:
+        """What the file is, in words."""
+        return "a table of bouts" if self.rows == "bouts" else self.form.title
 
     @property
     def size(self) -> int:
@@ -91,8 +98,9 @@ def read_below(path: Path, form: LabelFormat, root: Path) -> LabelFile:
     clock = Clock(root)
     bouts: tuple[Bout, ...] | None = None
     clips: tuple[Clip, ...] = ()
-    if isinstance(form.reader, BoutReader | BytesReader):
-        noted = read_noted(path, clock)
+    of_rows = read_rows_as_bouts(path, clock)
+    if of_rows is not None or isinstance(form.reader, BoutReader | BytesReader):
+        noted = of_rows or read_noted(path, clock)
         timelines = noted.timelines if noted else timelines_of(read_table(path, Reading(clock=clock, subjects="each")))
         bouts = tuple(bout for timeline in timelines for bout in timeline.bouts)
         animals = {(line.video, animal) for line in timelines for animal in line.subjects or ("",)}
@@ -105,7 +113,9 @@ def read_below(path: Path, form: LabelFormat, root: Path) -> LabelFile:
     there = {name: near for name, near in where.items() if os.path.exists(root / near)}
     missing = tuple(name for name in where if name not in there)
     pairs = frozenset((there[name], animal) for name, animal in animals if name in there)
-    return LabelFile(path, form, root, frozenset(there.values()), missing, bouts, clips, pairs)
+    return LabelFile(
+        path, form, root, frozenset(there.values()), missing, bouts, clips, pairs, "bouts" if of_rows else "clips"
+    )
 
 
 def _found(locator: Locator, name: str) -> str | None:

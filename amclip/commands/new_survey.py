@@ -205,7 +205,7 @@ def _choose_labels(
 
     ranked = sorted(read, key=rank)
     first, *others = ranked
-    same = [file for file in ranked if file.form is first.form and file.root == first.root]
+    same = [file for file in ranked if _alike(file, first) and file.root == first.root]
     splits = {name: file.path for file in same if (name := _split_of(file.path)) is not None}
     if first.bouts is None and _split_of(first.path) and {"train"} < splits.keys() and len(splits) == len(same):
         ordered: dict[str, Path] = {name: splits[name] for name in SPLITS if name in splits}
@@ -232,6 +232,11 @@ def _choose_labels(
     return sorted(taken, key=lambda file: file.path), {}
 
 
+def _alike(file: LabelFile, first: LabelFile) -> bool:
+    """Whether two files are read in one way."""
+    return file.form is first.form and file.rows == first.rows
+
+
 def _is_divided(file: LabelFile) -> bool:
     return any(clip.split is not None for clip in file.clips)
 
@@ -252,8 +257,8 @@ def _not_taken(file: LabelFile, first: LabelFile) -> str:
             why += "says which split each is for"
         else:
             why += f"has {counted(first.size, 'entry', 'entries')} to {file.size} here"
-    elif file.form is not first.form:
-        why = f"it is {file.form.title}, and {first.path.name}, which labels more, is {first.form.title}"
+    elif not _alike(file, first):
+        why = f"it is {file.title}, and {first.path.name}, which labels more, is {first.title}"
     else:
         why = f"its videos lie below {file.root}, and those of {first.path.name} below {first.root}"
     return f"{file.path}: labels, not used: {why}. To take it instead: --data.source.labels {file.path}"

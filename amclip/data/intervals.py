@@ -328,7 +328,7 @@ def _bouts_and_gaps(clips: Sequence[Clip], table: LabelTable, end: float) -> tup
             raise LabelError(
                 f"{clip.video} from {start:g} s overlaps the clip{f' of {clip.subject!r}' * bool(clip.subject)} before "
                 "it; clips that overlap do not say when a behaviour starts and stops. If rows are bouts, a behaviour "
-                "each, name the columns video, behaviour, start, stop, without split, and join bouts of one behaviour",
+                "each, say so: --rows bouts",
                 table.file_of(clip),
                 clip.line,
             )

@@ -117,7 +117,11 @@ def tell_overlaps(table: LabelTable) -> None:
     contradicting = contradictions(table.clips)
     for found, what in (
         (shared, "the same frames are in two splits, so that what is measured is too good"),
-        (contradicting, "clips overlap and last differently long, as bouts do, and each denies what the other shows"),
+        (
+            contradicting,
+            "clips overlap and last differently long, as bouts do, and each denies what the other shows; if "
+            "rows are bouts, set data.source.window",
+        ),
     ):
         if found:
             words = f"{counted(len(found), 'video')}: {what}. {found[0].video}: {found[0]}"

@@ -105,8 +105,8 @@ class LabelSource(Configurable):
             file that has them, such as KABR's classes.json. Default: those in the table.
         class_groups: Which behaviours are head, middle and tail, in the order of the classes, or a table with the
             columns action and segment. Default: by training clips (500 and more, 100 and more, fewer).
-        window: Length in seconds of the clips that bouts (of BORIS and other programs) and labels per frame are cut
-            into. Default: cut where a behaviour starts or stops.
+        window: Length in seconds of the clips that bouts (of BORIS and other programs, and of tables whose rows overlap
+            as bouts do) and labels per frame are cut into. Default: cut where a behaviour starts or stops.
         window_hop: Seconds from one window's start to the next. Default: the length, so that windows do not overlap.
         window_fraction: Fraction of a window that a behaviour must fill to be its label.
         label_fps: Frames per second, for labels that count frames (DeepEthogram, SimBA) of videos that are not there or

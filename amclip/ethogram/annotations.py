@@ -11,14 +11,14 @@ from amclip.data.formats import Observations, read_labels, read_noted
 from amclip.data.formats.csv_table import VIDEO_COLUMNS
 from amclip.data.formats.delimited import cells_of, delimiter_of, number, rows
 from amclip.data.formats.files import WORKBOOK, file_bytes, file_text
-from amclip.data.intervals import SAME_TIME, Bout, Timeline, timelines_of
+from amclip.data.intervals import Bout, Timeline, timelines_of
 from amclip.data.label_error import LabelError
 from amclip.data.sources import default_root
 from amclip.data.subject_names import refuse_subject
 from amclip.ethogram.annotation_file import FILE_NAME, find_run, read_run
 from amclip.ethogram.boris_files import observation_id
 
-__all__ = ["Annotation", "read_annotation", "read_overlapping_bouts"]
+__all__ = ["Annotation", "read_annotation"]
 
 _BOUT_TABLE = ("behaviour", "start", "stop")
 _PER_FRAME = "deepethogram"  # the folder of labels per frame in one that `amclip annotate` writes
@@ -84,41 +84,6 @@ def read_annotation(
         return Annotation(source, tuple(noted.classes or _shown(noted.timelines)), tuple(noted.timelines))
     table = read_labels(path, clock=clock, observations=observations, per_frame=True, subjects="each")
     return Annotation(source, table.classes, tuple(map(_as_far_as_labelled, timelines_of(table))))
-
-
-def read_overlapping_bouts(path: str | os.PathLike[str]) -> Annotation | None:
-    """The bouts of a table in which those of different behaviours overlap, as clips of a table must not.
-
-    ``None`` for any other file, and where bouts of one behaviour overlap: these may be windows.
-
-    Args:
-        path: Any file of labels. A table of bouts has the columns ``video``, ``behaviour``, ``start`` and ``stop``,
-            with or without ``subject``; one with a column ``split`` is a table of clips, and with ``peak_probability``
-            it is a network's.
-    """
-    path = Path(path)
-    if not path.is_file() or file_bytes(path)[:4] == WORKBOOK:
-        return None
-    text = file_text(path, "surrogateescape")
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    if delimiter_of(first, lambda cells: _is_bout_table(cells) and {"split", _OURS}.isdisjoint(cells)) is None:
-        return None
-    try:
-        annotation = _bout_table(text, path)
-    except LabelError:  # rows without a behaviour, or with several, are clips
-        return None
-    overlaps = False
-    for timeline in annotation.timelines:
-        reached: dict[str, float] = {}
-        reached_by: dict[tuple[str, str], float] = {}
-        for bout in sorted(timeline.bouts, key=lambda bout: bout.start):
-            who, what = bout.subject, (bout.subject, bout.label)
-            if bout.start < reached_by.get(what, 0.0) - SAME_TIME:
-                return None
-            overlaps |= bout.start < reached.get(who, 0.0) - SAME_TIME
-            reached_by[what] = bout.stop
-            reached[who] = max(reached.get(who, 0.0), bout.stop)
-    return annotation if overlaps else None
 
 
 def _as_far_as_labelled(timeline: Timeline) -> Timeline:

@@ -10,9 +10,9 @@ from amclip.data.formats.observations import refuse_observations
 from amclip.data.intervals import Timeline, complement
 from amclip.data.table import LabelTable
 from amclip.ethogram.annotation_file import FILE_NAME, AnnotatedRun, AnnotatedVideo, read_run
-from amclip.ethogram.annotations import read_annotation, read_overlapping_bouts
+from amclip.ethogram.annotations import read_annotation
 
-__all__ = ["annotated_run", "labels_of_overlapping_bouts", "labels_of_run"]
+__all__ = ["annotated_run", "labels_of_run"]
 
 _BOUTS = "bouts.csv"
 
@@ -43,23 +43,6 @@ def labels_of_run(run: AnnotatedRun, reading: Reading) -> LabelTable:
     known = {one.video: one for one in run.videos}
     timelines = [_with_absences(one, known[one.video]) if one.video in known else one for one in annotation.timelines]
     return reading.finished(cut_noted(Noted(timelines, list(annotation.classes), "behaviour"), source, reading))
-
-
-def labels_of_overlapping_bouts(path: str | os.PathLike[str], reading: Reading) -> LabelTable | None:
-    """A table of bouts that overlap as clips that do not; ``None`` for any other file.
-
-    Args:
-        path: Any file of labels.
-        reading: How bouts become clips.
-
-    Raises:
-        LabelError: If behaviours are none of the classes.
-    """
-    annotation = None if reading.observations is not None else read_overlapping_bouts(path)
-    if annotation is None:
-        return None
-    noted = Noted(list(annotation.timelines), None, "behaviour")
-    return reading.finished(cut_noted(noted, str(path), reading))
 
 
 def _with_absences(timeline: Timeline, video: AnnotatedVideo) -> Timeline:

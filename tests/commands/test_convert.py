@@ -132,21 +132,27 @@ def test_bouts_that_overlap_are_converted_and_windows_that_do_are_not(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source, target = tmp_path / "events.csv", tmp_path / "events.boris"
-    header, rows = "filepath,behaviour,start,stop", ["a.mp4,walking,1,3", "a.mp4,pecking,2,5", "b.mp4,walking,0.5,1"]
+    header, rows = "filepath,label,start,stop", ["a.mp4,walking,1,3", "a.mp4,pecking,2,5", "b.mp4,walking,0.5,1"]
     source.write_text("\n".join([header, *rows]) + "\n")
     main(["convert", str(source), str(target), "--to", "boris-project"])
+    assert "its rows are taken for bouts" in capsys.readouterr().out
     found = {one.video: one.bouts for one in read_annotation(target).timelines}
     assert {video: sorted((b.label, b.start, b.stop) for b in bouts) for video, bouts in found.items()} == {
         "a.mp4": [("pecking", 2, 5), ("walking", 1, 3)],
         "b.mp4": [("walking", 0.5, 1)],
     }
-    for head, more in (
-        (header, ["a.mp4,walking,2.5,4"]),  # of one behaviour: may be windows
-        (header.replace("behaviour", "label"), []),
-        (f"{header},split", []),
+    main(["convert", str(source), str(tmp_path / "windows.csv"), "--window", "2"])
+    assert (tmp_path / "windows.csv").read_text().splitlines()[1:] == [
+        "a.mp4,0.0,2.0,walking",
+        "a.mp4,2.0,4.0,pecking;walking",
+        "b.mp4,0.0,1.0,walking",
+    ]
+    for head, those in (
+        (header, ["a.mp4,walking,1,3", "a.mp4,pecking,2,4"]),  # of one length: may be windows
+        (f"{header},split", [f"{row},train" for row in rows]),
+        (header, [*rows, "b.mp4,walking;pecking,2,3"]),
     ):
-        split = ",train" * head.endswith("split")
-        source.write_text("\n".join([head, *(f"{row}{split}" for row in (*rows, *more))]) + "\n")
+        source.write_text("\n".join([head, *those]) + "\n")
         with pytest.raises(SystemExit):
             main(["convert", str(source), str(tmp_path / "no.boris"), "--to", "boris-project"])
-        assert "If rows are bouts, a behaviour each, name the columns video, behaviour" in capsys.readouterr().err
+        assert "If rows are bouts, a behaviour each, say so: --rows bouts" in capsys.readouterr().err

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import layouts
+import openpyxl
 import pytest
 import texts
 import yaml
@@ -18,6 +19,7 @@ from amclip.commands import new as command
 from amclip.commands.new_choices import choose
 from amclip.commands.new_survey import survey
 from amclip.data import flow_bound
+from amclip.data.source import LabelSource
 from amclip.data.tracks import write_tracks
 
 NAMES = "abcdef"
@@ -331,12 +333,39 @@ def test_boxes_alone_are_tracks_and_no_broken_labels(tmp_path: Path) -> None:
     assert ([path.name for path in found.tracks], found.left_out) == (["boxes.xml"], ())
 
 
+def test_rows_of_a_spreadsheet_that_are_bouts_are_cut_into_windows(films: Path, tmp_path: Path) -> None:
+    place(films, tmp_path)
+    sheet = openpyxl.Workbook()
+    sheet.active.append(["Video", "Animal", "Behaviour", "Start (s)", "End (s)", "Observer"])
+    for name in NAMES:
+        sheet.active.append([name, "ann", "walk", 0, 2.2, "MK"])
+        sheet.active.append([name, "bob", "walk", 1, 1.5, "MK"])
+        sheet.active.append([name, "ann", "call", 0.5, 1.5, "MK"])
+    sheet.save(tmp_path / "scoring.xlsx")
+    main(["new", str(tmp_path)])
+    source = written(tmp_path)["data"]["source"]
+    assert source["window"] == 1.0
+    table = LabelSource(source["labels"], source["root"], window=0.5, subjects="each").read(None)
+    assert table is not None
+    assert {(clip.subject, clip.start, clip.labels) for clip in table.clips if clip.video == "a"} >= {
+        ("ann", 0.0, ("walk",)),
+        ("ann", 0.5, ("call", "walk")),
+        ("bob", 0.0, ()),
+        ("bob", 1.0, ("walk",)),
+    }
+    checks_and_trains(tmp_path)
+
+
 def test_a_table_that_names_splits_is_taken_before_one_of_bouts(films: Path, tmp_path: Path) -> None:
     place(films, tmp_path)
     bouts = [f"{name}.mp4,walk,0,2\n{name}.mp4,call,0.5,1\n" for name in NAMES]
     (tmp_path / "events.csv").write_text("filepath,label,start,stop\n" + "".join(bouts))
     alone = survey(tmp_path)
-    assert [file.path.name for file in alone.labels] == ["events.csv"]
+    assert [(file.path.name, file.rows) for file in alone.labels] == [("events.csv", "bouts")]
+    rows = [f"{name}.mp4,walk;run,0,2\n{name}.mp4,call,0.5,1\n" for name in NAMES]
+    (tmp_path / "events.csv").write_text("filepath,label,start,stop\n" + "".join(rows))
+    alone = survey(tmp_path)
+    assert [(file.path.name, file.rows) for file in alone.labels] == [("events.csv", "clips")]
     assert any("overlap and last differently long, as bouts do" in said for said in alone.left_out)
     (tmp_path / "labels.csv").write_text(
         "filepath,label,split\n" + "".join(f"{name}.mp4,walk;call,train\n" for name in NAMES)

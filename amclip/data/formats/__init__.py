@@ -3,7 +3,7 @@
 from amclip.data.formats.class_names import read_class_groups, read_classes
 from amclip.data.formats.joining import in_words, joined_classes, refuse_untold
 from amclip.data.formats.known import FILE_NAMES, FORMATS, WRITERS
-from amclip.data.formats.label_format import LabelFormat, Noted, Reading
+from amclip.data.formats.label_format import LabelFormat, Noted, Reading, Rows
 from amclip.data.formats.observations import NoObservationsError, Observations
 from amclip.data.formats.origin import Origin
 from amclip.data.formats.parts import read_parts
@@ -14,6 +14,7 @@ from amclip.data.formats.reading import (
     read_labels,
     read_noted,
     read_part,
+    read_rows_as_bouts,
     read_splits,
     read_table,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "Observations",
     "Origin",
     "Reading",
+    "Rows",
     "export",
     "files_below",
     "files_in",
@@ -42,6 +44,7 @@ __all__ = [
     "read_noted",
     "read_part",
     "read_parts",
+    "read_rows_as_bouts",
     "read_splits",
     "read_table",
     "refuse_other_suffix",

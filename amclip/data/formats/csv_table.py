@@ -3,20 +3,21 @@
 Covers zamba's ``filepath,label,split``. The delimiter (comma, semicolon or tab) is taken from the header.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
+from amclip.data.formats.bout_rows import noted_rows
 from amclip.data.formats.delimited import Columns, delimiter_of, first_line, place_columns, rows
-from amclip.data.formats.label_format import ClipReader, LabelFormat, Reading, Writer
+from amclip.data.formats.label_format import ClipReader, LabelFormat, Noted, Reading, Writer
 from amclip.data.formats.notes import unnamed
 from amclip.data.formats.origin import Writing
 from amclip.data.label_error import LabelError, raise_together
 from amclip.data.split_names import split_name
 from amclip.data.table import Clip, LabelTable, build_table, write_table
 
-__all__ = ["FORMAT", "VIDEO_COLUMNS", "matches", "read", "write"]
+__all__ = ["FORMAT", "VIDEO_COLUMNS", "matches", "read", "read_bouts", "write"]
 
 # Header cells, lower case, and what they hold. The column of animals has one name: `animal` and `individual` may be
 # classes of the 0/1 form, and `id` may count the rows.
@@ -50,25 +51,9 @@ def read(text: str, source: str, reading: Reading) -> LabelTable:
     Raises:
         LabelError: If a row or the header cannot be used; names line and column.
     """
-    classes, delimiter = reading.classes, _delimiter(first_line(text)) or ","
-    lines = rows(text, delimiter, source)
-    _, header = next(lines)
-    if {name.lower() for name in header} >= _BOUTS:
-        raise LabelError(
-            "is a table of bouts, which says what was found and nothing of the time between; train on the label table "
-            "of `amclip report`, or on the events in the folder 'boris' with data.source.window",
-            source,
-            1,
-        )
-    roles, class_columns = _layout(header, source)
-    columns = _ClipColumns(source, header, delimiter, roles, class_columns)
-    clips, errors = [], []
-    for line, row in lines:
-        try:
-            clips.append(columns.clip(row, line))
-        except LabelError as error:
-            errors.append(error)
-    raise_together(errors)
+    classes = reading.classes
+    columns, clips = _read_rows(text, source, _ROLE.get)
+    header, roles, class_columns = columns.header, columns.places, columns.classes
     if not class_columns:
         apart = [name for name in header if name.lower() in _ANIMALS and "subject" not in roles]
         hint = f". If the column {apart[0]!r} tells which animal it is, name it 'subject'" if apart else ""
@@ -84,14 +69,54 @@ def read(text: str, source: str, reading: Reading) -> LabelTable:
     return replace(build_table(clips, source, classes, found), told=tuple(found))
 
 
+def read_bouts(text: str, source: str, reading: Reading) -> Noted:
+    """As :func:`read`, of a table whose rows are bouts.
+
+    Here a column such as `animal` names the animal too: beside one of behaviours it is no class.
+
+    Raises:
+        LabelError: If a row or the header cannot be used; names line and column.
+    """
+    header = next(rows(text, _delimiter(first_line(text)) or ",", source))[1]
+    named = any(_ROLE.get(name.lower()) == "label" for name in header)
+    columns, clips = _read_rows(text, source, lambda name: "subject" if named and name in _ANIMALS else _ROLE.get(name))
+    columns.refuse_class_subject()
+    return noted_rows(clips, source, reading, header[columns.places["label"]] if named else None)
+
+
+def _read_rows(text: str, source: str, role_of: Callable[[str], str | None]) -> tuple["_ClipColumns", list[Clip]]:
+    """The columns of a table and its rows."""
+    delimiter = _delimiter(first_line(text)) or ","
+    lines = rows(text, delimiter, source)
+    _, header = next(lines)
+    if {name.lower() for name in header} >= _BOUTS:
+        raise LabelError(
+            "is a table of bouts, which says what was found and nothing of the time between; train on the label table "
+            "of `amclip report`, or on the events in the folder 'boris' with data.source.window",
+            source,
+            1,
+        )
+    columns = _ClipColumns(source, header, delimiter, *_layout(header, source, role_of))
+    clips, errors = [], []
+    for line, row in lines:
+        try:
+            clips.append(columns.clip(row, line))
+        except LabelError as error:
+            errors.append(error)
+    raise_together(errors)
+    return columns, clips
+
+
 def _delimiter(line: str) -> str | None:
     """The delimiter under which the header names a video column; a comma where it is the only column."""
     return delimiter_of(line, lambda cells: any(_ROLE.get(cell) == "video" for cell in cells), (",", "\t", ";"))
 
 
-def _layout(header: Sequence[str], source: str) -> tuple[dict[str, int], list[int]]:
+def _layout(
+    header: Sequence[str], source: str, role_of: Callable[[str], str | None]
+) -> tuple[dict[str, int], list[int]]:
     """Index of each known column, and the indices of the class columns (0/1 form only)."""
-    roles, others = place_columns(header, _ROLE.get, source, 1)
+    roles, others = place_columns(header, role_of, source, 1)
     others = [index for index in others if header[index].lower() not in _IGNORED]
     for given, missing in (("start", "stop"), ("stop", "start")):
         if given in roles and missing not in roles:
@@ -199,4 +224,6 @@ def write(table: LabelTable, target: Path, writing: Writing) -> list[str]:
     return unnamed(table)
 
 
-FORMAT = LabelFormat("table", "a table of clips", ClipReader(matches, read), Writer(write, holds_subjects=True))
+FORMAT = LabelFormat(
+    "table", "a table of clips", ClipReader(matches, read, read_bouts=read_bouts), Writer(write, holds_subjects=True)
+)

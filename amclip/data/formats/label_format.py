@@ -23,12 +23,16 @@ __all__ = [
     "LabelFormat",
     "Noted",
     "Reading",
+    "Rows",
     "Sheets",
     "Writer",
 ]
 
 Sheets = Mapping[str, Sequence[Sequence[str]]]
 """Rows of each sheet of a workbook, as text."""
+
+Rows = Literal["clips", "bouts"]
+"""What a row of a table is: a clip with all its behaviours, or a bout of one."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,10 @@ class Reading:
         observations: Which of BORIS' observations are read; default: all, unless several are of one time of one video.
         subjects: ``"merged"``: a behaviour holds while any animal shows it, see
             :func:`amclip.data.merge_subjects.merge_subjects`; ``"each"``: clips of each animal with its own behaviours.
+        rows: What rows of a table with times are: ``"clips"``, each with all its behaviours, of which nothing is known
+            between them; or ``"bouts"``, each of one behaviour, between which nothing is shown. Default: bouts where
+            windows are asked for and rows can be nothing else, see
+            :func:`amclip.data.formats.bout_rows.like_bouts`; else clips.
         folder: The folder whose files are read, where one is: videos that files are named after lie below it as these
             do.
     """
@@ -59,6 +67,7 @@ class Reading:
     observations: Observations | None = None
     subjects: Subjects = "merged"
     folder: Path | None = None
+    rows: Rows | None = None
 
     def named_after(self, source: str, stem: str | None = None) -> str:
         """The name of the video that a file is named after.
@@ -184,12 +193,14 @@ class ClipReader:
     Attributes:
         read: A file's text and its name, for messages, to the table.
         takes_windows: Whether it cuts clips itself where windows are asked for; else the rows are clips already.
+        read_bouts: As ``read``, where rows may be bouts; ``None`` where they are always clips.
     """
 
     matches: Callable[[str], bool]
     read: Callable[[str, str, Reading], LabelTable]
     in_sheets: bool = True
     takes_windows: bool = False
+    read_bouts: Callable[[str, str, Reading], Noted] | None = None
 
 
 @dataclass(frozen=True)

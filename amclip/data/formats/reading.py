@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from amclip.data.clock import Clock
+from amclip.data.formats.bout_rows import like_bouts
 from amclip.data.formats.cutting import NotedFile, cut_noted, cut_part
 from amclip.data.formats.delimited import first_line
 from amclip.data.formats.files import WORKBOOK, file_bytes, text_of
@@ -41,6 +42,7 @@ __all__ = [
     "read_noted",
     "read_part",
     "read_part_uncut",
+    "read_rows_as_bouts",
     "read_splits",
     "read_table",
 ]
@@ -168,6 +170,20 @@ def read_noted(path: str | os.PathLike[str], clock: Clock, observations: Observa
     return noted
 
 
+def read_rows_as_bouts(path: str | os.PathLike[str], clock: Clock) -> Noted | None:
+    """What a table says whose rows can be nothing but bouts; ``None`` for any other file, and where they may be clips.
+
+    Raises:
+        LabelError: If they are bouts, and one lies behind the end of its video.
+    """
+    form = None if Path(path).is_dir() else format_of(path)
+    if form is None or not isinstance(form.reader, ClipReader):
+        return None
+    content = _opened(path)[1]
+    told = Reading(windows=Windows(1, 1), clock=clock)  # where windows are asked for it is told by the rows
+    return _read_rows_as_bouts(form.reader, content, os.fspath(path), told) if isinstance(content, str) else None
+
+
 def format_of(path: str | os.PathLike[str]) -> LabelFormat | None:
     """The format that a file is in, told by its content as reading tells it; ``None`` where none is known.
 
@@ -258,6 +274,9 @@ def _read_one(path: str | os.PathLike[str], reading: Reading) -> NotedFile | Lab
         return form.reader.read(content, source, reading)
     assert isinstance(content, str), "all other readers take text"
     if form is not None and isinstance(form.reader, ClipReader):
+        noted = _read_rows_as_bouts(form.reader, content, source, reading)
+        if noted is not None:
+            return NotedFile(form, noted)
         if not form.reader.takes_windows:
             _refuse_windows(reading, form, source)
         return form.reader.read(content, source, reading)
@@ -309,10 +328,23 @@ def _read_bouts(form: LabelFormat | None, content: str | bytes | Sheets, source:
     return reader.read(content, source, reading)
 
 
+def _read_rows_as_bouts(reader: ClipReader, content: str, source: str, reading: Reading) -> Noted | None:
+    """What rows say that are bouts; ``None`` where they are clips."""
+    if reader.read_bouts is None or reading.rows == "clips" or (reading.rows is None and reading.windows is None):
+        return None
+    if reading.rows is None:
+        try:
+            if not like_bouts(reader.read_bouts(content, source, replace(reading, clock=Clock()))):
+                return None
+        except LabelError:  # it is said of them as of clips
+            return None
+    return reader.read_bouts(content, source, reading)
+
+
 def _refuse_windows(reading: Reading, form: LabelFormat, source: str) -> None:
     if reading.windows is not None:
-        raise GivenClipsError(
-            f"is {form.title}: its rows are clips already, and windows do not cut them; set data.source.window to null "
-            "(`amclip convert`: leave out --window)",
-            source,
+        reason = f"is {form.title}: its rows are clips already, and windows do not cut them; set data.source.window to "
+        reason += (
+            "null (`amclip convert`: leave out --window), or, if they are bouts, write them as such: amclip convert "
         )
+        raise GivenClipsError(f"{reason}FILE NEW.boris --to boris-project --rows bouts", source)
