@@ -6,8 +6,7 @@ out, for any number of clips at a time. From videos to images is said beside it 
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -142,8 +141,8 @@ def write_onnx(model: TrainedModel, path: Path) -> float:
 def _program(model: TrainedModel) -> Any:
     """The network as torch.export follows it, for any number of clips."""
     clips = tuple(example_clips(model, 2).values())  # not 1, which torch.export takes for a constant
-    batch = torch.export.Dim("clips", max=2**31 - 1)  # PyTorch 2.6 stumbles over 2**63 - 1
-    with _quiet(), torch.no_grad(), _by_parts():
+    batch = torch.export.Dim("clips")
+    with _quiet(), torch.no_grad():
         try:
             network = PortableNetwork(model).eval()
             return torch.export.export(network, clips, dynamic_shapes=(tuple({0: batch} for _ in clips),))
@@ -166,17 +165,6 @@ def _compare(model: TrainedModel, run: Callable[[dict[str, Tensor]], Tensor]) ->
     if most > AGREEMENT:
         raise ValueError(f"its probabilities would differ from amclip's by {most:.2g}, which is above {AGREEMENT:g}")
     return most
-
-
-@contextmanager
-def _by_parts() -> Iterator[None]:
-    """nn.TransformerEncoder computed part by part: PyTorch 2.6 cannot export the one operator it has for its layers."""
-    before = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(before)
 
 
 class _quiet(warnings.catch_warnings):  # noqa: N801 (used as a function)

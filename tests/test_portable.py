@@ -90,6 +90,29 @@ def test_onnxruntime_gives_what_amclip_gives(checkpoint: Path, model: TrainedMod
     torch.testing.assert_close(torch.from_numpy(found), expected, rtol=0, atol=AGREEMENT)
 
 
+@pytest.mark.parametrize("kind", ["onnx", "pt2"])
+def test_what_the_guide_shows_gives_what_amclip_gives(
+    kind: str, checkpoint: Path, model: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "onnx":
+        pytest.importorskip("onnxruntime", reason="pip install 'amclip[export]'")
+        pytest.importorskip("onnxscript", reason="pip install 'amclip[export]'")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints/best.ckpt").write_bytes(checkpoint.read_bytes())
+    untrained.write_animals(tmp_path / "clip.mp4", seconds=2.0)
+    main(["export", "checkpoints/best.ckpt", "--output", f"model.{kind}"])
+    shown = re.findall(r"```python\n(.*?)```", (DOCS / "export.md").read_text("utf-8"), re.S)
+    (block,) = (one for one in shown if f'"model.{kind}"' in one)
+    left: dict[str, object] = {}
+    exec(block, left)
+    seen, segments = model.see("clip.mp4", 0.0, 2.0)
+    with torch.inference_mode():
+        expected = PortableNetwork(model)(seen.images, segments, seen.motion)[0]
+    found = np.asarray(left["probabilities"]).reshape(-1)
+    np.testing.assert_allclose(found, expected.numpy(), rtol=0, atol=AGREEMENT)
+
+
 def test_the_page_has_every_kind_of_network_and_the_guide_all_that_are_not_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -47,7 +47,7 @@ class SourceOptions:
         camera_fps: Frames per second to ask a camera for.
         camera_code: Four letters of the coding to ask a camera for; many give more frames in MJPG.
         ffmpeg: Options of FFmpeg for a stream or a pipe, such as '{rtsp_transport: udp}'.
-        timeout: Seconds without a frame after which the source counts as lost.
+        timeout: Seconds without a frame after which the source is lost; of a file, from when its next one is due.
 
     Raises:
         ValueError: If a value is out of range.

@@ -14,12 +14,13 @@ import numpy as np
 from amclip.ethogram.plan import first_moments, grid_moments, grid_spacing
 from amclip.frame_times import flow_partners, partner_reach, shown_frames, time_tolerance
 
-__all__ = ["LONGEST_HOLE", "CompleteWindow", "GridImage", "LiveGrid"]
+__all__ = ["LONGEST_HOLE", "LONGEST_PART", "CompleteWindow", "GridImage", "LiveGrid"]
 
 LONGEST_HOLE = 0.5
 """Seconds without a frame after which nothing is known of a scene: a still picture would pass for an animal that holds
 still. Of slow cameras three frames, where these take longer."""
-_LONGEST_PART = 0.25  # of a window that may be missing at a stretch
+LONGEST_PART = 0.25
+"""Of a window that may be missing at a stretch."""
 _LEAP = 8  # windows within a hole from which on they are taken as one
 
 
@@ -114,7 +115,7 @@ class LiveGrid:
     def largest_gap(self) -> float:
         """Seconds between frames of a window above which it is broken: those of a short one must lie closer."""
         shortest = max(3 * self.interval, 2 * self._flow_gap)
-        return max(min(LONGEST_HOLE, _LONGEST_PART * self.window), shortest)
+        return max(min(LONGEST_HOLE, LONGEST_PART * self.window), shortest)
 
     def push(self, time: float) -> tuple[list[GridImage], list[CompleteWindow]]:
         """Take the next frame.

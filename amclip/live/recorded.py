@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amclip.ethogram.plan import WindowPlan
-from amclip.live.grid import LONGEST_HOLE, CompleteWindow, GridImage
+from amclip.live.grid import LONGEST_HOLE, LONGEST_PART, CompleteWindow, GridImage
 
 __all__ = ["PlannedGrid", "Recorded", "RecordedClock"]
 
@@ -26,10 +26,12 @@ class Recorded(Protocol):
         times: When each of its frames is shown, seconds since the first, never decreasing, float64 ``[N]``: the stamps
             of the frames that it gives. It may leave some out.
         duration: Seconds from the first frame to the end of the last.
+        pace: Seconds of the recording in a second.
     """
 
     times: NDArray[np.float64]
     duration: float
+    pace: float
 
 
 class RecordedClock:
@@ -64,7 +66,8 @@ class RecordedClock:
 class PlannedGrid:
     """Gives the images and windows of a plan as their frames come; as :class:`amclip.live.grid.LiveGrid` does.
 
-    A frame of the plan that was left out is stood in for by the one before it.
+    A frame of the plan that was left out is stood in for by the one before it. Where more is missing around it than a
+    window may lack, the windows that look at it are broken, as those of a running video are.
 
     Args:
         plan: The windows.
@@ -160,12 +163,20 @@ class PlannedGrid:
         other = min(bisect_left(self._came, partner), len(self._came) - 1)
         first, second = self._came[0], self._came[other]  # those before the first are gone
         seconds = float(self._times[second] - self._times[first])
-        looked_at = ((first, frame), (second, partner))[: 1 + self._waits]
-        off = max(abs(float(self._times[came] - self._times[planned])) for came, planned in looked_at)
-        allowed = min(LONGEST_HOLE, 0.25 * self.window)
-        self._whole[self._images] = off == 0 or off <= max(allowed, 3 * self._usual)
+        missing = max(self._missing(planned) for planned in (frame, partner)[: 1 + self._waits])
+        self._whole[self._images] = missing <= max(min(LONGEST_HOLE, LONGEST_PART * self.window), 3 * self._usual)
         self._images += 1
         return GridImage(self._images - 1, self._base, self._base + other, seconds)
+
+    def _missing(self, planned: int) -> float:
+        """Seconds without a frame around one that was left out, but for the longest step of the recording; else 0."""
+        behind = bisect_left(self._came, planned)
+        if behind < len(self._came) and self._came[behind] == planned:
+            return 0.0
+        first = self._came[max(0, behind - 1)]
+        last = self._came[behind] if behind < len(self._came) else len(self._times) - 1
+        steps = np.diff(self._times[min(first, planned) : last + 1])
+        return float(steps.sum() - steps.max(initial=0.0)) + self._usual
 
 
 def _number(times: NDArray[np.float64], first: int, stamp: float | None) -> int:

@@ -117,6 +117,11 @@ class Ring:
         self.arrived: float | None = None
 
     @property
+    def recorded(self) -> bool:
+        """Whether it is known which frames will come."""
+        return isinstance(self._grid, PlannedGrid)
+
+    @property
     def interval(self) -> float:
         """Seconds from frame to frame, on average; 0 before there are two."""
         return self._grid.interval

@@ -86,6 +86,7 @@ class PlayedFile:
     Attributes:
         times: When each of its frames is shown, see :class:`amclip.live.recorded.Recorded`.
         duration: Seconds from the first frame to the end of the last.
+        pace: Multiple of real time.
 
     Raises:
         ValueError: If the pace is not above 0.
@@ -105,7 +106,7 @@ class PlayedFile:
             raise ValueError(f"--pace: expected real, or a multiple of real time above 0, got {pace}")
         from amclip.data.probe import probe
 
-        self.name, self._input, self._pace, self._clock = os.fspath(where), input, pace, clock
+        self.name, self._input, self.pace, self._clock = os.fspath(where), input, pace, clock
         self._path = Path(self.name).resolve()
         info = probe([self._path], progress=False)[self._path]
         if isinstance(info, VideoError):
@@ -123,9 +124,9 @@ class PlayedFile:
                 while at < len(times) and not stopped.is_set():
                     first = at  # is given however late it is: reading may take longer than frames do
                     for frame in video.read_in_order(range(at, len(times))):
-                        due = begun + float(times[at]) / self._pace
+                        due = begun + float(times[at]) / self.pace
                         if at > first and self._clock() > due + _LATE:
-                            at = int((times < (self._clock() - begun) * self._pace).sum())
+                            at = int((times < (self._clock() - begun) * self.pace).sum())
                             break
                         if stopped.wait(max(0.0, due - self._clock())):
                             return

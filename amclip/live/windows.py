@@ -97,7 +97,8 @@ class LiveWindows:
         source: Where frames come from: of :func:`amclip.live.sources.open_source`, or your own.
         window: Length of a window in seconds.
         hop: Seconds from the start of one window to the next.
-        timeout: Seconds without a frame after which the source is lost; to its first one it may take a minute.
+        timeout: Seconds without a frame after which the source is lost; to its first one it may take a minute. Of a
+            recording they count from when its next frame is due.
         reconnect: Open a source that was lost anew, however often.
         tell: Is called with a sentence where it is lost or back, by another thread.
         clock: Seconds, never stepping; that of the frames' arrival.
@@ -133,7 +134,9 @@ class LiveWindows:
             )
         self.model, self.window, self.hop, self.over, self.busy = model, window, hop, False, 0.0
         self.name, self._timeout, self.patient, self._clock = source.name, timeout, reconnect, clock
-        self._ring = Ring(model.input, window, hop, source if isinstance(source, Recorded) else None)
+        recorded = source if isinstance(source, Recorded) else None
+        self._slower = 1.0 if recorded is None else max(1.0, 1 / recorded.pace)  # frames come so much later
+        self._ring = Ring(model.input, window, hop, recorded)
         self._start_feed = feed or (lambda ring: Feed(source, ring, reconnect, tell))
         self._feed: Frames | None = None
         self._images = EmbeddedImages(model)
@@ -191,7 +194,12 @@ class LiveWindows:
     def blind(self) -> bool:
         """Whether no frame came for so long that nothing is known of the scene; its end is no such hole."""
         ended = self._feed is not None and self._feed.ended
-        return not ended and self.silent > self._ring.longest_hole
+        return not ended and self.silent > self._longest_silence
+
+    @property
+    def _longest_silence(self) -> float:
+        """Seconds of the clock without a frame that may pass; a file that is played slowly takes longer."""
+        return self._ring.longest_hole * self._slower
 
     def hold(self) -> None:
         """Leave frames out until :meth:`release`; to be called before it is entered."""
@@ -252,6 +260,8 @@ class LiveWindows:
 
     def _check_silence(self) -> None:
         limit = max(self._timeout, _OPENING if self._ring.arrived is None else 0.0)
+        if self._ring.recorded:  # it has long steps of its own, or is played slowly
+            limit = max(limit, self._timeout + self._longest_silence)
         if self.silent > limit and not self.patient:
             self.over = True
             raise SourceError(f"{self.name}: has given no frame for {limit:g} s")

@@ -1,6 +1,7 @@
 """Videos encoded anew show the same frames at the same times."""
 
 import errno
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -199,6 +200,15 @@ def test_a_source_of_which_more_frames_are_known_now_is_not_done(tmp_path: Path)
     manifest.add(Prepared(str(source), "", state_of(source), "a.mp4", 2, 9, (50, 120), (100, 200)))
     assert manifest.is_done(source, "a.mp4", 9)
     assert not manifest.is_done(source, "a.mp4", 10)
+
+
+@pytest.mark.parametrize("line", [{"target": "a.mp4"}, [], 7])
+def test_a_list_with_a_line_that_cannot_be_understood_is_refused(tmp_path: Path, line: object) -> None:
+    Manifest(tmp_path, PrepareSettings())
+    with (tmp_path / "prepared.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+    with pytest.raises(ValueError, match=r"prepared\.jsonl cannot be read; delete it and its folder"):
+        Manifest(tmp_path, PrepareSettings())
 
 
 def test_copies_of_copies_lead_back_to_the_original_also_where_those_between_are_gone(tmp_path: Path) -> None:

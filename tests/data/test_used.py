@@ -92,8 +92,7 @@ def test_a_name_is_the_same_in_all_forms_of_unicode(tmp_path: Path) -> None:
 def prepare(folder: Path, target: str, size: int, original: Path, *made_of: tuple[str, int]) -> Path:
     """A prepared video and the list that has it, whose last line was cut off."""
     line = {"source": str(original), "fingerprint": "", "state": [original.stat().st_size, 1], "target": target}
-    line |= {"bytes": size, "frames": 100, "size": [48, 64], "source_size": [480, 640]}
-    line |= {"made_of": made_of} if made_of else {}  # as in lists of before there were copies of copies
+    line |= {"bytes": size, "frames": 100, "size": [48, 64], "source_size": [480, 640], "made_of": made_of}
     path = write(folder / target, size)
     (folder / "prepared.jsonl").write_text("\n".join(map(json.dumps, [{"amclip_prepared": 1}, line])) + '\n{"cut off')
     return path

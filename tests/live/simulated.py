@@ -54,9 +54,11 @@ class Played(Simulated):
 
     name, endless = "played", False
 
-    def __init__(self, frames: Sequence[LiveFrame], times: NDArray[np.float64], duration: float) -> None:
+    def __init__(
+        self, frames: Sequence[LiveFrame], times: NDArray[np.float64], duration: float, pace: float = 1.0
+    ) -> None:
         super().__init__(frames)
-        self.times, self.duration = times, duration
+        self.times, self.duration, self.pace = times, duration, pace
 
 
 def noise(count: int, fps: float = 15.0, size: tuple[int, int] = (36, 36), **changes: Any) -> list[LiveFrame]:

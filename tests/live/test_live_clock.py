@@ -90,6 +90,43 @@ def test_a_clock_that_is_set_forward_makes_no_hole_and_a_source_that_gave_nothin
     assert (clock.lost, clock.jumps) == (round(jump * 25), 0)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_clock_that_is_set_makes_no_hole_however_uneven_frames_come(seed: int) -> None:
+    late = np.random.default_rng(seed).uniform(0, 0.2, 200)
+    late[100] = 0.15  # frames before it came sooner and later
+    taken = np.arange(200) / 25
+    arrivals = np.maximum.accumulate(taken + late).tolist()
+    for jump in (-1000.0, -3.0, 0.9, 3.0, 1000.0):
+        clock = StreamClock()
+        steps = np.diff(placed(clock, (taken + jump * (taken >= 4)).tolist(), arrivals))
+        assert steps.max() < 0.06
+        assert (clock.lost, clock.jumps) == (0, 1)
+
+
+def test_the_last_frame_before_a_cut_may_have_waited_for_the_first_behind_it() -> None:
+    """MPEG-TS gives a frame when the next one begins; the server was away for 3 s and counts anew."""
+    clock = StreamClock()
+    stamps = [*(n / 25 for n in range(100)), *(n / 25 for n in range(50))]
+    arrivals = [n / 25 for n in range(150)]
+    arrivals[99:] = [7.0 + n / 25 for n in range(51)]
+    times = placed(clock, list(stamps), arrivals)
+    assert times[100:] == pytest.approx(arrivals[100:], abs=0.05)
+    assert (clock.lost, clock.jumps) == (pytest.approx(76, abs=1), 1)
+
+
+@pytest.mark.parametrize(("late", "hole", "read"), [(0.4, 2.0, 2.0), (1.0, 2.0, 1.0), (1.0, 5.0, 4.0)])
+def test_a_hole_behind_frames_that_were_all_late_is_read_as_the_time_in_which_nothing_came(
+    late: float, hole: float, read: float
+) -> None:
+    """Of a camera that gives nothing for a second and one whose clock is set meanwhile the same comes."""
+    clock = StreamClock()
+    behind, taken = np.arange(200) >= 100, np.arange(200) / 25
+    arrivals = np.where(behind, taken + hole, taken + late)
+    steps = np.diff(placed(clock, (taken + hole * behind).tolist(), arrivals.tolist()))
+    assert steps[99] == pytest.approx(read + 1 / 25)
+    assert clock.lost == round(25 * read)
+
+
 def test_a_hole_behind_frames_that_came_late_is_one() -> None:
     """Decoding fell behind by two seconds, and what was late was left out up to a key frame."""
     stamps = [*(n / 25 for n in range(100)), *(5.9 + n / 25 for n in range(50))]

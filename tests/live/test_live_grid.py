@@ -142,6 +142,45 @@ def test_of_a_recording_windows_are_the_plan_and_come_when_their_frames_have(
     assert all(one.whole for one in windows)
 
 
+@pytest.mark.parametrize("waits", [True, False])
+@pytest.mark.parametrize("positions", [6, 16])
+@pytest.mark.parametrize("hole", [0.4, 0.55, 0.7, 1.2])
+def test_frames_of_a_recording_that_are_left_out_break_the_windows_that_a_hole_in_a_stream_breaks(
+    hole: float, positions: int, waits: bool
+) -> None:
+    times, window, hop = np.arange(360) / 30, 4.0, 0.25
+    plan = plan_windows(times, 12.0, window, hop, positions, 1 / 25)
+    broken = []
+    for begin in np.linspace(5, 5.5, 6):
+        came = times[(times <= begin) | (times >= begin + hole)]
+        _, live = pushed(LiveGrid(window, hop, positions, 1 / 25, waits), came)
+        grid = PlannedGrid(plan, times, window, hop, waits)
+        played = [one for time in came.tolist() for one in grid.push(time)[1]] + grid.finish()[1]
+        lost = {one.number for one in live if not one.whole}
+        found = {one.number for one in played if not one.whole}
+        # Of one whose last image is the frame before the hole, a recording knows that it is the right one.
+        assert found <= lost
+        assert len(lost - found) <= (0 if waits else 1)
+        broken.append(len(found))
+    assert max(broken) > 10 if hole > 0.5 else max(broken) == 0
+
+
+def test_holes_of_a_recording_itself_break_nothing_and_its_end_does_where_it_is_left_out() -> None:
+    times = np.arange(300) / 30
+    times[150:] += 3
+    plan = plan_windows(times, float(times[-1]) + 1 / 30, WINDOW, 0.3, POSITIONS, 0.1)
+
+    def broken(left_out: range) -> list[float]:
+        grid = PlannedGrid(plan, times, WINDOW, 0.3)
+        came = [time for number, time in enumerate(times.tolist()) if number not in left_out]
+        windows = [one for time in came for one in grid.push(time)[1]] + grid.finish()[1]
+        assert len(windows) == len(plan)
+        return [float(plan.start[one.number]) for one in windows if not one.whole]
+
+    assert broken(range(0)) == broken(range(147, 150)) == []
+    assert min(broken(range(280, 300))) == pytest.approx(times[280] - WINDOW, abs=0.4)
+
+
 def test_frames_of_a_recording_at_one_time_are_told_apart() -> None:
     clock = RecordedClock(np.array([0.0, 0.1, 0.1, 0.2, 0.3]))
     assert [clock.place(stamp, 9.0) for stamp in (0.0, 0.1, 0.1, 0.3)] == [0.0, 0.1, 0.1, 0.3]

@@ -255,7 +255,7 @@ class Damaged(Breaking):
     """A recording that cannot be read to its end, however often it is opened."""
 
     name, endless = "damaged", False
-    times, duration = np.arange(20) / 15, 20 / 15
+    times, duration, pace = np.arange(20) / 15, 20 / 15, 1.0
 
     def frames(self, stopped: Event) -> Iterator[LiveFrame]:
         yield from (frame._replace(stamp=frame.arrived) for frame in noise(self.parts.pop(0)))

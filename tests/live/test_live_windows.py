@@ -222,6 +222,35 @@ def test_the_end_of_a_recording_is_no_hole_however_slow_the_network(
     assert source.now > 5
 
 
+@pytest.mark.parametrize(("fps", "pace"), [(15, 0.02), (15, 0.003), (0.05, 1.0)])
+def test_a_recording_whose_frames_come_slowly_is_neither_blind_nor_lost(
+    model: TrainedModel, fps: float, pace: float
+) -> None:
+    """Played slowly, or of a frame every 20 s."""
+    times = np.arange(30) / fps
+    frames = [frame._replace(stamp=at, arrived=at / pace) for frame, at in zip(noise(30), times.tolist(), strict=True)]
+    source = Played(frames, times, 30 / fps, pace)
+    with LiveWindows(model, source, 18 / fps, 5 / fps, clock=source.clock, feed=source) as watching:
+        scored = 0
+        while not watching.over:
+            scored += len(watching.poll(0.1 / pace))
+            assert not watching.blind
+    assert scored == 3 + 1
+    assert watching.counts[1:] == (0, 0, 0)
+
+
+def test_a_recording_that_hangs_is_blind_and_lost(model: TrainedModel) -> None:
+    frames = [frame._replace(stamp=frame.arrived, arrived=10 * frame.arrived) for frame in noise(60)]
+    source = Played([*frames[:30], frames[30]._replace(arrived=1000.0)], np.arange(60) / 15, 4.0, pace=0.1)
+    with live(model, source, timeout=5) as watching:
+        while not watching.blind:
+            watching.poll(0.1)
+        # Seconds of ten in which one of the file passes; it may be still for half of one.
+        assert watching.silent == pytest.approx(5, abs=0.2)
+        with pytest.raises(SourceError, match="no frame for 10 s"):
+            list(watching)
+
+
 def test_a_source_that_gives_nothing_is_lost(model: TrainedModel) -> None:
     late = [*noise(20), LiveFrame(np.zeros((36, 36, 3), np.uint8), 200.0, 100.0)]
     with live(model, Simulated(late), timeout=5) as watching, pytest.raises(SourceError, match="no frame for 5 s"):

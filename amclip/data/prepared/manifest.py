@@ -101,9 +101,10 @@ class Manifest:
         lines = self._read()
         if lines and not restart:
             self._refuse_other(head, lines[0])
-            for line in lines[1:]:
-                entry = _entry(line)
-                self.entries[entry.target] = entry
+            try:
+                self.entries = {entry.target: entry for entry in map(_entry, lines[1:])}
+            except (ValueError, TypeError, KeyError, IndexError) as error:
+                raise ValueError(self._unreadable) from error
         self._begin(head)
 
     def _read(self) -> list[dict[str, Any]]:
@@ -119,8 +120,12 @@ class Manifest:
         except (ValueError, TypeError):
             known = False
         if not known:
-            raise ValueError(f"{self._file} cannot be read; delete it and its folder, and begin anew")
+            raise ValueError(self._unreadable)
         return lines
+
+    @property
+    def _unreadable(self) -> str:
+        return f"{self._file} cannot be read; delete it and its folder, and begin anew"
 
     def _refuse_other(self, head: Mapping[str, Any], there: Mapping[str, Any]) -> None:
         other = [name for name in head if there.get(name) != head[name]]
@@ -183,5 +188,5 @@ def state_of(source: Path) -> tuple[int, int]:
 
 def _entry(line: Mapping[str, Any]) -> Prepared:
     pairs = {name: (int(line[name][0]), int(line[name][1])) for name in ("state", "size", "source_size")}
-    made_of = tuple((str(name), int(size)) for name, size in line.get("made_of", ()))
+    made_of = tuple((str(name), int(size)) for name, size in line["made_of"])
     return Prepared(**{**line, **pairs, "made_of": made_of})
