@@ -1,6 +1,7 @@
 """The field's formats among videos, in folders and workbooks, and in amclip's own commands."""
 
 import io
+import json
 import struct
 import time
 import tracemalloc
@@ -90,6 +91,44 @@ def test_a_tag_of_cvat_stands_for_the_frames_up_to_the_next_image(videos: Path, 
     assert clips([0, 10], 5, Clock(fps=10)) == [(0.0, 0.5, ("feed",)), (1.0, 1.5, ())]
     assert clips([0, 1, 20], 1, Clock(fps=10)) == [(0.0, 0.1, ("feed",)), (0.1, 0.2, ()), (2.0, 2.1, ("feed",))]
     assert clips([0, 10, 20], 10, Clock(videos)) == [(0.0, 0.4, ("feed",)), (0.4, 0.8, ()), (0.8, 1.0, ("feed",))]
+
+
+def test_a_choice_of_yes_and_no_ticks_the_attribute(tmp_path: Path) -> None:
+    cvat = SAMPLES["cvat"]
+    chosen = cvat.data.replace(b">true<", b">Yes<").replace(b">false<", b">No<")
+    (tmp_path / "annotations.xml").write_bytes(chosen)
+    assert shown(read_labels(tmp_path / "annotations.xml", clock=Clock(fps=10), subjects="each")) == [
+        row for row in cvat.clips if row[3]
+    ]
+    via = json.loads(SAMPLES["via3"].text)
+    via["attribute"]["1"] = {"aname": "feed", "type": 4, "options": {"0": "Yes", "1": "No"}}
+    (tmp_path / "via.json").write_text(json.dumps(via))
+    assert shown(read_labels(tmp_path / "via.json", subjects="each")) == [
+        ("nest a.mp4", 1.0, 2.0, ("down", "up"), "chick"),
+        ("nest a.mp4", 0.5, 1.5, ("feed",), "hen"),
+    ]
+
+
+def test_a_line_break_in_a_value_is_a_blank(tmp_path: Path) -> None:
+    (tmp_path / "calf.eaf").write_text(ELAN.replace(">lick<", ">lick \n\tear<"))
+    (tmp_path / "via.json").write_text(SAMPLES["via3"].text.replace('"feed"', '"feed\\nfast\\n"'))
+    for name, behaviour in (("calf.eaf", "lick ear"), ("via.json", "feed fast")):
+        assert behaviour in read_labels(tmp_path / name).classes
+
+
+def test_points_of_every_frame_up_to_a_cut_off_end_are_a_track(tmp_path: Path) -> None:
+    attribute = '<attribute name="Behavior">Head Up</attribute><attribute name="Subject">calf</attribute>'
+    shapes = "".join(
+        f'<points frame="{frame}" keyframe="{int(not frame)}" outside="0" points="3.5,6.8">{attribute}</points>'
+        for frame in range(5)
+    )
+    meta = "<meta><task><start_frame>0</start_frame><stop_frame>19</stop_frame><source>43.mp4</source></task></meta>"
+    (tmp_path / "43.xml").write_text(f'<annotations>{meta}<track id="0">{shapes}</track></annotations>')
+    table = read_labels(tmp_path / "43.xml", clock=Clock(fps=10), subjects="each")
+    assert [(clip.start, clip.stop, clip.labels, clip.subject) for clip in table.clips] == [
+        (0.0, 0.5, ("Head Up",), "calf"),
+        (0.5, 2.0, (), "calf"),
+    ]
 
 
 def test_label_studio_counts_by_a_rate_of_its_own(videos: Path, tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
 """CVAT's XML 1.1: behaviours as attributes of tracks that change, or as tags of frames.
 
 Of an export for video, the attributes that the task calls mutable are read: a choice or a text is the name of the
-behaviour, a tick the attribute's own. A value holds up to the next box of the track that stands in the file. The
-animal is the track, by its number, or by its attribute ``subject``. Of an export for images, tags are behaviours of
-their frame, of nobody in particular; CVAT leaves them out of exports for video. Of a task with every n-th frame they
-hold for n frames; of what has no image nothing is known. Frames count from 0.
+behaviour, a tick, or a choice of yes and no, the attribute's own. A value holds up to the next box of the track that
+stands in the file. The animal is the track, by its number, or by its attribute ``subject``. Of an export for images,
+tags are behaviours of their frame, of nobody in particular; CVAT leaves them out of exports for video. Of a task with
+every n-th frame they hold for n frames; of what has no image nothing is known. Frames count from 0.
 """
 
 import re
@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from amclip.data.formats.label_format import BoutReader, LabelFormat, Noted, Reading
 from amclip.data.formats.spans import video_timeline
+from amclip.data.formats.values import behaviour_of
 from amclip.data.intervals import Bout
 from amclip.data.label_error import LabelError, raise_together
 from amclip.data.xml_tree import Element, parse_tree
@@ -21,7 +22,7 @@ from amclip.text import counted
 __all__ = ["FORMAT", "matches", "read"]
 
 _BEGINNING = 1 << 16  # characters that hold the root's name, whatever comments come before it
-_NOTHING = ("", "false", "__undefined__")
+_UNDEFINED = "__undefined__"  # as CVAT writes a choice that nobody made
 _SUBJECT = "subject"
 _LAST = 50_000_000  # frames
 _STEP = re.compile(r"step\s*=\s*(\d{1,6})")
@@ -136,7 +137,7 @@ def _mutable(task: Element, meta: Element) -> set[str] | None:
 
 
 def _subject(track: Element, source: str) -> str:
-    named = {one.said for one in _attributes(track) if one.cells.get("name") == _SUBJECT and one.said}
+    named = {one.said for one in _attributes(track) if one.cells.get("name", "").lower() == _SUBJECT and one.said}
     if len(named) > 1:
         reason = f"the track has the names {', '.join(sorted(named))} in its attribute {_SUBJECT!r}"
         raise LabelError(reason, source, track.line)
@@ -167,9 +168,10 @@ def _of_track(track: Element, subject: str, mutable: set[str] | None, last: int 
             stop = last + 1 if only_keys and last is not None and last >= frame else frame + 1
         shown = {} if outside == "1" else {one.cells.get("name", ""): one.said for one in shape.all("attribute")}
         for name, said in shown.items():
-            if name == _SUBJECT or said.lower() in _NOTHING or (mutable is not None and name not in mutable):
+            if name.lower() == _SUBJECT or said.lower() == _UNDEFINED or (mutable is not None and name not in mutable):
                 continue
-            behaviour = name if said.lower() == "true" else said
+            if not (behaviour := behaviour_of(name, said)):
+                continue
             if held and (own := _same(held, frame, behaviour)) is not None:
                 held[own] = (held[own][0], stop, *held[own][2:])
             else:

@@ -1,7 +1,7 @@
 """ELAN's annotations (``.eaf``): tiers with the times of what is said in them, in milliseconds.
 
-The behaviour is the annotation's value, or the name of its tier where it has none. The animal is the tier's
-participant. Annotations that refer to another one (notes on it, modifiers) have no times and are passed over.
+The behaviour is the annotation's value, in one line, or the name of its tier where it has none. The animal is the
+tier's participant. Annotations that refer to another one (notes on it, modifiers) have no times and are passed over.
 """
 
 from pathlib import PurePosixPath
@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from amclip.data.formats.label_format import BoutReader, Files, LabelFormat, Noted, Reading
 from amclip.data.formats.spans import checked_span, video_timeline
+from amclip.data.formats.values import in_one_line
 from amclip.data.intervals import Bout
 from amclip.data.label_error import LabelError, raise_together
 from amclip.data.video_file import VIDEO_SUFFIXES
@@ -133,7 +134,7 @@ def _bout(one: Element, tier: str, subject: str, times: dict[str, int | None], o
             )
         seconds.append((time + origin) / 1000)
     start, stop = checked_span(seconds[0], seconds[1], source, one.line, ("TIME_SLOT_REF1", "TIME_SLOT_REF2"))
-    return Bout(start, stop, one.text("ANNOTATION_VALUE") or tier, one.line, subject)
+    return Bout(start, stop, in_one_line(one.text("ANNOTATION_VALUE")) or tier, one.line, subject)
 
 
 FORMAT = LabelFormat("elan", "ELAN's annotations", BoutReader(matches, read, Files(("*.eaf",)), in_sheets=False), None)

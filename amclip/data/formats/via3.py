@@ -1,8 +1,8 @@
 """VIA 3 (VGG's video annotator): a project with segments of time, in seconds.
 
-Values of a segment's attributes are behaviours, by the names of their options; ticks may be several. Of an attribute
-``subject`` they are the animal instead. A segment of one time is an event without duration; regions of the image, and
-what is said of whole files, are passed over.
+Values of a segment's attributes are behaviours, by the names of their options; ticks may be several. Of a choice of
+yes and no the behaviour is the attribute's name. Of an attribute ``subject`` they are the animal instead. A segment of
+one time is an event without duration; regions of the image, and what is said of whole files, are passed over.
 """
 
 import math
@@ -12,6 +12,7 @@ from typing import Any
 from amclip.data.formats import strict_json
 from amclip.data.formats.label_format import BoutReader, LabelFormat, Noted, Reading
 from amclip.data.formats.spans import checked_span, video_timeline
+from amclip.data.formats.values import behaviour_of
 from amclip.data.intervals import Bout
 from amclip.data.label_error import LabelError, raise_together
 
@@ -119,7 +120,7 @@ def _bouts(project: _Project, segment: Any, line: int) -> list[Bout]:
         if name.lower() == _SUBJECT:
             subject = ", ".join(values)
         else:
-            behaviours += values
+            behaviours += [behaviour for value in values if (behaviour := behaviour_of(name, value))]
     return [Bout(start, stop, name, line, subject) for name in behaviours]
 
 
