@@ -129,11 +129,13 @@ def test_a_training_says_how_long_it_takes_yet(
     monkeypatch.setattr("amclip.epoch_times.time.monotonic", lambda: now)
     monkeypatch.setattr("amclip.epoch_times.rank_zero_info", told.append)
     times, module = EpochTimes(), None
-    for epoch, end in enumerate((50.0, 100.0, 200.0)):
+    for epoch, end in enumerate((900.0, 965.0, 1035.0, 1635.0)):
         now = end
-        one: Any = SimpleNamespace(current_epoch=epoch, max_epochs=5, sanity_checking=False)
+        one: Any = SimpleNamespace(current_epoch=epoch, max_epochs=6, sanity_checking=False)
         times.on_train_epoch_end(one, module)  # type: ignore[arg-type]
     assert told == [
-        "Epoch 2 of 5 took 0:00:50; about 0:02:30 left",
-        "Epoch 3 of 5 took 0:01:40; about 0:03:20 left",
+        "Epoch 1 of 6 took 0:15:00; about 1:15:00 left",
+        "Epoch 2 of 6 took 0:01:05; about 0:04:20 left",  # the first made the embeddings
+        "Epoch 3 of 6 took 0:01:10; about 0:03:22 left",
+        "Epoch 4 of 6 took 0:10:00; about 0:02:20 left",  # held up once
     ]

@@ -81,8 +81,11 @@ def test_every_command_of_the_page_runs(
             run(command, drawn)
     assert count >= 4
     left = {
-        "biologist": ["study/amclip.yaml", "ethogram/report.html", "agreement/agreement.csv", "next/suggestions.csv"],
-        "researcher": ["runs/version_2/model_card.md", "runs/version_3/test_scores.csv"],
+        "biologist": [
+            *("study/amclip.yaml", "runs/version_0/test/model_card.md", "ethogram/report.html"),
+            *("agreement/agreement.csv", "next/suggestions.csv"),
+        ],
+        "researcher": ["runs/version_0/test/model_card.md", "runs/version_1/test/test_scores.csv"],
         "engineer": ["served/bouts.csv"],
     }[page.stem]
     for name in left:

@@ -1,5 +1,7 @@
 """`amclip fit|validate|test|predict|check`: LightningCLI with amclip's classes, links and rules for checkpoints."""
 
+import itertools
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,11 @@ from amclip.trainer import AmclipTrainer, NetworkSize, PatientBar
 __all__ = ["AmclipCLI", "DataOnly"]
 
 DEFAULT_CLASSES = ("amclip.BehaviourTask", "amclip.VideoDataModule")
+RUNS = "runs"
+RUN_LOGGER: dict[str, Any] = {
+    "class_path": "amclip.trainer.RunLogger",
+    "init_args": {"save_dir": RUNS, "name": "", "default_hp_metric": False},
+}
 
 
 class SaveFitConfig(SaveConfigCallback):
@@ -88,10 +95,7 @@ class AmclipCLI(LightningCLI):
             {
                 "model": {"class_path": DEFAULT_CLASSES[0], "init_args": {}},
                 "data": {"class_path": DEFAULT_CLASSES[1], "init_args": {}},
-                "trainer.logger": {
-                    "class_path": "amclip.trainer.RunLogger",
-                    "init_args": {"save_dir": "runs", "name": "", "default_hp_metric": False},
-                },
+                "trainer.logger": RUN_LOGGER,
                 "seed_everything": 0,
             }
         )
@@ -112,8 +116,10 @@ class AmclipCLI(LightningCLI):
         )
 
     def before_instantiate_classes(self) -> None:
-        """Refuse predictions that would be written over what the command reads."""
+        """Test beside the checkpoint; refuse predictions that would be written over what the command reads."""
         config = self.config[self.subcommand]
+        if self.subcommand == "test":
+            _beside_checkpoint(config)
         for option, command in (("path", "predict"), ("test_path", "test")):
             target = config["predictions"][option]
             if self.subcommand == command and target is not None:
@@ -236,6 +242,27 @@ def _run_again(checkpoint: Path) -> list[str]:
     if run.name.startswith("version_"):
         words.append(f"--trainer.logger.init_args.version={run.name}")
     return words
+
+
+def _beside_checkpoint(config: Any) -> None:
+    """Let a test write into its training's run, as ``test``, ``test_2``, …, unless another folder is asked for.
+
+    A ``version_N`` of its own would stand among the trainings, and not say which of them it is of.
+    """
+    logger, checkpoint = config["trainer"]["logger"], config.get("ckpt_path")
+    settings = logger.get("init_args") if hasattr(logger, "get") else None
+    if not checkpoint or settings is None or logger.get("class_path") != RUN_LOGGER["class_path"]:
+        return
+    chosen = {name: settings.get(name) for name in ("save_dir", "name", "version")}
+    folder = Path(checkpoint).resolve().parent
+    if chosen != {"save_dir": RUNS, "name": "", "version": None} or folder.name != "checkpoints":
+        return
+    run = Path(os.path.relpath(folder.parent)) if folder.is_relative_to(Path.cwd()) else folder.parent
+    if not os.access(run, os.W_OK):
+        return
+    names = itertools.chain(["test"], (f"test_{number}" for number in itertools.count(2)))
+    settings["save_dir"] = str(run)
+    settings["version"] = next(name for name in names if not (run / name).exists())
 
 
 def _as_list(given: Any) -> list[Any]:

@@ -8,6 +8,10 @@ __all__ = ["leave_out_noise"]
 _SAID = (
     "Tip: For seamless",  # of services of its makers'
     "TPU available",
+    "GPU available: False, used: False",  # said with the precision; one that is there and not used stays told
+    "Seed set to",  # it stands in the run's config.yaml
+    "Restoring states from the checkpoint path",  # what follows says that it was done
+    "`weights_only` was not set",  # of saving; what amclip opens are plain values and tensors
     "Loading `train_dataloader` to estimate",
     "Detected KeyboardInterrupt",  # ours says what is kept
 )
@@ -26,7 +30,10 @@ _WARNED = (
     r"Found \d+ module\(s\) in eval mode at the start of training",
 )
 _ELSEWHERE = "The dirpath has changed"  # where training left its checkpoints matters to no other command
-_LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.rank_zero")
+_LOGGERS = (
+    *("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.rank_zero"),
+    *("lightning.fabric.utilities.seed", "lightning.pytorch.trainer.connectors.checkpoint_connector"),
+)
 
 
 def leave_out_noise(command: str) -> None:

@@ -53,6 +53,8 @@ def new(folder: str, output: str | None = None, network: Literal["clip", "tiny"]
         _end(printable(_OTHER_NAMES.format(names="\n".join(f"  {words}" for words in few(found.strange)))))
     if not found.videos:
         _end(_NO_VIDEOS.format(folder=top))
+    if found.refused and not found.labels:
+        _end(_UNUSABLE)
     if not found.labels:
         _end(_NO_LABELS.format(folder=shlex.quote(str(top))))
     chosen = with_measured_bound(choose(found, _has_gpu(), network), found)
@@ -77,6 +79,10 @@ There are labels, of other videos than lie here, so no config was written:
 
 Give a video one name in both: rename the files, or write their names into the labels (with their folders, where they \
 lie in some). Put videos that are missing into the folder. Then run this again."""
+
+_UNUSABLE = """
+There are labels, none of which can be used, so no config was written. "Left out" above says why of each: mend what it \
+names, in the file or in the program that wrote it, and run this again."""
 
 _NO_LABELS = """
 There are videos and no labels, so there is nothing to train on yet, and no config was written. Three ways to labels:
@@ -120,10 +126,16 @@ def _found(found: "Survey") -> list[str]:
         lines.append(f"  labels   {file.path.name}: {file.title}, {size}")
     lines += [f"  tracks   {path.name}" for path in found.tracks]
     if not found.labels:
-        lines.append(f"  labels   {'of other videos' if found.strange else 'none that amclip reads'}")
+        lines.append(f"  labels   {_no_labels(found)}")
     if found.left_out:
         lines += ["Left out", *(f"  {words}" for words in found.left_out)]
     return lines
+
+
+def _no_labels(found: "Survey") -> str:
+    if found.strange:
+        return "of other videos"
+    return "none that can be used" if found.refused else "none that amclip reads"
 
 
 def _chosen(chosen: "Choices", found: "Survey") -> list[str]:

@@ -12,6 +12,7 @@ from amclip.data.intervals import Bout, timelines_of
 from amclip.data.label_error import LabelError
 from amclip.data.locate import Locator, same_name
 from amclip.data.table import Clip
+from amclip.data.video_file import VIDEO_SUFFIXES
 from amclip.text import counted, nearest
 
 __all__ = ["LabelFile", "names_differ", "read_below", "read_labels"]
@@ -31,6 +32,8 @@ class LabelFile:
         clips: Its clips, where its rows are clips; else none.
         animals: Video and animal of all that is labelled; the animal is ``""`` for the whole scene.
         rows: What rows of a table are.
+        timed: Whether its times are known: of labels that count frames not where a video is missing, which tells when
+            each frame is shown. Such a file cannot be used; what it names is known all the same.
     """
 
     path: Path
@@ -42,6 +45,7 @@ class LabelFile:
     clips: tuple[Clip, ...]
     animals: frozenset[tuple[str, str]]
     rows: Rows = "clips"
+    timed: bool = True
 
     @property
     def title(self) -> str:
@@ -77,6 +81,9 @@ def read_labels(path: Path, form: LabelFormat, roots: Sequence[Path], left_out: 
             break
     if best is None:
         assert refusal is not None
+        untimed = _read_untimed(path, form, roots)
+        if untimed is not None:
+            return untimed
         left_out.append(f"{path}: is {form.title}, and cannot be used: {refusal}")
     elif best.size == 0:
         left_out.append(f"{path}: is {form.title}, and names no behaviour")
@@ -84,18 +91,32 @@ def read_labels(path: Path, form: LabelFormat, roots: Sequence[Path], left_out: 
     return best
 
 
-def read_below(path: Path, form: LabelFormat, root: Path) -> LabelFile:
+def _read_untimed(path: Path, form: LabelFormat, roots: Sequence[Path]) -> LabelFile | None:
+    """A file that counts frames of videos, some of which are missing; ``None`` where other reasons refuse it."""
+    best: LabelFile | None = None
+    for root in dict.fromkeys([*roots[:1], path.parent, *roots[1:]]):
+        try:
+            file = read_below(path, form, root, timed=False)
+        except LabelError:
+            continue
+        if file.missing and (best is None or len(file.videos) > len(best.videos)):
+            best = file
+    return best
+
+
+def read_below(path: Path, form: LabelFormat, root: Path, timed: bool = True) -> LabelFile:
     """A file of labels whose names start from a folder.
 
     Args:
         path: The file.
         form: Its format.
         root: The folder.
+        timed: Whether times must be known, see :class:`LabelFile`.
 
     Raises:
         LabelError: If it cannot be read.
     """
-    clock = Clock(root)
+    clock = Clock(root, guess=None if timed else 25.0)
     bouts: tuple[Bout, ...] | None = None
     clips: tuple[Clip, ...] = ()
     of_rows = read_rows_as_bouts(path, clock)
@@ -113,9 +134,8 @@ def read_below(path: Path, form: LabelFormat, root: Path) -> LabelFile:
     there = {name: near for name, near in where.items() if os.path.exists(root / near)}
     missing = tuple(name for name in where if name not in there)
     pairs = frozenset((there[name], animal) for name, animal in animals if name in there)
-    return LabelFile(
-        path, form, root, frozenset(there.values()), missing, bouts, clips, pairs, "bouts" if of_rows else "clips"
-    )
+    rows: Rows = "bouts" if of_rows else "clips"
+    return LabelFile(path, form, root, frozenset(there.values()), missing, bouts, clips, pairs, rows, timed)
 
 
 def _found(locator: Locator, name: str) -> str | None:
@@ -144,7 +164,8 @@ def names_differ(file: LabelFile, names: Sequence[str], there: Iterable[Path]) -
             free.setdefault(path.rpartition("/")[2], []).append(path)
     told = [f"{name}{_in_place_of(name, free)}" for name in names[:3]]
     more = " …" if len(names) > 3 else ""
-    return f"{file.path} names {counted(len(names), 'video')} that cannot be found here: {', '.join(told)}{more}"
+    why = "" if file.timed else ". Its rows are frames, and only the video tells when each is shown"
+    return f"{file.path} names {counted(len(names), 'video')} that cannot be found here: {', '.join(told)}{more}{why}"
 
 
 def _in_place_of(name: str, free: Mapping[str, Sequence[str]]) -> str:
@@ -154,11 +175,14 @@ def _in_place_of(name: str, free: Mapping[str, Sequence[str]]) -> str:
     begun = [path for other in free if os.path.splitext(other)[0] == last for path in free[other]]
     if len(begun) > 1:
         return f" (may be {' or '.join(begun[:3])}: write the whole name)"
-    near = nearest(last, free)
+    suffixed = last.lower().endswith(VIDEO_SUFFIXES)
+    by_stem = {other if suffixed else os.path.splitext(other)[0]: other for other in free}
+    near = [by_stem[stem] for stem in nearest(last, by_stem)]
     if not near:
         return ""
     # Of files of that one name in several folders, the one whose folders are likest.
     path = next(iter(nearest(name, free[near[0]], cutoff=0.0)))
-    wanted, found = (f"/{same_name(one)}" for one in (name, path))
+    compared = path if suffixed else os.path.splitext(path)[0]
+    wanted, found = (f"/{same_name(one)}" for one in (name, compared))
     other_case = not wanted.endswith(found) and wanted.casefold().endswith(found.casefold())
     return f" (there is {path}{', whose letter case is another' if other_case else ''})"

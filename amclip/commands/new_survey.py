@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from amclip.commands.new_labels import LabelFile, names_differ, read_below, read_labels
+from amclip.commands.new_labels import LabelFile, names_differ, read_labels
 from amclip.commands.new_tracks import choose_tracks, words_of
 from amclip.data.find import list_videos
 from amclip.data.formats import FILE_NAMES, format_of
@@ -51,7 +51,9 @@ class Survey:
         splits: Those files by split, where their names are those of splits; else empty.
         tracks: The files of tracks that are taken.
         left_out: What was found and is not used, and what could not be decided, each with the reason.
-        strange: Files of labels none of whose videos is there, with names that are like theirs, in words.
+        strange: Files of labels none of whose videos is there, or that cannot be used without those that are missing,
+            with names that are like theirs, in words.
+        refused: Files of labels that cannot be used for other reasons, in words.
     """
 
     folder: Path
@@ -62,6 +64,7 @@ class Survey:
     tracks: tuple[Path, ...] = ()
     left_out: tuple[str, ...] = ()
     strange: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
     @property
     def bouts(self) -> list[Bout] | None:
@@ -104,10 +107,11 @@ def survey(folder: str | os.PathLike[str], timeout: float = 20.0, cache: Path | 
     refused: list[str] = []
     read = [file for path, form in label_files if (file := read_labels(path, form, roots, refused))]
     tracked = tuple(f"{path}: " for path, _ in track_files)
-    left_out += [said for said in refused if not (said.startswith(tracked) and "holds no behaviour" in said)]
-    others = [file for file in read if not file.videos]
+    refused = [said for said in refused if not (said.startswith(tracked) and "holds no behaviour" in said)]
+    left_out += refused
+    others = [file for file in read if not (file.videos and file.timed)]
     strange = [names_differ(file, file.missing, there if n < _EXPLAINED else ()) for n, file in enumerate(others)]
-    read = [file for file in read if file.videos]
+    read = [file for file in read if file.videos and file.timed]
     left_out += strange if read else []
     chosen, splits = _choose_labels(read, top, there, left_out)
     root = chosen[0].root if chosen else top
@@ -120,7 +124,8 @@ def survey(folder: str | os.PathLike[str], timeout: float = 20.0, cache: Path | 
             videos[path.relative_to(root).as_posix()] = info
     pairs = sorted({pair for file in chosen for pair in file.animals if pair[0] in videos})
     tracks = choose_tracks(track_files, videos, pairs, left_out)
-    return Survey(top, root, videos, tuple(chosen), splits, tuple(tracks), tuple(left_out), tuple(strange))
+    told = (tuple(said) for said in (left_out, strange, refused))
+    return Survey(top, root, videos, tuple(chosen), splits, tuple(tracks), *told)
 
 
 def _survey_of_file(file: Path, left_out: list[str], timeout: float, cache: Path | None) -> Survey:
@@ -130,11 +135,12 @@ def _survey_of_file(file: Path, left_out: list[str], timeout: float, cache: Path
         raise ValueError(
             f"{file} is no file of labels that amclip reads; give that, or the folder of videos and labels"
         )
-    labels = read_below(file, form, file.parent)
-    if labels.size == 0:
-        raise ValueError(f"{file} is {form.title}, and names no behaviour")
+    refused: list[str] = []
+    labels = read_labels(file, form, [], refused)
+    if labels is None:
+        raise ValueError(refused[0])
     there = list_videos(file.parent)
-    if not labels.videos:
+    if not (labels.videos and labels.timed):
         seen = _probe(there, left_out, timeout, cache)
         below = {path.relative_to(file.parent).as_posix(): info for path, info in seen.items()}
         strange = (names_differ(labels, labels.missing, there),)
@@ -261,4 +267,7 @@ def _not_taken(file: LabelFile, first: LabelFile) -> str:
         why = f"it is {file.title}, and {first.path.name}, which labels more, is {first.title}"
     else:
         why = f"its videos lie below {file.root}, and those of {first.path.name} below {first.root}"
-    return f"{file.path}: labels, not used: {why}. To take it instead: --data.source.labels {file.path}"
+    take = f"To take it instead: --data.source.labels {file.path}"
+    if not both and file.bouts is not None and first.bouts is not None and file.root == first.root:
+        take = f'To learn from both: --data.source.labels "[{first.path}, {file.path}]"'
+    return f"{file.path}: labels, not used: {why}. {take} with check and fit"

@@ -41,11 +41,11 @@ class Parser(LightningArgumentParser):
         ]
         if "File does not exist" in message:
             telling = [message.replace('Parser key "config": ', "--config: ")]
-        for name in re.findall(r"(?:[Oo]ption '|unrecognized arguments: --)([\w.]+)", message):
-            known = list(_known_settings())
-            last = {full.rpartition(".")[2]: full for full in known}
-            if close := nearest(name.rpartition(".")[2], last, 2):
-                telling.append(f"did you mean {' or '.join(f'--{last[word]}' for word in close)}?")
+        for name in re.findall(r"unrecognized arguments: --([\w.]+)", message):
+            if meant := _meant(name, [*self._options(), *_known_settings()]):
+                telling.append(f"did you mean --{meant}?")
+        for name in re.findall(r"[Oo]ption '([\w.]+)", message):  # of one part, whose parser this is, or whole
+            telling += filter(None, [_meant_of_part(name, self._options())])
         if (alone := re.search(r"unrecognized arguments: (?!-)(\S+)", message)) is not None:
             telling += filter(None, [_given_how(alone[1])])
         if re.search(r"Expected a <class 'str'>. Got value: (False|True|None|[\d.]+)", message):
@@ -69,6 +69,37 @@ class Parser(LightningArgumentParser):
         text = "\n  ".join(dict.fromkeys(_in_words(line, given and given[1]) for line in telling)) or message
         sys.stderr.write(f"amclip: {text}\n(`amclip --help` says where every setting is explained)\n")
         raise SystemExit(2)
+
+    def _options(self) -> list[str]:
+        """Every option of this parser, without the hyphens."""
+        names = (name.removeprefix("--") for name in self._option_string_actions if name.startswith("--"))
+        return [name for name in names if name != "help" and not name.endswith((".help", "+"))]
+
+
+def _meant(name: str, known: list[str]) -> str | None:
+    """The one of all options that a wrong one is most like: of those of its group, else by the last part of each."""
+    group, _, last = name.rpartition(".")
+    of_group = [full for full in known if full.rpartition(".")[0] == group] if group else []
+    for candidates in (of_group, known):
+        ends: dict[str, str] = {}
+        for full in candidates:
+            ends.setdefault(full.rpartition(".")[2], full)
+        if close := nearest(last, ends):
+            return ends[close[0]]
+    return None
+
+
+def _meant_of_part(name: str, known: list[str]) -> str:
+    """What is said where a part has no such option; ``known`` are those that it has, by their last names."""
+    settings = list(_known_settings())
+    last = name.rpartition(".")[2]
+    if close := nearest(last, known):
+        full = min((one for one in settings if one.endswith(f".{close[0]}")), key=len, default=None)
+        return f"did you mean {close[0] if full is None else f'--{full}'}?"
+    if "." not in name and known and "config" not in known:
+        return f"there is {', '.join(known)}"
+    meant = _meant(name, settings)
+    return f"did you mean --{meant}?" if meant else ""
 
 
 _TABLE = "--data.source.labels TABLE.csv --data.source.root"

@@ -32,6 +32,8 @@ class Clock:
         root: Folder of the videos; ``None`` looks at no video.
         fps: Frames per second of videos that are not there. Of one that is there, it is compared with the time stamps.
         paths: Where videos of these names lie, whatever the root.
+        guess: Frames per second of videos that are not there and of which nobody says it: for who asks what a table
+            names, and not when.
 
     Raises:
         ValueError: If ``fps`` is not above 0.
@@ -42,10 +44,11 @@ class Clock:
         root: str | os.PathLike[str] | None = None,
         fps: float | None = None,
         paths: Mapping[str, str | os.PathLike[str]] | None = None,
+        guess: float | None = None,
     ) -> None:
         if fps is not None and not 0 < fps < float("inf"):
             raise ValueError(f"frames per second ({_OPTIONS}): expected a number above 0, got {fps}")
-        self.root, self.fps = (None if root is None else Path(root)), fps
+        self.root, self.fps, self._guess = (None if root is None else Path(root)), fps, guess
         self._paths = {name: Path(path) for name, path in (paths or {}).items()}
         self._locator = None if root is None else Locator(root)
         self._edges: dict[Path, NDArray[np.float64] | VideoError] = {}
@@ -201,7 +204,7 @@ class Clock:
         self, video: str, count: int, source: str, line: int | None, usual: float | None
     ) -> tuple[Path | None, NDArray[np.float64]]:
         """A video's path and the times of its frames; without a path those of so many frames at the rate."""
-        rate = self.fps or usual
+        rate = self.fps or usual or self._guess
         found = self._own(video, rate, source, line)
         if found is not None:
             return found
@@ -215,6 +218,8 @@ class Clock:
         try:
             path = self._find(video)
         except LabelError as error:
+            if self._guess is not None:
+                return None  # of another letter case: none of the videos that are there
             raise LabelError(error.reason, source, line) from None
         if path is None:
             if rate is None:

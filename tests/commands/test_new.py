@@ -296,18 +296,68 @@ def test_without_labels_the_ways_to_some_are_told(
     if there == "videos":
         place(films, tmp_path, "a")
         (tmp_path / "predictions.csv").write_text("filepath,walking,error\na.mp4,0.5,\n")
-        (tmp_path / "broken.csv").write_text("filepath,label,start\na.mp4,walking,0\n")
     with pytest.raises(SystemExit) as ended:
         main(["new", str(tmp_path)])
     assert ended.value.code == 1
     assert not (tmp_path / "amclip.yaml").exists()
     said = capsys.readouterr()
     if there == "videos":
-        assert "has a column 'start' and none for stop" in said.out
+        assert "labels   none that amclip reads" in said.out
         assert "BORIS" in said.err
         assert "amclip suggest" in said.err
     else:
         assert "No video was found" in said.err
+
+
+def test_labels_that_cannot_be_used_are_not_said_to_be_none(
+    films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place(films, tmp_path, "a")
+    (tmp_path / "broken.csv").write_text("filepath,label,start\na.mp4,walking,0\n")
+    with pytest.raises(SystemExit):
+        main(["new", str(tmp_path)])
+    said = capsys.readouterr()
+    assert "labels   none that can be used" in said.out
+    assert "has a column 'start' and none for stop" in said.out
+    assert "There are labels, none of which can be used" in said.err
+    assert not (tmp_path / "amclip.yaml").exists()
+
+
+FRAMES = "\n".join([",background,walk,rest", *(f"{n},0,{int(n < 30)},{int(n >= 30)}" for n in range(60))]) + "\n"
+
+
+@pytest.mark.parametrize("given", ["", "mouse-9_labels.csv"])
+def test_of_labels_per_frame_the_missing_video_is_named(
+    films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], given: str
+) -> None:
+    (tmp_path / "Mouse_9.mp4").symlink_to(films / "a.mp4")
+    (tmp_path / "mouse-9_labels.csv").write_text(FRAMES)
+    with pytest.raises(SystemExit):
+        main(["new", str(tmp_path / given)])
+    said = capsys.readouterr()
+    assert "labels   of other videos" in said.out
+    assert "names 1 video that cannot be found here: mouse-9 (there is Mouse_9.mp4). Its rows are frames" in said.err
+    assert "nothing to train on" not in said.err
+    (tmp_path / "mouse-9_labels.csv").rename(tmp_path / "Mouse_9_labels.csv")
+    (tmp_path / "b_labels.csv").write_text(FRAMES)
+    main(["new", str(tmp_path)])
+    said = capsys.readouterr()
+    assert "b_labels.csv names 1 video that cannot be found here: b. Its rows are frames" in said.out
+    assert written(tmp_path)["data"]["source"]["labels"] == str(tmp_path / "Mouse_9_labels.csv")
+
+
+def test_one_file_of_frames_of_several_videos_says_which_is_missing(
+    films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place(films, tmp_path, "a")
+    (tmp_path / "Mouse_2.mp4").symlink_to(films / "b.mp4")
+    labels = {"a.mp4": [0] * 30 + [1] * 30, "mouse-2.mp4": [1] * 60}
+    content = {"labels": labels, "class_names": {"0": "other", "1": "walk"}, "is_multilabel": False, "splits": {}}
+    (tmp_path / "feral.json").write_text(json.dumps(content))
+    with pytest.raises(SystemExit):
+        main(["new", str(tmp_path)])
+    err = capsys.readouterr().err
+    assert "feral.json names 1 video that cannot be found here: mouse-2.mp4 (there is Mouse_2.mp4)" in err
 
 
 @pytest.mark.parametrize("name", SAMPLES)
