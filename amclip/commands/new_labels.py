@@ -79,6 +79,10 @@ def read_labels(path: Path, form: LabelFormat, roots: Sequence[Path], left_out: 
             best = file
         if not file.missing:
             break
+    if best is not None and not best.videos and refusal is not None:
+        # Where its videos are it is refused for what it says of them, such as a bout behind the end of one.
+        left_out.append(f"{path}: is {best.title}, and cannot be used: {refusal}")
+        return None
     if best is None:
         assert refusal is not None
         untimed = _read_untimed(path, form, roots)

@@ -406,6 +406,19 @@ def test_rows_of_a_spreadsheet_that_are_bouts_are_cut_into_windows(films: Path, 
     checks_and_trains(tmp_path)
 
 
+@pytest.mark.parametrize("head", ["filepath,label,start,stop", "filepath,animal,behaviour,end (s),start (s)"])
+def test_a_bout_behind_the_end_of_its_video_is_told_by_its_line(films: Path, tmp_path: Path, head: str) -> None:
+    place(films, tmp_path / "videos", "ab")
+    cells = {"filepath": "a.mp4", "animal": "ann", "start": "0", "start (s)": "0"}
+    bouts = [("walk", "2"), ("call", "1"), ("call", "52")]
+    rows = [{**cells, "label": name, "behaviour": name, "stop": stop, "end (s)": stop} for name, stop in bouts]
+    lines = [",".join(row[cell] for cell in head.split(",")) for row in rows]
+    (tmp_path / "events.csv").write_text("\n".join([head, *lines]) + "\n")
+    (said,) = survey(tmp_path).left_out
+    assert "events.csv: is a table of bouts, and cannot be used" in said
+    assert "line 4: 'call' stops at 52 s, after the end of a.mp4 at 2.4 s" in said
+
+
 def test_a_table_that_names_splits_is_taken_before_one_of_bouts(films: Path, tmp_path: Path) -> None:
     place(films, tmp_path)
     bouts = [f"{name}.mp4,walk,0,2\n{name}.mp4,call,0.5,1\n" for name in NAMES]
