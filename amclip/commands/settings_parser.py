@@ -70,7 +70,6 @@ class Parser(LightningArgumentParser):
         sys.stderr.write(f"amclip: {text}\n(`amclip --help` says where every setting is explained)\n")
         raise SystemExit(2)
 
-
     def _options(self) -> list[str]:
         """Every option of this parser, without the hyphens."""
         names = (name.removeprefix("--") for name in self._option_string_actions if name.startswith("--"))
