@@ -63,7 +63,7 @@ def evaluate(
     """
     from amclip.data.formats import Observations
     from amclip.ethogram.agreement import NONE, agreement
-    from amclip.ethogram.annotations import read_annotation
+    from amclip.ethogram.annotations import has_scores, read_annotation
     from amclip.ethogram.confusion_figure import draw_confusion
     from amclip.ethogram.pairing import pair_up
     from amclip.ethogram.used import describe_uses, run_of, unused_from, uses_of_pairs
@@ -117,6 +117,15 @@ def evaluate(
     draw_confusion(folder / "confusion.png", found.confusion, names)
     columns = _MATCH_COLUMNS if not animals else (_MATCH_COLUMNS[0], "subject", *_MATCH_COLUMNS[1:])
     _write(folder / "matches.csv", columns, (_match_row(match, bool(animals)) for match in found.matches))
+    by_network = [run_of(given) is not None or has_scores(given) for given in (predicted, labels)]
+    if by_network == [False, True]:
+        swapped = shlex.join(["amclip", "evaluate", labels, predicted])
+        print(
+            printable(
+                f"warning: {labels} is what a network found, and {predicted} is judged by it: precision and recall, "
+                f"early and late are the other way round. Labels come second: {swapped}"
+            )
+        )
     for line in describe_uses(uses or []):
         print(printable(f"warning: {line}"))
     if (since := unused_from(uses or [])) is not None:

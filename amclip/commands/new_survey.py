@@ -232,8 +232,9 @@ def _choose_labels(
     ]
     if first.missing:
         left_out.append(
-            f"{names_differ(first, first.missing, there)}. `amclip check` lists them; put them below {top}, give file "
-            "and labels one name, or take what is labelled of them out"
+            f"{names_differ(first, first.missing, there)}. `amclip check` lists them, with "
+            f"the command that renames those of another letter case; put them below {top}, give file and labels one "
+            "name, or take what is labelled of them out"
         )
     return sorted(taken, key=lambda file: file.path), {}
 

@@ -7,7 +7,9 @@ that is there is said.
 
 import os
 import re
+import shlex
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -165,8 +167,15 @@ class Locator:
         if exact or os.path.exists(self._root / name):  # some file systems do not tell letter case
             return real if exact else name
         raise LabelError(
-            f"{name} is not there; there is {real}, whose letter case is another: write the name as it is stored"
+            f"{name} is not there; there is {real}, whose letter case is another: write the name as it is stored, or "
+            f"rename what is there: {self._renaming(parts, found)}"
         )
+
+    def _renaming(self, parts: Sequence[str], found: Sequence[str]) -> str:
+        """The command that gives the first folder or file of another name the name that is asked for."""
+        at = next(n for n, (part, there) in enumerate(zip(parts, found, strict=True)) if same_name(part) != there)
+        old, new = (self._root.joinpath(*found[:at], name) for name in (found[at], parts[at]))
+        return shlex.join(["mv", str(old), str(new)])
 
     def _listing(self, folder: Path) -> _Listing:
         """What lies in a folder; cheaper than asking for each clip."""

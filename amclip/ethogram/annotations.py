@@ -18,7 +18,7 @@ from amclip.data.subject_names import refuse_subject
 from amclip.ethogram.annotation_file import FILE_NAME, find_run, read_run
 from amclip.ethogram.boris_files import observation_id
 
-__all__ = ["Annotation", "read_annotation"]
+__all__ = ["Annotation", "has_scores", "read_annotation"]
 
 _BOUT_TABLE = ("behaviour", "start", "stop")
 _PER_FRAME = "deepethogram"  # the folder of labels per frame in one that `amclip annotate` writes
@@ -84,6 +84,16 @@ def read_annotation(
         return Annotation(source, tuple(noted.classes or _shown(noted.timelines)), tuple(noted.timelines))
     table = read_labels(path, clock=clock, observations=observations, per_frame=True, subjects="each")
     return Annotation(source, table.classes, tuple(map(_as_far_as_labelled, timelines_of(table))))
+
+
+def has_scores(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is one in which a network says what it found: bouts with a probability, or DeepEthogram's own."""
+    path = Path(path)
+    if not path.is_file() or file_bytes(path)[:4] == WORKBOOK:
+        return False
+    text = file_text(path, "surrogateescape")
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    return path.stem.endswith("_predictions") or delimiter_of(first, lambda cells: _OURS in cells) is not None
 
 
 def _as_far_as_labelled(timeline: Timeline) -> Timeline:

@@ -51,6 +51,27 @@ def test_a_table_of_bouts_against_boris(tmp_path: Path, capsys: pytest.CaptureFi
     ]
 
 
+@pytest.mark.parametrize("name", ["found.csv", "v_predictions.csv"])
+def test_what_a_network_found_in_place_of_the_labels_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    found, boris = tmp_path / name, tmp_path / "boris.csv"
+    if name == "found.csv":
+        found.write_text("video,behaviour,start,stop,peak_probability\nv.mp4,walking,1,3,0.9\n")
+    else:
+        rows_of_frames = "".join(f"{n},{int(n < 20)},{int(n >= 20)}\n" for n in range(200))
+        found.write_text(f",background,walking\n{rows_of_frames}")
+    boris.write_text(BORIS)
+    more = ["--output", str(tmp_path / "out"), "--label_fps", "20"]
+    main(["evaluate", str(boris), str(found), *more])
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"warning: {found} is what a network found, and {boris} is judged by it" in said
+    assert f"Labels come second: amclip evaluate {found} {boris}" in said
+    for right in ((found, boris), (found, found), (boris, boris)):
+        main(["evaluate", *map(str, right), *more])
+        assert "Labels come second" not in capsys.readouterr().out
+
+
 def test_a_part_of_the_video_and_another_rate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bouts.csv").write_text(BOUTS)
     (tmp_path / "boris.csv").write_text(BORIS)

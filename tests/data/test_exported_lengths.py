@@ -33,14 +33,14 @@ def test_a_project_has_the_length_of_the_file_and_of_bouts_no_end(
 ) -> None:
     assert LENGTH > 3.9
     found = observation(BOUTS, tmp_path, "--root", str(CLIPS))
-    assert found["media_info"]["length"][VIDEO] == pytest.approx(LENGTH, abs=2e-3)
+    assert found["media_info"]["length"][str(CLIPS / VIDEO)] == pytest.approx(LENGTH, abs=2e-3)
     assert found["observation time interval"] == [0, 0]  # where the last bout ends, nobody stopped looking
     assert "BORIS has no word for intervals nobody observed" in capsys.readouterr().out
 
 
 def test_clips_of_a_part_are_the_interval_that_was_observed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = observation(CLIPS_OF_A_PART, tmp_path, "--root", str(CLIPS))
-    assert found["media_info"]["length"][VIDEO] == pytest.approx(LENGTH, abs=2e-3)
+    assert found["media_info"]["length"][str(CLIPS / VIDEO)] == pytest.approx(LENGTH, abs=2e-3)
     assert found["observation time interval"] == [0.5, 2.25]
     assert "nobody observed" not in capsys.readouterr().out
     back = read_labels(tmp_path / "p.boris", clock=Clock(CLIPS))
@@ -85,6 +85,6 @@ def test_labels_that_go_on_behind_the_file_are_warned_of(tmp_path: Path, form: s
     assert not any("frame rate" in note for note in notes)  # the file is there, and tells its own
     if form == "boris-project":
         (found,) = json.loads(target.read_text())["observations"].values()
-        assert found["media_info"]["fps"][VIDEO] == pytest.approx(
+        assert found["media_info"]["fps"][str(CLIPS / VIDEO)] == pytest.approx(
             Clock(CLIPS).grid(VIDEO, 1, "").size / LENGTH, rel=0.02
         )

@@ -5,13 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from drawn import draw_video
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from amclip.cli import main
 from amclip.data.clock import Clock
 from amclip.data.formats import WRITERS, Reading, export, read_classes, read_labels, read_splits
 from amclip.data.intervals import clips_of, timelines_of
 from amclip.data.label_error import LabelError
+from amclip.data.locate import locate_videos
 from amclip.data.table import Clip, LabelTable, build_table
 
 FPS = 25.0
@@ -280,3 +283,23 @@ def test_feral_with_two_behaviours_at_once(tmp_path: Path) -> None:
     content = json.loads((tmp_path / "f.json").read_text())
     assert content["is_multilabel"] is True
     assert content["labels"] == {"a.mp4": [[1, 1], [1, 1], [0, 0]]}
+
+
+def test_a_project_of_boris_names_videos_so_that_boris_finds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """BORIS tries a name as it is, from where it was started, and from the folder of the project (``full_path``)."""
+    study, elsewhere = tmp_path / "study", tmp_path / "projects"
+    (study / "videos").mkdir(parents=True)
+    elsewhere.mkdir()
+    draw_video(study / "videos" / "a.mp4", 50)
+    (study / "labels.csv").write_text("filepath,label,start,stop\nvideos/a.mp4,walk,0,1\nvideos/gone.mp4,walk,0,1\n")
+    monkeypatch.chdir(study)
+    for target, named in ((Path("p.boris"), "videos/a.mp4"), (elsewhere / "p.boris", f"{study}/videos/a.mp4")):
+        main(["convert", "labels.csv", str(target), "--to", "boris-project", "--fps", "25"])
+        observations = json.loads(target.read_text("utf-8"))["observations"]
+        assert {name: one["file"]["1"] for name, one in observations.items()} == {
+            "videos/a": [named],
+            "videos/gone": ["videos/gone.mp4"],
+        }
+        assert locate_videos(read_labels(target), study).videos() == ("videos/a.mp4", "videos/gone.mp4")

@@ -60,6 +60,12 @@ def test_another_letter_case_is_refused_with_the_name_that_is_there(tmp_path: Pa
         (4, "Day/B.mp4 is not there; there is Day/b.mp4"),
         (5, "day/b.mp4 is not there; there is Day/b.mp4"),
     ]
+    commands = [one.reason.rpartition(": ")[2] for one in (error.value, *error.value.others)]
+    assert commands == [  # the first part of another name is renamed
+        f"mv {tmp_path}/Stall1.MP4 {tmp_path}/stall1.mp4",
+        f"mv {tmp_path}/Day/b.mp4 {tmp_path}/Day/B.mp4",
+        f"mv {tmp_path}/Day {tmp_path}/day",
+    ]
     for look in (spelled, lambda path: find_sources([str(path)])):
         with pytest.raises(FileNotFoundError, match=r"there is .*Stall1.MP4, whose letter case"):
             look(tmp_path / "stall1.mp4")

@@ -1,6 +1,7 @@
 """Writes a project that BORIS opens: an observation per video, its events, and the animals and behaviours of all."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -43,7 +44,9 @@ def write(table: LabelTable, target: Path, writing: Writing) -> list[str]:
         rates.append(_rate(timeline, table.source, writing.clock))
         known = writing.clock.length(timeline.video) is not None
         looked_at = (0.0, timeline.end) if bouts_alone else _looked_at(timeline)
-        observations[name] = _observation(timeline, rates[-1] or _USUAL_FPS, looked_at, known)
+        observations[name] = _observation(
+            timeline, _media(timeline.video, target, writing.clock), rates[-1] or _USUAL_FPS, looked_at, known
+        )
     project = project_frame(target.stem, "", table.classes, subjects=subjects) | {"observations": observations}
     write_text(target, json.dumps(project, ensure_ascii=False, indent=1) + "\n")
     silent = [name for timeline in timelines for name in silent_subjects(timeline)]
@@ -91,16 +94,27 @@ def _rate(timeline: Timeline, source: str, clock: Clock) -> float | None:
     return (len(edges) - 1) / float(edges[-1])
 
 
-def _observation(timeline: Timeline, fps: float, looked_at: Interval, known: bool) -> dict[str, Any]:
+def _media(video: str, target: Path, clock: Clock) -> str:
+    """The name by which BORIS finds a video: as it is, where it lies so from the project's folder, else its whole path.
+
+    BORIS' ``full_path`` tries a name as it is, and then from the folder of the project; it looks nowhere else.
+    """
+    path = clock.path(video)
+    if path is None or os.path.exists(target.parent / video):
+        return video
+    return os.path.abspath(path)
+
+
+def _observation(timeline: Timeline, media: str, fps: float, looked_at: Interval, known: bool) -> dict[str, Any]:
     """One observation, by the keys that BORIS 9 saves.
 
     Args:
         timeline: What was seen, to the end of the file.
+        media: The name of the video for BORIS.
         fps: Frames per second.
         looked_at: From when to when the observer looked.
         known: Whether the length is the file's own; else the file goes on to where the labels end, or further.
     """
-    media = timeline.video
     events = [(bout.start, 1, bout.subject, bout.label) for bout in timeline.bouts]
     events += [(bout.stop, 0, bout.subject, bout.label) for bout in timeline.bouts]
     # Where labels end between two of BORIS' milliseconds, the media are said to be a little longer, and the observer
