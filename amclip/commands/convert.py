@@ -120,8 +120,12 @@ def convert(
     run = annotated_run(source) if isinstance(source, str) else None
     paths = {} if run is None else {one.video: one.path for one in run.videos if one.path is not None}
     clock = Clock(default_root(source) if root is None else root, fps, paths)
-    told = rows is None and run is None and isinstance(source, str) and (cut is not None or WRITERS[to].holds_bouts)
-    if told and read_rows_as_bouts(source, clock) is not None:  # type: ignore[arg-type]
+    alone = source if isinstance(source, str) and rows is None and run is None else None
+    if (
+        alone is not None
+        and (cut is not None or WRITERS[to].holds_bouts)
+        and read_rows_as_bouts(alone, clock) is not None
+    ):
         rows = "bouts"
         print(printable(f"{source}: its rows are taken for bouts, as they overlap; between them nothing is shown"))
     reading = Reading(names, cut, clock, per_frame, chosen, subjects, rows=rows)
